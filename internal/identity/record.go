@@ -1,0 +1,164 @@
+// Package identity holds what the factory knows of a machine after it has read
+// its chip: the [Record], and the names that the Device Provisioning Service
+// (DPS) knows the machine by.
+//
+// It is the value between the stages: read-ek makes a Record, a batch file
+// stores it as one line of JSON, enroll and verify take it. The package is
+// pure: it opens nothing, prints nothing, and takes every text it is given for
+// hostile until it was checked.
+package identity
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Schema names the layout of a [Record], so that a file written by one version
+// of the tool is understood or refused by another, never misread.
+const Schema = "tpmdps/record/1"
+
+// maxRecord bounds one line of a batch: a record with a certificate and labels
+// takes about 4 KiB.
+const maxRecord = 64 << 10
+
+// ErrRecord is returned, wrapped, for a text that is no usable [Record].
+var ErrRecord = errors.New("no valid record")
+
+// Record is what was read from one machine. All fields are plain values; as
+// JSON it is one line of a batch. Times are UTC, hex is lower case.
+type Record struct {
+	// Schema is [Schema].
+	Schema string `json:"schema"`
+	// RegistrationID is the name to enroll the machine under: one of
+	// RegistrationIDs, or a name of the operator's own.
+	RegistrationID string `json:"registration_id"`
+	// RegistrationIDs are both names that tools derive from this EK.
+	RegistrationIDs IDs `json:"registration_ids"`
+	// EndorsementKey is the base64 of the marshalled TPM2B_PUBLIC, 316 bytes
+	// with its two-byte size: the form DPS takes.
+	EndorsementKey string `json:"endorsement_key"`
+	// EKTemplate is what the EK was made from: "tcg-l1", "empty-unique" or
+	// "other".
+	EKTemplate string `json:"ek_template"`
+	// EKHandle is the persistent handle the EK was found at, such as
+	// "0x81010001", or "" when it was derived for this reading only.
+	EKHandle string `json:"ek_handle"`
+	// EKCertificate is the base64 of the DER certificate in NV, or nil.
+	EKCertificate *string `json:"ek_certificate"`
+	// TPM says which chip it is.
+	TPM Chip `json:"tpm"`
+	// Host says which machine the chip sits in.
+	Host Host `json:"host"`
+	// Labels are the operator's own notes, such as line or order number.
+	Labels map[string]string `json:"labels"`
+	// Operator is who ran the tool, when that was said.
+	Operator string `json:"operator"`
+	// ReadAt is when the chip was read.
+	ReadAt time.Time `json:"read_at"`
+	// Tool is the program and version that wrote the record.
+	Tool string `json:"tool"`
+}
+
+// Chip is what the TPM says of itself (TPM 2.0 Part 2, TPM_PT_MANUFACTURER and
+// following; TPMA_PERMANENT for the two flags).
+type Chip struct {
+	Manufacturer       string `json:"manufacturer"`
+	Vendor             string `json:"vendor"`
+	Firmware           string `json:"firmware"`
+	Spec               string `json:"spec"`
+	OwnerAuthSet       bool   `json:"owner_auth_set"`
+	EndorsementAuthSet bool   `json:"endorsement_auth_set"`
+}
+
+// Host is what the firmware says of the machine (SMBIOS type 1), and its name.
+// A value that is not known is empty.
+type Host struct {
+	Hostname     string `json:"hostname"`
+	Manufacturer string `json:"manufacturer"`
+	Product      string `json:"product"`
+	Serial       string `json:"serial"`
+	UUID         string `json:"uuid"`
+}
+
+// ParseRecord reads one record from JSON and checks everything that a later
+// stage relies on: the schema, the EK, the registration ID, and that the two
+// derived IDs belong to this EK. It returns an error that wraps [ErrRecord],
+// and [*FormatError] or [ErrRegistrationID] where those are the cause.
+//
+// Two shorter spellings are taken too, because people write them by hand: only
+// endorsement_key, or endorsement_key and registration_id. Unknown fields are
+// refused when no schema is given, since then nothing else tells a misspelt
+// field from a newer one.
+func ParseRecord(line []byte) (Record, error) {
+	if len(line) > maxRecord {
+		return Record{}, fmt.Errorf("%w: %d bytes, more than the %d that a record may have", ErrRecord, len(line), maxRecord)
+	}
+	var r Record
+	dec := json.NewDecoder(bytes.NewReader(line))
+	if !bytes.Contains(line, []byte(`"schema"`)) {
+		dec.DisallowUnknownFields()
+	}
+	if err := dec.Decode(&r); err != nil {
+		return Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	if dec.More() {
+		return Record{}, fmt.Errorf("%w: something follows the record on its line", ErrRecord)
+	}
+	if err := r.complete(); err != nil {
+		return Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	return r, nil
+}
+
+// complete checks the record and fills in what follows from its EK.
+func (r *Record) complete() error {
+	if r.Schema != "" && r.Schema != Schema {
+		return fmt.Errorf("schema %q, this version reads %q", Printable(r.Schema, 40), Schema)
+	}
+	r.Schema = Schema
+	ek, err := ParseEndorsementKey(r.EndorsementKey)
+	if err != nil {
+		return err
+	}
+	r.EndorsementKey = base64.StdEncoding.EncodeToString(ek)
+	ids := RegistrationIDs(ek)
+	if r.RegistrationIDs != (IDs{}) && r.RegistrationIDs != ids {
+		return errors.New("registration_ids do not belong to endorsement_key: the line was altered or mixed from two")
+	}
+	r.RegistrationIDs = ids
+	if r.RegistrationID == "" {
+		r.RegistrationID = ids.Base32
+	}
+	if r.Labels == nil {
+		r.Labels = map[string]string{}
+	}
+	return CheckRegistrationID(r.RegistrationID)
+}
+
+// EK returns the bytes of the EndorsementKey field, checked. A Record that came
+// from [ParseRecord] never fails here.
+func (r Record) EK() ([]byte, error) { return ParseEndorsementKey(r.EndorsementKey) }
+
+// Printable returns s with everything that could act on a terminal replaced by
+// "?", and cut to max runes: foreign text must pass it before it is shown.
+func Printable(s string, max int) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range s {
+		if n == max {
+			b.WriteString("…")
+			break
+		}
+		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == '\ufffd' || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
+			r = '?'
+		}
+		b.WriteRune(r)
+		n++
+	}
+	return b.String()
+}

@@ -1,0 +1,109 @@
+package identity
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// ErrRegistrationID is returned, wrapped with the reason, for a registration ID
+// that DPS would refuse or that another tool would compare differently.
+var ErrRegistrationID = errors.New("invalid registration ID")
+
+// ErrIDScope is returned, wrapped with the reason, for a text that is no ID
+// scope.
+var ErrIDScope = errors.New("invalid ID scope")
+
+// IDs are the two registration IDs that tools derive from an EK. Both are
+// SHA-256 over the marshalled TPM2B_PUBLIC, size prefix included; they differ
+// in spelling only.
+type IDs struct {
+	// Base32 is the spelling of the C, Node and Java SDKs: RFC 4648 base32 in
+	// lower case without padding, 52 characters.
+	Base32 string `json:"base32"`
+	// Hex is the spelling of the documented Linux recipe: 64 hex digits.
+	Hex string `json:"hex"`
+}
+
+// RegistrationIDs derives both IDs from the bytes of a TPM2B_PUBLIC.
+func RegistrationIDs(ek []byte) IDs {
+	sum := sha256.Sum256(ek)
+	return IDs{
+		Base32: strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:])),
+		Hex:    hex.EncodeToString(sum[:]),
+	}
+}
+
+// CheckRegistrationID accepts what every source on the matter accepts: 1 to 128
+// characters of a-z, 0-9 and "-", "." , "_" or ":", first one a letter or
+// digit, last one a letter, a digit or "-" (DPS service.json and
+// concepts-service). Capitals are refused because the service compares without
+// case, while IoT Edge and the SDKs sign the text as it is written.
+func CheckRegistrationID(id string) error {
+	reason := ""
+	switch {
+	case id == "":
+		reason = "it is empty"
+	case len(id) > 128:
+		reason = fmt.Sprintf("it has %d characters, DPS takes 128 at most", len(id))
+	case strings.ToLower(id) != id && idChars.MatchString(strings.ToLower(id)):
+		reason = fmt.Sprintf("it has capital letters; write %q", strings.ToLower(id))
+	case !idChars.MatchString(id):
+		reason = fmt.Sprintf("%q is not a letter a-z, a digit or one of - . _ :", firstBad(id))
+	case !alphanumeric(id[0]):
+		reason = "it must start with a letter or a digit"
+	case !alphanumeric(id[len(id)-1]) && id[len(id)-1] != '-':
+		reason = "it must end with a letter, a digit or -"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%w %q: %s", ErrRegistrationID, Printable(id, 140), reason)
+}
+
+var idChars = regexp.MustCompile(`^[a-z0-9\-._:]+$`)
+
+func alphanumeric(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
+}
+
+func firstBad(id string) string {
+	for _, r := range id {
+		if !idChars.MatchString(string(r)) {
+			return Printable(string(r), 1)
+		}
+	}
+	return ""
+}
+
+var scopeForm = regexp.MustCompile(`^0[0-9a-z]{2}[0-9A-Fa-f]{8}$`)
+
+// CheckIDScope accepts the form of an ID scope: eleven characters, such as
+// 0ne0012AB34 (the digit 0, two that name the cloud, eight hex digits). The
+// reason in the error names the usual slips: a letter O for the zero, a part
+// lost in copying, the name of the service instead.
+func CheckIDScope(scope string) error {
+	reason := ""
+	switch {
+	case scopeForm.MatchString(scope):
+		return nil
+	case scope == "":
+		reason = "it is empty"
+	case strings.TrimSpace(scope) != scope:
+		reason = "there is a space at its start or end"
+	case strings.Contains(scope, "azure-devices"):
+		reason = "that is a host name; the ID scope stands beside it on the overview page of the service, as 0ne and eight more characters"
+	case len(scope) == 11 && strings.HasPrefix(strings.ToLower(scope), "one"):
+		reason = fmt.Sprintf("it starts with the letter O instead of the digit 0; write %q", "0ne"+scope[3:])
+	case len(scope) == 11 && strings.ContainsAny(scope[3:], "oO"):
+		reason = "it has a letter O where only the digit 0 can be"
+	case len(scope) != 11:
+		reason = fmt.Sprintf("it has %d characters, an ID scope has 11, such as 0ne0012AB34", len(scope))
+	default:
+		reason = "an ID scope is 0, two small letters, and eight hex digits, such as 0ne0012AB34"
+	}
+	return fmt.Errorf("%w %q: %s", ErrIDScope, Printable(scope, 60), reason)
+}
