@@ -1,0 +1,184 @@
+package dps
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tpmdps/internal/identity"
+)
+
+// answer is an HTTP response with its body read.
+type answer struct {
+	request request
+	status  int
+	header  http.Header
+	body    []byte
+}
+
+// readAnswer takes the body from where azcore's download policy left it.
+func readAnswer(r request, resp *http.Response) answer {
+	a := answer{request: r, status: resp.StatusCode, header: resp.Header}
+	if seeker, ok := resp.Body.(io.Seeker); ok {
+		// The retry policy drains an answer that it does not take for the last.
+		seeker.Seek(0, io.SeekStart)
+	}
+	a.body, _ = io.ReadAll(resp.Body) // from memory: cannot fail
+	a.body = bytes.TrimPrefix(bytes.TrimSpace(a.body), []byte("\xef\xbb\xbf"))
+	return a
+}
+
+// decode reads the JSON body of an answer whose status must be one of ok.
+func (a answer) decode(v any, ok ...int) error {
+	if !slices.Contains(ok, a.status) {
+		return refusal(a)
+	}
+	if err := json.Unmarshal(a.body, v); err != nil {
+		return a.malformed(a.jsonFault(err))
+	}
+	return nil
+}
+
+// jsonFault says in words why the body could not be read.
+func (a answer) jsonFault(err error) string {
+	var (
+		typeError *json.UnmarshalTypeError
+		known     fault
+	)
+	switch {
+	case errors.As(err, &known):
+		return string(known)
+	case len(a.body) == 0:
+		return "the body is empty"
+	case a.isHTML():
+		return "it is HTML"
+	case errors.As(err, &typeError):
+		if typeError.Field == "" {
+			return "it is a JSON " + typeError.Value
+		}
+		return show(typeError.Field, 80) + " is a " + typeError.Value
+	case a.body[0] == '{' || a.body[0] == '[':
+		return "its JSON is damaged or cut short"
+	}
+	return "it is not JSON"
+}
+
+func (a answer) isHTML() bool {
+	return strings.Contains(strings.ToLower(a.header.Get("Content-Type")), "html") || bytes.HasPrefix(a.body, []byte("<"))
+}
+
+func (a answer) malformed(reason string) *AnswerError {
+	return &AnswerError{
+		Method:      a.request.method,
+		Path:        a.request.path,
+		Status:      a.status,
+		ContentType: show(a.header.Get("Content-Type"), 80),
+		Reason:      reason,
+		Excerpt:     a.excerpt(),
+	}
+}
+
+// excerpt returns the beginning of the body for a person to look at, or nothing
+// where it could hold a key: an answer of 2017 carried one in the clear.
+func (a answer) excerpt() string {
+	if bytes.Contains(bytes.ToLower(a.body), []byte("authenticationkey")) {
+		return ""
+	}
+	head := a.body[:min(len(a.body), 4096)]
+	return clip(show(strings.Join(strings.Fields(string(head)), " "), 512), 512)
+}
+
+func (a answer) retryAfter() time.Duration { return retryAfter(a.header) }
+
+func (a answer) date() time.Time {
+	t, err := http.ParseTime(a.header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// retryAfter reads Retry-After, in seconds or as a date (RFC 9110 section
+// 10.2.3). It is 0 when absent, and never more than a day.
+func retryAfter(h http.Header) time.Duration {
+	const day = 24 * time.Hour
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil {
+		return time.Duration(min(seconds, uint64(day/time.Second))) * time.Second
+	}
+	if t, err := http.ParseTime(text); err == nil {
+		return min(max(time.Until(t), 0), day)
+	}
+	return 0
+}
+
+// refusal turns an answer that is no success into an error: an *Error, or an
+// *AnswerError when it cannot come from a DPS.
+func refusal(a answer) error {
+	e := &Error{
+		Status:     a.status,
+		RequestID:  show(a.header.Get("x-ms-request-id"), 80),
+		Date:       a.date(),
+		RetryAfter: a.retryAfter(),
+		Method:     a.request.method,
+		Path:       a.request.path,
+	}
+	switch {
+	case a.status >= 300 && a.status < 400:
+		e.Message = "redirected" + redirectTarget(a.header.Get("Location")) + ", which is not followed"
+		return e
+	case a.status < 400:
+		return a.malformed("the status is not one of this operation")
+	case a.isHTML() && a.status < 500 && a.status != http.StatusRequestTimeout && a.status != http.StatusTooManyRequests:
+		// A gateway's 5xx page says that the service is not reached; any other
+		// page was written by something that took the service's place.
+		return a.malformed("it is HTML")
+	}
+	if !e.readBody(a.body) {
+		e.Body = a.excerpt()
+	}
+	if e.Code == 0 {
+		e.Code = errorCode([]byte(a.header.Get("x-ms-error-code")))
+	}
+	return e
+}
+
+// redirectTarget names where a redirect points, without the query, which may
+// repeat what was sent.
+func redirectTarget(location string) string {
+	u, err := url.Parse(location)
+	if err != nil || location == "" {
+		return ""
+	}
+	u = &url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	return " to " + show(u.String(), 200)
+}
+
+// credentials matches what must not be shown even when a foreign page repeats
+// the request: the rest of a SAS or bearer token, and a key.
+var credentials = regexp.MustCompile(`(?i)(SharedAccessSignature|Bearer)(\s|%20|\+)+[^\s"'<>]+|(SharedAccessKey|sig)(=|%3d)[^\s"'<>&;]+`)
+
+// show makes a text of the service fit for a terminal: printable, at most n
+// characters, without credentials.
+func show(s string, n int) string {
+	if len(s) > 16<<10 {
+		s = s[:16<<10]
+	}
+	return identity.Printable(credentials.ReplaceAllString(s, "[redacted]"), n)
+}
+
+// clip cuts a printable text to n bytes at a character's boundary.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
+}

@@ -1,0 +1,81 @@
+package dps
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Challenge is the service's first answer to a machine that gave a TPM's keys:
+// a key that only this TPM can unwrap, to sign the next request with.
+type Challenge struct {
+	// AuthenticationKey is the wrapped key: 1 to 4096 bytes, not looked into.
+	AuthenticationKey []byte
+	// KeyName is the policy to name in the token: "registration" so far.
+	KeyName string
+	// Message is the service's words, printable.
+	Message string
+	// Date is the service's clock, zero if it did not say.
+	Date time.Time
+}
+
+// maxAuthenticationKey bounds a wrapped key in bytes; real ones have under
+// 1000.
+const maxAuthenticationKey = 4096
+
+// readChallenge tells the two kinds of 401 apart: with an authenticationKey it
+// is the expected challenge, without one it is a refusal.
+func readChallenge(a answer) (*Challenge, error) {
+	var body struct {
+		Message           json.RawMessage `json:"message"`
+		AuthenticationKey json.RawMessage `json:"authenticationKey"`
+		KeyName           string          `json:"keyName"`
+	}
+	if json.Unmarshal(a.body, &body) != nil || len(body.AuthenticationKey) == 0 {
+		return nil, refusal(a)
+	}
+	switch string(body.AuthenticationKey) {
+	case "null", `""`:
+		return nil, refusal(a)
+	}
+	key, err := decodeKey(body.AuthenticationKey)
+	if err != nil {
+		return nil, a.malformed("authenticationKey " + err.Error())
+	}
+	c := &Challenge{AuthenticationKey: key, KeyName: body.KeyName, Date: a.date()}
+	var message string
+	if json.Unmarshal(body.Message, &message) == nil {
+		c.Message = show(message, 200)
+	}
+	switch {
+	case c.KeyName == "":
+		c.KeyName = "registration" // as the C# SDK assumes
+	case c.KeyName != show(c.KeyName, 64):
+		return nil, a.malformed("keyName is too long or not printable")
+	}
+	return c, nil
+}
+
+// decodeKey reads a wrapped key from its JSON string.
+func decodeKey(raw json.RawMessage) ([]byte, error) {
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return nil, errors.New("is not a string")
+	}
+	// Decide on the size before anything is decoded.
+	if base64.StdEncoding.DecodedLen(len(text)) > maxAuthenticationKey+8 {
+		return nil, fmt.Errorf("is too long: %d characters of base64 for at most %d bytes", len(text), maxAuthenticationKey)
+	}
+	key, err := base64.StdEncoding.DecodeString(text)
+	switch {
+	case err != nil:
+		return nil, errors.New("is not base64")
+	case len(key) == 0:
+		return nil, errors.New("is empty")
+	case len(key) > maxAuthenticationKey:
+		return nil, fmt.Errorf("is too long: %d bytes, at most %d", len(key), maxAuthenticationKey)
+	}
+	return key, nil
+}

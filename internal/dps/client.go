@@ -1,0 +1,189 @@
+package dps
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
+)
+
+// ClientOptions are what both clients have in common. The zero value works.
+type ClientOptions struct {
+	// HTTPClient carries the requests; nil means a new one with the system's
+	// roots. Its redirect policy is not used: redirects are never followed.
+	HTTPClient *http.Client
+	// Application stands first in the User-Agent; at most 24 characters.
+	Application string
+	// MaxRetries is how often a request is sent again after an answer or an
+	// error that may pass; 0 means 3, below 0 means never.
+	MaxRetries int32
+	// RetryDelay is the first pause; it doubles with jitter. 0 means 800 ms.
+	// The service's Retry-After goes before it.
+	RetryDelay time.Duration
+	// Log gets one debug line for each try; nil means none.
+	Log *slog.Logger
+}
+
+// client is what both APIs have in common: an endpoint, its api-version and the
+// pipeline that takes requests there.
+type client struct {
+	endpoint   string
+	apiVersion string
+	pipeline   runtime.Pipeline
+}
+
+func newClient(endpoint, apiVersion string, auth policy.Policy, o ClientOptions) client {
+	if o.HTTPClient == nil {
+		o.HTTPClient = NewHTTPClient(nil)
+	}
+	perRetry := []policy.Policy{&tryPolicy{log: o.Log}}
+	if auth != nil {
+		perRetry = append(perRetry, auth)
+	}
+	return client{endpoint, apiVersion, runtime.NewPipeline("tpmdps", "v1",
+		runtime.PipelineOptions{PerRetry: perRetry, AllowedQueryParameters: []string{"api-version"}},
+		&policy.ClientOptions{
+			Retry: policy.RetryOptions{
+				MaxRetries:  o.MaxRetries,
+				RetryDelay:  o.RetryDelay,
+				TryTimeout:  tryTimeout,
+				ShouldRetry: shouldRetry,
+			},
+			Telemetry: policy.TelemetryOptions{ApplicationID: o.Application},
+			Transport: newBoundedTransport(o.HTTPClient),
+		})}
+}
+
+// request is one operation. Its path starts with a slash and is escaped.
+type request struct {
+	method string
+	path   string
+	body   any // nil: none
+	header map[string]string
+}
+
+// do sends a request and returns whatever answer came last. An error means that
+// there was none, or that it was too large.
+func (c *client) do(ctx context.Context, r request) (answer, error) {
+	call := &call{}
+	call.deadline, _ = ctx.Deadline()
+	req, err := c.newRequest(context.WithValue(ctx, callKey{}, call), r)
+	if err != nil {
+		return answer{}, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	}
+	resp, err := c.pipeline.Do(req)
+	if err != nil {
+		return answer{}, call.explain(r, err)
+	}
+	return readAnswer(r, resp), nil
+}
+
+func (c *client) newRequest(ctx context.Context, r request) (*policy.Request, error) {
+	req, err := runtime.NewRequest(ctx, r.method, c.endpoint+r.path+"?api-version="+c.apiVersion)
+	if err != nil {
+		return nil, err
+	}
+	req.Raw().Header.Set("Accept", "application/json")
+	for name, value := range r.header {
+		req.Raw().Header.Set(name, value)
+	}
+	if r.body == nil {
+		return req, nil
+	}
+	body, err := json.Marshal(r.body)
+	if err != nil {
+		return nil, fmt.Errorf("write the request's body: %w", err)
+	}
+	return req, req.SetBody(streaming.NopCloser(bytes.NewReader(body)), "application/json; charset=utf-8")
+}
+
+// call is what the tries of one request leave behind, kept in its context
+// because the pipeline's policies are shared by all requests.
+type call struct {
+	deadline time.Time // zero: none
+	answer   *http.Response
+	err      error
+}
+
+type callKey struct{}
+
+// explain adds to an error what the tries before it met: when the time runs out
+// between two tries, azcore returns the bare context error, and the 503 that
+// was waited for would be lost. Both causes can be asked for.
+func (c *call) explain(r request, err error) error {
+	wrapped := fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+		return wrapped
+	}
+	switch {
+	case c.answer != nil:
+		return fmt.Errorf("%w; the last answer was: %w", wrapped, refusal(readAnswer(r, c.answer)))
+	case c.err != nil && !errors.Is(c.err, err):
+		return fmt.Errorf("%w; before that: %w", wrapped, c.err)
+	}
+	return wrapped
+}
+
+// shouldRetry decides in azcore's stead, which knows neither hopeless transport
+// errors nor the caller's deadline: a Retry-After that ends after it would be
+// waited for in vain, so the answer is returned at once.
+func shouldRetry(resp *http.Response, err error) bool {
+	if err != nil {
+		return mayPass(err)
+	}
+	if !runtime.HasStatusCode(resp, http.StatusRequestTimeout, http.StatusTooManyRequests,
+		http.StatusInternalServerError, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout) {
+		return false
+	}
+	if resp.Request == nil {
+		return true
+	}
+	call, _ := resp.Request.Context().Value(callKey{}).(*call)
+	return call == nil || call.deadline.IsZero() || time.Until(call.deadline) > retryAfter(resp.Header)
+}
+
+// tryPolicy sees every try: it logs it and keeps its outcome for explain.
+// Headers are not logged, so neither is a token.
+type tryPolicy struct{ log *slog.Logger }
+
+// Do implements policy.Policy.
+func (p *tryPolicy) Do(req *policy.Request) (*http.Response, error) {
+	start := time.Now()
+	resp, err := req.Next()
+	if call, ok := req.Raw().Context().Value(callKey{}).(*call); ok {
+		call.answer, call.err = resp, err
+		if err != nil {
+			call.answer = nil
+		}
+	}
+	p.write(req.Raw(), resp, err, time.Since(start))
+	return resp, err
+}
+
+func (p *tryPolicy) write(req *http.Request, resp *http.Response, err error, took time.Duration) {
+	ctx := req.Context()
+	if p.log == nil || !p.log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("method", req.Method),
+		slog.String("url", req.URL.Redacted()),
+		slog.Int64("ms", took.Milliseconds()),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", show(err.Error(), 300)))
+	} else {
+		attrs = append(attrs, slog.Int("status", resp.StatusCode),
+			slog.String("request_id", show(resp.Header.Get("x-ms-request-id"), 80)))
+	}
+	p.log.LogAttrs(ctx, slog.LevelDebug, "request", attrs...)
+}

@@ -1,0 +1,168 @@
+package dps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// ServiceClient speaks the service API: what an operator does with enrollments.
+// It may be used by several goroutines.
+type ServiceClient struct{ client }
+
+// NewServiceClient makes a client for the DPS at an endpoint: anything that
+// [ServiceEndpoint] takes.
+func NewServiceClient(endpoint string, cred Credential, o ClientOptions) (*ServiceClient, error) {
+	u, err := ServiceEndpoint(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	if cred.err != nil {
+		return nil, cred.err
+	}
+	if cred.policy == nil {
+		return nil, fmt.Errorf("%w: none was given", ErrCredential)
+	}
+	return &ServiceClient{newClient(u, serviceAPIVersion, cred.policy(), o)}, nil
+}
+
+// Enrollment returns the enrollment of a registration ID. There being none is
+// an [*Error] with status 404.
+func (c *ServiceClient) Enrollment(ctx context.Context, id string) (Enrollment, error) {
+	a, err := c.do(ctx, request{method: http.MethodGet, path: enrollmentPath(id)})
+	if err != nil {
+		return Enrollment{}, err
+	}
+	return readEnrollment(a)
+}
+
+// PutEnrollment creates or replaces the enrollment of e's registration ID and
+// returns it as the service now has it. With ifMatch (an ETag, or "*" for any)
+// it replaces only the version that has it; otherwise the service answers 412.
+// An empty ifMatch replaces whatever is there.
+func (c *ServiceClient) PutEnrollment(ctx context.Context, e Enrollment, ifMatch string) (Enrollment, error) {
+	a, err := c.do(ctx, request{
+		method: http.MethodPut, path: enrollmentPath(e.RegistrationID),
+		body: e.writable(), header: ifMatchHeader(ifMatch),
+	})
+	if err != nil {
+		return Enrollment{}, err
+	}
+	return readEnrollment(a)
+}
+
+// DeleteEnrollment removes an enrollment; ifMatch is as in PutEnrollment. The
+// machine keeps its identity in the hub.
+func (c *ServiceClient) DeleteEnrollment(ctx context.Context, id, ifMatch string) error {
+	a, err := c.do(ctx, request{method: http.MethodDelete, path: enrollmentPath(id), header: ifMatchHeader(ifMatch)})
+	if err != nil {
+		return err
+	}
+	if a.status != http.StatusNoContent && a.status != http.StatusOK {
+		return refusal(a)
+	}
+	return nil
+}
+
+// RegistrationState returns what became of a machine's last registration. A
+// machine that never registered is an [*Error] with status 404.
+func (c *ServiceClient) RegistrationState(ctx context.Context, id string) (RegistrationState, error) {
+	a, err := c.do(ctx, request{method: http.MethodGet, path: "/registrations/" + url.PathEscape(id)})
+	if err != nil {
+		return RegistrationState{}, err
+	}
+	var s RegistrationState
+	if err := a.decode(&s, http.StatusOK); err != nil {
+		return RegistrationState{}, err
+	}
+	if s.Status == "" {
+		return RegistrationState{}, a.malformed("it has no status")
+	}
+	return s, nil
+}
+
+// maxBulk is how many enrollments one bulk request may hold (service.json:
+// "maximum of 10 enrollments").
+const maxBulk = 10
+
+// BulkResult says which of a bulk request's enrollments were refused.
+type BulkResult struct {
+	IsSuccessful bool        `json:"isSuccessful"`
+	Errors       []BulkError `json:"errors"`
+}
+
+// BulkError is the refusal of one enrollment.
+type BulkError struct {
+	RegistrationID string `json:"registrationId"`
+	ErrorCode      int    `json:"errorCode"`
+	ErrorStatus    string `json:"errorStatus"`
+}
+
+// Bulk creates, updates or deletes 1 to 10 enrollments. mode is "create",
+// "update", "updateIfMatchETag" or "delete". The refusal of single enrollments
+// is no error but in the result.
+func (c *ServiceClient) Bulk(ctx context.Context, mode string, enrollments []Enrollment) (BulkResult, error) {
+	if n := len(enrollments); n == 0 || n > maxBulk {
+		return BulkResult{}, fmt.Errorf("bulk %s: %d enrollments, from 1 to %d fit", mode, n, maxBulk)
+	}
+	body := struct {
+		Enrollments []Enrollment `json:"enrollments"`
+		Mode        string       `json:"mode"`
+	}{make([]Enrollment, 0, len(enrollments)), mode}
+	for _, e := range enrollments {
+		body.Enrollments = append(body.Enrollments, e.writable())
+	}
+	a, err := c.do(ctx, request{method: http.MethodPost, path: "/enrollments", body: body})
+	if err != nil {
+		return BulkResult{}, err
+	}
+	var r BulkResult
+	if err := a.decode(&r, http.StatusOK); err != nil {
+		return BulkResult{}, err
+	}
+	for i := range r.Errors {
+		r.Errors[i].RegistrationID = show(r.Errors[i].RegistrationID, 140)
+		r.Errors[i].ErrorStatus = show(r.Errors[i].ErrorStatus, 300)
+	}
+	return r, nil
+}
+
+func enrollmentPath(id string) string { return "/enrollments/" + url.PathEscape(id) }
+
+// ifMatchHeader quotes an ETag as RFC 9110 section 8.8.3 wants it; the service
+// gives it without quotes in the body.
+func ifMatchHeader(etag string) map[string]string {
+	switch {
+	case etag == "":
+		return nil
+	case etag != "*" && !strings.HasPrefix(etag, `"`) && !strings.HasPrefix(etag, "W/"):
+		etag = `"` + etag + `"`
+	}
+	return map[string]string{"If-Match": etag}
+}
+
+func readEnrollment(a answer) (Enrollment, error) {
+	var e Enrollment
+	if err := a.decode(&e, http.StatusOK); err != nil {
+		return Enrollment{}, err
+	}
+	if e.RegistrationID == "" {
+		return Enrollment{}, a.malformed("it has no registrationId")
+	}
+	if e.ETag == "" {
+		e.ETag = a.header.Get("ETag")
+	}
+	return e, nil
+}
+
+// IsNotFound reports whether an error is the service saying that what was asked
+// for does not exist.
+func IsNotFound(err error) bool { return hasStatus(err, http.StatusNotFound) }
+
+func hasStatus(err error, status int) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == status
+}

@@ -1,0 +1,130 @@
+package dps
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+
+	"tpmdps/internal/identity"
+)
+
+// ErrProxy is returned, wrapped with what it said, when an HTTP proxy refused to
+// connect to the service.
+var ErrProxy = errors.New("the proxy refused the connection")
+
+// NewHTTPClient makes the client that both APIs are meant to share: TLS 1.2 or
+// later, checked against roots (nil: the system's), through the proxy that
+// HTTPS_PROXY and NO_PROXY name, with limits for every phase of a request. It
+// follows no redirects, and keeps its connection, so that a run needs one TLS
+// handshake for each host.
+func NewHTTPClient(roots *x509.CertPool) *http.Client {
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	return &http.Client{
+		CheckRedirect: showRedirect,
+		Transport: &http.Transport{
+			Proxy:                  environmentProxy,
+			OnProxyConnectResponse: checkProxy,
+			DialContext:            dialer.DialContext,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+			TLSHandshakeTimeout:    tlsTimeout,
+			ResponseHeaderTimeout:  headerTimeout,
+			MaxResponseHeaderBytes: 64 << 10,
+			MaxIdleConnsPerHost:    1,
+			// Longer than any Retry-After between two polls.
+			IdleConnTimeout: headerTimeout * 10,
+		},
+	}
+}
+
+// showRedirect makes a 3xx an answer like any other. Following it would take
+// the Authorization header along wherever net/http thinks it is safe.
+func showRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// environmentProxy hides the text of an unusable HTTPS_PROXY, which may hold a
+// password.
+func environmentProxy(req *http.Request) (*url.URL, error) {
+	u, err := http.ProxyFromEnvironment(req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: HTTPS_PROXY is not a proxy's URL", ErrProxy)
+	}
+	return u, nil
+}
+
+// checkProxy gives a refused CONNECT a type; net/http would return only the
+// status text.
+func checkProxy(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	return fmt.Errorf("%w: %s answered %s", ErrProxy, proxy.Host, identity.Printable(answer.Status, 80))
+}
+
+// boundedTransport is the pipeline's last policy. The bound has to be here:
+// azcore reads the body of every answer of 400 and above to its end, whatever
+// the caller asked for (policy_body_download.go).
+type boundedTransport struct{ client http.Client }
+
+func newBoundedTransport(client *http.Client) *boundedTransport {
+	bounded := *client // the caller's client stays as it is, its connections are shared
+	bounded.CheckRedirect = showRedirect
+	return &boundedTransport{bounded}
+}
+
+// Do implements azcore's policy.Transporter.
+func (t *boundedTransport) Do(req *http.Request) (*http.Response, error) {
+	answer, err := t.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if answer.ContentLength > maxBody {
+		// The connection is not worth the bytes that would have to be read off it.
+		return nil, errors.Join(ErrTooLarge, answer.Body.Close())
+	}
+	answer.Body = &boundedBody{ReadCloser: answer.Body, left: maxBody}
+	return answer, nil
+}
+
+type boundedBody struct {
+	io.ReadCloser
+	left int64 // bytes that may still come; negative: one too many came
+}
+
+// Read fails with ErrTooLarge as soon as more than the bound has come.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.left -= int64(n)
+	if b.left < 0 {
+		return n, ErrTooLarge
+	}
+	return n, err
+}
+
+// mayPass reports whether the same request may succeed when it is sent again
+// after an error that was no answer. Trust and addressing do not change within
+// seconds: whoever waits at the bench should hear of them at once.
+func mayPass(err error) bool {
+	var (
+		verification *tls.CertificateVerificationError
+		record       tls.RecordHeaderError
+		alert        tls.AlertError
+		lookup       *net.DNSError
+	)
+	switch {
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrProxy), errors.Is(err, http.ErrSchemeMismatch):
+		return false
+	case errors.As(err, &verification), errors.As(err, &record), errors.As(err, &alert):
+		return false
+	case errors.As(err, &lookup):
+		return !lookup.IsNotFound
+	}
+	return true
+}
