@@ -1,0 +1,109 @@
+package tpm
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+)
+
+// ErrAddress is returned, wrapped with the reason, for a text that names no way
+// to a TPM.
+var ErrAddress = errors.New("invalid TPM address")
+
+// Address is a way to a TPM. The zero value means this machine's own chip:
+// /dev/tpmrm0 and then /dev/tpm0 on Linux, the TPM Base Services on Windows.
+type Address struct {
+	kind addressKind
+	path string // device or socket
+	host string // host:port of the command channel
+}
+
+type addressKind int
+
+const (
+	addressDefault addressKind = iota
+	addressPath                // a device or a unix socket, decided by its file mode
+	addressDevice
+	addressUnix
+	addressTCP   // bare TPM commands over TCP, as swtpm takes them
+	addressMSSIM // the Microsoft simulator's framing over TCP
+)
+
+// ParseAddress reads the spellings of tpm2-tools' TCTI strings where they name
+// something that can be reached without a daemon:
+//
+//	""                             this machine's chip
+//	/dev/tpmrm0                    a device or a unix socket
+//	device, device:/dev/tpm0       a device
+//	swtpm:path=/run/swtpm.sock     swtpm on a unix socket
+//	swtpm:host=127.0.0.1,port=2321 swtpm on TCP
+//	mssim:host=127.0.0.1,port=2321 Microsoft's simulator, platform port one higher
+//
+// It returns an error that wraps [ErrAddress].
+func ParseAddress(text string) (Address, error) {
+	kind, conf, _ := strings.Cut(text, ":")
+	switch {
+	case text == "" || text == "device":
+		return Address{}, nil
+	case strings.HasPrefix(text, "/") || strings.HasPrefix(text, "./"):
+		return Address{kind: addressPath, path: text}, nil
+	case kind == "device" && conf != "":
+		return Address{kind: addressDevice, path: conf}, nil
+	case kind == "swtpm" || kind == "mssim":
+		return parseSocket(kind, conf)
+	case kind == "tabrmd":
+		return Address{}, fmt.Errorf("%w %q: the tabrmd daemon is not used; give device:/dev/tpmrm0, the kernel's own resource manager", ErrAddress, text)
+	}
+	return Address{}, fmt.Errorf("%w %q: give a path such as /dev/tpmrm0, or device:, swtpm: or mssim: with its settings", ErrAddress, text)
+}
+
+func parseSocket(kind, conf string) (Address, error) {
+	host, port, path := "127.0.0.1", "2321", ""
+	for _, part := range strings.Split(conf, ",") {
+		if part == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(part, "=")
+		switch {
+		case ok && key == "path" && kind == "swtpm":
+			path = value
+		case ok && key == "host":
+			host = value
+		case ok && key == "port":
+			port = value
+		default:
+			return Address{}, fmt.Errorf("%w: %q is not a setting of %s: (host=, port=%s)", ErrAddress, part, kind,
+				map[string]string{"swtpm": ", path="}[kind])
+		}
+	}
+	if path != "" {
+		return Address{kind: addressUnix, path: path}, nil
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return Address{}, fmt.Errorf("%w: port %q", ErrAddress, port)
+	}
+	k := addressTCP
+	if kind == "mssim" {
+		k = addressMSSIM
+	}
+	return Address{kind: k, host: net.JoinHostPort(host, port)}, nil
+}
+
+// String spells the address so that [ParseAddress] reads it back.
+func (a Address) String() string {
+	host, port, _ := net.SplitHostPort(a.host)
+	switch a.kind {
+	case addressPath:
+		return a.path
+	case addressDevice:
+		return "device:" + a.path
+	case addressUnix:
+		return "swtpm:path=" + a.path
+	case addressTCP:
+		return "swtpm:host=" + host + ",port=" + port
+	case addressMSSIM:
+		return "mssim:host=" + host + ",port=" + port
+	}
+	return "device"
+}

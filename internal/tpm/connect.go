@@ -1,0 +1,116 @@
+package tpm
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/google/go-tpm/tpm2/transport"
+)
+
+// dialLimit bounds connecting to a socket: it is on this machine or next to it.
+const dialLimit = 5 * time.Second
+
+// connect opens the transport for an address, and returns the address that was
+// really used.
+func connect(ctx context.Context, addr Address) (Address, transport.TPMCloser, error) {
+	switch addr.kind {
+	case addressDefault:
+		return connectDefault()
+	case addressPath:
+		resolved, err := resolvePath(addr.path)
+		if err != nil {
+			return addr, nil, err
+		}
+		return connect(ctx, resolved)
+	case addressDevice:
+		t, err := openDevice(addr.path)
+		return addr, t, err
+	case addressUnix:
+		t, err := dial(ctx, addr, "unix", addr.path)
+		return addr, t, err
+	case addressTCP:
+		t, err := dial(ctx, addr, "tcp", addr.host)
+		return addr, t, err
+	default:
+		t, err := dialMSSIM(addr.host)
+		return addr, t, err
+	}
+}
+
+// resolvePath tells a device from a socket by its file mode.
+func resolvePath(path string) (Address, error) {
+	fi, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return Address{}, openError(path, err)
+	case fi.Mode()&fs.ModeSocket != 0:
+		return Address{kind: addressUnix, path: path}, nil
+	case fi.Mode()&fs.ModeCharDevice != 0:
+		return Address{kind: addressDevice, path: path}, nil
+	case fi.IsDir():
+		return Address{}, fmt.Errorf("%w: %s is a directory", ErrNoDevice, path)
+	}
+	return Address{}, fmt.Errorf("%w: %s is a file, neither a device nor a socket", ErrNoDevice, path)
+}
+
+// openError gives the error of an open(2) or connect(2) its meaning.
+func openError(what string, err error) error {
+	sentinel := ErrNoDevice
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		sentinel = ErrPermission
+	case errors.Is(err, syscall.EBUSY):
+		sentinel = ErrBusy
+	}
+	return fmt.Errorf("%w: open %s: %w", sentinel, what, cause(err))
+}
+
+// cause takes the operation and path off a system error, since the caller says
+// both in its own words.
+func cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	var oe *net.OpError
+	if errors.As(err, &oe) {
+		return oe.Err
+	}
+	return err
+}
+
+func dial(ctx context.Context, addr Address, network, target string) (transport.TPMCloser, error) {
+	conn, err := (&net.Dialer{Timeout: dialLimit}).DialContext(ctx, network, target)
+	if err != nil {
+		return nil, openError(addr.String(), err)
+	}
+	return transport.FromReadWriteCloser(framed{conn}), nil
+}
+
+// framed gives go-tpm's transport, which reads a response in one piece, the
+// whole response even where the socket delivers it in several.
+type framed struct{ net.Conn }
+
+func (f framed) Read(p []byte) (int, error) {
+	const header = 10 // tag, size, response code: TPM 2.0 Part 1, 18.2
+	if len(p) < header {
+		return 0, io.ErrShortBuffer
+	}
+	if _, err := io.ReadFull(f.Conn, p[:header]); err != nil {
+		return 0, err
+	}
+	size := binary.BigEndian.Uint32(p[2:6])
+	if size < header || size > uint32(len(p)) {
+		return header, nil // the guard refuses it by its size
+	}
+	n, err := io.ReadFull(f.Conn, p[header:size])
+	return header + n, err
+}

@@ -1,0 +1,157 @@
+package tpm
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/google/go-tpm/tpm2"
+	"github.com/google/go-tpm/tpm2/transport"
+)
+
+// responseHeader is the size of tag, size and response code that every answer
+// starts with (TPM 2.0 Part 1, 18.2).
+const responseHeader = 10
+
+// The longest a command may take before the chip counts as hung. Creating an
+// RSA primary key takes some discrete chips more than a minute; the kernel
+// itself gives it five.
+const (
+	firstLimit   = 5 * time.Second // the first command: is anybody there?
+	commandLimit = 30 * time.Second
+	createLimit  = 5 * time.Minute
+	cleanupLimit = 2 * time.Second // after the context ended
+)
+
+// guard stands between go-tpm and the transport. It lets no command wait for
+// ever, refuses answers that are no TPM 2.0's, and after the context has ended
+// passes only FlushContext, so that an interrupted run still cleans up.
+type guard struct {
+	ctx  context.Context
+	t    transport.TPM
+	log  *slog.Logger
+	sent int
+	dead error // set once the transport can no longer be trusted
+}
+
+func newGuard(ctx context.Context, t transport.TPM, log *slog.Logger) *guard {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &guard{ctx: ctx, t: t, log: log}
+}
+
+// Send implements transport.TPM.
+func (g *guard) Send(cmd []byte) ([]byte, error) {
+	cc := tpm2.TPMCC(binary.BigEndian.Uint32(cmd[6:10]))
+	if g.dead != nil {
+		return nil, g.dead
+	}
+	if err := g.ctx.Err(); err != nil && cc != tpm2.TPMCCFlushContext {
+		return nil, timeoutIsBusy(err)
+	}
+	start := time.Now()
+	rsp, err := g.exchange(cmd, g.limit(cc))
+	if err == nil {
+		err = checkResponse(rsp)
+	}
+	g.sent++
+	if err != nil {
+		g.dead = err
+		g.log.Debug("tpm command", "command", cc, "error", err, "ms", time.Since(start).Milliseconds())
+		return nil, err
+	}
+	g.log.Debug("tpm command", "command", cc, "rc", fmt.Sprintf("%#x", uint32(responseCode(rsp))), "ms", time.Since(start).Milliseconds())
+	return rsp, nil
+}
+
+func (g *guard) limit(cc tpm2.TPMCC) time.Duration {
+	switch {
+	case g.sent == 0:
+		return firstLimit
+	case cc == tpm2.TPMCCCreatePrimary:
+		return createLimit
+	}
+	return commandLimit
+}
+
+// exchange sends one command in a goroutine of its own, because a read from a
+// TPM device can be given no deadline.
+func (g *guard) exchange(cmd []byte, limit time.Duration) ([]byte, error) {
+	type answer struct {
+		rsp []byte
+		err error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		rsp, err := g.t.Send(cmd)
+		done <- answer{rsp, err}
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	interrupted := g.ctx.Done()
+	for {
+		select {
+		case a := <-done:
+			return a.rsp, transportError(a.rsp, a.err)
+		case <-timer.C:
+			return nil, fmt.Errorf("%w: no answer within %s", ErrBusy, limit)
+		case <-interrupted:
+			// The command in flight cannot be recalled; its answer is
+			// awaited a little, so that what it made can be flushed.
+			interrupted = nil
+			timer.Reset(min(limit, cleanupLimit))
+		}
+	}
+}
+
+// transportError names the ways in which go-tpm's transports fail. One of them
+// is no error and no answer at all: TPM_RC_RETRY until patience ran out.
+func transportError(rsp []byte, err error) error {
+	switch {
+	case err == nil && len(rsp) == 0:
+		return fmt.Errorf("%w: it asked for a retry (TPM_RC_RETRY) again and again", ErrBusy)
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: the connection was closed before an answer came", ErrNoDevice)
+	}
+	return openError("the TPM", err)
+}
+
+// timeoutIsBusy makes a deadline of the run an [ErrBusy], and leaves an
+// interruption what it is.
+func timeoutIsBusy(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: the time given with --timeout is over: %w", ErrBusy, err)
+	}
+	return err
+}
+
+func responseCode(rsp []byte) tpm2.TPMRC {
+	return tpm2.TPMRC(binary.BigEndian.Uint32(rsp[6:10]))
+}
+
+// checkResponse refuses what no TPM 2.0 says. A TPM 1.2 answers every 2.0
+// command with its own tag, 0x00c4.
+func checkResponse(rsp []byte) error {
+	const tag12, tagNoSessions, tagSessions = 0x00c4, 0x8001, 0x8002
+	if len(rsp) < responseHeader {
+		return fmt.Errorf("%w: it answers with %d bytes, a TPM with %d at least", ErrNoDevice, len(rsp), responseHeader)
+	}
+	tag := binary.BigEndian.Uint16(rsp)
+	size := binary.BigEndian.Uint32(rsp[2:6])
+	switch {
+	case tag == tag12:
+		return fmt.Errorf("%w: it is a TPM 1.2", ErrUnsupported)
+	case tag != tagNoSessions && tag != tagSessions:
+		return fmt.Errorf("%w: it answers, but not as a TPM does (tag %#04x)", ErrNoDevice, tag)
+	case size != uint32(len(rsp)):
+		return fmt.Errorf("%w: it answers with %d bytes and says they are %d", ErrNoDevice, len(rsp), size)
+	}
+	return nil
+}

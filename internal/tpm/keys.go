@@ -1,0 +1,178 @@
+package tpm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/google/go-tpm/tpm2"
+
+	"tpmdps/internal/identity"
+)
+
+// Handles that everybody in this field agrees on: TCG TPM v2.0 Provisioning
+// Guidance, 7.8, table 2; the Azure SDKs and aziot-tpmd use the same.
+const (
+	// HandleEK is where the EK of template L-1 is kept.
+	HandleEK = 0x81010001
+	// HandleSRK is where the SRK is kept.
+	HandleSRK = 0x81000001
+)
+
+// Key is an EK or SRK that is ready for use on the chip. Close it: a derived
+// one occupies the chip's memory until then.
+type Key struct {
+	// Public is the marshalled TPM2B_PUBLIC, two-byte size included: 316 bytes
+	// for an EK, 284 for an SRK. Its base64 is what DPS takes.
+	Public []byte
+	// Handle is the persistent handle the key was found at, 0 for a key that
+	// was derived for this run.
+	Handle uint32
+	// Template is what the key was made from, as far as that is known without
+	// deriving it again: "tcg-l1" for a derived EK, "unknown" for one that was
+	// found.
+	Template string
+
+	device *Device
+	handle tpm2.TPMHandle
+	name   tpm2.TPM2BName
+	public tpm2.TPMTPublic
+}
+
+// Close removes a derived key from the chip's memory; a persistent one stays.
+func (k *Key) Close() error {
+	if k == nil || k.device == nil || k.Handle != 0 {
+		return nil
+	}
+	d := k.device
+	k.device = nil
+	return d.flush(k.handle)
+}
+
+// EK finds the endorsement key at [HandleEK], or derives it from the TCG's L-1
+// template, which is what IoT Edge, tpm2-tools and the EK certificate go by.
+//
+// Errors: [ErrOccupied] when the handle holds something that is no L-1 EK,
+// [ErrAuth] when the endorsement hierarchy has a password.
+func (d *Device) EK() (*Key, error) {
+	k, err := d.find(HandleEK)
+	if err != nil {
+		return nil, fmt.Errorf("endorsement key: %w", err)
+	}
+	if k == nil {
+		k, err = d.derive(tpm2.TPMRHEndorsement, d.opts.EndorsementAuth, tpm2.RSAEKTemplate)
+		if err != nil {
+			return nil, fmt.Errorf("endorsement key: %w", err)
+		}
+		k.Template = "tcg-l1"
+	}
+	if err := identity.CheckEndorsementKey(k.Public); err != nil {
+		var fe *identity.FormatError
+		if errors.As(err, &fe) {
+			err = fmt.Errorf("%w: what is at %#x is %s", ErrOccupied, HandleEK, fe.Is)
+		}
+		return nil, errors.Join(err, k.Close())
+	}
+	return k, nil
+}
+
+// SRK finds the storage root key at [HandleSRK], or derives it from the TCG's
+// template with noDA. A key there that is no RSA 2048 storage key (some systems
+// keep an ECC one) is passed over: the SRK is no part of the identity, and DPS
+// wraps for whichever it is sent.
+func (d *Device) SRK() (*Key, error) {
+	k, err := d.find(HandleSRK)
+	if err != nil {
+		return nil, fmt.Errorf("storage root key: %w", err)
+	}
+	if k != nil && usableSRK(k.public) {
+		return k, nil
+	}
+	k, err = d.derive(tpm2.TPMRHOwner, d.opts.OwnerAuth, tpm2.RSASRKTemplate)
+	if err != nil {
+		return nil, fmt.Errorf("storage root key: %w", err)
+	}
+	return k, nil
+}
+
+// usableSRK says whether DPS and the blob's inner wrapping can work with it:
+// the 284 bytes of the template but for attributes noDA and the modulus.
+func usableSRK(pub tpm2.TPMTPublic) bool {
+	pub.ObjectAttributes.NoDA = true
+	pub.Unique = tpm2.RSASRKTemplate.Unique
+	return bytes.Equal(tpm2.Marshal(pub), tpm2.Marshal(tpm2.RSASRKTemplate))
+}
+
+// find reads the key at a persistent handle; nil when there is none. Only an
+// empty handle counts as none: any other failure is told.
+func (d *Device) find(handle uint32) (*Key, error) {
+	there, err := d.isPersistent(handle)
+	if err != nil || !there {
+		return nil, err
+	}
+	rsp, err := run(d, fmt.Sprintf("read the public area at %#x", handle), tpm2.ReadPublic{ObjectHandle: tpm2.TPMHandle(handle)})
+	if err != nil {
+		return nil, err
+	}
+	return d.key(tpm2.TPMHandle(handle), handle, rsp.OutPublic, rsp.Name)
+}
+
+// derive makes a primary key in the chip's memory. The same template gives the
+// same key every time, until the hierarchy is cleared.
+func (d *Device) derive(hierarchy tpm2.TPMHandle, auth []byte, template tpm2.TPMTPublic) (*Key, error) {
+	rsp, err := run(d, "create the primary key", tpm2.CreatePrimary{
+		PrimaryHandle: tpm2.AuthHandle{Handle: hierarchy, Auth: d.hierarchyAuth(auth, nil)},
+		InPublic:      tpm2.New2B(template),
+	})
+	if err != nil {
+		return nil, err
+	}
+	k, err := d.key(rsp.ObjectHandle, 0, rsp.OutPublic, rsp.Name)
+	if err != nil {
+		return nil, errors.Join(err, d.flush(rsp.ObjectHandle))
+	}
+	return k, nil
+}
+
+// key checks what the chip returned: the public area must parse, and the name
+// must be its own.
+func (d *Device) key(h tpm2.TPMHandle, persistent uint32, public tpm2.TPM2BPublic, name tpm2.TPM2BName) (*Key, error) {
+	contents, err := public.Contents()
+	if err != nil {
+		return nil, fmt.Errorf("public area at %#x: %w", uint32(h), err)
+	}
+	want, err := tpm2.ObjectName(contents)
+	if err != nil {
+		return nil, fmt.Errorf("public area at %#x: %w", uint32(h), err)
+	}
+	if !bytes.Equal(want.Buffer, name.Buffer) {
+		return nil, fmt.Errorf("%w: the chip gives the key at %#x a name that is not its own", ErrNoDevice, uint32(h))
+	}
+	return &Key{
+		Public: tpm2.Marshal(public), Handle: persistent, Template: "unknown",
+		device: d, handle: h, name: name, public: *contents,
+	}, nil
+}
+
+// Persist writes a derived key to a persistent handle, where it stays until it
+// is evicted. A handle in use is left alone: [ErrOccupied]. It needs the owner
+// hierarchy, for an EK too.
+func (d *Device) Persist(k *Key, handle uint32) error {
+	if k.Handle != 0 {
+		return nil
+	}
+	used, err := d.isPersistent(handle)
+	if err != nil {
+		return err
+	}
+	if used {
+		return fmt.Errorf("%w: %#x is in use", ErrOccupied, handle)
+	}
+	_, err = run(d, fmt.Sprintf("make the key persistent at %#x", handle), tpm2.EvictControl{
+		Auth:             tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Auth: d.hierarchyAuth(d.opts.OwnerAuth, nil)},
+		ObjectHandle:     &tpm2.NamedHandle{Handle: k.handle, Name: k.name},
+		PersistentHandle: tpm2.TPMIDHPersistent(handle),
+	})
+	d.persistent = nil
+	return err
+}

@@ -1,0 +1,63 @@
+package tpm
+
+import (
+	"errors"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/google/go-tpm/tpm2"
+	"github.com/google/go-tpm/tpm2/transport"
+	"github.com/google/go-tpm/tpm2/transport/tcp"
+)
+
+// dialMSSIM connects to a simulator that speaks Microsoft's framing and switches
+// it on, which a running one ignores. (go-tpm's tpmutil/mssim would power-cycle
+// it, and with that change what is only to be looked at.)
+func dialMSSIM(host string) (transport.TPMCloser, error) {
+	h, p, err := net.SplitHostPort(host)
+	if err != nil {
+		return nil, openError("mssim "+host, err)
+	}
+	port, err := strconv.Atoi(p)
+	if err != nil {
+		return nil, openError("mssim "+host, err)
+	}
+	t, err := tcp.Open(tcp.Config{CommandAddress: host, PlatformAddress: net.JoinHostPort(h, strconv.Itoa(port+1))})
+	if err != nil {
+		return nil, openError("mssim "+host, err)
+	}
+	if err := t.PowerOn(); err != nil {
+		return nil, openError("mssim "+host, errors.Join(err, t.Close()))
+	}
+	s := &started{TPMCloser: t}
+	return s, nil
+}
+
+// started is a simulator after TPM2_Startup, which on a real machine the
+// firmware sends. It also waits out TPM_RC_RETRY, as go-tpm's other transports
+// do and tcp does not.
+type started struct {
+	transport.TPMCloser
+	tried bool
+}
+
+func (s *started) Send(cmd []byte) ([]byte, error) {
+	for wait := time.Millisecond; ; wait *= 2 {
+		rsp, err := s.TPMCloser.Send(cmd)
+		if err != nil || len(rsp) < responseHeader {
+			return rsp, err
+		}
+		switch rc := responseCode(rsp); {
+		case rc == tpm2.TPMRCInitialize && !s.tried:
+			s.tried = true
+			if _, err := (tpm2.Startup{StartupType: tpm2.TPMSUClear}).Execute(s.TPMCloser); err != nil {
+				return nil, err
+			}
+		case rc == tpm2.TPMRCRetry && wait < 2*time.Second:
+			time.Sleep(wait)
+		default:
+			return rsp, nil
+		}
+	}
+}

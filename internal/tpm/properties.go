@@ -1,0 +1,191 @@
+package tpm
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/go-tpm/tpm2"
+)
+
+// Properties are what the chip says of itself: TPM 2.0 Part 2, 6.13.
+type Properties struct {
+	// Manufacturer is the vendor ID registered with the TCG, such as "IFX".
+	Manufacturer string
+	// Vendor is the vendor's own text, such as "SLB9670".
+	Vendor string
+	// Firmware is the version, written as the vendors do: "7.85.4555.0".
+	Firmware string
+	// Spec is the family and revision of the TPM library, such as "2.0 1.38".
+	Spec string
+	// OwnerAuthSet, EndorsementAuthSet and LockoutAuthSet: the hierarchy has
+	// a password.
+	OwnerAuthSet, EndorsementAuthSet, LockoutAuthSet bool
+	// InLockout: dictionary attack protection refuses passwords now.
+	InLockout bool
+	// LockoutCounter failures of MaxAuthFail allowed ones were counted; one is
+	// forgotten every LockoutInterval seconds.
+	LockoutCounter, MaxAuthFail, LockoutInterval uint32
+}
+
+// fixedProperties are the group of properties that never change while the
+// machine runs, by tag.
+type fixedProperties struct{ values map[tpm2.TPMPT]uint32 }
+
+// readFixed reads TPM_PT_FIXED; as the first command it also proves that a
+// TPM 2.0 answers.
+func (d *Device) readFixed() error {
+	values, err := d.group(tpm2.TPMPTFamilyIndicator)
+	if err != nil {
+		return err
+	}
+	d.fixed = &fixedProperties{values}
+	return nil
+}
+
+// group reads one group of properties. A TPM returns properties of one group
+// only, so fixed and variable ones take a command each.
+func (d *Device) group(first tpm2.TPMPT) (map[tpm2.TPMPT]uint32, error) {
+	rsp, err := run(d, "read TPM properties", tpm2.GetCapability{
+		Capability: tpm2.TPMCapTPMProperties, Property: uint32(first), PropertyCount: 256,
+	})
+	if err != nil {
+		return nil, err
+	}
+	list, err := rsp.CapabilityData.Data.TPMProperties()
+	if err != nil {
+		return nil, fmt.Errorf("read TPM properties: %w", err)
+	}
+	values := make(map[tpm2.TPMPT]uint32, len(list.TPMProperty))
+	for _, p := range list.TPMProperty {
+		values[p.Property] = p.Value
+	}
+	return values, nil
+}
+
+// Properties reads what the chip says of itself. One command.
+func (d *Device) Properties() (Properties, error) {
+	current, err := d.group(tpm2.TPMPTPermanent)
+	if err != nil {
+		return Properties{}, err
+	}
+	fixed := d.fixed.values
+	permanent := current[tpm2.TPMPTPermanent] // TPMA_PERMANENT, Part 2, 8.6
+	return Properties{
+		Manufacturer:       text(fixed[tpm2.TPMPTManufacturer]),
+		Vendor:             text(fixed[tpm2.TPMPTVendorString1], fixed[tpm2.TPMPTVendorString2], fixed[tpm2.TPMPTVendorString3], fixed[tpm2.TPMPTVendorString4]),
+		Firmware:           firmware(fixed[tpm2.TPMPTFirmwareVersion1], fixed[tpm2.TPMPTFirmwareVersion2]),
+		Spec:               fmt.Sprintf("%s %d.%02d", text(fixed[tpm2.TPMPTFamilyIndicator]), fixed[tpm2.TPMPTRevision]/100, fixed[tpm2.TPMPTRevision]%100),
+		OwnerAuthSet:       permanent&1 != 0,
+		EndorsementAuthSet: permanent&2 != 0,
+		LockoutAuthSet:     permanent&4 != 0,
+		InLockout:          permanent&0x200 != 0,
+		LockoutCounter:     current[tpm2.TPMPTLockoutCounter],
+		MaxAuthFail:        current[tpm2.TPMPTMaxAuthFail],
+		LockoutInterval:    current[tpm2.TPMPTLockoutInterval],
+	}, nil
+}
+
+// text reads the characters that vendors pack into 32-bit values, most
+// significant first, and drops what is not printable ASCII.
+func text(values ...uint32) string {
+	var b strings.Builder
+	for _, v := range values {
+		for _, c := range binary.BigEndian.AppendUint32(nil, v) {
+			if c >= 0x20 && c < 0x7f {
+				b.WriteByte(c)
+			}
+		}
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func firmware(v1, v2 uint32) string {
+	return fmt.Sprintf("%d.%d.%d.%d", v1>>16, v1&0xffff, v2>>16, v2&0xffff)
+}
+
+// needed are the commands of DPS attestation; chips exist that lack HMAC
+// (Infineon SLB9665 and SLB9670 firmware among them), and find it out only
+// after the enrollment otherwise.
+var needed = []struct {
+	cc   tpm2.TPMCC
+	name string
+}{
+	{tpm2.TPMCCPolicySecret, "PolicySecret"},
+	{tpm2.TPMCCActivateCredential, "ActivateCredential"},
+	{tpm2.TPMCCImport, "Import"},
+	{tpm2.TPMCCLoad, "Load"},
+	{tpm2.TPMCCHMAC, "HMAC"},
+}
+
+// CheckCommands asks the chip which commands it has, and returns an
+// [ErrUnsupported] that names those it lacks of the ones DPS attestation needs.
+// One command.
+func (d *Device) CheckCommands() error {
+	rsp, err := run(d, "read the list of TPM commands", tpm2.GetCapability{
+		Capability: tpm2.TPMCapCommands, Property: 0x11f /* TPM_CC_FIRST */, PropertyCount: 512,
+	})
+	if err != nil {
+		return err
+	}
+	list, err := rsp.CapabilityData.Data.Command()
+	if err != nil {
+		return fmt.Errorf("read the list of TPM commands: %w", err)
+	}
+	var lacking []string
+	for _, n := range needed {
+		if !slices.ContainsFunc(list.CommandAttributes, func(a tpm2.TPMACC) bool { return !a.V && tpm2.TPMCC(a.CommandIndex) == n.cc }) {
+			lacking = append(lacking, "TPM2_"+n.name)
+		}
+	}
+	if len(lacking) > 0 {
+		return fmt.Errorf("%w: it has no %s", ErrUnsupported, strings.Join(lacking, ", "))
+	}
+	return nil
+}
+
+// handles lists the handles of one kind that are in use, from first on: TPM 2.0
+// Part 2, 7.2.
+func (d *Device) handles(first uint32) ([]uint32, error) {
+	rsp, err := run(d, "list TPM handles", tpm2.GetCapability{
+		Capability: tpm2.TPMCapHandles, Property: first, PropertyCount: 254,
+	})
+	if err != nil {
+		return nil, err
+	}
+	list, err := rsp.CapabilityData.Data.Handles()
+	if err != nil {
+		return nil, fmt.Errorf("list TPM handles: %w", err)
+	}
+	var out []uint32
+	for _, h := range list.Handle {
+		if uint32(h)>>24 == first>>24 {
+			out = append(out, uint32(h))
+		}
+	}
+	return out, nil
+}
+
+// PersistentHandles lists the persistent handles in use. One command; asked
+// again on every call.
+func (d *Device) PersistentHandles() ([]uint32, error) {
+	h, err := d.handles(0x81000000)
+	if err != nil {
+		return nil, err
+	}
+	d.persistent = h
+	if d.persistent == nil {
+		d.persistent = []uint32{}
+	}
+	return d.persistent, nil
+}
+
+func (d *Device) isPersistent(handle uint32) (bool, error) {
+	if d.persistent == nil {
+		if _, err := d.PersistentHandles(); err != nil {
+			return false, err
+		}
+	}
+	return slices.Contains(d.persistent, handle), nil
+}

@@ -1,0 +1,105 @@
+// Package tpm speaks with the TPM 2.0 chip: it finds or derives the endorsement
+// key (EK) and the storage root key (SRK), takes a key that the Device
+// Provisioning Service (DPS) wrapped for them, and signs with it.
+//
+// One rule governs it: nothing that outlives the call is left on the chip. A
+// [Key] or [HMACKey] is closed by whoever asked for it, sessions end with the
+// command they were made for, on failing paths too, and only [Device.Persist]
+// writes anything. Secrets cross the bus in encrypted sessions, salted to the
+// EK.
+//
+// It is the first stage of the flow and the only one that knows go-tpm.
+package tpm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/google/go-tpm/tpm2"
+	"github.com/google/go-tpm/tpm2/transport"
+)
+
+// Options are what [Open] can be told besides the address.
+type Options struct {
+	// EndorsementAuth and OwnerAuth are the hierarchies' passwords; empty is
+	// the usual case.
+	EndorsementAuth, OwnerAuth []byte
+	// Log receives one line a TPM command at debug level: its name, the
+	// answer's code, the time. Never its content. It may be nil.
+	Log *slog.Logger
+}
+
+// Device is an open TPM 2.0. It is for one goroutine.
+type Device struct {
+	address Address
+	t       transport.TPM
+	close   func() error
+	opts    Options
+
+	fixed      *fixedProperties // read once, at Open
+	persistent []uint32         // persistent handles, read when first asked
+}
+
+// Open connects to the TPM at addr, and asks it for its fixed properties to see
+// that a TPM 2.0 is really there. The context bounds the whole life of the
+// device: after it ends, only the clean-up commands are still sent.
+//
+// Errors: [ErrNoDevice], [ErrPermission], [ErrBusy], [ErrUnsupported] for a
+// TPM 1.2.
+func Open(ctx context.Context, addr Address, opts Options) (*Device, error) {
+	addr, t, err := connect(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	d, err := New(ctx, t, opts)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", addr, errors.Join(err, t.Close()))
+	}
+	d.address, d.close = addr, t.Close
+	return d, nil
+}
+
+// New makes a Device of a transport that is open already; the caller closes
+// it. Errors are those of [Open].
+func New(ctx context.Context, t transport.TPM, opts Options) (*Device, error) {
+	d := &Device{t: newGuard(ctx, t, opts.Log), opts: opts, close: func() error { return nil }}
+	if err := d.readFixed(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Address says where the TPM was found, spelt so that [ParseAddress] takes it.
+func (d *Device) Address() string { return d.address.String() }
+
+// Close ends the connection.
+func (d *Device) Close() error { return d.close() }
+
+// command is any of go-tpm's commands with the response R.
+type command[R any] interface {
+	Execute(transport.TPM, ...tpm2.Session) (*R, error)
+}
+
+// run sends one command. A refusal becomes one of this package's errors, and a
+// response that go-tpm cannot take apart an error instead of a panic, since the
+// chip's words are input like any other.
+func run[R any](d *Device, doing string, cmd command[R]) (rsp *R, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			rsp, err = nil, fmt.Errorf("%s: %w: its answer cannot be parsed (%v)", doing, ErrNoDevice, r)
+		}
+	}()
+	rsp, err = cmd.Execute(d.t)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, explain(err))
+	}
+	return rsp, nil
+}
+
+// flush removes a transient object or a session from the chip.
+func (d *Device) flush(handle tpm2.TPMHandle) error {
+	_, err := run(d, fmt.Sprintf("flush %#x", uint32(handle)), tpm2.FlushContext{FlushHandle: handle})
+	return err
+}
