@@ -8,7 +8,10 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,4 +61,53 @@ func TestParentKilledTakesSwtpmAlong(t *testing.T) {
 	} else if err == nil {
 		t.Errorf("Read() = nil, want %v", io.EOF)
 	}
+}
+
+func TestStopOfAHungProcess(t *testing.T) {
+	t.Parallel() // it waits for seconds
+	p := start(t, softtpm.Options{})
+	signalSwtpm(t, p, syscall.SIGSTOP)
+	if err := p.Stop(); err == nil || !strings.Contains(err.Error(), "killed instead") {
+		t.Errorf("Stop() = %v, want it to say that the process was killed", err)
+	}
+	if _, err := net.Dial("unix", strings.TrimPrefix(p.Address(), "swtpm:path=")); err == nil {
+		t.Error("the socket of a stopped chip accepts connections")
+	}
+}
+
+func TestStopReportsAProcessThatEnded(t *testing.T) {
+	p := start(t, softtpm.Options{})
+	conn, err := net.Dial("unix", strings.TrimPrefix(p.Address(), "swtpm:path="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	signalSwtpm(t, p, syscall.SIGKILL)
+	conn.Read(make([]byte, 1)) // returns when swtpm is gone
+	if err := p.Stop(); err == nil {
+		t.Error("Stop() of a process that was killed = nil, want an error")
+	}
+}
+
+// signalSwtpm finds the child by its working directory, the chip's state.
+func signalSwtpm(t *testing.T, p *softtpm.Process, s syscall.Signal) {
+	t.Helper()
+	links, err := filepath.Glob("/proc/[0-9]*/cwd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		if dir, err := os.Readlink(link); err != nil || dir != p.Dir() {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(pid, s); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatalf("no process works in %s", p.Dir())
 }

@@ -58,7 +58,7 @@ func (p *Process) PowerCycle(ctx context.Context) error {
 // exchange sends a request on a connection of its own and reads the first size
 // bytes of the answer. It gives up when ctx ends and in any case after a limit.
 func (e endpoint) exchange(ctx context.Context, request []byte, size int) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, controlLimit)
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, e.network, e.name)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"time"
 )
 
 // Process is a running software TPM.
@@ -53,19 +52,21 @@ func (p *Process) stop() error {
 	}
 	select {
 	case <-p.done:
-		return fmt.Errorf("swtpm ended before it was stopped: %w%s", p.exit, p.logTail())
+		return errors.Join(fmt.Errorf("swtpm ended before it was stopped%s", p.logTail()), p.exit)
 	default:
 	}
 	// Asked, swtpm writes its state and removes its lock. One that does not
 	// listen any more is killed below; the state on disk is whole either way,
 	// because swtpm replaces the file at every change of non-volatile memory.
-	asked := p.control(context.Background(), cmdShutdown)
+	limit, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	asked := p.control(limit, cmdShutdown)
 	if asked == nil {
 		select {
 		case <-p.done:
 			return nil
-		case <-time.After(stopLimit):
-			asked = errors.New("still running after it acknowledged")
+		case <-limit.Done():
+			asked = errors.New("still running after it agreed to stop")
 		}
 	}
 	p.kill()

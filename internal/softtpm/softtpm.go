@@ -29,9 +29,8 @@ var ErrNotInstalled = errors.New("swtpm is not installed (apt-get install swtpm 
 // How long swtpm may take. It needs milliseconds; the limits are for a machine
 // that is badly overloaded and for a process that hangs.
 const (
-	startLimit   = 20 * time.Second
-	controlLimit = 5 * time.Second
-	stopLimit    = 5 * time.Second
+	answerLimit = 20 * time.Second // for any answer
+	stopLimit   = 5 * time.Second  // for an orderly end
 )
 
 // logName is the file in the state directory that swtpm writes its messages to.
@@ -78,9 +77,7 @@ func Start(ctx context.Context, o Options) (_ *Process, err error) {
 	if err := p.spawn(ctx, program, o); err != nil {
 		return nil, err
 	}
-	ready, cancel := context.WithTimeout(ctx, startLimit)
-	defer cancel()
-	if err := p.control(ready, cmdGetCapability); err != nil {
+	if err := p.control(ctx, cmdGetCapability); err != nil {
 		p.kill()
 		<-p.done
 		return nil, fmt.Errorf("start swtpm: %w%s", err, p.logTail())
