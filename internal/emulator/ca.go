@@ -1,0 +1,182 @@
+package emulator
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Names of the files in Options.Dir.
+const (
+	caFile    = "ca.pem"
+	caKeyFile = "ca-key.pem"
+	envFile   = "emulator.env"
+)
+
+const (
+	caLifetime   = 5 * 365 * 24 * time.Hour
+	leafLifetime = 365 * 24 * time.Hour
+	// A device on the bench may be behind: certificates are valid since a day ago.
+	certBackdate = 24 * time.Hour
+)
+
+// authority is the emulator's own certificate authority.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// openAuthority reads the authority in dir, or makes one and, unless dir is "",
+// writes it there. An authority that is about to expire is made anew.
+func openAuthority(dir string) (*authority, error) {
+	if dir == "" {
+		return newAuthority()
+	}
+	a, err := readAuthority(dir)
+	if err == nil && time.Until(a.cert.NotAfter) > leafLifetime {
+		return a, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if a, err = newAuthority(); err != nil {
+		return nil, err
+	}
+	return a, a.write(dir)
+}
+
+func readAuthority(dir string) (*authority, error) {
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, caFile), filepath.Join(dir, caKeyFile))
+	if err != nil {
+		return nil, err
+	}
+	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok || !pair.Leaf.IsCA {
+		return nil, fmt.Errorf("%s in %s is not a certificate authority of this emulator", caFile, dir)
+	}
+	return &authority{cert: pair.Leaf, key: key}, nil
+}
+
+func newAuthority() (*authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	serial, err := serialNumber()
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber:          serial,
+		Subject:               pkix.Name{CommonName: "tpmdps emulator CA " + serial.Text(16)[:8]},
+		NotBefore:             now.Add(-certBackdate),
+		NotAfter:              now.Add(caLifetime),
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLenZero:        true,
+	}
+	cert, err := sign(template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	return &authority{cert: cert, key: key}, nil
+}
+
+// issue makes the server's certificate, for loopback and for host.
+func (a *authority) issue(host string) (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	serial, err := serialNumber()
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: "tpmdps emulator"},
+		NotBefore:    now.Add(-certBackdate),
+		NotAfter:     now.Add(leafLifetime),
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:     []string{"localhost"},
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	switch ip := net.ParseIP(host); {
+	case ip == nil && host != "" && host != "localhost":
+		template.DNSNames = append(template.DNSNames, host)
+	case ip != nil && !ip.IsLoopback() && !ip.IsUnspecified():
+		template.IPAddresses = append(template.IPAddresses, ip)
+	case ip == nil && host == "", ip != nil && ip.IsUnspecified():
+		addOwnNames(template) // on all addresses: whoever comes, comes by one of these
+	}
+	cert, err := sign(template, a.cert, &key.PublicKey, a.key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}, nil
+}
+
+func addOwnNames(template *x509.Certificate) {
+	if name, err := os.Hostname(); err == nil {
+		template.DNSNames = append(template.DNSNames, name)
+	}
+	addrs, _ := net.InterfaceAddrs()
+	for _, addr := range addrs {
+		if n, ok := addr.(*net.IPNet); ok && !n.IP.IsLoopback() {
+			template.IPAddresses = append(template.IPAddresses, n.IP)
+		}
+	}
+}
+
+func sign(template, parent *x509.Certificate, pub crypto.PublicKey, key *ecdsa.PrivateKey) (*x509.Certificate, error) {
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, pub, key)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(der)
+}
+
+func serialNumber() (*big.Int, error) {
+	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 126))
+	if err != nil {
+		return nil, err
+	}
+	return n.SetBit(n, 126, 1), nil // never short: the name is cut from it
+}
+
+func (a *authority) certPEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
+}
+
+func (a *authority) write(dir string) error {
+	der, err := x509.MarshalPKCS8PrivateKey(a.key)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	// The key first: a certificate alone would be an error at the next start.
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	if err := writeFile(filepath.Join(dir, caKeyFile), keyPEM, 0o600); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, caFile), a.certPEM(), 0o644)
+}

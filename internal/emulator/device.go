@@ -1,0 +1,235 @@
+package emulator
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// deviceRegistration is the body of every request of a device.
+type deviceRegistration struct {
+	RegistrationID string `json:"registrationId"`
+	TPM            *struct {
+		EndorsementKey string `json:"endorsementKey"`
+		StorageRootKey string `json:"storageRootKey"`
+	} `json:"tpm"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+// challenge is the body of the 401 that asks a device to prove itself. A member
+// "status" in it would make the C SDK take it for an answer.
+type challenge struct {
+	Message                      string  `json:"message"`
+	AuthenticationKey            string  `json:"authenticationKey"`
+	UnencryptedAuthenticationKey *string `json:"unencryptedAuthenticationKey"`
+	KeyName                      string  `json:"keyName"`
+}
+
+// operationStatus is the body of the answers to a device that has proved itself.
+type operationStatus struct {
+	OperationID       string             `json:"operationId"`
+	Status            string             `json:"status"`
+	RegistrationState *registrationState `json:"registrationState,omitempty"`
+}
+
+// register answers PUT .../register: the challenge to a device that sends no
+// token, an operation to one that signed with the challenge's key.
+func (s *Server) register(r *request) (reply, error) {
+	e, body, err := s.deviceRequest(r)
+	if err != nil {
+		return reply{}, err
+	}
+	srk, err := s.checkKeys(e, body)
+	if err != nil {
+		return reply{}, err
+	}
+	if r.Header.Get("Authorization") == "" {
+		return s.challenge(e, srk)
+	}
+	if _, err := s.authenticate(r, e); err != nil {
+		return reply{}, err
+	}
+	id := fold(e.RegistrationID)
+	reg := s.assign(e, s.state.registrations[id], r.apiVersion)
+	s.state.registrations[id] = reg
+	if err := s.state.save(); err != nil {
+		return reply{}, err
+	}
+	op := &operation{registrationID: id, started: s.opts.Now(), registration: reg}
+	return s.opened(r, s.ops.add(op), reg), nil
+}
+
+// deviceRequest finds the enrollment that a device's request is about.
+func (s *Server) deviceRequest(r *request) (*enrollment, deviceRegistration, error) {
+	var body deviceRegistration
+	if err := json.Unmarshal(r.body, &body); err != nil {
+		return nil, body, refuse(codeBadRequest, "The registration is not valid JSON.")
+	}
+	id := fold(r.path[2])
+	if body.RegistrationID != "" && fold(body.RegistrationID) != id {
+		return nil, body, refuse(codeBadRequest, "The registration ID differs from the one in the path.")
+	}
+	e := s.state.enrollments[id]
+	if e == nil {
+		return nil, body, refuse(codeEnrollmentNotFound, "Enrollment not found.")
+	}
+	return e, body, nil
+}
+
+// checkKeys compares the chip's EK with the enrolled one, and returns its SRK: any
+// will do, the EK is the identity. IoT Edge sends them with its first request
+// only, so without them the SRK of the last challenge stands.
+func (s *Server) checkKeys(e *enrollment, body deviceRegistration) (*storageKey, error) {
+	if body.TPM == nil {
+		if srk := s.nonce.last(fold(e.RegistrationID)); srk != nil {
+			return srk, nil
+		}
+		return nil, refuse(codeBadRequest, "The registration has no tpm member.")
+	}
+	ek, err := parseStorageKey(body.TPM.EndorsementKey)
+	if err != nil || !ek.same(e.ek) {
+		return nil, errEndorsementKey
+	}
+	srk, err := parseStorageKey(body.TPM.StorageRootKey)
+	if err != nil {
+		return nil, refuse(codeBadRequest, "Storage root key is invalid.")
+	}
+	return srk, nil
+}
+
+// challenge wraps a fresh nonce for the chip.
+func (s *Server) challenge(e *enrollment, srk *storageKey) (reply, error) {
+	n := s.nonce.add(fold(e.RegistrationID), e.ek, srk, s.opts.Now())
+	key, err := wrap(e.ek, srk, n.key, s.Host()+"/"+e.RegistrationID)
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{status: http.StatusUnauthorized, body: challenge{
+		Message:           "Authorization required, resend request using supplied key",
+		AuthenticationKey: key,
+		KeyName:           "registration",
+	}}, nil
+}
+
+// wrap returns a new credential as it stands in JSON.
+func wrap(ek, srk *storageKey, key []byte, text string) (string, error) {
+	c, err := makeCredential(rand.Reader, ek, srk, key, text)
+	if err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(c.bytes()), nil
+}
+
+// authenticate checks the token of a device and returns the nonce it signed with.
+func (s *Server) authenticate(r *request, e *enrollment) (*nonce, error) {
+	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	token, err := parseSAS(text)
+	if err != nil || !strings.EqualFold(scheme, sasScheme) {
+		return nil, refuse(codeUnauthorized, "Unauthorized")
+	}
+	// A token for the registration opens what lies below it, too.
+	target := strings.Join(r.path, "/")
+	n, ok := s.nonce.find(fold(e.RegistrationID), e.ek, token, target, s.opts.Now())
+	if !ok {
+		return nil, refuse(codeUnauthorized, "Unauthorized")
+	}
+	return n, nil
+}
+
+// opened answers the request that started an operation. IoT Edge takes 202 only;
+// that the enrollment is disabled, the C SDK reads from a 200.
+func (s *Server) opened(r *request, operationID string, reg *registration) reply {
+	if reg.Status == "disabled" {
+		st := reg.state(s.opts.Now())
+		return reply{status: http.StatusOK, body: operationStatus{operationID, reg.Status, &st}}
+	}
+	location := url.URL{
+		Scheme:   "https",
+		Host:     s.Host(),
+		Path:     "/" + strings.Join(r.path[:3], "/") + "/operations/" + operationID,
+		RawQuery: "api-version=" + url.QueryEscape(r.apiVersion),
+	}
+	return s.retryLater(reply{
+		status: http.StatusAccepted,
+		body:   operationStatus{OperationID: operationID, Status: "assigning"},
+	}).with("Location", location.String())
+}
+
+func (s *Server) retryLater(r reply) reply {
+	return r.with("Retry-After", strconv.Itoa(int(s.opts.RetryAfter/time.Second)))
+}
+
+// poll answers GET .../operations/{operation}.
+func (s *Server) poll(r *request) (reply, error) {
+	id, operationID := fold(r.path[2]), r.path[4]
+	e := s.state.enrollments[id]
+	if e == nil {
+		return reply{}, refuse(codeEnrollmentNotFound, "Enrollment not found.")
+	}
+	n, err := s.authenticate(r, e)
+	if err != nil {
+		return reply{}, err
+	}
+	op := s.ops[operationID]
+	if op == nil || op.registrationID != id {
+		return reply{}, refuse(codeRegistrationNotFound, "Operation not found.")
+	}
+	st, err := s.result(op.registration, n)
+	if err != nil {
+		return reply{}, err
+	}
+	rep := reply{status: http.StatusOK, body: operationStatus{operationID, st.Status, &st}}
+	if st.Status == "assigning" {
+		rep.status = http.StatusAccepted
+		rep = s.retryLater(rep)
+	}
+	return rep, nil
+}
+
+// lookUp answers POST of a registration: the device asks for its own state.
+func (s *Server) lookUp(r *request) (reply, error) {
+	e, body, err := s.deviceRequest(r)
+	if err != nil {
+		return reply{}, err
+	}
+	srk, err := s.checkKeys(e, body)
+	if err != nil {
+		return reply{}, err
+	}
+	if r.Header.Get("Authorization") == "" {
+		return s.challenge(e, srk)
+	}
+	n, err := s.authenticate(r, e)
+	if err != nil {
+		return reply{}, err
+	}
+	reg := s.state.registrations[fold(e.RegistrationID)]
+	if reg == nil {
+		return reply{}, refuse(codeRegistrationNotFound, "Registration not found.")
+	}
+	st, err := s.result(reg, n)
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{status: http.StatusOK, body: st}, nil
+}
+
+// result is the registration with its hub key, wrapped for the chip that proved
+// itself with n.
+func (s *Server) result(reg *registration, n *nonce) (registrationState, error) {
+	st := reg.state(s.opts.Now())
+	if st.Status != "assigned" {
+		return st, nil
+	}
+	key, err := wrap(n.ek, n.srk, reg.HubKey, st.AssignedHub+"/"+st.DeviceID)
+	if err != nil {
+		return st, err
+	}
+	st.TPM = &tpmResult{AuthenticationKey: key}
+	return st, nil
+}

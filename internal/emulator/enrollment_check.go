@@ -1,0 +1,116 @@
+package emulator
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// The longest IDs that the service and the hub take.
+const maxIDLength = 128
+
+// check reports the first rule of the service that the enrollment breaks.
+func (e *enrollment) check() error {
+	if !validRegistrationID(e.RegistrationID) {
+		return refuse(codeBadRequest, "The registration ID %q is not valid.", clip(e.RegistrationID))
+	}
+	if e.DeviceID != "" && !validDeviceID(e.DeviceID) {
+		return refuse(codeBadRequest, "The device ID %q is not valid.", clip(e.DeviceID))
+	}
+	for _, rule := range []func() error{e.checkAttestation, e.checkAllocation, e.checkObjects} {
+		if err := rule(); err != nil {
+			return err
+		}
+	}
+	switch e.ProvisioningStatus {
+	case "", "enabled", "disabled":
+		return nil
+	}
+	return refuse(codeBadRequest, "The provisioning status %q is not valid.", clip(e.ProvisioningStatus))
+}
+
+func (e *enrollment) checkAttestation() error {
+	a := e.Attestation
+	if a.TPM == nil || a.Type != "tpm" && a.Type != "" {
+		return refuse(codeBadRequest, "This emulator has TPM attestation only: want attestation.type and attestation.tpm.")
+	}
+	if given(a.X509) || given(a.SymmetricKey) {
+		return refuse(codeBadRequest, "An enrollment has one attestation mechanism.")
+	}
+	return nil
+}
+
+func (e *enrollment) checkAllocation() error {
+	for _, hub := range e.hubs() {
+		if !validHost(hub) {
+			return refuse(codeBadRequest, "The IoT hub %q is not a host name.", clip(hub))
+		}
+	}
+	switch e.AllocationPolicy {
+	case "", "hashed", "geoLatency":
+	case "static":
+		if len(e.hubs()) != 1 {
+			return refuse(codeBadRequest, "The allocation policy static needs one IoT hub, not %d.", len(e.hubs()))
+		}
+	case "custom":
+		d := e.CustomAllocationDefinition
+		if d == nil || d.WebhookURL == "" || d.APIVersion == "" {
+			return refuse(codeBadRequest, "The allocation policy custom needs a webhookUrl and an apiVersion.")
+		}
+	default:
+		return refuse(codeBadRequest, "The allocation policy %q is not valid.", clip(e.AllocationPolicy))
+	}
+	return nil
+}
+
+// checkObjects checks the members that are required inside optional objects.
+func (e *enrollment) checkObjects() error {
+	if p := e.ReprovisionPolicy; p != nil {
+		if p.UpdateHubAssignment == nil || p.MigrateDeviceData == nil {
+			return refuse(codeBadRequest, "The reprovision policy needs updateHubAssignment and migrateDeviceData.")
+		}
+		if *p.MigrateDeviceData && !*p.UpdateHubAssignment {
+			return refuse(codeBadRequest, "The reprovision policy cannot migrate data without updating the hub assignment.")
+		}
+	}
+	if c := e.Capabilities; c != nil && c.IoTEdge == nil {
+		return refuse(codeBadRequest, "The capabilities need iotEdge.")
+	}
+	return nil
+}
+
+func given(v json.RawMessage) bool { return len(v) > 0 && string(v) != "null" }
+
+// clip shortens text from outside for a message.
+func clip(text string) string {
+	if len(text) > maxIDLength {
+		return text[:maxIDLength] + "..."
+	}
+	return text
+}
+
+const (
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+	letter = lower + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	alnum  = letter + "0123456789"
+)
+
+// validRegistrationID follows the service's specification: up to 128 letters,
+// digits and : . _ - and none of the latter at either end.
+func validRegistrationID(id string) bool {
+	return consistsOf(id, maxIDLength, alnum+":._-") && id == strings.Trim(id, ":._-")
+}
+
+// validDeviceID follows IoT Hub's rule for device IDs.
+func validDeviceID(id string) bool { return consistsOf(id, maxIDLength, alnum+"-:.+%_#*?!(),=@;$'") }
+
+// validHost is no more than what keeps other things out of an answer.
+func validHost(host string) bool { return consistsOf(host, 255, alnum+"-._:") }
+
+// validIDScope follows the form of all scopes that the service has given out.
+func validIDScope(scope string) bool {
+	return len(scope) == 11 && strings.HasPrefix(scope, "0ne") && consistsOf(scope, 11, alnum)
+}
+
+func consistsOf(text string, max int, set string) bool {
+	return text != "" && len(text) <= max && strings.Trim(text, set) == ""
+}

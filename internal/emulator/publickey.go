@@ -1,0 +1,124 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"github.com/google/go-tpm/tpm2"
+)
+
+// maxPublicText bounds the base64 text of a key: an EK is 424 characters.
+const maxPublicText = 2048
+
+// storageKey is the public part of a TPM storage key to which secrets can be
+// wrapped: an endorsement key or a storage root key.
+type storageKey struct {
+	tpm2.LabeledEncapsulationKey
+	name []byte // nameAlg and digest, TPM 2.0 Part 1, section 16
+	tpmt []byte // TPMT_PUBLIC as it came
+}
+
+// same reports whether both are the same key with the same attributes.
+func (k *storageKey) same(other *storageKey) bool { return bytes.Equal(k.tpmt, other.tpmt) }
+
+// parseStorageKey reads the base64 text of a TPM2B_PUBLIC. DPS takes RSA 2048
+// with SHA-256 and AES-128-CFB and nothing else (TCG EK Credential Profile,
+// template L-1, and the SRK template).
+func parseStorageKey(text string) (*storageKey, error) {
+	if len(text) > maxPublicText {
+		return nil, fmt.Errorf("%d characters are too many for an RSA 2048 key", len(text))
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, err
+	}
+	return parsePublic(raw)
+}
+
+func parsePublic(raw []byte) (*storageKey, error) {
+	// The size prefix is checked here: the decoder would ignore bytes behind it.
+	if len(raw) < 2 || int(raw[0])<<8|int(raw[1]) != len(raw)-2 {
+		return nil, errors.New("not a TPM2B_PUBLIC: the size in front is wrong")
+	}
+	tpmt := raw[2:]
+	pub, err := tpm2.Unmarshal[tpm2.TPMTPublic](tpmt)
+	if err != nil {
+		return nil, fmt.Errorf("not a TPM2B_PUBLIC: %w", err)
+	}
+	if err := checkStorageKey(pub); err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(tpm2.Marshal(*pub), tpmt) {
+		return nil, errors.New("not a TPM2B_PUBLIC: bytes left over")
+	}
+	key, err := tpm2.ImportEncapsulationKey(pub)
+	if err != nil {
+		return nil, err
+	}
+	name, err := tpm2.ObjectName(pub)
+	if err != nil {
+		return nil, err
+	}
+	return &storageKey{LabeledEncapsulationKey: key, name: name.Buffer, tpmt: tpmt}, nil
+}
+
+func checkStorageKey(pub *tpm2.TPMTPublic) error {
+	if pub.Type != tpm2.TPMAlgRSA {
+		return fmt.Errorf("key type %#x, want RSA", pub.Type)
+	}
+	if pub.NameAlg != tpm2.TPMAlgSHA256 {
+		return fmt.Errorf("name algorithm %#x, want SHA-256", pub.NameAlg)
+	}
+	if a := pub.ObjectAttributes; !a.Restricted || !a.Decrypt || a.SignEncrypt {
+		return errors.New("not a storage key: want restricted and decrypt, no sign")
+	}
+	parms, err := pub.Parameters.RSADetail()
+	if err != nil {
+		return err
+	}
+	if parms.KeyBits != 2048 {
+		return fmt.Errorf("RSA %d, want 2048", parms.KeyBits)
+	}
+	if parms.Exponent != 0 && parms.Exponent != 65537 {
+		return fmt.Errorf("RSA exponent %d, want 65537", parms.Exponent)
+	}
+	if parms.Scheme.Scheme != tpm2.TPMAlgNull {
+		return fmt.Errorf("scheme %#x on a storage key", parms.Scheme.Scheme)
+	}
+	if err := checkSymmetric(parms.Symmetric); err != nil {
+		return err
+	}
+	return checkModulus(pub)
+}
+
+func checkSymmetric(sym tpm2.TPMTSymDefObject) error {
+	if sym.Algorithm != tpm2.TPMAlgAES {
+		return fmt.Errorf("symmetric algorithm %#x, want AES", sym.Algorithm)
+	}
+	bits, err := sym.KeyBits.AES()
+	if err != nil {
+		return err
+	}
+	mode, err := sym.Mode.AES()
+	if err != nil {
+		return err
+	}
+	if *bits != 128 || *mode != tpm2.TPMAlgCFB {
+		return fmt.Errorf("AES %d in mode %#x, want 128 and CFB", *bits, *mode)
+	}
+	return nil
+}
+
+func checkModulus(pub *tpm2.TPMTPublic) error {
+	n, err := pub.Unique.RSA()
+	if err != nil {
+		return err
+	}
+	// A template with an all-zero modulus is a common thing to paste.
+	if len(n.Buffer) != 256 || n.Buffer[0]&0x80 == 0 || n.Buffer[255]&1 == 0 {
+		return errors.New("the modulus is no RSA 2048 modulus")
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package emulator
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Longest bodies that are read, in bytes.
+const (
+	maxDeviceBody  = 96 << 10 // the service's own limit
+	maxServiceBody = 1 << 20
+)
+
+// Kinds of requests, each with a quota of its own.
+const (
+	kindRegister = "register"
+	kindPoll     = "poll"
+	kindService  = "service"
+)
+
+// route is one operation of the two APIs. In its path, braces stand for
+// any segment; other segments are compared in any case, as the service does.
+type route struct {
+	method, path string
+	kind         string
+	handle       func(*Server, *request) (reply, error)
+}
+
+// The first route that fits is taken: where two fit, the fixed one stands first.
+var routes = []route{
+	{"POST", "enrollments", kindService, (*Server).bulk},
+	{"POST", "enrollments/query", kindService, (*Server).query},
+	{"PUT", "enrollments/{id}", kindService, (*Server).putEnrollment},
+	{"GET", "enrollments/{id}", kindService, (*Server).getEnrollment},
+	{"DELETE", "enrollments/{id}", kindService, (*Server).deleteEnrollment},
+	{"POST", "enrollments/{id}/attestationmechanism", kindService, (*Server).attestationMechanism},
+	{"GET", "registrations/{id}", kindService, (*Server).getRegistration},
+	{"DELETE", "registrations/{id}", kindService, (*Server).deleteRegistration},
+	{"POST", "enrollmentGroups/query", kindService, (*Server).queryGroups},
+	{"PUT", "{scope}/registrations/{id}/register", kindRegister, (*Server).register},
+	{"GET", "{scope}/registrations/{id}/operations/{operation}", kindPoll, (*Server).poll},
+	{"POST", "{scope}/registrations/{id}", kindPoll, (*Server).lookUp},
+}
+
+// request is a request as the handlers see it: routed, and its body read.
+type request struct {
+	*http.Request
+	path       []string // segments, unescaped
+	body       []byte
+	apiVersion string
+}
+
+// ServeHTTP answers both APIs. The answer is made as a value and then written:
+// what has to bend answers, or drop them, belongs between the two.
+func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+	began := time.Now()
+	rep, err := s.answer(w, hr)
+	if err != nil {
+		rep = refusal(err, s.opts.Now())
+	}
+	if werr := rep.write(w, s.opts.Now()); werr != nil {
+		err = errors.Join(err, werr)
+	}
+	s.opts.Log.Info("request", "method", hr.Method, "path", hr.URL.Path, "status", rep.status,
+		"duration", time.Since(began), "refusal", err)
+}
+
+func (s *Server) answer(w http.ResponseWriter, hr *http.Request) (reply, error) {
+	path, err := segments(hr.URL)
+	if err != nil {
+		return reply{}, err
+	}
+	rt, err := match(hr.Method, path)
+	if err != nil {
+		return reply{}, err
+	}
+	r := &request{Request: hr, path: path, apiVersion: hr.URL.Query().Get("api-version")}
+	// Versions are dates, some with "-preview" behind.
+	if r.apiVersion < "2017" || r.apiVersion >= "3" {
+		return reply{}, refuse(codeBadRequest, "The query parameter api-version is missing or not supported.")
+	}
+	if r.body, err = readBody(w, hr, rt.kind); err != nil {
+		return reply{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.limit.take(rt.kind, s.opts.Now()); err != nil {
+		return reply{}, err
+	}
+	if err := s.admit(r, rt.kind); err != nil {
+		return reply{}, err
+	}
+	return rt.handle(s, r)
+}
+
+// admit is the check before every handler: the operator's credentials, or the
+// device's ID scope. Devices prove themselves in their handlers.
+func (s *Server) admit(r *request, kind string) error {
+	if kind == kindService {
+		return s.authorize(r)
+	}
+	if !strings.EqualFold(r.path[0], s.opts.IDScope) {
+		return refuse(codeNotFound, "There is no provisioning service with the ID scope %q.", clip(r.path[0]))
+	}
+	return nil
+}
+
+// segments splits the path. Slashes that are escaped do not split.
+func segments(u *url.URL) ([]string, error) {
+	parts := strings.Split(strings.Trim(u.EscapedPath(), "/"), "/")
+	for i, part := range parts {
+		plain, err := url.PathUnescape(part)
+		if err != nil {
+			return nil, refuse(codeBadRequest, "The path is not valid.")
+		}
+		parts[i] = plain
+	}
+	return parts, nil
+}
+
+func match(method string, path []string) (route, error) {
+	known := false
+	for _, rt := range routes {
+		if !slices.EqualFunc(strings.Split(rt.path, "/"), path, segmentMatches) {
+			continue
+		}
+		if rt.method == method {
+			return rt, nil
+		}
+		known = true
+	}
+	if known {
+		return route{}, refuse(codeMethodNotAllowed, "The method %s is not allowed here.", clip(method))
+	}
+	return route{}, refuse(codeNotFound, "There is no such resource.")
+}
+
+func segmentMatches(pattern, segment string) bool {
+	if strings.HasPrefix(pattern, "{") {
+		return segment != ""
+	}
+	return strings.EqualFold(pattern, segment)
+}
+
+// readBody reads the body, also where none belongs: Node polls with one.
+func readBody(w http.ResponseWriter, hr *http.Request, kind string) ([]byte, error) {
+	limit := int64(maxDeviceBody)
+	if kind == kindService {
+		limit = maxServiceBody
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, limit))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, refuse(codeTooLarge, "The body is longer than %d bytes.", limit)
+	}
+	if err != nil {
+		return nil, refuse(codeBadRequest, "The body could not be read.")
+	}
+	if len(body) > 0 && !isJSON(hr.Header.Get("Content-Type")) {
+		return nil, refuse(codeMediaType, "The body has to be application/json.")
+	}
+	return body, nil
+}
+
+// isJSON takes a missing Content-Type as JSON: nothing else is ever sent.
+func isJSON(contentType string) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	return contentType == "" || err == nil && media == "application/json"
+}

@@ -1,0 +1,135 @@
+package emulator
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+)
+
+// stateSchema names the layout of the state file.
+const stateSchema = "tpmdps/emulator/1"
+
+// policyName is the policy that every new DPS has.
+const policyName = "provisioningserviceowner"
+
+// state is what a service remembers. The maps are keyed by [fold]ed
+// registration ID.
+type state struct {
+	path          string // "" for memory only
+	policy        policy
+	enrollments   map[string]*enrollment
+	registrations map[string]*registration
+}
+
+// policy is a shared access policy of the service API.
+type policy struct {
+	Name string `json:"name"`
+	Key  []byte `json:"key"`
+}
+
+func (p policy) encoded() string { return base64.StdEncoding.EncodeToString(p.Key) }
+
+// fold makes the map key of a registration ID: the service does not tell case.
+func fold(registrationID string) string { return strings.ToLower(registrationID) }
+
+// stateFile is the state as it is written.
+type stateFile struct {
+	Schema        string          `json:"schema"`
+	Policy        policy          `json:"policy"`
+	Enrollments   []*enrollment   `json:"enrollments"`
+	Registrations []*registration `json:"registrations"`
+}
+
+// openState reads the state at path, or begins a new one where there is none.
+func openState(path string) (*state, error) {
+	st := &state{
+		path:          path,
+		policy:        policy{Name: policyName, Key: make([]byte, 64)},
+		enrollments:   map[string]*enrollment{},
+		registrations: map[string]*registration{},
+	}
+	rand.Read(st.policy.Key)
+	if path == "" {
+		return st, nil
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return st, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := st.decode(data); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return st, nil
+}
+
+func (st *state) decode(data []byte) error {
+	var f stateFile
+	if err := json.Unmarshal(data, &f); err != nil {
+		return err
+	}
+	if f.Schema != stateSchema {
+		return fmt.Errorf("schema %q, want %q", f.Schema, stateSchema)
+	}
+	if f.Policy.Name == "" || len(f.Policy.Key) == 0 {
+		return errors.New("no policy key in it")
+	}
+	st.policy = f.Policy
+	for _, e := range f.Enrollments {
+		if e == nil {
+			return errors.New("an enrollment is null")
+		}
+		st.enrollments[fold(e.RegistrationID)] = e
+	}
+	for _, r := range f.Registrations {
+		if r == nil {
+			return errors.New("a registration is null")
+		}
+		st.registrations[fold(r.RegistrationID)] = r
+	}
+	return nil
+}
+
+// save writes the state file. It is called after every change, so that a killed
+// emulator forgets nothing that it has confirmed.
+func (st *state) save() error {
+	if st.path == "" {
+		return nil
+	}
+	f := stateFile{Schema: stateSchema, Policy: st.policy, Enrollments: st.sorted(), Registrations: []*registration{}}
+	for _, r := range st.registrations {
+		f.Registrations = append(f.Registrations, r)
+	}
+	slices.SortFunc(f.Registrations, func(a, b *registration) int {
+		return cmp.Compare(a.RegistrationID, b.RegistrationID)
+	})
+	data, err := json.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("save state: %w", err)
+	}
+	if err := writeFile(st.path, data, 0o600); err != nil {
+		return fmt.Errorf("save state: %w", err)
+	}
+	return nil
+}
+
+// sorted returns the enrollments in the order in which queries list them.
+func (st *state) sorted() []*enrollment {
+	list := make([]*enrollment, 0, len(st.enrollments))
+	for _, e := range st.enrollments {
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b *enrollment) int {
+		return cmp.Compare(fold(a.RegistrationID), fold(b.RegistrationID))
+	})
+	return list
+}
