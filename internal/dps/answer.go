@@ -29,7 +29,7 @@ func readAnswer(r request, resp *http.Response) answer {
 	a := answer{request: r, status: resp.StatusCode, header: resp.Header}
 	if seeker, ok := resp.Body.(io.Seeker); ok {
 		// The retry policy drains an answer that it does not take for the last.
-		seeker.Seek(0, io.SeekStart)
+		_, _ = seeker.Seek(0, io.SeekStart)
 	}
 	a.body, _ = io.ReadAll(resp.Body) // from memory: cannot fail
 	a.body = bytes.TrimPrefix(bytes.TrimSpace(a.body), []byte("\xef\xbb\xbf"))
@@ -64,7 +64,7 @@ func (a answer) jsonFault(err error) string {
 		if typeError.Field == "" {
 			return "it is a JSON " + typeError.Value
 		}
-		return show(typeError.Field, 80) + " is a " + typeError.Value
+		return show(typeError.Field, 80) + " is of the wrong kind: " + show(typeError.Value, 40)
 	case a.body[0] == '{' || a.body[0] == '[':
 		return "its JSON is damaged or cut short"
 	}
@@ -143,6 +143,10 @@ func refusal(a answer) error {
 		return a.malformed("it is HTML")
 	}
 	if !e.readBody(a.body) {
+		if a.status < 500 && bytes.HasPrefix(a.body, []byte("{")) && !json.Valid(a.body) {
+			// It could be a challenge that was cut short: no refusal at all.
+			return a.malformed("its JSON is damaged or cut short")
+		}
 		e.Body = a.excerpt()
 	}
 	if e.Code == 0 {

@@ -31,31 +31,32 @@ func readChallenge(a answer) (*Challenge, error) {
 	var body struct {
 		Message           json.RawMessage `json:"message"`
 		AuthenticationKey json.RawMessage `json:"authenticationKey"`
-		KeyName           string          `json:"keyName"`
+		KeyName           json.RawMessage `json:"keyName"`
 	}
-	if json.Unmarshal(a.body, &body) != nil || len(body.AuthenticationKey) == 0 {
-		return nil, refusal(a)
-	}
-	switch string(body.AuthenticationKey) {
-	case "null", `""`:
+	if json.Unmarshal(a.body, &body) != nil || isBlank(body.AuthenticationKey) {
 		return nil, refusal(a)
 	}
 	key, err := decodeKey(body.AuthenticationKey)
 	if err != nil {
 		return nil, a.malformed("authenticationKey " + err.Error())
 	}
-	c := &Challenge{AuthenticationKey: key, KeyName: body.KeyName, Date: a.date()}
+	// The C# SDK assumes this name and ignores the given one.
+	c := &Challenge{AuthenticationKey: key, KeyName: "registration", Date: a.date()}
+	if !isBlank(body.KeyName) {
+		if json.Unmarshal(body.KeyName, &c.KeyName) != nil || c.KeyName != show(c.KeyName, 64) {
+			return nil, a.malformed("keyName is no short printable string")
+		}
+	}
 	var message string
 	if json.Unmarshal(body.Message, &message) == nil {
 		c.Message = show(message, 200)
 	}
-	switch {
-	case c.KeyName == "":
-		c.KeyName = "registration" // as the C# SDK assumes
-	case c.KeyName != show(c.KeyName, 64):
-		return nil, a.malformed("keyName is too long or not printable")
-	}
 	return c, nil
+}
+
+// isBlank reports whether a member is absent, null or an empty string.
+func isBlank(raw json.RawMessage) bool {
+	return len(raw) == 0 || string(raw) == "null" || string(raw) == `""`
 }
 
 // decodeKey reads a wrapped key from its JSON string.

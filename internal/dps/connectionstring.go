@@ -135,7 +135,7 @@ func hmacSigner(key []byte) func([]byte) ([]byte, error) {
 
 // String shows the host and the policy, not the key.
 func (cs ConnectionString) String() string {
-	return "HostName=" + cs.HostName + ";SharedAccessKeyName=" + cs.KeyName + ";SharedAccessKey=[redacted]"
+	return "HostName=" + cs.HostName + ";SharedAccessKeyName=" + identity.Printable(cs.KeyName, 80) + ";SharedAccessKey=[redacted]"
 }
 
 // GoString is String, for %#v.

@@ -48,9 +48,8 @@ func (t *TPMResult) UnmarshalJSON(data []byte) error {
 		return fault("tpm is not an object")
 	}
 	*t = TPMResult{}
-	switch string(body.AuthenticationKey) {
-	case "", "null", `""`: // whether it has to be there depends on the status
-		return nil
+	if isBlank(body.AuthenticationKey) {
+		return nil // whether it has to be there depends on the status
 	}
 	key, err := decodeKey(body.AuthenticationKey)
 	if err != nil {
@@ -60,18 +59,12 @@ func (t *TPMResult) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// UnmarshalJSON makes the service's texts printable, and takes an errorCode
-// that is a number or a string of digits.
+// UnmarshalJSON makes the service's texts printable.
 func (s *RegistrationState) UnmarshalJSON(data []byte) error {
 	type plain RegistrationState
-	body := struct {
-		*plain
-		ErrorCode json.RawMessage `json:"errorCode"`
-	}{plain: (*plain)(s)}
-	if err := json.Unmarshal(data, &body); err != nil {
+	if err := json.Unmarshal(data, (*plain)(s)); err != nil {
 		return err
 	}
-	s.ErrorCode = errorCode(body.ErrorCode)
 	for _, text := range []*string{&s.RegistrationID, &s.AssignedHub, &s.DeviceID, &s.Status,
 		&s.Substatus, &s.ETag, &s.CreatedAt, &s.UpdatedAt} {
 		*text = identity.Printable(*text, 260)

@@ -27,6 +27,8 @@ func NewHTTPClient(roots *x509.CertPool) *http.Client {
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	return &http.Client{
 		CheckRedirect: showRedirect,
+		// Its own TLSClientConfig keeps this at HTTP/1.1, which is what every
+		// device SDK speaks to DPS and what inspecting proxies handle best.
 		Transport: &http.Transport{
 			Proxy:                  environmentProxy,
 			OnProxyConnectResponse: checkProxy,
