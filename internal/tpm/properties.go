@@ -29,10 +29,6 @@ type Properties struct {
 	LockoutCounter, MaxAuthFail, LockoutInterval uint32
 }
 
-// fixedProperties are the group of properties that never change while the
-// machine runs, by tag.
-type fixedProperties struct{ values map[tpm2.TPMPT]uint32 }
-
 // readFixed reads TPM_PT_FIXED; as the first command it also proves that a
 // TPM 2.0 answers.
 func (d *Device) readFixed() error {
@@ -40,7 +36,7 @@ func (d *Device) readFixed() error {
 	if err != nil {
 		return err
 	}
-	d.fixed = &fixedProperties{values}
+	d.fixed = values
 	return nil
 }
 
@@ -70,11 +66,11 @@ func (d *Device) Properties() (Properties, error) {
 	if err != nil {
 		return Properties{}, err
 	}
-	fixed := d.fixed.values
+	fixed := d.fixed
 	permanent := current[tpm2.TPMPTPermanent] // TPMA_PERMANENT, Part 2, 8.6
 	return Properties{
 		Manufacturer:       text(fixed[tpm2.TPMPTManufacturer]),
-		Vendor:             text(fixed[tpm2.TPMPTVendorString1], fixed[tpm2.TPMPTVendorString2], fixed[tpm2.TPMPTVendorString3], fixed[tpm2.TPMPTVendorString4]),
+		Vendor:             d.vendor(),
 		Firmware:           firmware(fixed[tpm2.TPMPTFirmwareVersion1], fixed[tpm2.TPMPTFirmwareVersion2]),
 		Spec:               fmt.Sprintf("%s %d.%02d", text(fixed[tpm2.TPMPTFamilyIndicator]), fixed[tpm2.TPMPTRevision]/100, fixed[tpm2.TPMPTRevision]%100),
 		OwnerAuthSet:       permanent&1 != 0,
@@ -85,6 +81,11 @@ func (d *Device) Properties() (Properties, error) {
 		MaxAuthFail:        current[tpm2.TPMPTMaxAuthFail],
 		LockoutInterval:    current[tpm2.TPMPTLockoutInterval],
 	}, nil
+}
+
+func (d *Device) vendor() string {
+	f := d.fixed
+	return text(f[tpm2.TPMPTVendorString1], f[tpm2.TPMPTVendorString2], f[tpm2.TPMPTVendorString3], f[tpm2.TPMPTVendorString4])
 }
 
 // text reads the characters that vendors pack into 32-bit values, most
@@ -188,4 +189,12 @@ func (d *Device) isPersistent(handle uint32) (bool, error) {
 		}
 	}
 	return slices.Contains(d.persistent, handle), nil
+}
+
+// Description names the chip in a few words, from what Open read: "IFX SLB9670,
+// firmware 7.85.4555.0". No command.
+func (d *Device) Description() string {
+	f := d.fixed
+	name := strings.TrimSpace(text(f[tpm2.TPMPTManufacturer]) + " " + d.vendor())
+	return fmt.Sprintf("%s, firmware %s", name, firmware(f[tpm2.TPMPTFirmwareVersion1], f[tpm2.TPMPTFirmwareVersion2]))
 }

@@ -38,8 +38,8 @@ type Device struct {
 	close   func() error
 	opts    Options
 
-	fixed      *fixedProperties // read once, at Open
-	persistent []uint32         // persistent handles, read when first asked
+	fixed      map[tpm2.TPMPT]uint32 // TPM_PT_FIXED, read at Open
+	persistent []uint32              // persistent handles, read when first asked
 }
 
 // Open connects to the TPM at addr, and asks it for its fixed properties to see

@@ -65,8 +65,10 @@ func (r *recorder) Send(cmd []byte) ([]byte, error) {
 			return rsp, nil
 		}
 	}
+	// Noted before it is sent: the simulator decrypts in the buffer it is given.
+	r.bytes = append(r.bytes, cmd...)
 	rsp, err := r.t.Send(cmd)
-	r.bytes = append(append(r.bytes, cmd...), rsp...)
+	r.bytes = append(r.bytes, rsp...)
 	return rsp, err
 }
 

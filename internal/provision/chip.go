@@ -1,0 +1,87 @@
+package provision
+
+import (
+	"context"
+
+	"tpmdps/internal/identity"
+	"tpmdps/internal/tpm"
+)
+
+func (t *trip) openTPM(ctx context.Context) (outcome, error) {
+	d, err := tpm.Open(ctx, t.req.TPM, t.req.TPMOptions)
+	if err != nil {
+		return outcome{}, err
+	}
+	t.device = d
+	return saw("%s: %s", d.Address(), d.Description()), nil
+}
+
+func (t *trip) checkCapabilities(context.Context) (outcome, error) {
+	if err := t.device.CheckCommands(); err != nil {
+		return outcome{}, err
+	}
+	return saw("it has every command that DPS attestation needs"), nil
+}
+
+func (t *trip) findEK(context.Context) (outcome, error) {
+	ek, err := t.device.EK()
+	if err != nil {
+		return outcome{}, err
+	}
+	t.ek = ek
+	if t.result.RegistrationID == "" {
+		t.result.RegistrationID = identity.RegistrationIDs(ek.Public).Base32
+	}
+	return saw("%s", whence(ek)), nil
+}
+
+func (t *trip) findSRK(context.Context) (outcome, error) {
+	srk, err := t.device.SRK()
+	if err != nil {
+		return outcome{}, err
+	}
+	t.srk = srk
+	return saw("%s", whence(srk)), nil
+}
+
+// whence says where a key is from.
+func whence(k *tpm.Key) string {
+	if k.Handle != 0 {
+		return saw("at %#x", k.Handle).detail
+	}
+	return "derived from the TCG template for this run"
+}
+
+// activateChallenge opens the challenge in the chip and signs the token with
+// the key that was in it.
+func (t *trip) activateChallenge(context.Context) (outcome, error) {
+	key, err := t.device.Activate(t.ek, t.srk, t.challenge.AuthenticationKey)
+	if err != nil {
+		return outcome{}, err
+	}
+	t.nonceKey = key
+	if err := t.sign(); err != nil {
+		return outcome{}, err
+	}
+	return saw("the chip solved the challenge and signed with its key"), nil
+}
+
+// importHubKey takes the hub's key into the chip, which is what a device would
+// go on with, and lets go of it again.
+func (t *trip) importHubKey(context.Context) (outcome, error) {
+	state := t.operation.State
+	key, err := t.device.Activate(t.ek, t.srk, state.TPM.AuthenticationKey)
+	if err != nil {
+		return outcome{}, err
+	}
+	if err := key.Close(); err != nil {
+		return outcome{}, err
+	}
+	if want := state.AssignedHub + "/" + state.DeviceID; key.URI != "" && key.URI != want {
+		return outcome{warn: true,
+			detail: saw("the chip took the key, but the text with it says %q instead of %q", key.URI, want).detail,
+			hint:   "no known client reads that text; mention it when you report a problem with the hub",
+		}, nil
+	}
+	return saw("the chip took the key for %s", state.AssignedHub), nil
+}

@@ -1,0 +1,207 @@
+// Package provision makes the round trip that a device makes on its first
+// start: it opens the chip, asks DPS for a challenge, solves it in the chip,
+// registers, waits for the assignment, and takes the key of the hub into the
+// chip. What it returns is what was observed, step by step.
+//
+// The rule: a step is ok only when its outcome was seen. The trip stops at the
+// first step that fails, the ones after it are marked as skipped, and nothing
+// is left on the chip whichever way it ends.
+//
+// It is the stage behind `verify`: it takes the addresses of a chip and a
+// service and returns a [Result], a plain value.
+package provision
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tpmdps/internal/dps"
+	"tpmdps/internal/tpm"
+)
+
+// Goal is how far the trip goes.
+type Goal string
+
+// The goals, each including the ones before it.
+const (
+	// UntilChallenge stops when the chip has solved the challenge. Nothing is
+	// registered, so it changes nothing for a device that is in use.
+	UntilChallenge Goal = "challenge"
+	// UntilAssigned stops when the chip holds the key of the assigned hub.
+	UntilAssigned Goal = "assigned"
+)
+
+// Goals lists the goals in order.
+func Goals() []Goal { return []Goal{UntilChallenge, UntilAssigned} }
+
+// Request says which chip is to register where.
+type Request struct {
+	// TPM and TPMOptions open the chip.
+	TPM        tpm.Address
+	TPMOptions tpm.Options
+	// Service is the device API, IDScope the scope it was made for.
+	Service *dps.DeviceClient
+	IDScope string
+	// RegistrationID is the name to register under; empty means the one that
+	// is derived from the chip, in base32.
+	RegistrationID string
+	// Payload goes to a custom allocation policy: a JSON object, or nil.
+	Payload json.RawMessage
+	// Until is the goal.
+	Until Goal
+	// Observe is called with each step when it has ended, in order. It may be
+	// nil.
+	Observe func(Step)
+	// Begin is called with the name of each step before it. It may be nil.
+	Begin func(name string)
+}
+
+// Status is how a step ended.
+type Status string
+
+// The ways a step ends.
+const (
+	OK      Status = "ok"
+	Warn    Status = "warn"
+	Fail    Status = "fail"
+	Skipped Status = "skipped"
+)
+
+// Step is one step of the trip as it was observed.
+type Step struct {
+	// Name is fixed; docs/tpmdps.1.md lists them.
+	Name string `json:"name"`
+	// Status is how it ended.
+	Status Status `json:"status"`
+	// MS is how long it took, in milliseconds.
+	MS int64 `json:"ms"`
+	// Detail is what was seen, in words.
+	Detail string `json:"detail"`
+	// Hint is what to do about it; the package leaves it empty for errors,
+	// since the one table of hints is the program's.
+	Hint string `json:"hint"`
+	// Err is the cause of a Fail.
+	Err error `json:"-"`
+}
+
+// Result is what the trip found out. Fields that were not reached are empty.
+type Result struct {
+	RegistrationID string `json:"registration_id"`
+	IDScope        string `json:"id_scope"`
+	AssignedHub    string `json:"assigned_hub"`
+	DeviceID       string `json:"device_id"`
+	Substatus      string `json:"substatus"`
+	// WaitedMS is how long the service asked to wait, of all the time it took.
+	WaitedMS int64  `json:"waited_ms"`
+	Steps    []Step `json:"steps"`
+}
+
+// step is one entry of the itinerary: what it is called, the goal that needs
+// it first, and how it is done.
+type step struct {
+	name string
+	goal Goal
+	run  func(*trip, context.Context) (outcome, error)
+}
+
+// outcome is what a step saw. A warning does not stop the trip.
+type outcome struct {
+	detail string
+	warn   bool
+	hint   string
+}
+
+func saw(format string, args ...any) outcome { return outcome{detail: fmt.Sprintf(format, args...)} }
+
+// itinerary is the trip, in order.
+var itinerary = []step{
+	{"tpm.open", UntilChallenge, (*trip).openTPM},
+	{"tpm.capabilities", UntilChallenge, (*trip).checkCapabilities},
+	{"tpm.ek", UntilChallenge, (*trip).findEK},
+	{"tpm.srk", UntilChallenge, (*trip).findSRK},
+	{"dps.challenge", UntilChallenge, (*trip).askChallenge},
+	{"tpm.activate", UntilChallenge, (*trip).activateChallenge},
+	{"dps.register", UntilAssigned, (*trip).register},
+	{"dps.assigned", UntilAssigned, (*trip).awaitAssignment},
+	{"tpm.hubkey", UntilAssigned, (*trip).importHubKey},
+}
+
+// trip is the state that the steps hand on.
+type trip struct {
+	req    Request
+	result Result
+
+	device    *tpm.Device
+	ek, srk   *tpm.Key
+	nonceKey  *tpm.HMACKey
+	challenge *dps.Challenge
+	token     string
+	operation dps.Operation
+	skew      time.Duration // the service's clock minus ours, at the challenge
+}
+
+// Run makes the trip. The error is that of the step that failed, prefixed with
+// its name; the result is what was seen up to then, in any case.
+func Run(ctx context.Context, req Request) (_ Result, err error) {
+	t := &trip{req: req, result: Result{IDScope: req.IDScope, RegistrationID: req.RegistrationID, Steps: []Step{}}}
+	defer func() { err = errors.Join(err, t.close()) }()
+	goal := slices.Index(Goals(), req.Until)
+	for _, s := range itinerary {
+		if err != nil || slices.Index(Goals(), s.goal) > goal {
+			t.report(Step{Name: s.name, Status: Skipped})
+			continue
+		}
+		err = t.take(ctx, s)
+	}
+	return t.result, err
+}
+
+// take does one step and reports it.
+func (t *trip) take(ctx context.Context, s step) error {
+	if t.req.Begin != nil {
+		t.req.Begin(s.name)
+	}
+	start := time.Now()
+	seen, err := s.run(t, ctx)
+	done := Step{Name: s.name, Status: OK, MS: time.Since(start).Milliseconds(), Detail: seen.detail, Hint: seen.hint, Err: err}
+	switch {
+	case err != nil:
+		done.Status, done.Detail = Fail, err.Error()
+		err = &StepError{Step: s.name, Err: err}
+	case seen.warn:
+		done.Status = Warn
+	}
+	t.report(done)
+	return err
+}
+
+func (t *trip) report(s Step) {
+	t.result.Steps = append(t.result.Steps, s)
+	if t.req.Observe != nil {
+		t.req.Observe(s)
+	}
+}
+
+// close gives back everything the trip took, in reverse.
+func (t *trip) close() error {
+	if t.device == nil {
+		return nil
+	}
+	return errors.Join(t.nonceKey.Close(), t.srk.Close(), t.ek.Close(), t.device.Close())
+}
+
+// StepError is the error of a failed trip: which step, and why.
+type StepError struct {
+	Step string
+	Err  error
+}
+
+// Error gives the step's name and the cause.
+func (e *StepError) Error() string { return e.Step + ": " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *StepError) Unwrap() error { return e.Err }

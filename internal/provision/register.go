@@ -1,0 +1,204 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"tpmdps/internal/dps"
+)
+
+// How a registration can end other than in an assignment. Errors of this
+// package wrap one of them and the [*dps.Error] or [*dps.AnswerError], where
+// there is one.
+var (
+	// ErrNotEnrolled: DPS has no enrollment of this registration ID.
+	ErrNotEnrolled = errors.New("not enrolled")
+	// ErrDisabled: the enrollment is disabled.
+	ErrDisabled = errors.New("the enrollment is disabled")
+	// ErrOtherEK: the enrollment names another endorsement key.
+	ErrOtherEK = errors.New("the enrollment is for another endorsement key")
+	// ErrRefused: DPS refused in another way.
+	ErrRefused = errors.New("DPS refused the device")
+	// ErrUnavailable: throttled or down, after all retries.
+	ErrUnavailable = errors.New("DPS is throttled or unavailable")
+	// ErrNotAssigned: the registration ended without an assignment.
+	ErrNotAssigned = errors.New("not assigned")
+	// ErrClock: the clocks differ by more than a token can bridge.
+	ErrClock = errors.New("the clock of this machine is wrong")
+)
+
+const (
+	tokenLifetime = time.Hour
+	// warnSkew and maxSkew: the service bridges five minutes (Microsoft's own
+	// validator, MaxClockSkew); IoT Edge's tokens live half a minute.
+	warnSkew = 2 * time.Minute
+	maxSkew  = 5 * time.Minute
+	// pollPause is the pause between two polls when the service names none.
+	pollPause = 3 * time.Second
+)
+
+func (t *trip) registration() dps.Registration {
+	return dps.Registration{
+		RegistrationID: t.result.RegistrationID,
+		EndorsementKey: t.ek.Public,
+		StorageRootKey: t.srk.Public,
+		Payload:        t.req.Payload,
+	}
+}
+
+// askChallenge registers without a token. The expected answer is a 401 with a
+// challenge in it.
+func (t *trip) askChallenge(ctx context.Context) (outcome, error) {
+	answer, err := t.req.Service.Register(ctx, t.registration(), "")
+	if err != nil {
+		return outcome{}, meaning(err)
+	}
+	if answer.Challenge == nil {
+		return outcome{}, fmt.Errorf("%w: it answered %q instead of with a challenge; is this enrollment one for a TPM?", ErrRefused, answer.Operation.Status)
+	}
+	t.challenge = answer.Challenge
+	if date := answer.Challenge.Date; !date.IsZero() {
+		t.skew = time.Until(date).Round(time.Second)
+	}
+	if t.skew.Abs() > warnSkew {
+		return outcome{warn: true,
+			detail: "challenge received; " + t.clockDetail(),
+			hint:   "set the clock: IoT Edge's tokens live 30 seconds, and DPS bridges 5 minutes",
+		}, nil
+	}
+	return saw("challenge received for %s", t.result.RegistrationID), nil
+}
+
+func (t *trip) clockDetail() string {
+	if t.skew > 0 {
+		return fmt.Sprintf("the clock of this machine is %s behind the service's", t.skew)
+	}
+	return fmt.Sprintf("the clock of this machine is %s ahead of the service's", -t.skew)
+}
+
+// sign makes the token for the rest of the trip.
+func (t *trip) sign() error {
+	var err error
+	t.token, err = dps.SASToken(dps.Resource(t.req.IDScope, t.result.RegistrationID), t.challenge.KeyName,
+		time.Now().Add(tokenLifetime), t.nonceKey.Sign)
+	if err != nil {
+		return err
+	}
+	err = t.nonceKey.Close() // the token is all that is needed of it
+	t.nonceKey = nil
+	return err
+}
+
+// register sends the registration again, with the token that the chip signed.
+func (t *trip) register(ctx context.Context) (outcome, error) {
+	answer, err := t.req.Service.Register(ctx, t.registration(), t.token)
+	var refused *dps.Error
+	switch {
+	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && t.skew.Abs() > maxSkew:
+		return outcome{}, fmt.Errorf("%w: %s, so the token counts as expired: %w", ErrClock, t.clockDetail(), err)
+	case err != nil:
+		return outcome{}, meaning(err)
+	case answer.Challenge != nil && t.skew.Abs() > maxSkew:
+		return outcome{}, fmt.Errorf("%w: %s, so the token counts as expired", ErrClock, t.clockDetail())
+	case answer.Challenge != nil:
+		return outcome{}, fmt.Errorf("%w: it sent a new challenge instead of taking the chip's signature", ErrRefused)
+	}
+	t.operation = *answer.Operation
+	return saw("signature accepted, registration is %s", t.operation.Status), nil
+}
+
+// awaitAssignment polls until the service has decided.
+func (t *trip) awaitAssignment(ctx context.Context) (outcome, error) {
+	for t.operation.Status == "assigning" {
+		if err := t.pause(ctx, t.operation.RetryAfter); err != nil {
+			return outcome{}, err
+		}
+		op, err := t.req.Service.Operation(ctx, t.result.RegistrationID, t.operation.ID, t.token)
+		if err != nil {
+			return outcome{}, meaning(err)
+		}
+		t.operation = op
+	}
+	if err := ended(t.operation); err != nil {
+		return outcome{}, err
+	}
+	state := t.operation.State
+	t.result.AssignedHub, t.result.DeviceID, t.result.Substatus = state.AssignedHub, state.DeviceID, state.Substatus
+	return saw("device %s on %s%s", state.DeviceID, state.AssignedHub, parenthesised(state.Substatus)), nil
+}
+
+func parenthesised(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
+}
+
+// pause waits as long as the service asked, and up to a tenth longer, so that
+// machines that were switched on together do not stay in step.
+func (t *trip) pause(ctx context.Context, asked time.Duration) error {
+	if asked <= 0 {
+		asked = pollPause
+	}
+	wait := asked + time.Duration(rand.Int64N(int64(asked)/10+1))
+	start := time.Now()
+	defer func() { t.result.WaitedMS += time.Since(start).Milliseconds() }()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return fmt.Errorf("%w: still %s when the time was over", ErrNotAssigned, t.operation.Status)
+		}
+		return ctx.Err()
+	}
+}
+
+// ended judges a status that is not "assigning". Only one of them is success,
+// and only with everything in it that a device needs to go on.
+func ended(op dps.Operation) error {
+	s := op.State
+	switch op.Status {
+	case "assigned":
+		switch {
+		case s == nil || s.AssignedHub == "" || s.DeviceID == "":
+			return fmt.Errorf("%w: DPS says assigned, but to no hub and device", ErrNotAssigned)
+		case s.TPM == nil || len(s.TPM.AuthenticationKey) == 0:
+			return fmt.Errorf("%w: DPS assigned %s, but sent no key for it; is the enrollment one for a TPM?", ErrNotAssigned, s.AssignedHub)
+		}
+		return nil
+	case "disabled":
+		return ErrDisabled
+	case "failed":
+		if s == nil {
+			return fmt.Errorf("%w: DPS says failed, and not why", ErrNotAssigned)
+		}
+		return fmt.Errorf("%w: error %d: %s (%s)", ErrNotAssigned, s.ErrorCode, s.ErrorMessage, s.UpdatedAt)
+	}
+	return fmt.Errorf("%w: DPS answered with the status %q, which this version does not know", ErrNotAssigned, op.Status)
+}
+
+// meaning gives a refusal of the service its sentinel. Errors that are no
+// refusal pass: they are the network's.
+func meaning(err error) error {
+	var e *dps.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	sentinel := ErrRefused
+	switch {
+	case e.Code == 400004:
+		sentinel = ErrOtherEK
+	case e.Status == http.StatusNotFound:
+		sentinel = ErrNotEnrolled
+	case e.Status == http.StatusTooManyRequests || e.Status == http.StatusRequestTimeout || e.Status >= 500:
+		sentinel = ErrUnavailable
+	}
+	return fmt.Errorf("%w: %w", sentinel, err)
+}
