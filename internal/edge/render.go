@@ -1,0 +1,69 @@
+package edge
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"text/template"
+
+	"tpmdps/templates"
+)
+
+// configTOML is parsed once; a broken template cannot be released, because
+// every test of this package would panic.
+var configTOML = template.Must(template.New("config.toml").Funcs(template.FuncMap{
+	"toml":    quote,
+	"index24": index24,
+}).Parse(templates.ConfigTOML))
+
+// Render returns the file for a valid Config and an error that wraps ErrInvalid
+// for any other. Values that are IoT Edge's defaults anyway are left out of the
+// [tpm] table.
+func Render(c Config) ([]byte, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if c.GlobalEndpoint == "" {
+		c.GlobalEndpoint = DefaultGlobalEndpoint
+	}
+	if c.AutoReprovisioningMode == "" {
+		c.AutoReprovisioningMode = defaultMode
+	}
+	if c.TCTI == defaultTCTI {
+		c.TCTI = ""
+	}
+	if c.AuthKeyIndex != nil && *c.AuthKeyIndex == defaultAuthKeyIndex {
+		c.AuthKeyIndex = nil
+	}
+	var out bytes.Buffer
+	if err := configTOML.Execute(&out, c); err != nil {
+		return nil, fmt.Errorf("render config.toml: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// quote writes a TOML basic string (TOML 1.0, "String"): everything stands for
+// itself but the quote, the backslash and the control characters.
+func quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < 0x20 || r == 0x7f:
+			fmt.Fprintf(&b, `\u%04X`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// index24 writes a handle index as IoT Edge's own documentation does, as a bare
+// integer: the daemon refuses a string.
+func index24(n *uint32) string {
+	return fmt.Sprintf("0x%02x_%02x_%02x", *n>>16, *n>>8&0xff, *n&0xff)
+}

@@ -1,0 +1,127 @@
+package edge
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// noLinks stands for a filesystem without hard links.
+func noLinks(string, string) error { return &os.LinkError{Op: "link", Err: syscall.EPERM} }
+
+var namings = map[string]func(from, to string) error{"with links": os.Link, "without links": noLinks}
+
+func TestWriteNew(t *testing.T) {
+	for name, link := range namings {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "config.toml")
+			if err := writeNew(path, []byte("first"), link); err != nil {
+				t.Fatal(err)
+			}
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if mode := info.Mode(); mode != 0o600 && runtime.GOOS != "windows" {
+				t.Errorf("mode = %v, want %v", mode, fs.FileMode(0o600))
+			}
+			if err := writeNew(path, []byte("second"), link); !errors.Is(err, fs.ErrExist) {
+				t.Errorf("second WriteNew() = %v, want %v", err, fs.ErrExist)
+			}
+			wantOnly(t, dir, "config.toml", "first")
+		})
+	}
+}
+
+// A file that appears after the first look is not replaced either.
+func TestWriteNewLosesTheRace(t *testing.T) {
+	for name, link := range namings {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "config.toml")
+			late := func(from, to string) error {
+				if err := os.WriteFile(path, []byte("theirs"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return link(from, to)
+			}
+			if err := writeNew(path, []byte("ours"), late); !errors.Is(err, fs.ErrExist) {
+				t.Errorf("WriteNew() = %v, want %v", err, fs.ErrExist)
+			}
+			wantOnly(t, dir, "config.toml", "theirs")
+		})
+	}
+}
+
+func TestWriteNewOnceOfMany(t *testing.T) {
+	for name, link := range namings {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "config.toml")
+			var wg sync.WaitGroup
+			results := make(chan error, 8)
+			for range cap(results) {
+				wg.Go(func() { results <- writeNew(path, []byte("whole"), link) })
+			}
+			wg.Wait()
+			close(results)
+			written := 0
+			for err := range results {
+				switch {
+				case err == nil:
+					written++
+				case !errors.Is(err, fs.ErrExist):
+					t.Errorf("WriteNew() = %v, want nil or %v", err, fs.ErrExist)
+				}
+			}
+			if written != 1 {
+				t.Errorf("%d of %d calls succeeded, want 1", written, cap(results))
+			}
+			wantOnly(t, dir, "config.toml", "whole")
+		})
+	}
+}
+
+func TestWriteNewRefusesLinksAndMissingDirectories(t *testing.T) {
+	dir := t.TempDir()
+	dangling := filepath.Join(dir, "dangling")
+	if err := os.Symlink(filepath.Join(dir, "elsewhere"), dangling); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, path string
+		want       error
+	}{
+		{"dangling link", dangling, fs.ErrExist},
+		{"the directory itself", dir, fs.ErrExist},
+		{"no directory", filepath.Join(dir, "aziot", "config.toml"), fs.ErrNotExist},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if err := WriteNew(test.path, []byte("x")); !errors.Is(err, test.want) {
+				t.Errorf("WriteNew() = %v, want %v", err, test.want)
+			}
+		})
+	}
+}
+
+// wantOnly checks that dir holds one file with that content and no leftovers.
+func wantOnly(t *testing.T, dir, name, content string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 1 || entries[0].Name() != name {
+		t.Errorf("directory holds %v, want %s alone", entries, name)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != content {
+		t.Errorf("%s holds %q, %v, want %q", name, got, err, content)
+	}
+}

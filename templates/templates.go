@@ -1,0 +1,16 @@
+// Package templates holds the files that tpmdps fills in and writes to a device.
+// They stand here as they will look there, so that who knows the device and not
+// Go can read and change them; go:embed cannot reach upwards, hence the package.
+//
+// The rule: a template decides layout and comments, the package that renders it
+// decides and checks every value (internal/edge for config.toml.tmpl).
+package templates
+
+import _ "embed"
+
+// ConfigTOML is the text/template of IoT Edge's /etc/aziot/config.toml. Its
+// functions "toml" (quotes a string) and "index24" (writes an integer) come
+// from internal/edge.
+//
+//go:embed config.toml.tmpl
+var ConfigTOML string
