@@ -1,0 +1,75 @@
+# Needs Go and a Debian or Ubuntu machine. What a target needs beside Go it
+# installs first, after saying so (.ci/deps); `make build` needs nothing else.
+
+GO          ?= go
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+STATICCHECK := v0.8.2
+TARGETS     := linux/amd64 linux/arm64 linux/arm/7 windows/amd64 windows/arm64
+
+# One static file, the same bytes from the same source on every machine.
+# urfave_cli_no_docs leaves a manual page generator out.
+BUILD := $(GO) build -trimpath -buildvcs=false -tags urfave_cli_no_docs \
+	-ldflags '-s -w -buildid= -X main.version=$(VERSION)'
+
+SOURCES := cmd internal templates
+export CGO_ENABLED := 0
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: ## build bin/tpmdps
+	$(BUILD) -o bin/tpmdps ./cmd/tpmdps
+
+demo: build ## show the whole way on a software TPM, without hardware or Azure
+	@sh .ci/deps swtpm
+	@bin/tpmdps demo
+
+test: ## run all tests: with the race detector and the simulator, then without cgo
+	@sh .ci/deps swtpm witness cgo
+	CGO_ENABLED=1 $(GO) test -race ./...
+	$(GO) test ./...
+
+conformance: ## run Microsoft's Node.js SDK against the emulator
+	@sh .ci/deps swtpm node
+	npm ci --prefix internal/emulator/testdata/node --no-audit --no-fund
+	$(GO) test -tags conformance -count=1 -v -run Conformance ./internal/emulator
+
+bench: ## measure against tpm2-tools on the same software TPM, as ratios
+	@sh .ci/deps swtpm witness
+	$(GO) test -run '^$$' -bench . ./internal/bench
+
+check: vet lint ## gofmt, go vet and staticcheck; changes nothing
+	@unformatted=$$(gofmt -l $(SOURCES)); \
+	if [ -n "$$unformatted" ]; then echo "not gofmt'ed (make fmt):" $$unformatted >&2; exit 1; fi
+
+fmt: ## gofmt the source
+	gofmt -w $(SOURCES)
+
+vet: ## go vet for Linux and Windows
+	GOOS=linux $(GO) vet -tags conformance ./...
+	GOOS=windows $(GO) vet -tags conformance ./...
+
+lint: bin/staticcheck-$(STATICCHECK) ## staticcheck for Linux and Windows
+	GOOS=linux $< -tags conformance ./...
+	GOOS=windows $< -tags conformance ./...
+
+bin/staticcheck-$(STATICCHECK):
+	@mkdir -p bin
+	GOBIN=$(CURDIR)/bin $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK)
+	@mv bin/staticcheck $@
+
+cross: ## build and vet for every system that is released
+	@set -eu; for target in $(TARGETS); do \
+		set -- $$(echo $$target | tr / ' '); \
+		export GOOS=$$1 GOARCH=$$2 GOARM=$${3:-}; \
+		file=bin/tpmdps-$$GOOS-$$GOARCH$${3:+v$$3}; \
+		if [ $$GOOS = windows ]; then file=$$file.exe; fi; \
+		echo $$file; \
+		$(GO) vet ./...; \
+		$(BUILD) -o $$file ./cmd/tpmdps; \
+	done
+
+clean: ## remove what was built
+	rm -rf bin dist internal/emulator/testdata/node/node_modules
+
+.PHONY: help build demo test conformance bench check fmt vet lint cross clean
