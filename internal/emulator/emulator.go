@@ -193,7 +193,7 @@ func (s *Server) shutdown() error {
 		return nil
 	}
 	s.stop()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil {
 		s.http.Close() // a client that hangs in the middle of a request

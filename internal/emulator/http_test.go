@@ -1,0 +1,166 @@
+package emulator
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// All answers have a length, keep the connection and name the request. The C SDK
+// sends "Host: name:443" and a header it misspells.
+func TestConnectionIsKept(t *testing.T) {
+	chip, _ := chips()
+	c := start(t, Options{})
+	c.enroll("dev1", chip, "")
+	conn, err := tls.Dial("tcp", c.srv.Addr(), &tls.Config{RootCAs: c.srv.Roots(), ServerName: "localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if v := conn.ConnectionState().NegotiatedProtocol; v == "h2" {
+		t.Error("HTTP/2 was negotiated")
+	}
+	answers := bufio.NewReader(conn)
+	requests := []struct {
+		method, path, body string
+		status             int
+	}{
+		{"PUT", c.registerPath("dev1"), registerBody("dev1", chip), 401},
+		{"PUT", c.registerPath("dev9"), registerBody("dev9", chip), 404},
+		{"PUT", c.registerPath("dev1"), "{", 400},
+		{"GET", "/nothing/here", "{}", 404},
+		{"PATCH", "/enrollments/dev1", "", 405},
+		{"GET", "/enrollments/dev1", "", 401},
+		{"PUT", c.registerPath("dev1"), registerBody("dev1", chip), 401},
+	}
+	for _, r := range requests {
+		fmt.Fprintf(conn, "%s %s?api-version=2021-06-01 HTTP/1.1\r\nUserAgent: prov_device_client/1.0\r\nAccept: application/json\r\n"+
+			"Content-Type: application/json; charset=utf-8\r\nConnection: keep-alive\r\nHost: localhost:443\r\ncontent-length: %d\r\n\r\n%s",
+			r.method, r.path, len(r.body), r.body)
+		resp, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatalf("%s %s: %v", r.method, r.path, err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != r.status {
+			t.Errorf("%s %s: status %d, want %d: %s", r.method, r.path, resp.StatusCode, r.status, body)
+		}
+		if resp.ContentLength != int64(len(body)) || len(resp.TransferEncoding) > 0 {
+			t.Errorf("%s %s: Content-Length %d, Transfer-Encoding %v", r.method, r.path, resp.ContentLength, resp.TransferEncoding)
+		}
+		if resp.Close {
+			t.Errorf("%s %s: the connection is to be closed", r.method, r.path)
+		}
+		for _, name := range []string{"x-ms-request-id", "Date"} {
+			if resp.Header.Get(name) == "" {
+				t.Errorf("%s %s: no %s", r.method, r.path, name)
+			}
+		}
+	}
+}
+
+func TestDateIsTheServicesClock(t *testing.T) {
+	c := start(t, Options{})
+	a := c.send("GET", "/", "")
+	if got, want := a.Header.Get("Date"), "Sun, 01 Mar 2026 12:00:00 GMT"; got != want {
+		t.Errorf("Date = %q, want %q", got, want)
+	}
+}
+
+func TestRouting(t *testing.T) {
+	c := start(t, Options{})
+	tests := []struct {
+		method, path string
+		code         int
+	}{
+		{"GET", "/", 404000},
+		{"GET", "//", 404000},
+		{"GET", "/enrollments", 405000},
+		{"GET", "/enrollments/", 405000},
+		{"POST", "/Enrollments/", 400000}, // the C SDK's bulk: a slash behind
+		{"POST", "/enrollments/x/y", 404000},
+		{"POST", "/enrollments/a%2Fattestationmechanism", 405000},
+		{"GET", "/enrollments/query", 404201}, // an ID like any other
+		{"PUT", "/enrollmentGroups/g", 404000},
+		{"GET", "/x/registrations/y/operations/", 404000},
+		{"DELETE", "/0ne00000E11/registrations/y/register", 405000},
+		{strings.Repeat("X", 300), "/enrollments", 405000},
+	}
+	for _, tt := range tests {
+		c.service(tt.method, tt.path, "{}").expect(t, tt.code/1000, tt.code)
+	}
+	c.service("PUT", "/enrollments/x", "<html>", "Content-Type", "text/html").expect(t, 415, 415000)
+	c.service("PUT", "/enrollments/x", strings.Repeat(" ", maxServiceBody+1)).expect(t, 413, 413000)
+}
+
+// A path that is not what Go's client would send.
+func TestBrokenEscapes(t *testing.T) {
+	c := start(t, Options{})
+	conn, err := tls.Dial("tcp", c.srv.Addr(), &tls.Config{RootCAs: c.srv.Roots(), ServerName: "localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	fmt.Fprint(conn, "PUT /0ne00000E11/registrations/dev%2/register?api-version=2021-06-01 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 400 {
+		t.Errorf("status %d, want 400", resp.StatusCode)
+	}
+}
+
+func TestLimit(t *testing.T) {
+	chip, _ := chips()
+	c := start(t, Options{Limit: 6})
+	for range 6 {
+		c.service("GET", "/enrollments/x", "").expect(t, 404, 404201)
+	}
+	a := c.service("GET", "/enrollments/x", "").expect(t, 429, 429000)
+	if got := a.Header.Get("Retry-After"); got != "10" {
+		t.Errorf("Retry-After = %q, want 10", got)
+	}
+	c.send("PUT", c.registerPath("x"), registerBody("x", chip)).expect(t, 404, 404201) // a quota of its own
+	c.clock.move(9 * time.Second)
+	c.service("GET", "/enrollments/x", "").expect(t, 429, 429000)
+	c.clock.move(time.Second)
+	c.service("GET", "/enrollments/x", "").expect(t, 404, 404201)
+	c.service("GET", "/enrollments/x", "").expect(t, 429, 429000)
+	c.clock.move(time.Hour) // what is saved up ends at a minute's worth
+	for range 6 {
+		c.service("GET", "/enrollments/x", "").expect(t, 404, 404201)
+	}
+	c.service("GET", "/enrollments/x", "").expect(t, 429, 429000)
+}
+
+// A client that sends nothing does not keep the server from closing.
+func TestCloseWithIdleClient(t *testing.T) {
+	c := start(t, Options{})
+	conn, err := net.Dial("tcp", c.srv.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := c.srv.Close(); err != nil {
+		t.Errorf("Close() = %v", err)
+	}
+	if err := c.srv.Close(); err != nil {
+		t.Errorf("second Close() = %v", err)
+	}
+	if _, err := net.Dial("tcp", c.srv.Addr()); err == nil {
+		t.Error("the server still listens")
+	}
+}
