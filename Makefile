@@ -3,13 +3,15 @@
 
 GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT      ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+DATE        ?= $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo unknown)
 STATICCHECK := v0.8.2
 TARGETS     := linux/amd64 linux/arm64 linux/arm/7 windows/amd64 windows/arm64
 
 # One static file, the same bytes from the same source on every machine.
 # urfave_cli_no_docs leaves a manual page generator out.
 BUILD := $(GO) build -trimpath -buildvcs=false -tags urfave_cli_no_docs \
-	-ldflags '-s -w -buildid= -X main.version=$(VERSION)'
+	-ldflags '-s -w -buildid= -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)'
 
 SOURCES := cmd internal templates
 export CGO_ENABLED := 0

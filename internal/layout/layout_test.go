@@ -1,0 +1,293 @@
+// Package layout_test keeps the map of the project true: who may import whom,
+// what must never be linked, and what only the commands may do.
+//
+// The rule: the tables below are the map. Whoever needs another edge changes a
+// table, with the reason, in the same commit. The tests read the source, so
+// there is nothing here for a program to import.
+package layout_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "tpmdps/"
+
+// ours says for each package which of our own packages it may import. The data
+// goes one way: chip, record, enrollment or provisioning, configuration.
+var ours = map[string][]string{
+	"cmd/tpmdps": {"internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/host",
+		"internal/identity", "internal/provision", "internal/softtpm", "internal/tpm"},
+
+	"internal/identity":  {}, // pure values, under everything else
+	"internal/tpm":       {"internal/identity"},
+	"internal/dps":       {"internal/identity"}, // the wire, no policy
+	"internal/enroll":    {"internal/dps", "internal/identity"},
+	"internal/provision": {"internal/dps", "internal/identity", "internal/tpm"},
+	"internal/edge":      {"internal/identity", "templates"},
+	"internal/emulator":  {"internal/identity"}, // shares no code with the two clients it is to find faults in
+	"internal/host":      {},
+	"internal/softtpm":   {},
+	"templates":          {},
+
+	// For tests, and kept out of the product by notLinked.
+	"internal/softtpm/softtpmtest": {"internal/softtpm"},
+	"internal/bench":               {},
+	"internal/layout":              {},
+}
+
+// restricted names packages that only some of ours may import, in the product
+// and, where tests is set, in the tests too. "/..." stands for the package and
+// all below it.
+var restricted = []struct {
+	packages string
+	to       []string
+	tests    bool
+	reason   string
+}{
+	{"github.com/google/go-tpm/...", []string{"internal/tpm", "internal/emulator", "internal/softtpm/softtpmtest"}, false,
+		"one package speaks with the chip; the emulator makes credentials for chips"},
+	{"github.com/google/go-tpm/legacy/...", nil, true, "the deprecated API"},
+	{"github.com/google/go-tpm-tools/...", nil, false, "the simulator needs cgo and is for tests"},
+	{"github.com/urfave/cli/...", []string{"cmd/..."}, true, "flags are read by the commands alone"},
+	{"flag", []string{"cmd/..."}, false, "flags are read by the commands alone"},
+	{"log", nil, false, "log.Fatal exits and log prints; a *slog.Logger is handed down"},
+	{"os/exec", []string{"internal/softtpm"}, false, "nothing but the software TPM is another process"},
+	{"github.com/olekukonko/tablewriter/...", []string{"cmd/..."}, false, "stages return values, the commands draw them"},
+	{"github.com/schollz/progressbar/...", []string{"cmd/..."}, false, "stages return values, the commands draw them"},
+	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity/...", []string{"cmd/..."}, false,
+		"the operator chooses the credential, the stages are handed it"},
+	{"testing/...", []string{"internal/softtpm/softtpmtest"}, false, "for tests"},
+}
+
+// notLinked names what the program must not contain, however deep it is imported.
+var notLinked = []struct{ packages, reason string }{
+	{"github.com/google/go-tpm-tools/...", "a shipped program has no switch that replaces the chip, and no cgo"},
+	{module + "internal/softtpm/softtpmtest", "for tests"},
+	{module + "internal/bench", "for tests"},
+	{"testing/...", "for tests"},
+	{"net/http/httptest", "for tests"},
+	{"github.com/rogpeppe/go-internal/...", "for tests"},
+}
+
+// commandsOnly names what packages below cmd must not use: they print nothing,
+// read no flags and no environment, and never exit.
+var commandsOnly = map[string][]string{
+	"fmt": {"Print", "Printf", "Println", "Scan", "Scanf", "Scanln"},
+	"os": {"Exit", "Args", "Stdin", "Stdout", "Stderr", "Getenv", "LookupEnv", "Environ", "ExpandEnv",
+		"Setenv", "Unsetenv", "Clearenv"},
+	"log/slog": {"Default", "SetDefault", "Debug", "Info", "Warn", "Error", "Log",
+		"DebugContext", "InfoContext", "WarnContext", "ErrorContext"},
+	"syscall": {"Exit", "Getenv"},
+	"builtin": {"print", "println"},
+}
+
+// mainOnly names what even the commands leave to main.go, so that deferred
+// closes run: a chip is never left with a session because of an exit.
+var mainOnly = map[string][]string{
+	"os":      {"Exit", "Args"},
+	"syscall": {"Exit"},
+	"builtin": {"print", "println"},
+}
+
+func TestImports(t *testing.T) {
+	for _, goos := range []string{"linux", "windows"} {
+		packages, err := list(goos)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fault := range slices.Concat(checkOurs(packages), checkRestricted(packages), checkLinked(packages)) {
+			t.Errorf("%s: %s", goos, fault)
+		}
+	}
+}
+
+func TestCallsLeftToTheCommands(t *testing.T) {
+	root := os.DirFS(filepath.Join("..", ".."))
+	for dir, banned := range map[string]map[string][]string{
+		"internal":  commandsOnly,
+		"templates": commandsOnly,
+		"cmd":       mainOnly,
+	} {
+		faults, err := scan(root, dir, banned)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fault := range faults {
+			t.Error(fault)
+		}
+	}
+}
+
+// pkg is what `go list -json` says of one package.
+type pkg struct {
+	ImportPath                string
+	Imports, Deps             []string
+	TestImports, XTestImports []string
+}
+
+// name is the import path without the module.
+func (p pkg) name() string { return strings.TrimPrefix(p.ImportPath, module) }
+
+// list asks the go command for all packages of the module as built for one
+// system, with cgo, which brings in the most.
+func list(goos string) ([]pkg, error) {
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps,TestImports,XTestImports", module+"...")
+	cmd.Env = append(os.Environ(), "GOOS="+goos, "CGO_ENABLED=1")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w: %s", err, &stderr)
+	}
+	var packages []pkg
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return packages, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("go list: %w", err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+// match reports whether an import path is a pattern, or below a pattern that
+// ends in "/...".
+func match(pattern, name string) bool {
+	prefix, deep := strings.CutSuffix(pattern, "/...")
+	return name == prefix || deep && strings.HasPrefix(name, prefix+"/")
+}
+
+func checkOurs(packages []pkg) (faults []string) {
+	for _, p := range packages {
+		allowed, known := ours[p.name()]
+		if !known {
+			faults = append(faults, p.name()+" has no place in the table of our packages")
+			continue
+		}
+		for _, imported := range p.Imports {
+			name, own := strings.CutPrefix(imported, module)
+			if own && !slices.Contains(allowed, name) {
+				faults = append(faults, fmt.Sprintf("%s imports %s, which is against the direction of the data", p.name(), name))
+			}
+		}
+	}
+	return faults
+}
+
+func checkRestricted(packages []pkg) (faults []string) {
+	for _, p := range packages {
+		for _, r := range restricted {
+			if slices.ContainsFunc(r.to, func(pattern string) bool { return match(pattern, p.name()) }) {
+				continue
+			}
+			imports := p.Imports
+			if r.tests {
+				imports = slices.Concat(imports, p.TestImports, p.XTestImports)
+			}
+			for _, imported := range imports {
+				if match(r.packages, imported) {
+					faults = append(faults, fmt.Sprintf("%s imports %s (%s)", p.name(), imported, r.reason))
+				}
+			}
+		}
+	}
+	return faults
+}
+
+func checkLinked(packages []pkg) (faults []string) {
+	for _, p := range packages {
+		if !match("cmd/...", p.name()) {
+			continue
+		}
+		for _, r := range notLinked {
+			for _, linked := range p.Deps {
+				if match(r.packages, linked) {
+					faults = append(faults, fmt.Sprintf("%s links %s (%s)", p.name(), linked, r.reason))
+				}
+			}
+		}
+	}
+	return faults
+}
+
+// scan lists the uses of banned names in the product's files below dir. A file
+// named main.go may use everything.
+func scan(root fs.FS, dir string, banned map[string][]string) (faults []string, err error) {
+	err = fs.WalkDir(root, dir, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "testdata" || entry.Name() == "softtpmtest"):
+			return fs.SkipDir
+		case path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || path.Base(name) == "main.go":
+			return nil
+		}
+		source, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		found, err := uses(name, source, banned)
+		faults = append(faults, found...)
+		return err
+	})
+	return faults, err
+}
+
+// uses lists the uses of banned names in one file. It goes by the names of the
+// imports and needs no types.
+func uses(name string, source []byte, banned map[string][]string) (faults []string, err error) {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, name, source, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	imports := map[string]string{} // by the name it has in this file
+	for _, spec := range file.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return nil, err
+		}
+		local := path.Base(imported)
+		if spec.Name != nil {
+			local = spec.Name.Name
+		}
+		imports[local] = imported
+		if local == "." && slices.Contains(slices.Collect(maps.Keys(banned)), imported) {
+			faults = append(faults, fmt.Sprintf("%s: imports %s with a dot", fset.Position(spec.Pos()), imported))
+		}
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			x, ok := n.X.(*ast.Ident)
+			if ok && slices.Contains(banned[imports[x.Name]], n.Sel.Name) {
+				faults = append(faults, fmt.Sprintf("%s: uses %s.%s", fset.Position(n.Pos()), x.Name, n.Sel.Name))
+			}
+		case *ast.CallExpr:
+			f, ok := n.Fun.(*ast.Ident)
+			if ok && slices.Contains(banned["builtin"], f.Name) {
+				faults = append(faults, fmt.Sprintf("%s: uses %s", fset.Position(n.Pos()), f.Name))
+			}
+		}
+		return true
+	})
+	return faults, nil
+}
