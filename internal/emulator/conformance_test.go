@@ -30,7 +30,7 @@ func startForNode(t *testing.T) (*client, []string) {
 		t.Fatalf("Node.js is missing (apt-get install nodejs npm): %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(nodeDir, "node_modules", "azure-iot-security-tpm")); err != nil {
-		t.Fatalf("the Node modules are missing (npm ci --ignore-scripts --prefix internal/emulator/%s): %v", nodeDir, err)
+		t.Fatalf("the Node modules are missing (npm ci --prefix internal/emulator/%s): %v", nodeDir, err)
 	}
 	const addr = "127.0.0.1:443"
 	srv, err := New(Options{Listen: addr, RetryAfter: time.Second})
@@ -83,7 +83,7 @@ func withoutProxy(env []string) (kept []string) {
 
 // The whole round trip: the SDK reads the chip, enrolls it, proves it, and signs
 // with the hub key that it got.
-func TestNodeRegisters(t *testing.T) {
+func TestConformanceNodeRegisters(t *testing.T) {
 	c, env := startForNode(t)
 	chip := softtpmtest.Start(t, "")
 	out := c.node("register.js", append(env, "TPM_SOCKET="+strings.TrimPrefix(chip.Address(), "swtpm:path=")))
@@ -113,7 +113,7 @@ func TestNodeRegisters(t *testing.T) {
 	equal(t, "name of the EK", reg.EKName, nameOf(ek[2:]))
 }
 
-func TestNodeManagesEnrollments(t *testing.T) {
+func TestConformanceNodeManagesEnrollments(t *testing.T) {
 	chip, _ := chips()
 	c, env := startForNode(t)
 	if out := c.node("enrollments.js", append(env, "ENDORSEMENT_KEY="+chip.ekText())); out != "all steps done" {

@@ -18,7 +18,6 @@ type deviceRegistration struct {
 		EndorsementKey string `json:"endorsementKey"`
 		StorageRootKey string `json:"storageRootKey"`
 	} `json:"tpm"`
-	Payload json.RawMessage `json:"payload"`
 }
 
 // challenge is the body of the 401 that asks a device to prove itself. A member
