@@ -123,6 +123,8 @@ func TestReplacedChip(t *testing.T) {
 	c.service("PUT", "/enrollments/dev1", enrollmentBody("dev1", other, ""), "If-Match", "*").expect(t, 200, 0)
 	c.send("PUT", c.registerPath("dev1"), registerBody("dev1", chip), "Authorization", token).expect(t, 400, 400004)
 	c.send("PUT", c.registerPath("dev1"), `{"registrationId":"dev1"}`, "Authorization", token).expect(t, 401, 401002)
+	c.send("POST", "/"+c.srv.IDScope()+"/registrations/dev1", registerBody("dev1", other),
+		"Authorization", c.challenge("dev1", other)).expect(t, 404, 404202)
 	if got := c.hubKey(c.provision("dev1", other), other); bytes.Equal(got, old) {
 		t.Error("the new chip was given the old chip's key")
 	}

@@ -251,6 +251,31 @@ func TestLookUp(t *testing.T) {
 	equal(t, "hub key", chip.mustOpen(t, a.str(t, "tpm", "authenticationKey")).key, hubKey)
 }
 
+func TestDisabledLater(t *testing.T) {
+	chip, _ := chips()
+	c := start(t, Options{})
+	c.enroll("dev1", chip, "")
+	c.provision("dev1", chip)
+	c.service("PUT", "/enrollments/dev1", enrollmentBody("dev1", chip, `,"provisioningStatus":"disabled"`), "If-Match", "*").expect(t, 200, 0)
+	a := c.send("POST", "/"+c.srv.IDScope()+"/registrations/dev1", registerBody("dev1", chip),
+		"Authorization", c.challenge("dev1", chip)).expect(t, 200, 0)
+	if _, ok := a.member(t, "tpm"); ok {
+		t.Error("a disabled device is given its hub key")
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	chip, _ := chips()
+	for after, want := range map[time.Duration]string{0: "3", time.Millisecond: "0", 90 * time.Second: "90"} {
+		c := start(t, Options{RetryAfter: after})
+		c.enroll("dev1", chip, "")
+		a := c.send("PUT", c.registerPath("dev1"), registerBody("dev1", chip), "Authorization", c.challenge("dev1", chip)).expect(t, 202, 0)
+		if got := a.Header.Get("Retry-After"); got != want {
+			t.Errorf("Retry-After with %v = %q, want %q", after, got, want)
+		}
+	}
+}
+
 func TestDisabled(t *testing.T) {
 	chip, _ := chips()
 	c := start(t, Options{AssignDelay: time.Minute})

@@ -1,0 +1,77 @@
+package emulator
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+	"strings"
+)
+
+// challenge is the body of the 401 that asks a device to prove itself. A member
+// "status" in it would make the C SDK take it for an answer.
+type challenge struct {
+	Message                      string  `json:"message"`
+	AuthenticationKey            string  `json:"authenticationKey"`
+	UnencryptedAuthenticationKey *string `json:"unencryptedAuthenticationKey"`
+	KeyName                      string  `json:"keyName"`
+}
+
+// checkKeys compares the chip's EK with the enrolled one, and returns its SRK: any
+// will do, the EK is the identity. IoT Edge sends them with its first request
+// only, so without them the SRK of the last challenge stands.
+func (s *Server) checkKeys(e *enrollment, body deviceRegistration) (*storageKey, error) {
+	if body.TPM == nil {
+		if srk := s.nonce.last(fold(e.RegistrationID)); srk != nil {
+			return srk, nil
+		}
+		return nil, refuse(codeBadRequest, "The registration has no tpm member.")
+	}
+	ek, err := parseStorageKey(body.TPM.EndorsementKey)
+	if err != nil || !ek.same(e.ek) {
+		return nil, errEndorsementKey
+	}
+	srk, err := parseStorageKey(body.TPM.StorageRootKey)
+	if err != nil {
+		return nil, refuse(codeBadRequest, "Storage root key is invalid.")
+	}
+	return srk, nil
+}
+
+// challenge wraps a fresh nonce for the chip.
+func (s *Server) challenge(e *enrollment, srk *storageKey) (reply, error) {
+	n := s.nonce.add(fold(e.RegistrationID), e.ek, srk, s.opts.Now())
+	key, err := wrap(e.ek, srk, n.key, s.Host()+"/"+e.RegistrationID)
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{status: http.StatusUnauthorized, body: challenge{
+		Message:           "Authorization required, resend request using supplied key",
+		AuthenticationKey: key,
+		KeyName:           "registration",
+	}}, nil
+}
+
+// wrap returns a new credential as it stands in JSON.
+func wrap(ek, srk *storageKey, key []byte, text string) (string, error) {
+	c, err := makeCredential(rand.Reader, ek, srk, key, text)
+	if err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(c.bytes()), nil
+}
+
+// authenticate checks the token of a device and returns the nonce it signed with.
+func (s *Server) authenticate(r *request, e *enrollment) (*nonce, error) {
+	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	token, err := parseSAS(text)
+	if err != nil || !strings.EqualFold(scheme, sasScheme) {
+		return nil, refuse(codeUnauthorized, "Unauthorized")
+	}
+	// A token for the registration opens what lies below it, too.
+	target := strings.Join(r.path, "/")
+	n, ok := s.nonce.find(fold(e.RegistrationID), e.ek, token, target, s.opts.Now())
+	if !ok {
+		return nil, refuse(codeUnauthorized, "Unauthorized")
+	}
+	return n, nil
+}
