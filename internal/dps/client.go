@@ -17,8 +17,9 @@ import (
 
 // ClientOptions are what both clients have in common. The zero value works.
 type ClientOptions struct {
-	// HTTPClient carries the requests; nil means a new one with the system's
-	// roots. Its redirect policy is not used: redirects are never followed.
+	// HTTPClient carries the requests; nil means NewHTTPClient(nil). Only its
+	// Transport is used: a redirect is never followed, and time limits are the
+	// context's.
 	HTTPClient *http.Client
 	// Application stands first in the User-Agent; at most 24 characters.
 	Application string
@@ -77,11 +78,11 @@ func (c *client) do(ctx context.Context, r request) (answer, error) {
 	call.deadline, _ = ctx.Deadline()
 	req, err := c.newRequest(context.WithValue(ctx, callKey{}, call), r)
 	if err != nil {
-		return answer{}, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+		return answer{}, fmt.Errorf("%s %s%s: %w", r.method, c.endpoint, r.path, err)
 	}
 	resp, err := c.pipeline.Do(req)
 	if err != nil {
-		return answer{}, call.explain(r, err)
+		return answer{}, fmt.Errorf("%s %s%s: %w", r.method, c.endpoint, r.path, call.explain(r, err))
 	}
 	return readAnswer(r, resp), nil
 }
@@ -119,17 +120,16 @@ type callKey struct{}
 // between two tries, azcore returns the bare context error, and the 503 that
 // was waited for would be lost. Both causes can be asked for.
 func (c *call) explain(r request, err error) error {
-	wrapped := fmt.Errorf("%s %s: %w", r.method, r.path, err)
 	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-		return wrapped
+		return err
 	}
 	switch {
 	case c.answer != nil:
-		return fmt.Errorf("%w; the last answer was: %w", wrapped, refusal(readAnswer(r, c.answer)))
+		return fmt.Errorf("%w; the last answer was: %w", err, refusal(readAnswer(r, c.answer)))
 	case c.err != nil && !errors.Is(c.err, err):
-		return fmt.Errorf("%w; before that: %w", wrapped, c.err)
+		return fmt.Errorf("%w; before that: %w", err, c.err)
 	}
-	return wrapped
+	return err
 }
 
 // shouldRetry decides in azcore's stead, which knows neither hopeless transport

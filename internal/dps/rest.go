@@ -26,6 +26,9 @@ func readObject(data []byte, known any) (rest, error) {
 			delete(r, name)
 		}
 	}
+	if len(r) == 0 {
+		return nil, nil
+	}
 	return r, nil
 }
 

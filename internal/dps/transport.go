@@ -69,18 +69,20 @@ func checkProxy(_ context.Context, proxy *url.URL, _ *http.Request, answer *http
 
 // boundedTransport is the pipeline's last policy. The bound has to be here:
 // azcore reads the body of every answer of 400 and above to its end, whatever
-// the caller asked for (policy_body_download.go).
-type boundedTransport struct{ client http.Client }
+// the caller asked for (policy_body_download.go). It goes below http.Client,
+// which would follow redirects, and fail on one that it cannot parse.
+type boundedTransport struct{ http.RoundTripper }
 
-func newBoundedTransport(client *http.Client) *boundedTransport {
-	bounded := *client // the caller's client stays as it is, its connections are shared
-	bounded.CheckRedirect = showRedirect
-	return &boundedTransport{bounded}
+func newBoundedTransport(client *http.Client) boundedTransport {
+	if client.Transport == nil {
+		return boundedTransport{http.DefaultTransport}
+	}
+	return boundedTransport{client.Transport}
 }
 
 // Do implements azcore's policy.Transporter.
-func (t *boundedTransport) Do(req *http.Request) (*http.Response, error) {
-	answer, err := t.client.Do(req)
+func (t boundedTransport) Do(req *http.Request) (*http.Response, error) {
+	answer, err := t.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +123,7 @@ func mayPass(err error) bool {
 		lookup       *net.DNSError
 	)
 	switch {
-	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrProxy), errors.Is(err, http.ErrSchemeMismatch):
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrProxy):
 		return false
 	case errors.As(err, &verification), errors.As(err, &record), errors.As(err, &alert):
 		return false
