@@ -1,0 +1,81 @@
+package enroll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"tpmdps/internal/dps"
+)
+
+// Apply carries out a plan and returns it with what the service answered. For a
+// plan that is a conflict it returns [Item.Err]; for an enrollment that changed
+// since the plan was made, an error that wraps [ErrConflict] and the service's
+// refusal.
+func Apply(ctx context.Context, svc *dps.ServiceClient, item Item) (Item, error) {
+	switch item.Action {
+	case Unchanged:
+		return item, nil
+	case Conflict, EKConflict:
+		return item, item.Err()
+	case Create, Update, ReplaceEK:
+	default:
+		return item, fmt.Errorf("apply %q to %s: not a plan", item.Action, item.RegistrationID)
+	}
+	if len(item.wish.ek) == 0 {
+		return item, errors.New("apply: a plan that was read back must be made anew")
+	}
+	stored, err := svc.PutEnrollment(ctx, item.enrollment, item.ifMatch())
+	if err != nil {
+		if stored, err = settle(ctx, svc, item, err); err != nil {
+			return item, err
+		}
+	}
+	return confirm(item, stored)
+}
+
+// ifMatch names the version that may be replaced. DPS has no "only if absent",
+// so a new enrollment is written without it.
+func (i Item) ifMatch() string {
+	switch {
+	case i.Action == Create:
+		return ""
+	case i.ETag == "":
+		return "*" // a service without ETags: it must at least still be there
+	}
+	return i.ETag
+}
+
+// settle looks again after a refusal that says that the enrollment is not what
+// the plan was made for. Somebody else may have written it; but it may also
+// have been this very request, sent again by the pipeline because the first
+// answer was lost. If the enrollment is as wanted now, that is what was asked
+// for.
+func settle(ctx context.Context, svc *dps.ServiceClient, item Item, refused error) (dps.Enrollment, error) {
+	var e *dps.Error
+	if !errors.As(refused, &e) || e.Status != http.StatusConflict && e.Status != http.StatusPreconditionFailed {
+		return dps.Enrollment{}, fmt.Errorf("write the enrollment: %w", refused)
+	}
+	now, err := svc.Enrollment(ctx, item.RegistrationID)
+	if err == nil && len(item.wish.merge(&now, false)) == 0 {
+		return now, nil
+	}
+	return dps.Enrollment{}, fmt.Errorf("%s: %w: it was changed meanwhile, nothing was written: %w", item.RegistrationID, ErrConflict, refused)
+}
+
+// confirm reads in the service's answer what it has now. That it is this chip's
+// must be seen to be believed; a setting that it spells differently is only
+// reported.
+func confirm(item Item, stored dps.Enrollment) (Item, error) {
+	left := item.wish.merge(&stored, false)
+	if len(left) > 0 && left[0].Field == fieldEK {
+		return item, fmt.Errorf("%s: %w: after the write the enrollment has the endorsement key %s instead of %s",
+			item.RegistrationID, dps.ErrMalformed, left[0].Have, left[0].Want)
+	}
+	if stored.ETag != "" {
+		item.ETag = stored.ETag
+	}
+	item.Unconfirmed = left
+	return item, nil
+}

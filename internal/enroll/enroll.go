@@ -1,0 +1,121 @@
+// Package enroll brings identity records into the Device Provisioning Service:
+// a [identity.Record] and [Settings] become a plan ([Plan], which only reads),
+// and the plan is applied ([Apply], which writes at most once).
+//
+// The one rule: it is idempotent and takes nothing away unasked. An enrollment
+// that is already as wanted is left alone; other settings and another
+// endorsement key are conflicts until a [Policy] allows to change them; a
+// setting that was not said is neither compared nor changed; and what somebody
+// else changes between plan and apply is never overwritten.
+//
+// In the flow it stands between read-ek and verify: the chip's record, or one
+// that travelled on a stick, goes in, the machine may register afterwards.
+package enroll
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"tpmdps/internal/dps"
+)
+
+// Why an enrollment is not written.
+var (
+	// ErrConflict is for an enrollment that has other settings, or that
+	// somebody else wrote at the same moment.
+	ErrConflict = errors.New("the enrollment exists with other settings")
+	// ErrOtherEK is for an enrollment that belongs to another chip, or to no
+	// chip at all.
+	ErrOtherEK = errors.New("the enrollment exists with another endorsement key")
+)
+
+// Policy says what may be done to an enrollment that exists.
+type Policy struct {
+	Update    bool // change its settings
+	ReplaceEK bool // give it another endorsement key: the old machine is locked out
+}
+
+// Action is what a plan comes down to.
+type Action string
+
+// The actions. The last two write nothing: [Item.Err] says why.
+const (
+	Create     Action = "create"
+	Unchanged  Action = "unchanged"
+	Update     Action = "update"
+	ReplaceEK  Action = "replace-ek"
+	Conflict   Action = "conflict"
+	EKConflict Action = "ek-conflict"
+)
+
+// Change is one field of an enrollment, named as the service API names it, as
+// readable text. Have is empty where nothing is set, Want where it goes away.
+// An endorsement key is shown by its base32 ID and the start of its SHA-256,
+// and the query of a web hook, which may hold a key, is hidden.
+type Change struct {
+	Field string `json:"field"`
+	Have  string `json:"have"`
+	Want  string `json:"want"`
+}
+
+// Item is the plan for one record, and after [Apply] what became of it. It can
+// be written as JSON to be looked at, but a plan that was read back cannot be
+// applied: it is only good for the version of the enrollment it was made for,
+// and making it again costs one request. The value to carry around is the
+// record.
+type Item struct {
+	RegistrationID string   `json:"registration_id"`
+	Action         Action   `json:"action"`
+	DeviceID       string   `json:"device_id"` // in the hub
+	Changes        []Change `json:"changes"`   // never nil
+	// Unconfirmed are settings that were written, but that the service's answer
+	// does not show as wanted. Never nil.
+	Unconfirmed []Change `json:"unconfirmed"`
+	// ETag is the version that was found, and after Apply the one that was made.
+	ETag string `json:"etag"`
+	// What became of the machine's last registration, empty if there was none.
+	RegistrationStatus string `json:"registration_status"`
+	AssignedHub        string `json:"assigned_hub"`
+
+	wish       wish
+	enrollment dps.Enrollment // what Apply writes
+}
+
+// Err is nil for a plan that can be applied, and otherwise wraps [ErrConflict]
+// or [ErrOtherEK] and names the fields.
+func (i Item) Err() error {
+	switch i.Action {
+	case Conflict:
+		return fmt.Errorf("%s: %w: %s", i.RegistrationID, ErrConflict, i.differences(false))
+	case EKConflict:
+		return fmt.Errorf("%s: %w: %s", i.RegistrationID, ErrOtherEK, i.differences(true))
+	}
+	return nil
+}
+
+// differences lists either the key or the settings.
+func (i Item) differences(key bool) string {
+	const most = 6
+	var parts []string
+	for _, c := range i.Changes {
+		if (c.Field == fieldEK) == key {
+			parts = append(parts, c.String())
+		}
+	}
+	if n := len(parts) - most; n > 0 {
+		parts = append(parts[:most], fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// String says what there is and what is wanted.
+func (c Change) String() string {
+	switch {
+	case c.Have == "":
+		return c.Field + " is not set, wanted " + c.Want
+	case c.Want == "":
+		return c.Field + " is " + c.Have + ", wanted none"
+	}
+	return c.Field + " is " + c.Have + ", wanted " + c.Want
+}

@@ -1,0 +1,104 @@
+package enroll
+
+import (
+	"context"
+	"fmt"
+
+	"tpmdps/internal/dps"
+	"tpmdps/internal/identity"
+)
+
+// wish is a checked record with canonical settings: what an enrollment should
+// be like.
+type wish struct {
+	registrationID string
+	ek             []byte // TPM2B_PUBLIC
+	ekText         string // its base64
+	settings       Settings
+}
+
+func newWish(rec identity.Record, s Settings) (wish, error) {
+	if err := identity.CheckRegistrationID(rec.RegistrationID); err != nil {
+		return wish{}, err
+	}
+	ek, err := rec.EK()
+	if err != nil {
+		return wish{}, fmt.Errorf("%s: %w", rec.RegistrationID, err)
+	}
+	canonical, err := s.canonical()
+	if err != nil {
+		return wish{}, fmt.Errorf("settings: %w", err)
+	}
+	return wish{rec.RegistrationID, ek, rec.EndorsementKey, canonical}, nil
+}
+
+// Plan asks the service for the enrollment of a record and says what has to be
+// done so that it becomes as wanted. It changes nothing. A conflict is a plan
+// too, not an error: see [Item.Err].
+func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Settings, p Policy) (Item, error) {
+	w, err := newWish(rec, s)
+	if err != nil {
+		return Item{}, err
+	}
+	have, err := svc.Enrollment(ctx, w.registrationID)
+	if dps.IsNotFound(err) {
+		return w.create(), nil
+	}
+	if err != nil {
+		return Item{}, fmt.Errorf("look for the enrollment: %w", err)
+	}
+	return w.change(have, p), nil
+}
+
+// create plans an enrollment that does not exist.
+func (w wish) create() Item {
+	e := dps.Enrollment{RegistrationID: w.registrationID}
+	changes := w.merge(&e, true)
+	return w.item(Create, e, changes)
+}
+
+// change plans for an enrollment that exists.
+func (w wish) change(have dps.Enrollment, p Policy) Item {
+	changes := w.merge(&have, false)
+	otherEK := len(changes) > 0 && changes[0].Field == fieldEK
+	otherSettings := len(changes) > 1 || len(changes) == 1 && !otherEK
+	var action Action
+	switch {
+	case otherEK && !p.ReplaceEK:
+		action = EKConflict
+	case otherSettings && !p.Update:
+		action = Conflict
+	case otherEK:
+		action = ReplaceEK
+	case otherSettings:
+		action = Update
+	default:
+		action = Unchanged
+	}
+	return w.item(action, have, changes)
+}
+
+func (w wish) item(action Action, e dps.Enrollment, changes []Change) Item {
+	i := Item{
+		RegistrationID: w.registrationID,
+		Action:         action,
+		DeviceID:       deviceID(e),
+		Changes:        changes,
+		Unconfirmed:    []Change{},
+		ETag:           e.ETag,
+		wish:           w,
+		enrollment:     e,
+	}
+	if state := e.RegistrationState; state != nil {
+		i.RegistrationStatus, i.AssignedHub = state.Status, state.AssignedHub
+	}
+	return i
+}
+
+// deviceID is the name in the hub that an enrollment gives.
+func deviceID(e dps.Enrollment) string {
+	if e.DeviceID == "" {
+		return identity.Printable(e.RegistrationID, 128)
+	}
+	return identity.Printable(e.DeviceID, 128)
+}

@@ -1,0 +1,150 @@
+package enroll
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"tpmdps/internal/identity"
+)
+
+// Settings are what an enrollment can say besides whose it is. The zero value
+// of a field means that it was not said: it is not compared, and the service's
+// default holds for a new enrollment. The spellings are those of the az
+// command's az iot dps enrollment, in any case.
+type Settings struct {
+	DeviceID              string          // in the hub; the service's default is the registration ID
+	EdgeEnabled           *bool           // make it an IoT Edge device
+	IoTHubs               []string        // host names of linked hubs; order does not matter
+	AllocationPolicy      string          // hashed, geoLatency, static or custom
+	WebhookURL            string          // of the custom allocation; may hold a secret
+	ReprovisionPolicy     string          // reprovisionandmigratedata, reprovisionandresetdata or never
+	ProvisioningStatus    string          // enabled or disabled
+	InitialTwinTags       json.RawMessage // a JSON object
+	InitialTwinProperties json.RawMessage // a JSON object: the desired properties
+	DeviceInformation     json.RawMessage // a JSON object
+}
+
+var (
+	allocationPolicies  = []string{"hashed", "geoLatency", "static", "custom"}
+	provisioningStates  = []string{"enabled", "disabled"}
+	reprovisionPolicies = []string{"reprovisionandmigratedata", "reprovisionandresetdata", "never"}
+)
+
+// deviceIDForm is what an IoT Hub takes for a device ID.
+var deviceIDForm = regexp.MustCompile(`^[A-Za-z0-9\-:.+%_#*?!(),=@;$']{1,128}$`)
+
+// hubForm is a host name with an optional port; the emulator's hub is
+// localhost.
+var hubForm = regexp.MustCompile(`^(localhost|[A-Za-z0-9][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)+)(:[0-9]{1,5})?$`)
+
+// Validate reports every setting that the service would refuse, by the name of
+// its flag.
+func (s Settings) Validate() error {
+	_, err := s.canonical()
+	return err
+}
+
+// canonical returns the settings as the service spells them.
+func (s Settings) canonical() (Settings, error) {
+	var errs []error
+	choose := func(flag string, value *string, choices []string) {
+		if err := spell(flag, value, choices); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	object := func(flag string, value *json.RawMessage) {
+		if err := compactObject(flag, value); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	choose("allocation-policy", &s.AllocationPolicy, allocationPolicies)
+	choose("reprovision-policy", &s.ReprovisionPolicy, reprovisionPolicies)
+	choose("provisioning-status", &s.ProvisioningStatus, provisioningStates)
+	object("initial-twin-tags", &s.InitialTwinTags)
+	object("initial-twin-properties", &s.InitialTwinProperties)
+	object("device-information", &s.DeviceInformation)
+	errs = append(errs, s.checkDeviceID(), s.checkHubs(), s.checkWebhook())
+	return s, oneLine(errs...)
+}
+
+// spell replaces a value by the choice that it is apart from case.
+func spell(flag string, value *string, choices []string) error {
+	if *value == "" {
+		return nil
+	}
+	for _, choice := range choices {
+		if strings.EqualFold(choice, *value) {
+			*value = choice
+			return nil
+		}
+	}
+	return fmt.Errorf("%s %q: choose one of %s", flag, identity.Printable(*value, 40), strings.Join(choices, ", "))
+}
+
+// compactObject makes one line of a JSON object.
+func compactObject(flag string, value *json.RawMessage) error {
+	if len(bytes.TrimSpace(*value)) == 0 {
+		*value = nil
+		return nil
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(*value, &object); err != nil || object == nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			return fmt.Errorf("%s is not JSON: %w at byte %d", flag, err, syntax.Offset)
+		}
+		return fmt.Errorf("%s must be a JSON object, such as {\"site\":\"north\"}", flag)
+	}
+	var line bytes.Buffer
+	if err := json.Compact(&line, *value); err != nil {
+		return fmt.Errorf("%s: %w", flag, err)
+	}
+	*value = line.Bytes()
+	return nil
+}
+
+func (s Settings) checkDeviceID() error {
+	if s.DeviceID == "" || deviceIDForm.MatchString(s.DeviceID) {
+		return nil
+	}
+	return fmt.Errorf("device-id %q: an IoT Hub takes 1 to 128 letters, digits and - : . + %% _ # * ? ! ( ) , = @ ; $ '",
+		identity.Printable(s.DeviceID, 140))
+}
+
+func (s Settings) checkHubs() error {
+	for _, hub := range s.IoTHubs {
+		shown := identity.Printable(hub, 80)
+		switch {
+		case strings.Contains(hub, "azure-devices-provisioning."):
+			return fmt.Errorf("iot-hubs %q: that is a DPS, not an IoT Hub", shown)
+		case !hubForm.MatchString(hub):
+			return fmt.Errorf("iot-hubs %q: give the whole host name, such as NAME.azure-devices.net", shown)
+		}
+	}
+	if s.AllocationPolicy == "static" && len(s.IoTHubs) != 1 {
+		return fmt.Errorf("allocation-policy static needs exactly one of iot-hubs, there are %d", len(s.IoTHubs))
+	}
+	return nil
+}
+
+// checkWebhook does not repeat the URL, whose query may be a function's key.
+func (s Settings) checkWebhook() error {
+	custom := s.AllocationPolicy == "custom"
+	switch {
+	case s.WebhookURL == "" && custom:
+		return errors.New("allocation-policy custom needs webhook-url")
+	case s.WebhookURL == "":
+		return nil
+	case !custom:
+		return errors.New("webhook-url needs allocation-policy custom")
+	}
+	if u, err := url.Parse(s.WebhookURL); err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+		return errors.New("webhook-url must be an https URL without a user name")
+	}
+	return nil
+}
