@@ -136,4 +136,3 @@ func reprovisionName(p *dps.ReprovisionPolicy) string {
 	}
 	return "never"
 }
-
