@@ -31,6 +31,10 @@ import (
 // DefaultIDScope is the ID scope of an emulator that was given none.
 const DefaultIDScope = "0ne00000E11"
 
+// ErrOptions is returned by [New], wrapped with the reason, for options that
+// make no service.
+var ErrOptions = errors.New("invalid option")
+
 // Options say how a [Server] behaves. The zero value is a fast, unlimited
 // service with its state in memory, on a free port of 127.0.0.1.
 type Options struct {
@@ -124,7 +128,7 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
 	if err := o.validate(); err != nil {
-		return nil, fmt.Errorf("emulator: %w", err)
+		return nil, fmt.Errorf("emulator: %w: %w", ErrOptions, err)
 	}
 	ca, err := openAuthority(o.Dir)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -38,6 +39,9 @@ var publicSamples = map[string]string{
 	"c76c8a944842848256ad905ea3e4403d99c11e99bfabc3b60d5c0b2d9525f46e": "the Node SDK's end-to-end test",
 }
 
+// ErrSample marks the [FormatError] of an EK that is a public sample.
+var ErrSample = errors.New("public sample key")
+
 // FormatError says what a text is that was given for an endorsement key.
 type FormatError struct {
 	// Is names what was recognised, such as "a TPMT_PUBLIC without its size".
@@ -47,10 +51,18 @@ type FormatError struct {
 	Convert string
 	// Advice says what to do.
 	Advice string
+
+	cause error
 }
+
+// Unwrap returns [ErrSample] for a public sample, and nil otherwise.
+func (e *FormatError) Unwrap() error { return e.cause }
 
 // Error says what it is and what was expected.
 func (e *FormatError) Error() string {
+	if e.cause != nil {
+		return "the endorsement key is " + e.Is + ", no machine's own"
+	}
 	return "the endorsement key is " + e.Is + ", DPS takes the base64 of a 316-byte TPM2B_PUBLIC"
 }
 
@@ -104,7 +116,7 @@ func CheckEndorsementKey(ek []byte) error {
 		return &FormatError{Is: "no RSA 2048 key: its modulus is too short or even", Advice: readAgain}
 	}
 	if where, ok := publicSamples[hexSum(ek)]; ok {
-		return &FormatError{Is: "a public sample from " + where, Advice: readAgain}
+		return &FormatError{Is: "a public sample from " + where, Advice: readAgain, cause: ErrSample}
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func (d *Device) vendor() string {
 }
 
 // text reads the characters that vendors pack into 32-bit values, most
-// significant first, and drops what is not printable ASCII.
+// significant first, drops what is not printable ASCII, and their padding.
 func text(values ...uint32) string {
 	var b strings.Builder
 	for _, v := range values {
@@ -99,7 +99,7 @@ func text(values ...uint32) string {
 			}
 		}
 	}
-	return strings.TrimSpace(b.String())
+	return strings.Join(strings.Fields(b.String()), " ")
 }
 
 func firmware(v1, v2 uint32) string {

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/dps"
+	"tpmdps/internal/edge"
+	"tpmdps/internal/emulator"
+	"tpmdps/internal/enroll"
+	"tpmdps/internal/identity"
+	"tpmdps/internal/provision"
+	"tpmdps/internal/softtpm"
+	"tpmdps/internal/tpm"
+)
+
+// Errors that only the command line knows.
+var (
+	errUsage      = errors.New("usage")
+	errNoDPS      = errors.New("no DPS named")
+	errCredential = errors.New("no credential for the service API")
+	errBatch      = errors.New("damaged batch")
+	errPartly     = errors.New("part of the batch failed")
+	errInputs     = errors.New("cannot read")
+)
+
+// exit is one line of the interface with scripts: docs/exit-codes.md.
+type exit struct {
+	is   error
+	code int
+	hint string
+}
+
+// names says what a code stands for, in one or two words.
+var names = map[int]string{
+	0: "done", 1: "unexpected", 2: "usage",
+	10: "no-tpm", 11: "no-permission", 12: "tpm-refuses", 13: "tpm-unsuitable", 14: "ek-refused", 15: "conflict",
+	20: "network", 21: "tls-or-proxy", 22: "clock",
+	30: "credentials", 31: "device-refused", 32: "unavailable", 33: "not-assigned", 34: "hub-refused",
+	40: "config-invalid", 41: "disagreement", 50: "batch-damaged", 51: "batch-partly", 130: "interrupted",
+}
+
+// exits is the one table from an error to its exit code and to what to do next.
+// The first entry that matches counts, so causes stand before the layers that
+// wrap them.
+var exits = []exit{
+	{context.Canceled, 130, ""},
+	{errUsage, 2, ""},
+	{errPartly, 51, "correct what failed and run the same command again: what is done is found unchanged"},
+	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
+	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
+	{errBatch, 50, "correct the line that is named, or make the record again: tpmdps read-ek -o jsonl"},
+	{identity.ErrRegistrationID, 2, "leave --registration-id out to use the ID that is derived from the chip"},
+	{identity.ErrIDScope, 2, "the ID scope is on the overview page of the DPS, or: az iot dps show -n NAME --query properties.idScope"},
+	{dps.ErrEndpoint, 2, ""},
+
+	{softtpm.ErrNotInstalled, 10, "sudo apt-get install swtpm swtpm-tools"},
+	{tpm.ErrNoDevice, 10, "is the TPM switched on in the firmware setup (Security, TPM or PTT or fTPM)? Another one is named with --tpm"},
+	{tpm.ErrPermission, 11, "run as root, or give the user access: sudo usermod -aG tss $USER, and log in again"},
+	{tpm.ErrLockout, 12, "the chip counts wrong passwords; wait, do not try again in a loop"},
+	{tpm.ErrAuth, 12, "give the hierarchy's password: --endorsement-auth-file FILE, --owner-auth-file FILE"},
+	{tpm.ErrResources, 12, "another program left objects or sessions on the chip; use /dev/tpmrm0, or restart the machine"},
+	{tpm.ErrBusy, 12, "another program holds the TPM; find it with: sudo fuser -v /dev/tpm0 /dev/tpmrm0"},
+	{tpm.ErrUnsupported, 13, "this machine needs another TPM, other TPM firmware, or another kind of attestation"},
+	{tpm.ErrOccupied, 13, "look at what is there: tpm2_readpublic -c 0x81010001"},
+
+	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
+	{enroll.ErrConflict, 15, "to change the enrollment: add --update; to see the differences only: --dry-run"},
+	{enroll.ErrDuplicate, 15, "two machines cannot share a key or an ID: read the second one again"},
+	{fs.ErrExist, 15, "choose another file with --file, print it with --file -, or move the old one away"},
+
+	{provision.ErrClock, 22, "set the clock, for example: sudo timedatectl set-ntp true"},
+	{provision.ErrNotEnrolled, 31, "enroll the machine first: tpmdps enroll; and compare the registration ID and the ID scope"},
+	{provision.ErrDisabled, 31, "enable it: tpmdps enroll --provisioning-status enabled --update"},
+	{provision.ErrOtherEK, 31, "the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek"},
+	{tpm.ErrOtherChip, 31, "the enrollment was made with another chip's key: compare with tpmdps read-ek, then tpmdps enroll --replace-ek"},
+	{provision.ErrRefused, 31, "keep the tracking id; Microsoft's support can look it up"},
+	{provision.ErrUnavailable, 32, "try again in some minutes"},
+	{provision.ErrNotAssigned, 33, "look at the linked hubs and the allocation policy of the DPS; keep error code and time for support"},
+	{tpm.ErrBlob, 33, "something between here and DPS changes its answers, or the service has changed; keep the output of -v"},
+
+	{errNoDPS, 2, "name it with --dps NAME, or in TPMDPS_DPS"},
+	{errCredential, 30, "set PROVISIONING_CONNECTION_STRING, or give --connection-string-file, --sas-token-file or --auth-type login"},
+	{dps.ErrConnectionString, 30, ""},
+	{dps.ErrCredential, 30, ""},
+
+	{dps.ErrProxy, 21, "check HTTPS_PROXY and NO_PROXY, and whether the proxy allows this host"},
+	{dps.ErrMalformed, 21, "something else answered in the place of DPS: a proxy, a captive portal, or a wrong endpoint"},
+	{dps.ErrTooLarge, 21, "something else answered in the place of DPS: a proxy, a captive portal, or a wrong endpoint"},
+	{edge.ErrInvalid, 2, ""},
+	{emulator.ErrOptions, 2, ""},
+	{errInputs, 2, ""},
+}
+
+// verdict finds exit code and hint for an error.
+func verdict(err error) exit {
+	var format *identity.FormatError
+	for _, e := range exits {
+		if errors.Is(err, e.is) {
+			if e.is != identity.ErrSample && errors.As(err, &format) {
+				e.hint = formatHint(format, e.hint)
+			}
+			return e
+		}
+	}
+	var (
+		service *dps.Error
+		verify  *tls.CertificateVerificationError
+		record  tls.RecordHeaderError
+		alert   tls.AlertError
+		network net.Error
+	)
+	switch {
+	case errors.As(err, &service):
+		return serviceVerdict(service)
+	case errors.As(err, &format):
+		return exit{code: 14, hint: formatHint(format, "")}
+	case errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert):
+		return exit{code: 21, hint: "if a proxy inspects TLS here, give its CA with --ca-file; otherwise check the host name"}
+	case errors.Is(err, context.DeadlineExceeded):
+		return exit{code: 20, hint: "the time was over: check the network, or give more with --timeout"}
+	case errors.As(err, &network):
+		return exit{code: 20, hint: "check cable, name resolution and firewall (port 443 out), and HTTPS_PROXY"}
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return exit{code: 2}
+	}
+	return exit{code: 1, hint: "this is not foreseen; please report it with the output of -v"}
+}
+
+func formatHint(f *identity.FormatError, otherwise string) string {
+	switch {
+	case f.Convert != "":
+		return f.Advice + "; as DPS takes it: " + f.Convert
+	case f.Advice != "":
+		return f.Advice
+	}
+	return otherwise
+}
+
+// serviceVerdict is for refusals of the service API.
+func serviceVerdict(e *dps.Error) exit {
+	switch {
+	case e.Code == 400004:
+		return exit{code: 14, hint: "read the key from the chip: tpmdps read-ek"}
+	case e.Status == 401:
+		return exit{code: 30, hint: "check the policy's key and this machine's clock"}
+	case e.Status == 403:
+		return exit{code: 30, hint: "the credential needs EnrollmentRead and EnrollmentWrite (Device Provisioning Service Data Contributor); an IP filter answers the same"}
+	case e.Status == 409 || e.Status == 412:
+		return exit{code: 15, hint: "somebody changed it meanwhile; run the command again"}
+	case e.Status == 429 || e.Status == 408 || e.Status >= 500:
+		return exit{code: 32, hint: "try again in some minutes"}
+	case e.Status >= 300 && e.Status < 400:
+		return exit{code: 21, hint: "a DPS does not redirect: a proxy, a captive portal, or a wrong endpoint"}
+	}
+	return exit{code: 1, hint: "keep the tracking id; Microsoft's support can look it up"}
+}
+
+// run is main with everything passed in, so that tests run the real program.
+func run(ctx context.Context, args []string, s streams) int {
+	err := newApp(s).RunContext(ctx, args)
+	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) && err != nil {
+		err = fmt.Errorf("interrupted: %w", errors.Join(context.Canceled, err))
+	}
+	if err == nil {
+		return 0
+	}
+	v := verdict(err)
+	s.printError(err, v, wantsJSON(args))
+	return v.code
+}
+
+// newApp builds the command line. The settings close traps of urfave/cli: it
+// would print help to stdout on a bad flag, exit by itself, and take an unknown
+// command for an argument.
+func newApp(s streams) *cli.App {
+	app := &cli.App{
+		Name:  "tpmdps",
+		Usage: "take machines with a TPM 2.0 chip onto Azure IoT Hub",
+		Description: "Read the chip's endorsement key, enroll it, prove that the chip can provision\n" +
+			"itself, and write the configuration of IoT Edge. Nothing is written to the chip\n" +
+			"unless a flag says so. Try it without a chip or a cloud: tpmdps demo",
+		HideHelpCommand: true,
+		HideVersion:     true,
+		Reader:          s.in,
+		Writer:          s.out,
+		ErrWriter:       s.err,
+		ExitErrHandler:  func(*cli.Context, error) {},
+		OnUsageError:    usageError,
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return fmt.Errorf("%w: there is no command %q; tpmdps --help lists them", errUsage, identity.Printable(c.Args().First(), 40))
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+	for _, cmd := range []func() command{readEKCommand, enrollCommand, verifyCommand, configCommand, emulatorCommand, demoCommand, versionCommand} {
+		app.Commands = append(app.Commands, cmd().build(s))
+	}
+	return app
+}
+
+func usageError(_ *cli.Context, err error, _ bool) error {
+	return fmt.Errorf("%w: %w", errUsage, err)
+}
+
+// readLimited reads a whole file, or refuses one that is larger than any of its
+// kind could be.
+func readLimited(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w %w", errInputs, err)
+	}
+	defer f.Close()
+	return readAtMost(f, path, limit)
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/dps"
+	"tpmdps/internal/identity"
+	"tpmdps/internal/tpm"
+)
+
+// command is one verb: what it is called, what it may be told, what it does.
+type command struct {
+	name, usage string
+	description string
+	flags       []cli.Flag
+	exits       []int         // besides 0, 1, 2 and 130
+	timeout     time.Duration // of the whole run, unless --timeout says otherwise; 0 is none
+	run         func(*session) error
+}
+
+// session is what a running command works with.
+type session struct {
+	*ui
+	ctx  context.Context
+	flag *cli.Context
+}
+
+// sharedFlags stand on every command, so that they work behind its name.
+func sharedFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "tpm", Category: "Shared:", EnvVars: []string{"TPMDPS_TPM", "TPM2TOOLS_TCTI"}, Usage: "the TPM at `ADDR`: a device, a socket, swtpm:..., mssim:... (default: this machine's)"},
+		&cli.StringFlag{Name: "endorsement-auth-file", Category: "Shared:", Usage: "read the endorsement hierarchy's password from `FILE`"},
+		&cli.StringFlag{Name: "owner-auth-file", Category: "Shared:", Usage: "read the owner hierarchy's password from `FILE`"},
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: "Shared:", Value: "table", Usage: "print the result as `FORMAT`: table, json, jsonl, tsv or none"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Shared:", Usage: "print nothing for people, only result and error"},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: "Shared:", Usage: "print each TPM command and HTTP request, without secrets"},
+		&cli.StringFlag{Name: "ca-file", Category: "Shared:", Usage: "trust the certificates in `PEM` too"},
+		&cli.DurationFlag{Name: "timeout", Category: "Shared:", Usage: "give up after `TIME`, such as 90s", DefaultText: "depends on the command"},
+	}
+}
+
+// build makes the command that urfave/cli runs.
+func (c command) build(s streams) *cli.Command {
+	for _, f := range c.flags {
+		if b, ok := f.(*cli.BoolFlag); ok {
+			b.DisableDefaultText = true // "(default: false)" says nothing
+		}
+	}
+	return &cli.Command{
+		Name:         c.name,
+		Usage:        c.usage,
+		Description:  c.description + "\n\n" + c.exitStatus(),
+		Flags:        append(slices.Clone(c.flags), sharedFlags()...),
+		OnUsageError: usageError,
+		Action: func(flag *cli.Context) error {
+			if flag.NArg() > 0 {
+				return fmt.Errorf("%w: %s takes no arguments, only flags: %q", errUsage, c.name, identity.Printable(flag.Args().First(), 40))
+			}
+			u, err := newUI(s, flag)
+			if err != nil {
+				return err
+			}
+			ctx, cancel, err := c.context(flag)
+			if err != nil {
+				return err
+			}
+			defer cancel()
+			return c.run(&session{ui: u, ctx: ctx, flag: flag})
+		},
+	}
+}
+
+func (c command) context(flag *cli.Context) (context.Context, context.CancelFunc, error) {
+	limit := c.timeout
+	if flag.IsSet("timeout") {
+		if limit = flag.Duration("timeout"); limit <= 0 {
+			return nil, nil, fmt.Errorf("%w: --timeout %s: give a time above zero, such as 90s", errUsage, limit)
+		}
+	}
+	if limit == 0 {
+		ctx, cancel := context.WithCancel(flag.Context)
+		return ctx, cancel, nil
+	}
+	ctx, cancel := context.WithTimeout(flag.Context, limit)
+	return ctx, cancel, nil
+}
+
+// exitStatus lists the command's exit codes for its help.
+func (c command) exitStatus() string {
+	var parts []string
+	for _, code := range append([]int{0, 1, 2}, append(slices.Clone(c.exits), 130)...) {
+		parts = append(parts, fmt.Sprintf("%d %s", code, names[code]))
+	}
+	return "Exit status: " + strings.Join(parts, ", ") + "."
+}
+
+// openTPM opens the chip that the shared flags name.
+func (s *session) openTPM() (*tpm.Device, error) {
+	addr, opts, err := s.tpm()
+	if err != nil {
+		return nil, err
+	}
+	return tpm.Open(s.ctx, addr, opts)
+}
+
+func (s *session) tpm() (tpm.Address, tpm.Options, error) {
+	addr, err := tpm.ParseAddress(s.flag.String("tpm"))
+	if err != nil {
+		return addr, tpm.Options{}, err
+	}
+	opts := tpm.Options{Log: s.log}
+	if opts.EndorsementAuth, err = readSecret(s.flag.String("endorsement-auth-file")); err != nil {
+		return addr, opts, err
+	}
+	opts.OwnerAuth, err = readSecret(s.flag.String("owner-auth-file"))
+	return addr, opts, err
+}
+
+// readSecret reads a password from a file; the line end that editors add is no
+// part of it.
+func readSecret(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := readLimited(path, 4096)
+	if err != nil {
+		return nil, err
+	}
+	secret := []byte(strings.TrimRight(string(data), "\r\n"))
+	switch {
+	case len(secret) == 0:
+		return nil, fmt.Errorf("%w %s: it is empty; leave the flag out for an empty password", errInputs, path)
+	case slices.Contains(secret, 0):
+		return nil, fmt.Errorf("%w %s: a zero byte cannot be part of a TPM password here", errInputs, path)
+	}
+	return secret, nil
+}
+
+func readAtMost(r io.Reader, name string, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w %s: %w", errInputs, name, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%w %s: it is larger than %d bytes", errInputs, name, limit)
+	}
+	return data, nil
+}
+
+// clientOptions are those of both clients of the DPS. They share one
+// connection.
+func (s *session) clientOptions() (dps.ClientOptions, error) {
+	client, err := s.httpClient()
+	return dps.ClientOptions{HTTPClient: client, Application: application(), Log: s.log}, err
+}
+
+func (s *session) httpClient() (*http.Client, error) {
+	path := s.flag.String("ca-file")
+	if path == "" {
+		return dps.NewHTTPClient(nil), nil
+	}
+	pem, err := readLimited(path, 1<<20)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%w %s: there is no certificate in it (PEM, -----BEGIN CERTIFICATE-----)", errInputs, path)
+	}
+	return dps.NewHTTPClient(roots), nil
+}
+
+// joinClose closes something at the end of a function whose error is named.
+func joinClose(err *error, c io.Closer) { *err = errors.Join(*err, c.Close()) }
+
+// newLogger writes -v's lines to stderr.
+func newLogger(w io.Writer, verbose bool) *slog.Logger {
+	if !verbose {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{
+		Level: slog.LevelDebug,
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey || a.Key == slog.LevelKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+}

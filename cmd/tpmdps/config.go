@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/dps"
+	"tpmdps/internal/edge"
+	"tpmdps/internal/identity"
+)
+
+func configCommand() command {
+	return command{
+		name:  "config",
+		usage: "write IoT Edge's config.toml",
+		description: "Writes a configuration that provisions IoT Edge 1.4 to 1.6 through DPS with the\n" +
+			"TPM. The file is new, with mode 0600; an existing one is never touched. Without\n" +
+			"--registration-id the ID is derived from the chip.",
+		flags: []cli.Flag{
+			&cli.StringFlag{Name: "file", Value: "/etc/aziot/config.toml", Usage: "write to `FILE`, - for stdout"},
+			&cli.StringFlag{Name: "id-scope", EnvVars: []string{"IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE"}, Usage: "the `SCOPE` of the DPS, such as 0ne0012AB34"},
+			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "the enrollment's `ID` (default: derived from the chip, base32)"},
+			&cli.StringFlag{Name: "global-endpoint", EnvVars: []string{"IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST"}, Usage: "the device endpoint of DPS at `URL`", DefaultText: edge.DefaultGlobalEndpoint},
+			&cli.StringFlag{Name: "hostname", Usage: "the device's `NAME`, if not the machine's own"},
+			&cli.StringFlag{Name: "auto-reprovisioning-mode", Usage: "`MODE`: Dynamic, AlwaysOnStartup or OnErrorOnly", DefaultText: "Dynamic"},
+			&cli.StringFlag{Name: "payload-uri", Usage: "file:// `URL` of the JSON for a custom allocation policy"},
+			&cli.StringFlag{Name: "tcti", Usage: "how aziot-tpmd reaches the chip, such as `device:/dev/tpmrm0`"},
+			&cli.StringFlag{Name: "auth-key-index", Usage: "keep the key of DPS at 0x81000000 + `INDEX`", DefaultText: "0x000100"},
+		},
+		exits:   []int{10, 11, 12, 13, 15},
+		timeout: 10 * time.Minute,
+		run:     config,
+	}
+}
+
+func config(s *session) error {
+	cfg, err := edgeConfig(s)
+	if err != nil {
+		return err
+	}
+	fromChip := cfg.RegistrationID == ""
+	if fromChip {
+		if cfg.RegistrationID, err = registrationID(s); err != nil {
+			return err
+		}
+	}
+	data, err := edge.Render(cfg)
+	if err != nil {
+		return err
+	}
+	file := s.flag.String("file")
+	if file == "-" {
+		_, err := s.out.Write(data)
+		return err
+	}
+	if err := edge.WriteNew(file, data); err != nil {
+		return err
+	}
+	if err := s.print(configResult{File: file, IDScope: cfg.IDScope, RegistrationID: cfg.RegistrationID, FromChip: fromChip}); err != nil {
+		return err
+	}
+	s.say("next: sudo iotedge config apply")
+	return nil
+}
+
+// edgeConfig reads the flags. What can be wrong without the chip is found
+// before the chip is asked.
+func edgeConfig(s *session) (edge.Config, error) {
+	cfg := edge.Config{
+		IDScope:                s.flag.String("id-scope"),
+		RegistrationID:         s.flag.String("registration-id"),
+		GlobalEndpoint:         s.flag.String("global-endpoint"),
+		Hostname:               s.flag.String("hostname"),
+		AutoReprovisioningMode: s.flag.String("auto-reprovisioning-mode"),
+		PayloadURI:             s.flag.String("payload-uri"),
+		TCTI:                   s.flag.String("tcti"),
+	}
+	if cfg.IDScope == "" {
+		return cfg, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", errUsage)
+	}
+	if cfg.GlobalEndpoint != "" {
+		endpoint, err := dps.DeviceEndpoint(cfg.GlobalEndpoint)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.GlobalEndpoint = endpoint + "/"
+	}
+	if text := s.flag.String("auth-key-index"); text != "" {
+		n, err := strconv.ParseUint(text, 0, 32)
+		if err != nil {
+			return cfg, fmt.Errorf("%w: --auth-key-index %q: give a number such as 0x000101", errUsage, identity.Printable(text, 20))
+		}
+		index := uint32(n)
+		cfg.AuthKeyIndex = &index
+	}
+	_, opts, err := s.tpm()
+	if err != nil {
+		return cfg, err
+	}
+	cfg.EndorsementAuth, cfg.OwnerAuth = string(opts.EndorsementAuth), string(opts.OwnerAuth)
+	early := cfg
+	if early.RegistrationID == "" {
+		early.RegistrationID = "from-the-chip"
+	}
+	return cfg, early.Validate()
+}
+
+// registrationID derives the ID from the chip.
+func registrationID(s *session) (_ string, err error) {
+	d, err := s.openTPM()
+	if err != nil {
+		return "", err
+	}
+	defer joinClose(&err, d)
+	ek, err := d.EK()
+	if err != nil {
+		return "", err
+	}
+	return identity.RegistrationIDs(ek.Public).Base32, ek.Close()
+}
+
+// configResult says what was written.
+type configResult struct {
+	File           string `json:"file"`
+	IDScope        string `json:"id_scope"`
+	RegistrationID string `json:"registration_id"`
+	FromChip       bool   `json:"registration_id_from_chip"`
+}
+
+func (r configResult) lines() []any { return []any{r} }
+
+func (r configResult) fields() [][]string {
+	return [][]string{{r.File, r.IDScope, r.RegistrationID}}
+}
+
+func (r configResult) show(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "wrote %s for %s\n", r.File, r.RegistrationID)
+	return err
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"tpmdps/internal/emulator"
+	"tpmdps/internal/softtpm"
+)
+
+func demoCommand() command {
+	return command{
+		name:  "demo",
+		usage: "the whole way on a software TPM, against an emulated DPS",
+		description: "Starts swtpm and the emulator in a folder for the time of the demo, and runs\n" +
+			"read-ek, enroll, verify and config as a person would. It needs no chip, no cloud\n" +
+			"and no rights.",
+		exits:   []int{10, 12},
+		timeout: 2 * time.Minute,
+		run:     demo,
+	}
+}
+
+// demo runs the commands of this program in this process, on streams of their
+// own, so that what is shown is what they print.
+func demo(s *session) (err error) {
+	dir, err := os.MkdirTemp("", "tpmdps-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	chip, err := softtpm.Start(s.ctx, softtpm.Options{Dir: filepath.Join(dir, "tpm")})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, chip.Stop()) }()
+	server, err := emulator.New(emulator.Options{Dir: dir, RetryAfter: time.Second, AssignDelay: time.Second, Log: s.log})
+	if err != nil {
+		return err
+	}
+	if err := server.Start(s.ctx); err != nil {
+		return err
+	}
+	defer joinClose(&err, server)
+	if err := server.WriteFiles(dir); err != nil {
+		return err
+	}
+	secret := filepath.Join(dir, "connection-string")
+	if err := os.WriteFile(secret, []byte(server.ConnectionString()), 0o600); err != nil {
+		return err
+	}
+	ca := filepath.Join(dir, "ca.pem")
+	for _, step := range []struct {
+		says string
+		args []string
+	}{
+		{"1. Read the chip's endorsement key.", []string{"read-ek", "--tpm", chip.Address()}},
+		{"2. Enroll it in the Device Provisioning Service.", []string{"enroll", "--tpm", chip.Address(), "--connection-string-file", secret, "--ca-file", ca, "--edge-enabled"}},
+		{"3. Prove that the chip can provision itself.", []string{"verify", "--tpm", chip.Address(), "--id-scope", server.IDScope(), "--global-endpoint", server.Endpoint(), "--ca-file", ca}},
+		{"4. Write the configuration of IoT Edge.", []string{"config", "--tpm", chip.Address(), "--id-scope", server.IDScope(), "--global-endpoint", server.Endpoint(), "--file", "-"}},
+	} {
+		s.say("\n%s\n$ tpmdps %s", step.says, strings.ReplaceAll(strings.Join(step.args, " "), dir, "$DEMO"))
+		if err := s.step(step.args); err != nil {
+			return err
+		}
+	}
+	if err := s.print(demoResult{Outcome: "pass"}); err != nil {
+		return err
+	}
+	s.say("Next, with a real chip and a real DPS: sudo tpmdps read-ek, then tpmdps enroll --dps NAME, then sudo tpmdps verify --id-scope SCOPE")
+	return nil
+}
+
+// step runs one command; its result is part of what is shown, so it goes where
+// the words for people go unless a person reads stdout.
+func (s *session) step(args []string) error {
+	inner := s.streams
+	switch {
+	case s.quiet:
+		inner.out = io.Discard
+		args = append(args, "--quiet")
+	case s.format != "table":
+		inner.out = s.err
+	}
+	// The environment of a person who works with a real DPS must not reach
+	// the demo.
+	for _, name := range demoHides {
+		if value, ok := os.LookupEnv(name); ok {
+			os.Unsetenv(name)
+			defer os.Setenv(name, value)
+		}
+	}
+	return newApp(inner).RunContext(s.ctx, append([]string{"tpmdps"}, args...))
+}
+
+// demoHides are the variables that name a service or a chip.
+var demoHides = []string{"PROVISIONING_CONNECTION_STRING", "TPMDPS_DPS", "PROVISIONING_REGISTRATION_ID"}
+
+// demoResult is printed when all of the demo went well; otherwise there is an
+// error instead.
+type demoResult struct {
+	Outcome string `json:"result"` // pass
+}
+
+func (r demoResult) lines() []any       { return []any{r} }
+func (r demoResult) fields() [][]string { return [][]string{{r.Outcome}} }
+
+func (r demoResult) show(w io.Writer) error {
+	_, err := fmt.Fprintln(w, "\nPASS  a software TPM was read, enrolled, provisioned and configured")
+	return err
+}

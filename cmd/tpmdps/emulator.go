@@ -1,0 +1,99 @@
+package main
+
+import (
+	"io"
+	"net"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/emulator"
+)
+
+func emulatorCommand() command {
+	return command{
+		name:  "emulator",
+		usage: "run a DPS on this machine, for trying and for tests",
+		description: "Serves the device API and the enrollment API of a DPS over HTTPS, with a\n" +
+			"certificate authority of its own, real challenges for the TPM and real checks of\n" +
+			"tokens. With --dir it writes ca.pem and emulator.env; a shell that sources the\n" +
+			"latter (set -a; . DIR/emulator.env) has all other commands speak to it. It runs\n" +
+			"until it is interrupted.",
+		flags: []cli.Flag{
+			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8443", Usage: "serve HTTPS on `HOST:PORT`"},
+			&cli.StringFlag{Name: "mqtt", Value: "127.0.0.1:8883", Usage: "name the hub's MQTT at `HOST:PORT` (nothing listens there yet)"},
+			&cli.StringFlag{Name: "dir", Usage: "keep the certificate authority in `DIR`, and write ca.pem and emulator.env there"},
+			&cli.StringFlag{Name: "id-scope", Value: emulator.DefaultIDScope, Usage: "answer for `SCOPE`"},
+			&cli.StringFlag{Name: "state", Usage: "keep enrollments and keys in `FILE` across restarts"},
+			&cli.IntFlag{Name: "limit", Usage: "answer 429 beyond `N` operations a minute"},
+		},
+		run: runEmulator,
+	}
+}
+
+func runEmulator(s *session) (err error) {
+	opts := emulator.Options{
+		IDScope:   s.flag.String("id-scope"),
+		Listen:    s.flag.String("listen"),
+		MQTT:      s.flag.String("mqtt"),
+		Dir:       s.flag.String("dir"),
+		StateFile: s.flag.String("state"),
+		Limit:     s.flag.Int("limit"),
+		Log:       s.log,
+	}
+	server, err := emulator.New(opts)
+	if err != nil {
+		return err
+	}
+	if err := server.Start(s.ctx); err != nil {
+		return err
+	}
+	defer joinClose(&err, server)
+	if !loopback(opts.Listen) {
+		s.say("warning: %s can be reached from other machines; its keys protect nothing", opts.Listen)
+	}
+	r := emulatorResult{Endpoint: server.Endpoint(), IDScope: server.IDScope()}
+	if opts.Dir != "" {
+		if err := server.WriteFiles(opts.Dir); err != nil {
+			return err
+		}
+		r.CAFile, r.EnvFile = filepath.Join(opts.Dir, "ca.pem"), filepath.Join(opts.Dir, "emulator.env")
+	}
+	if err := s.print(r); err != nil {
+		return err
+	}
+	s.say("running; end it with Ctrl-C")
+	<-s.ctx.Done()
+	return nil // being ended is how an emulator is done
+}
+
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// emulatorResult says where the emulator is.
+type emulatorResult struct {
+	Endpoint string `json:"endpoint"`
+	IDScope  string `json:"id_scope"`
+	CAFile   string `json:"ca_file"`
+	EnvFile  string `json:"env_file"`
+}
+
+func (r emulatorResult) lines() []any { return []any{r} }
+
+func (r emulatorResult) fields() [][]string {
+	return [][]string{{r.Endpoint, r.IDScope, r.CAFile, r.EnvFile}}
+}
+
+func (r emulatorResult) show(w io.Writer) error {
+	rows := [][]string{{"endpoint", r.Endpoint}, {"ID scope", r.IDScope}}
+	if r.EnvFile != "" {
+		rows = append(rows, []string{"use it with", "set -a; . " + r.EnvFile + "; set +a"})
+	}
+	return table(w, nil, rows)
+}

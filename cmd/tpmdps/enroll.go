@@ -1,0 +1,183 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/dps"
+	"tpmdps/internal/enroll"
+	"tpmdps/internal/identity"
+)
+
+func enrollCommand() command {
+	return command{
+		name:  "enroll",
+		usage: "enter the chip, or a batch of records, into DPS",
+		description: "Makes an individual enrollment for this machine's chip, for the records in --from,\n" +
+			"or for one --endorsement-key. Running it again changes nothing. An enrollment with\n" +
+			"other settings is left alone unless --update is given, one with another key unless\n" +
+			"--replace-ek is given. Only settings that are named here are compared.\n\n" +
+			"The credential is a connection string in PROVISIONING_CONNECTION_STRING or a file,\n" +
+			"a SAS token in a file, or a sign-in to Microsoft Entra ID (--auth-type login).",
+		flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "from", Usage: "enroll the records in `FILE` (JSON, one after the other), - for stdin"},
+			&cli.StringFlag{Name: "endorsement-key", Aliases: []string{"ek"}, Usage: "enroll this `KEY` (base64 of the TPM2B_PUBLIC) instead of the chip's"},
+			&cli.StringFlag{Name: "registration-id", Usage: "enroll under `ID` (default: the record's, or derived from the key)"},
+			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "derive the ID in `FORMAT`: base32 or hex"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, field by field, and do nothing"},
+			&cli.BoolFlag{Name: "update", Usage: "change the settings of an existing enrollment"},
+			&cli.BoolFlag{Name: "replace-ek", Usage: "give an existing enrollment this key: the machine that has the other one can no longer provision"},
+		}, append(serviceFlags, settingsFlags...)...),
+		exits: []int{10, 11, 12, 13, 14, 15, 20, 21, 30, 32, 50, 51},
+		run:   runEnroll,
+	}
+}
+
+func runEnroll(s *session) error {
+	settings, err := enrollSettings(s)
+	if err != nil {
+		return err
+	}
+	service, err := serviceClient(s)
+	if err != nil {
+		return err
+	}
+	records, err := enrollRecords(s)
+	if err != nil {
+		return err
+	}
+	if err := enroll.CheckBatch(records); err != nil {
+		return err
+	}
+	if settings.DeviceID != "" && len(records) > 1 {
+		return fmt.Errorf("%w: --device-id names one device, there are %d records", errUsage, len(records))
+	}
+	policy := enroll.Policy{Update: s.flag.Bool("update"), ReplaceEK: s.flag.Bool("replace-ek")}
+	out := enrollResult{DryRun: s.flag.Bool("dry-run"), Items: []enrollItem{}}
+	for _, r := range records {
+		item, err := enrollOne(s, service, r, settings, policy)
+		out.Items = append(out.Items, enrollItem{item, describe(item, err), err})
+		if s.ctx.Err() != nil || stopsBatch(err) {
+			break
+		}
+	}
+	if err := s.print(out); err != nil {
+		return err
+	}
+	return out.err(len(records))
+}
+
+// enrollOne plans one record and, unless this is a dry run, applies the plan.
+func enrollOne(s *session, service *dps.ServiceClient, r identity.Record, settings enroll.Settings, policy enroll.Policy) (enroll.Item, error) {
+	item, err := enroll.Plan(s.ctx, service, r, settings, policy)
+	if item.RegistrationID == "" {
+		item.RegistrationID = r.RegistrationID
+	}
+	if err != nil {
+		return item, err
+	}
+	if s.flag.Bool("dry-run") {
+		return item, item.Err()
+	}
+	item, err = enroll.Apply(s.ctx, service, item)
+	for _, c := range item.Unconfirmed {
+		s.say("warning: %s: written, but the service answers that %s", item.RegistrationID, c)
+	}
+	return item, err
+}
+
+// stopsBatch says whether the next record would fail in the same way.
+func stopsBatch(err error) bool {
+	if err == nil {
+		return false
+	}
+	switch verdict(err).code {
+	case 20, 21, 30, 32:
+		return true
+	}
+	return false
+}
+
+// enrollItem is what became of one record.
+type enrollItem struct {
+	enroll.Item
+	Detail string `json:"detail"`
+	err    error
+}
+
+func describe(item enroll.Item, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	if item.Action == enroll.Create {
+		return "" // every field is new
+	}
+	var parts []string
+	for _, c := range item.Changes {
+		parts = append(parts, c.String())
+	}
+	return strings.Join(parts, "; ")
+}
+
+// enrollResult is what became of all records that were tried.
+type enrollResult struct {
+	DryRun bool         `json:"dry_run"`
+	Items  []enrollItem `json:"items"`
+}
+
+// err is the run's error: that of the one record, or how many of many failed.
+func (r enrollResult) err(records int) error {
+	var failed int
+	var last error
+	for _, item := range r.Items {
+		if item.err != nil {
+			failed, last = failed+1, item.err
+		}
+	}
+	switch {
+	case failed == 0:
+		return nil
+	case records == 1 || stopsBatch(last) && failed == 1 && len(r.Items) == 1:
+		return last
+	}
+	return fmt.Errorf("%w: %d of %d done, %d failed, %d not tried; the last error: %w", errPartly,
+		len(r.Items)-failed, records, failed, records-len(r.Items), last)
+}
+
+func (r enrollResult) lines() []any {
+	var out []any
+	for _, item := range r.Items {
+		out = append(out, item)
+	}
+	return out
+}
+
+func (r enrollResult) fields() [][]string {
+	var rows [][]string
+	for _, item := range r.Items {
+		rows = append(rows, []string{item.RegistrationID, string(item.outcome()), item.Detail})
+	}
+	return rows
+}
+
+// outcome is the action, or "error" for a record whose fate is not known.
+func (i enrollItem) outcome() enroll.Action {
+	if i.Action == "" {
+		return "error"
+	}
+	return i.Action
+}
+
+func (r enrollResult) show(w io.Writer) error {
+	if err := table(w, []string{"REGISTRATION ID", "ACTION", "DETAIL"}, r.fields()); err != nil {
+		return err
+	}
+	if r.DryRun {
+		_, err := fmt.Fprintln(w, "dry run: nothing was changed")
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/enroll"
+	"tpmdps/internal/identity"
+)
+
+// settingsFlags have the names and value spellings of az iot dps enrollment.
+var settingsFlags = []cli.Flag{
+	&cli.StringFlag{Name: "device-id", Category: "Enrollment:", Usage: "device `ID` on the hub (default: the registration ID)"},
+	&cli.BoolFlag{Name: "edge-enabled", Category: "Enrollment:", Usage: "make it an IoT Edge device"},
+	&cli.StringSliceFlag{Name: "iot-hubs", Category: "Enrollment:", Usage: "assign to one of these `HOSTS`"},
+	&cli.StringFlag{Name: "allocation-policy", Category: "Enrollment:", Usage: "`POLICY`: hashed, geoLatency, static or custom"},
+	&cli.StringFlag{Name: "webhook-url", Category: "Enrollment:", Usage: "`URL` of the custom allocation"},
+	&cli.StringFlag{Name: "reprovision-policy", Category: "Enrollment:", Usage: "`POLICY`: reprovisionandmigratedata, reprovisionandresetdata or never"},
+	&cli.StringFlag{Name: "provisioning-status", Category: "Enrollment:", Usage: "`STATUS`: enabled or disabled"},
+	&cli.StringFlag{Name: "initial-twin-tags", Category: "Enrollment:", Usage: "tags of the twin: a `JSON` object"},
+	&cli.StringFlag{Name: "initial-twin-properties", Category: "Enrollment:", Usage: "desired properties of the twin: a `JSON` object"},
+	&cli.StringFlag{Name: "device-information", Category: "Enrollment:", Usage: "information kept with the enrollment: a `JSON` object"},
+}
+
+// enrollSettings reads what the enrollment is to look like. What was not said
+// is not compared and not changed.
+func enrollSettings(s *session) (enroll.Settings, error) {
+	set := enroll.Settings{
+		DeviceID:              s.flag.String("device-id"),
+		IoTHubs:               s.flag.StringSlice("iot-hubs"),
+		AllocationPolicy:      s.flag.String("allocation-policy"),
+		WebhookURL:            s.flag.String("webhook-url"),
+		ReprovisionPolicy:     s.flag.String("reprovision-policy"),
+		ProvisioningStatus:    s.flag.String("provisioning-status"),
+		InitialTwinTags:       json.RawMessage(s.flag.String("initial-twin-tags")),
+		InitialTwinProperties: json.RawMessage(s.flag.String("initial-twin-properties")),
+		DeviceInformation:     json.RawMessage(s.flag.String("device-information")),
+	}
+	if s.flag.IsSet("edge-enabled") {
+		enabled := s.flag.Bool("edge-enabled")
+		set.EdgeEnabled = &enabled
+	}
+	if err := set.Validate(); err != nil {
+		return set, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return set, nil
+}
+
+// enrollRecords are the records to enroll: those of --from, the one key, or
+// the chip's.
+func enrollRecords(s *session) ([]identity.Record, error) {
+	from, key := s.flag.String("from"), s.flag.String("endorsement-key")
+	switch {
+	case from != "" && key != "":
+		return nil, fmt.Errorf("%w: --from and --endorsement-key exclude each other", errUsage)
+	case from != "" && (s.flag.IsSet("registration-id") || s.flag.IsSet("id-format")):
+		return nil, fmt.Errorf("%w: the records of --from name their registration IDs themselves", errUsage)
+	case from != "":
+		return batchRecords(s, from)
+	}
+	choose, err := chooseID(s)
+	if err != nil {
+		return nil, err
+	}
+	var r identity.Record
+	if key != "" {
+		r, err = keyRecord(key)
+	} else {
+		r, err = chipRecord(s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.RegistrationID = choose(r)
+	return []identity.Record{r}, nil
+}
+
+// keyRecord makes a record of a key that was given as text.
+func keyRecord(key string) (identity.Record, error) {
+	ek, err := identity.ParseEndorsementKey(key)
+	if err != nil {
+		return identity.Record{}, err
+	}
+	return identity.Record{
+		Schema:          identity.Schema,
+		RegistrationIDs: identity.RegistrationIDs(ek),
+		EndorsementKey:  base64.StdEncoding.EncodeToString(ek),
+		Labels:          map[string]string{},
+	}, nil
+}
+
+func chipRecord(s *session) (_ identity.Record, err error) {
+	d, err := s.openTPM()
+	if err != nil {
+		return identity.Record{}, err
+	}
+	defer joinClose(&err, d)
+	return localRecord(s, d)
+}
+
+// maxBatch bounds a batch: 100,000 records.
+const maxBatch = 256 << 20
+
+// batchRecords reads records, one after the other. Nothing is enrolled of a
+// batch that cannot be read to its end.
+func batchRecords(s *session, from string) ([]identity.Record, error) {
+	var data []byte
+	var err error
+	if from == "-" {
+		data, err = readAtMost(s.in, "standard input", maxBatch)
+	} else {
+		data, err = readLimited(from, maxBatch)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var records []identity.Record
+	dec := json.NewDecoder(bytes.NewReader(data))
+	for {
+		start := dec.InputOffset()
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, fmt.Errorf("%w: %s, line %d: %w", errBatch, from, lineAt(data, start), err)
+		}
+		r, err := identity.ParseRecord(raw)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s, line %d: %w", errBatch, from, lineAt(data, start), err)
+		}
+		records = append(records, r)
+	}
+	if len(records) == 0 {
+		return nil, fmt.Errorf("%w: %s: there is no record in it", errBatch, from)
+	}
+	return records, nil
+}
+
+// lineAt is the number of the line where the record behind offset begins.
+func lineAt(data []byte, offset int64) int {
+	rest := data[offset:]
+	begin := offset + int64(len(rest)-len(bytes.TrimLeft(rest, " \t\r\n")))
+	return 1 + bytes.Count(data[:begin], []byte("\n"))
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"tpmdps/internal/emulator"
+	"tpmdps/internal/softtpm"
+	"tpmdps/internal/softtpm/softtpmtest"
+)
+
+var update = flag.Bool("update", false, "rewrite the expectations of the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"tpmdps": main})
+}
+
+// TestScripts runs the real program on real software TPMs and a real emulator:
+// one chip and one service a script.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("..", "..", "testdata", "script"),
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Values[world{}] = &world{}
+			env.Setenv("HOME", env.WorkDir)
+			if err := setKeys(env); err != nil {
+				return err
+			}
+			program, err := exec.LookPath("tpmdps")
+			env.Setenv("TPMDPS", program)
+			return err
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Getuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"tpm":       startTPM,
+			"emulator":  startEmulator,
+			"clean":     chipIsClean,
+			"exits":     exitsWith,
+			"setauth":   setAuth,
+			"listen":    listenOn,
+			"poisontpm": poison,
+		},
+	})
+}
+
+// world is what the commands of one script share.
+type world struct {
+	chip       *softtpm.Process
+	persistent string
+	server     *emulator.Server
+}
+
+func of(ts *testscript.TestScript) *world { return ts.Value(world{}).(*world) }
+
+// startTPM: tpm [-12] [-tcp] [fixture]. Starts a software TPM and points
+// TPMDPS_TPM at it, and with -tcp tpm2-tools too.
+func startTPM(ts *testscript.TestScript, neg bool, args []string) {
+	o := softtpm.Options{Dir: ts.MkAbs("chip")}
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		o.TPM12 = o.TPM12 || args[0] == "-12"
+		o.TCP = o.TCP || args[0] == "-tcp"
+		args = args[1:]
+	}
+	ts.Check(os.MkdirAll(o.Dir, 0o700))
+	if len(args) > 0 {
+		ts.Check(softtpmtest.Copy(o.Dir, args[0]))
+	}
+	chip, err := softtpm.Start(context.Background(), o)
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(chip.Stop()) })
+	of(ts).chip = chip
+	if !o.TPM12 {
+		of(ts).persistent = persistent(ts, chip)
+	}
+	ts.Setenv("TPMDPS_TPM", chip.Address())
+	ts.Setenv("TPM_SOCKET", strings.TrimPrefix(chip.Address(), "swtpm:path="))
+	ts.Setenv("TPM_SOCKET_DIR", filepath.Dir(ts.Getenv("TPM_SOCKET")))
+	if o.TCP {
+		ts.Setenv("TPM2TOOLS_TCTI", chip.Address())
+	}
+}
+
+func persistent(ts *testscript.TestScript, chip *softtpm.Process) string {
+	handles, err := softtpmtest.Persistent(chip)
+	ts.Check(err)
+	return fmt.Sprintf("%#x", handles)
+}
+
+// chipIsClean: clean. The chip has no session, no transient object, and the
+// persistent handles it started with.
+func chipIsClean(ts *testscript.TestScript, neg bool, args []string) {
+	left, err := softtpmtest.Leftovers(of(ts).chip)
+	ts.Check(err)
+	if len(left) > 0 {
+		ts.Fatalf("left on the chip: %#x", left)
+	}
+	if now := persistent(ts, of(ts).chip); (now != of(ts).persistent) != neg {
+		ts.Fatalf("persistent handles were %s and are %s", of(ts).persistent, now)
+	}
+}
+
+// setAuth: setauth ENDORSEMENT OWNER. Gives the hierarchies passwords.
+func setAuth(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(softtpmtest.SetAuth(of(ts).chip, args[0], args[1]))
+}
+
+// startEmulator: emulator [limit]. Starts a DPS, and sets the variables with
+// which the program finds it.
+func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
+	o := emulator.Options{RetryAfter: time.Second}
+	if len(args) > 0 {
+		_, err := fmt.Sscanf(args[0], "limit=%d", &o.Limit)
+		ts.Check(err)
+	}
+	server, err := emulator.New(o)
+	ts.Check(err)
+	ts.Check(server.Start(context.Background()))
+	ts.Defer(func() { ts.Check(server.Close()) })
+	of(ts).server = server
+	ca := ts.MkAbs("ca.pem")
+	ts.Check(os.WriteFile(ca, server.CAPEM(), 0o600))
+	ts.Setenv("SSL_CERT_FILE", ca)
+	ts.Check(os.WriteFile(ts.MkAbs("cs"), []byte(server.ConnectionString()+"\n"), 0o600))
+	ts.Setenv("EMULATOR_HOST", server.Host())
+	ts.Setenv("PROVISIONING_CONNECTION_STRING", server.ConnectionString())
+	ts.Setenv("IOTHUB_DEVICE_DPS_ENDPOINT", server.Endpoint())
+	ts.Setenv("IOTHUB_DEVICE_DPS_ID_SCOPE", server.IDScope())
+}
+
+// exitsWith: exits CODE program args... Runs a program and compares its exit code.
+func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE program [args]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := "0"
+	var exit interface{ ExitCode() int }
+	if errors.As(err, &exit) {
+		code = fmt.Sprint(exit.ExitCode())
+	} else if err != nil {
+		ts.Fatalf("%s: %v", args[1], err)
+	}
+	if code != args[0] {
+		ts.Fatalf("exit code %s, want %s", code, args[0])
+	}
+}
+
+// poison: poisontpm HANDLE. Persists an SRK at a handle where something else
+// belongs.
+func poison(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(occupy(of(ts).chip, args[0]))
+	of(ts).persistent = persistent(ts, of(ts).chip)
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/tw"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"tpmdps/internal/identity"
+	"tpmdps/internal/provision"
+)
+
+// streams are the program's own standard streams. The result goes to out and
+// nothing else does; everything for people goes to err.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// ui prints what a command has to say, in the format that was asked for.
+type ui struct {
+	streams
+	format string
+	quiet  bool
+	log    *slog.Logger
+}
+
+func newUI(s streams, flag *cli.Context) (*ui, error) {
+	u := &ui{streams: s, format: flag.String("output"), quiet: flag.Bool("quiet"), log: newLogger(s.err, flag.Bool("verbose"))}
+	switch u.format {
+	case "table", "json", "jsonl", "tsv", "none":
+		return u, nil
+	}
+	return nil, fmt.Errorf("%w: --output %q: choose table, json, jsonl, tsv or none", errUsage, identity.Printable(u.format, 20))
+}
+
+// result is what a command found out. Each of its shapes is made of the same
+// value.
+type result interface {
+	// lines are the objects of JSON lines: one for a single result.
+	lines() []any
+	// fields are the rows of tab-separated values, without a header.
+	fields() [][]string
+	// show prints it for people.
+	show(w io.Writer) error
+}
+
+// print writes the result to stdout.
+func (u *ui) print(r result) error {
+	switch u.format {
+	case "json":
+		return encode(u.out, r, "  ")
+	case "jsonl":
+		for _, line := range r.lines() {
+			if err := encode(u.out, line, ""); err != nil {
+				return err
+			}
+		}
+	case "tsv":
+		for _, row := range r.fields() {
+			if _, err := fmt.Fprintln(u.out, strings.Join(clean(row), "\t")); err != nil {
+				return err
+			}
+		}
+	case "table":
+		return r.show(u.out)
+	}
+	return nil
+}
+
+// clean keeps a row of tab-separated values on one line.
+func clean(row []string) []string {
+	out := make([]string, len(row))
+	for i, s := range row {
+		out[i] = strings.Map(func(r rune) rune {
+			if r == '\t' || r == '\n' || r == '\r' {
+				return ' '
+			}
+			return r
+		}, s)
+	}
+	return out
+}
+
+func encode(w io.Writer, v any, indent string) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
+	return enc.Encode(v)
+}
+
+// say prints a line for people.
+func (u *ui) say(format string, args ...any) {
+	if !u.quiet {
+		fmt.Fprintf(u.err, format+"\n", args...)
+	}
+}
+
+// terminal says whether stderr is one.
+func (s streams) terminal() bool {
+	f, ok := s.err.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// table prints rows in aligned columns without lines, which is readable, and
+// can be copied from. A nil header prints none.
+func table(w io.Writer, header []string, rows [][]string) error {
+	var b bytes.Buffer
+	t := tablewriter.NewTable(&b,
+		tablewriter.WithRendition(tw.Rendition{
+			Borders:  tw.BorderNone,
+			Symbols:  tw.NewSymbols(tw.StyleNone),
+			Settings: tw.Settings{Separators: tw.SeparatorsNone, Lines: tw.LinesNone},
+		}),
+		tablewriter.WithHeaderAlignment(tw.AlignLeft),
+		tablewriter.WithRowAlignment(tw.AlignLeft),
+		tablewriter.WithPadding(tw.Padding{Right: "  ", Overwrite: true}),
+		tablewriter.WithRowAutoWrap(tw.WrapNone),
+		tablewriter.WithHeaderAutoFormat(tw.Off),
+		tablewriter.WithTrimSpace(tw.Off),
+	)
+	if header != nil {
+		t.Header(header)
+	}
+	if err := t.Bulk(rows); err != nil {
+		return err
+	}
+	if err := t.Render(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failure is an error as scripts read it.
+type failure struct {
+	Error string `json:"error"`
+	Code  int    `json:"code"`
+	Name  string `json:"name"`
+	Step  string `json:"step"`
+	Hint  string `json:"hint"`
+}
+
+// printError writes the one error of the run to stderr: a line of what
+// happened and a line of what to do, or one JSON object.
+func (s streams) printError(err error, v exit, asJSON bool) {
+	text := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", "; "), errUsage.Error()+": ")
+	if asJSON {
+		f := failure{Error: text, Code: v.code, Name: names[v.code], Hint: v.hint}
+		var step *provision.StepError
+		if errors.As(err, &step) {
+			f.Step = step.Step
+		}
+		encode(s.err, f, "")
+		return
+	}
+	fmt.Fprintf(s.err, "tpmdps: %s\n", text)
+	if v.hint != "" {
+		fmt.Fprintf(s.err, "tpmdps: hint: %s\n", v.hint)
+	}
+}
+
+// wantsJSON looks for -o json in the bare arguments, because an error in the
+// flags themselves must be told in the right form too.
+func wantsJSON(args []string) bool {
+	for i, arg := range args {
+		name, value, inline := strings.Cut(arg, "=")
+		if name != "-o" && name != "--o" && name != "-output" && name != "--output" {
+			continue
+		}
+		if !inline && i+1 < len(args) {
+			value = args[i+1]
+		}
+		return value == "json" || value == "jsonl"
+	}
+	return false
+}

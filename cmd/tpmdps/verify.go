@@ -1,0 +1,176 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/dps"
+	"tpmdps/internal/identity"
+	"tpmdps/internal/provision"
+)
+
+func verifyCommand() command {
+	return command{
+		name:  "verify",
+		usage: "prove that the chip can provision itself",
+		description: "Makes the round trip of a device's first start: asks DPS for a challenge, solves\n" +
+			"it in the chip, registers, waits for the assignment, and takes the hub's key into\n" +
+			"the chip. Stops at the first step that fails. The chip is left as it was. A\n" +
+			"registration is a real one: DPS creates the device on its hub.",
+		flags: []cli.Flag{
+			&cli.StringFlag{Name: "id-scope", EnvVars: []string{"IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE"}, Usage: "the `SCOPE` of the DPS, such as 0ne0012AB34"},
+			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "register under `ID` (default: derived from the chip, base32)"},
+			&cli.StringFlag{Name: "global-endpoint", EnvVars: []string{"IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST"}, Usage: "the device endpoint of DPS at `URL`", DefaultText: dps.DefaultDeviceEndpoint},
+			&cli.StringFlag{Name: "until", Value: string(provision.UntilAssigned), Usage: "stop after `STAGE`: challenge (registers nothing) or assigned"},
+			&cli.StringFlag{Name: "payload", Usage: "send the JSON object in `FILE` to a custom allocation policy"},
+		},
+		exits:   []int{10, 11, 12, 13, 20, 21, 22, 31, 32, 33},
+		timeout: 2 * time.Minute,
+		run:     verify,
+	}
+}
+
+func verify(s *session) error {
+	req, err := tripRequest(s)
+	if err != nil {
+		return err
+	}
+	if !s.quiet && s.format == "table" {
+		req.Observe = s.showStep
+	}
+	res, err := provision.Run(s.ctx, req)
+	out := tripResult{Outcome: "pass", Result: res}
+	if err != nil {
+		out.Outcome, out.err = "fail", err
+		var failed *provision.StepError
+		if errors.As(err, &failed) {
+			out.hint(failed.Step, verdict(err).hint)
+		}
+	}
+	return errors.Join(err, s.print(out))
+}
+
+// showStep prints a step when it has ended. Why one failed is left to the error
+// at the end.
+func (s *session) showStep(step provision.Step) {
+	switch step.Status {
+	case provision.Skipped:
+		return
+	case provision.Fail:
+		step.Detail = ""
+	}
+	s.say("%s", strings.TrimRight(fmt.Sprintf("%-5s %-17s %6d ms  %s", step.Status, step.Name, step.MS, step.Detail), " "))
+	if step.Status == provision.Warn && step.Hint != "" {
+		s.say("      hint: %s", step.Hint)
+	}
+}
+
+// tripRequest reads the flags into a request.
+func tripRequest(s *session) (provision.Request, error) {
+	req := provision.Request{
+		IDScope:        s.flag.String("id-scope"),
+		RegistrationID: s.flag.String("registration-id"),
+		Until:          provision.Goal(s.flag.String("until")),
+	}
+	if req.IDScope == "" {
+		return req, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", errUsage)
+	}
+	if err := identity.CheckIDScope(req.IDScope); err != nil {
+		return req, err
+	}
+	if req.RegistrationID != "" {
+		if err := identity.CheckRegistrationID(req.RegistrationID); err != nil {
+			return req, err
+		}
+	}
+	if req.Until != provision.UntilChallenge && req.Until != provision.UntilAssigned {
+		return req, fmt.Errorf("%w: --until %q: choose challenge or assigned", errUsage, identity.Printable(string(req.Until), 20))
+	}
+	var err error
+	if req.Payload, err = readObject(s.flag.String("payload")); err != nil {
+		return req, err
+	}
+	if req.TPM, req.TPMOptions, err = s.tpm(); err != nil {
+		return req, err
+	}
+	opts, err := s.clientOptions()
+	if err != nil {
+		return req, err
+	}
+	req.Service, err = dps.NewDeviceClient(s.flag.String("global-endpoint"), req.IDScope, opts)
+	return req, err
+}
+
+// readObject reads a JSON object from a file.
+func readObject(path string) (json.RawMessage, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := readLimited(path, 96<<10) // the size of a message to DPS
+	if err != nil {
+		return nil, err
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil {
+		return nil, fmt.Errorf("%w %s: it is no JSON object: %w", errInputs, path, err)
+	}
+	return data, nil
+}
+
+// tripResult prints the outcome of the round trip.
+type tripResult struct {
+	Outcome string `json:"result"` // pass or fail
+	provision.Result
+	err error
+}
+
+// hint puts the hint of the error on the step that failed.
+func (r *tripResult) hint(step, hint string) {
+	for i := range r.Steps {
+		if r.Steps[i].Name == step && r.Steps[i].Status == provision.Fail {
+			r.Steps[i].Hint = hint
+		}
+	}
+}
+
+func (r tripResult) lines() []any { return []any{r} }
+
+func (r tripResult) fields() [][]string {
+	var rows [][]string
+	for _, s := range r.Steps {
+		rows = append(rows, []string{s.Name, string(s.Status), strconv.FormatInt(s.MS, 10), s.Detail, s.Hint})
+	}
+	return rows
+}
+
+func (r tripResult) show(w io.Writer) error {
+	last := r.last()
+	var err error
+	switch {
+	case r.Outcome != "pass":
+		_, err = fmt.Fprintf(w, "FAIL  %s\n", last.Name)
+	case r.AssignedHub != "":
+		_, err = fmt.Fprintf(w, "PASS  %s is device %s on %s\n", r.RegistrationID, r.DeviceID, r.AssignedHub)
+	default:
+		_, err = fmt.Fprintf(w, "PASS  up to %s, nothing registered: %s\n", last.Name, r.RegistrationID)
+	}
+	return err
+}
+
+// last is the last step that was taken.
+func (r tripResult) last() provision.Step {
+	var last provision.Step
+	for _, s := range r.Steps {
+		if s.Status != provision.Skipped {
+			last = s
+		}
+	}
+	return last
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"io"
+	"runtime"
+	"runtime/debug"
+)
+
+// Build facts, set by the linker: see Makefile.
+var (
+	version = "dev"
+	commit  = "unknown"
+	date    = "unknown"
+)
+
+func versionCommand() command {
+	return command{
+		name:        "version",
+		usage:       "print the version and how it was built",
+		description: "Prints the version, the commit and its date, the Go release, and the libraries\nthat speak with the chip and the service.",
+		run:         func(s *session) error { return s.print(buildFacts()) },
+	}
+}
+
+// application is how the program names itself to the service.
+func application() string {
+	if len(version) > 16 {
+		return "tpmdps"
+	}
+	return "tpmdps/" + version
+}
+
+// versionResult are the build facts.
+type versionResult struct {
+	Version   string            `json:"version"`
+	Commit    string            `json:"commit"`
+	Date      string            `json:"date"`
+	Go        string            `json:"go"`
+	Platform  string            `json:"platform"`
+	Libraries map[string]string `json:"libraries"`
+}
+
+func buildFacts() versionResult {
+	r := versionResult{
+		Version: version, Commit: commit, Date: date,
+		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Libraries: map[string]string{},
+	}
+	shown := map[string]bool{
+		"github.com/google/go-tpm":                         true,
+		"github.com/Azure/azure-sdk-for-go/sdk/azcore":     true,
+		"github.com/Azure/azure-sdk-for-go/sdk/azidentity": true,
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			if shown[dep.Path] {
+				r.Libraries[dep.Path] = dep.Version
+			}
+		}
+	}
+	return r
+}
+
+func (r versionResult) lines() []any { return []any{r} }
+
+func (r versionResult) fields() [][]string {
+	return [][]string{{r.Version, r.Commit, r.Date, r.Go, r.Platform}}
+}
+
+func (r versionResult) show(w io.Writer) error {
+	rows := [][]string{{"tpmdps", r.Version}, {"commit", r.Commit}, {"date", r.Date}, {"go", r.Go}, {"platform", r.Platform}}
+	for _, path := range []string{"github.com/google/go-tpm", "github.com/Azure/azure-sdk-for-go/sdk/azcore", "github.com/Azure/azure-sdk-for-go/sdk/azidentity"} {
+		if v := r.Libraries[path]; v != "" {
+			rows = append(rows, []string{path, v})
+		}
+	}
+	return table(w, nil, rows)
+}

@@ -1,0 +1,43 @@
+package tpm
+
+import (
+	"encoding/base64"
+	"fmt"
+
+	"tpmdps/internal/identity"
+)
+
+// Record reads the chip's share of an [identity.Record]: the endorsement key,
+// where it is from, and what the chip says of itself. Host, labels and times
+// are the caller's. Four or five commands besides those of Open.
+//
+// Errors are those of [Device.EK] and [Device.Properties].
+func (d *Device) Record() (_ identity.Record, err error) {
+	p, err := d.Properties()
+	if err != nil {
+		return identity.Record{}, err
+	}
+	ek, err := d.EK()
+	if err != nil {
+		return identity.Record{}, err
+	}
+	if err := ek.Close(); err != nil {
+		return identity.Record{}, err
+	}
+	r := identity.Record{
+		Schema:          identity.Schema,
+		RegistrationIDs: identity.RegistrationIDs(ek.Public),
+		EndorsementKey:  base64.StdEncoding.EncodeToString(ek.Public),
+		EKTemplate:      ek.Template,
+		TPM: identity.Chip{
+			Manufacturer: p.Manufacturer, Vendor: p.Vendor, Firmware: p.Firmware, Spec: p.Spec,
+			OwnerAuthSet: p.OwnerAuthSet, EndorsementAuthSet: p.EndorsementAuthSet,
+		},
+		Labels: map[string]string{},
+	}
+	if ek.Handle != 0 {
+		r.EKHandle = fmt.Sprintf("%#x", ek.Handle)
+	}
+	r.RegistrationID = r.RegistrationIDs.Base32
+	return r, nil
+}
