@@ -1,0 +1,338 @@
+package provision
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptrace"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-tpm/tpm2"
+
+	"tpmdps/internal/dps"
+	"tpmdps/internal/emulator"
+	"tpmdps/internal/identity"
+	"tpmdps/internal/softtpm"
+	"tpmdps/internal/softtpm/softtpmtest"
+	"tpmdps/internal/tpm"
+)
+
+// bench is a chip with its bus tapped, and a service, as a device finds them.
+type bench struct {
+	chip    *softtpm.Process
+	bus     *softtpmtest.Bus
+	server  *emulator.Server
+	client  *http.Client
+	request Request
+	record  identity.Record
+}
+
+// setUp makes a bench where the chip is enrolled.
+func setUp(t *testing.T, fixture string) *bench {
+	t.Helper()
+	b := &bench{chip: softtpmtest.Start(t, fixture)}
+	b.bus = softtpmtest.Tap(t, b.chip)
+	server, err := emulator.New(emulator.Options{RetryAfter: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	b.server = server
+	b.client = dps.NewHTTPClient(server.Roots())
+	service, err := dps.NewDeviceClient(server.Endpoint(), server.IDScope(), dps.ClientOptions{HTTPClient: b.client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr, err := tpm.ParseAddress(b.bus.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.request = Request{TPM: addr, Service: service, IDScope: server.IDScope(), Until: UntilAssigned}
+	b.enroll(t)
+	return b
+}
+
+// enroll reads the chip and enters it, which also counts what reading takes.
+func (b *bench) enroll(t *testing.T) {
+	t.Helper()
+	d, err := tpm.Open(context.Background(), b.request.TPM, tpm.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.record, err = d.Record()
+	if err := errors.Join(err, d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	cs, err := dps.ParseConnectionString(b.server.ConnectionString())
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := dps.NewServiceClient(b.server.Endpoint(), dps.SharedKey(cs), dps.ClientOptions{HTTPClient: dps.NewHTTPClient(b.server.Roots())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = admin.PutEnrollment(context.Background(), dps.Enrollment{
+		RegistrationID: b.record.RegistrationID,
+		Attestation:    dps.Attestation{Type: "tpm", TPM: &dps.TPMAttestation{EndorsementKey: b.record.EndorsementKey}},
+	}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b *bench) leftAsItWas(t *testing.T, persistent []tpm2.TPMHandle) {
+	t.Helper()
+	left, err := softtpmtest.Leftovers(b.chip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left) > 0 {
+		t.Errorf("left on the chip: %#x", left)
+	}
+	now, err := softtpmtest.Persistent(b.chip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(now, persistent) {
+		t.Errorf("persistent handles were %#x and are %#x", persistent, now)
+	}
+}
+
+// The whole trip, counted on the wires: few commands, none that writes, no
+// secret in the clear, one connection to the service.
+func TestRunOnTheWires(t *testing.T) {
+	tests := []struct {
+		name, fixture string
+		read, verify  int // commands at most
+		primaries     int
+	}{
+		{"EK persistent", "persisted", 10, 22, 1},
+		{"nothing persistent", "", 10, 22, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := setUp(t, tt.fixture)
+			if n := len(b.bus.Commands()); n > tt.read {
+				t.Errorf("reading took %d commands %v, want %d at most", n, b.bus.Commands(), tt.read)
+			}
+			persistent, err := softtpmtest.Persistent(b.chip)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.bus.Reset()
+			connections := 0
+			ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
+				GotConn: func(info httptrace.GotConnInfo) {
+					if !info.Reused {
+						connections++
+					}
+				},
+			})
+			res, err := Run(ctx, b.request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res.DeviceID != b.record.RegistrationID || res.AssignedHub == "" || res.Substatus != "initialAssignment" {
+				t.Errorf("Run() = %+v", res)
+			}
+			for _, s := range res.Steps {
+				if s.Status != OK {
+					t.Errorf("step %s is %s: %s", s.Name, s.Status, s.Detail)
+				}
+			}
+			if connections != 1 {
+				t.Errorf("%d connections, want 1", connections)
+			}
+			sent := b.bus.Commands()
+			t.Logf("%d TPM commands: %v", len(sent), sent)
+			if len(sent) > tt.verify {
+				t.Errorf("%d commands, want %d at most", len(sent), tt.verify)
+			}
+			if n := count(sent, tpm2.TPMCCCreatePrimary); n > tt.primaries {
+				t.Errorf("%d CreatePrimary, want %d at most", n, tt.primaries)
+			}
+			for _, cc := range []tpm2.TPMCC{tpm2.TPMCCEvictControl, tpm2.TPMCCNVWrite, tpm2.TPMCCNVDefineSpace} {
+				if count(sent, cc) > 0 {
+					t.Errorf("%v was sent", cc)
+				}
+			}
+			b.leftAsItWas(t, persistent)
+		})
+	}
+}
+
+func count(sent []tpm2.TPMCC, cc tpm2.TPMCC) int {
+	n := 0
+	for _, c := range sent {
+		if c == cc {
+			n++
+		}
+	}
+	return n
+}
+
+// Every step gives way to an interruption, and nothing is left on the chip.
+func TestRunInterruptedAtEveryStep(t *testing.T) {
+	b := setUp(t, "")
+	persistent, err := softtpmtest.Persistent(b.chip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range itinerary[1:] {
+		ctx, cancel := context.WithCancel(context.Background())
+		req := b.request
+		req.Begin = func(name string) {
+			if name == s.name {
+				cancel()
+			}
+		}
+		res, err := Run(ctx, req)
+		cancel()
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("interrupted at %s: %v, want context.Canceled", s.name, err)
+		}
+		var failed *StepError
+		if !errors.As(err, &failed) || failed.Step != s.name {
+			t.Errorf("interrupted at %s: failed at %v", s.name, failed)
+		}
+		if len(res.Steps) != len(itinerary) {
+			t.Errorf("%d steps reported, want all %d", len(res.Steps), len(itinerary))
+		}
+		b.leftAsItWas(t, persistent)
+	}
+}
+
+// A service that is wrong in the middle of the trip: the right step fails with
+// the right meaning, and the chip is clean.
+func TestRunWithWrongAnswers(t *testing.T) {
+	b := setUp(t, "")
+	persistent, err := softtpmtest.Persistent(b.chip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := wrapForOther(t, b)
+	tests := []struct {
+		name string
+		edit func(status int, body []byte) (int, []byte)
+		at   int // edit the answer to this request, counted from 1
+		step string
+		want error
+	}{
+		{"challenge for another EK", func(int, []byte) (int, []byte) { return 401, challenge(other) }, 1, "tpm.activate", tpm.ErrOtherChip},
+		{"challenge cut short", func(int, []byte) (int, []byte) { return 401, challenge(other[:300]) }, 1, "tpm.activate", tpm.ErrBlob},
+		{"challenge too long", func(int, []byte) (int, []byte) { return 401, challenge(make([]byte, 5000)) }, 1, "dps.challenge", dps.ErrMalformed},
+		{"no challenge", func(int, []byte) (int, []byte) { return 202, []byte(`{"operationId":"4.x","status":"assigning"}`) }, 1, "dps.challenge", ErrRefused},
+		{"challenged again", func(int, []byte) (int, []byte) { return 401, challenge(other) }, 2, "dps.register", ErrRefused},
+		{"refused by HTTP 401", func(int, []byte) (int, []byte) {
+			return 401, []byte(`{"errorCode":401002,"message":"Unauthorized","trackingId":"t"}`)
+		}, 2, "dps.register", ErrRefused},
+		{"HTML", func(int, []byte) (int, []byte) { return 200, []byte("<html>") }, 2, "dps.register", dps.ErrMalformed},
+		{"unknown status", replace(`"status":"assigned"`, `"status":"promoted"`), 3, "dps.assigned", ErrNotAssigned},
+		{"assigned without key", func(int, []byte) (int, []byte) {
+			return 200, []byte(`{"operationId":"4.x","status":"assigned","registrationState":{"assignedHub":"h","deviceId":"d","status":"assigned"}}`)
+		}, 3, "dps.assigned", ErrNotAssigned},
+		{"assigned to nothing", func(int, []byte) (int, []byte) { return 200, []byte(`{"operationId":"4.x","status":"assigned"}`) }, 3, "dps.assigned", ErrNotAssigned},
+		{"disabled", func(int, []byte) (int, []byte) { return 200, []byte(`{"operationId":"4.x","status":"disabled"}`) }, 3, "dps.assigned", ErrDisabled},
+		{"failed", func(int, []byte) (int, []byte) {
+			return 200, []byte(`{"operationId":"4.x","status":"failed","registrationState":{"errorCode":400208,"errorMessage":"no hub"}}`)
+		}, 3, "dps.assigned", ErrNotAssigned},
+		{"hub key for another EK", func(int, []byte) (int, []byte) { return 200, assigned(other) }, 3, "tpm.hubkey", tpm.ErrOtherChip},
+		{"hub key cut short", func(int, []byte) (int, []byte) { return 200, assigned(other[:700]) }, 3, "tpm.hubkey", tpm.ErrBlob},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			edited := &editor{inner: b.client.Transport, at: tt.at, edit: tt.edit}
+			service, err := dps.NewDeviceClient(b.server.Endpoint(), b.server.IDScope(), dps.ClientOptions{HTTPClient: &http.Client{Transport: edited}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			req := b.request
+			req.Service = service
+			res, err := Run(context.Background(), req)
+			var failed *StepError
+			if !errors.As(err, &failed) || failed.Step != tt.step || !errors.Is(err, tt.want) {
+				t.Errorf("Run() = %v, want %v at %s", err, tt.want, tt.step)
+			}
+			for _, s := range res.Steps {
+				if s.Name == "tpm.hubkey" && s.Status == OK {
+					t.Error("the last step is ok")
+				}
+			}
+			b.leftAsItWas(t, persistent)
+		})
+	}
+}
+
+func replace(from, to string) func(int, []byte) (int, []byte) {
+	return func(status int, body []byte) (int, []byte) {
+		return status, bytes.ReplaceAll(body, []byte(from), []byte(to))
+	}
+}
+
+// A clock that is minutes off is a warning; one that explains a refusal is the
+// finding.
+func TestRunWithWrongClock(t *testing.T) {
+	b := setUp(t, "")
+	for _, tt := range []struct {
+		name string
+		skew time.Duration
+		at   int
+		step string
+		want Status
+		err  error
+	}{
+		{"three minutes behind", 3 * time.Minute, 0, "dps.challenge", Warn, nil},
+		{"a day ahead, refused", -24 * time.Hour, 2, "dps.register", Fail, ErrClock},
+	} {
+		edited := &editor{inner: b.client.Transport, at: tt.at, skew: tt.skew, edit: func(int, []byte) (int, []byte) {
+			return 401, []byte(`{"errorCode":401002,"message":"Unauthorized"}`)
+		}}
+		service, err := dps.NewDeviceClient(b.server.Endpoint(), b.server.IDScope(), dps.ClientOptions{HTTPClient: &http.Client{Transport: edited}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := b.request
+		req.Service = service
+		res, err := Run(context.Background(), req)
+		if !errors.Is(err, tt.err) {
+			t.Errorf("%s: Run() = %v, want %v", tt.name, err, tt.err)
+		}
+		i := slices.IndexFunc(res.Steps, func(s Step) bool { return s.Name == tt.step })
+		if res.Steps[i].Status != tt.want {
+			t.Errorf("%s: step %s is %s, want %s", tt.name, tt.step, res.Steps[i].Status, tt.want)
+		}
+	}
+}
+
+func TestRunUntilChallengeRegistersNothing(t *testing.T) {
+	b := setUp(t, "")
+	requests := &editor{inner: b.client.Transport}
+	service, err := dps.NewDeviceClient(b.server.Endpoint(), b.server.IDScope(), dps.ClientOptions{HTTPClient: &http.Client{Transport: requests}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := b.request
+	req.Service, req.Until = service, UntilChallenge
+	res, err := Run(context.Background(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if requests.seen != 1 {
+		t.Errorf("%d requests, want 1", requests.seen)
+	}
+	for _, s := range res.Steps {
+		if want := map[bool]Status{true: Skipped, false: OK}[s.Name == "dps.register" || s.Name == "dps.assigned" || s.Name == "tpm.hubkey"]; s.Status != want {
+			t.Errorf("step %s is %s, want %s", s.Name, s.Status, want)
+		}
+	}
+}
