@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -74,9 +75,11 @@ type request struct {
 // do sends a request and returns whatever answer came last. An error means that
 // there was none, or that it was too large.
 func (c *client) do(ctx context.Context, r request) (answer, error) {
-	call := &call{}
-	call.deadline, _ = ctx.Deadline()
-	req, err := c.newRequest(context.WithValue(ctx, callKey{}, call), r)
+	call, err := newCall(ctx, r.body)
+	if err != nil {
+		return answer{}, fmt.Errorf("%s %s%s: %w", r.method, c.endpoint, r.path, err)
+	}
+	req, err := c.newRequest(context.WithValue(ctx, callKey{}, call), r, call.body)
 	if err != nil {
 		return answer{}, fmt.Errorf("%s %s%s: %w", r.method, c.endpoint, r.path, err)
 	}
@@ -87,7 +90,7 @@ func (c *client) do(ctx context.Context, r request) (answer, error) {
 	return readAnswer(r, resp), nil
 }
 
-func (c *client) newRequest(ctx context.Context, r request) (*policy.Request, error) {
+func (c *client) newRequest(ctx context.Context, r request, body []byte) (*policy.Request, error) {
 	req, err := runtime.NewRequest(ctx, r.method, c.endpoint+r.path+"?api-version="+c.apiVersion)
 	if err != nil {
 		return nil, err
@@ -96,22 +99,40 @@ func (c *client) newRequest(ctx context.Context, r request) (*policy.Request, er
 	for name, value := range r.header {
 		req.Raw().Header.Set(name, value)
 	}
-	if r.body == nil {
+	if body == nil {
 		return req, nil
-	}
-	body, err := json.Marshal(r.body)
-	if err != nil {
-		return nil, fmt.Errorf("write the request's body: %w", err)
 	}
 	return req, req.SetBody(streaming.NopCloser(bytes.NewReader(body)), "application/json; charset=utf-8")
 }
 
-// call is what the tries of one request leave behind, kept in its context
-// because the pipeline's policies are shared by all requests.
+// call is what the tries of one request share, kept in its context because the
+// pipeline's policies are shared by all requests.
 type call struct {
+	body     []byte    // nil: none
 	deadline time.Time // zero: none
-	answer   *http.Response
-	err      error
+
+	// The outcome of the last try.
+	answer *http.Response
+	err    error
+}
+
+func newCall(ctx context.Context, body any) (*call, error) {
+	c := &call{}
+	c.deadline, _ = ctx.Deadline()
+	if body == nil {
+		return c, nil
+	}
+	var err error
+	if c.body, err = json.Marshal(body); err != nil {
+		return nil, fmt.Errorf("write the request's body: %w", err)
+	}
+	return c, nil
+}
+
+// openBody gives a try a reader of its own. azcore rewinds a single one, which
+// net/http may still be reading for a try that just broke.
+func (c *call) openBody() (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(c.body)), nil
 }
 
 type callKey struct{}
@@ -151,21 +172,30 @@ func shouldRetry(resp *http.Response, err error) bool {
 	return call == nil || call.deadline.IsZero() || time.Until(call.deadline) > retryAfter(resp.Header)
 }
 
-// tryPolicy sees every try: it logs it and keeps its outcome for explain.
+// tryPolicy sees every try: it gives it its body, logs it and keeps its outcome.
 // Headers are not logged, so neither is a token.
 type tryPolicy struct{ log *slog.Logger }
 
 // Do implements policy.Policy.
 func (p *tryPolicy) Do(req *policy.Request) (*http.Response, error) {
+	raw := req.Raw()
+	call, ok := raw.Context().Value(callKey{}).(*call)
+	if !ok {
+		return req.Next() // no request of a client here comes without one
+	}
+	if call.body != nil {
+		raw.Body, _ = call.openBody()
+		raw.GetBody = call.openBody
+	}
 	start := time.Now()
 	resp, err := req.Next()
-	if call, ok := req.Raw().Context().Value(callKey{}).(*call); ok {
-		call.answer, call.err = resp, err
-		if err != nil {
-			call.answer = nil
-		}
+	switch {
+	case err == nil:
+		call.answer, call.err = resp, nil
+	case raw.Context().Err() == nil: // a try that was cut short says nothing new
+		call.answer, call.err = nil, err
 	}
-	p.write(req.Raw(), resp, err, time.Since(start))
+	p.write(raw, resp, err, time.Since(start))
 	return resp, err
 }
 

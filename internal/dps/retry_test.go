@@ -121,6 +121,30 @@ func TestDeadlineKeepsTheLastAnswer(t *testing.T) {
 	}
 }
 
+// The same when the deadline cuts a later try.
+func TestHungAfterAnAnswer(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	n := 0
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n++; n == 1 {
+			w.WriteHeader(429)
+			return
+		}
+		cancel()
+		<-r.Context().Done()
+	}))
+	defer s.Close()
+	c, err := NewDeviceClient(s.URL, testScope, ClientOptions{HTTPClient: s.Client(), RetryDelay: time.Microsecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Operation(ctx, "machine-1", "1", "")
+	var e *Error
+	if !errors.Is(err, context.Canceled) || !errors.As(err, &e) || e.Status != 429 {
+		t.Errorf("Operation() = %v, want the context's error and the 429", err)
+	}
+}
+
 type writer func()
 
 func (w writer) Write(p []byte) (int, error) { w(); return len(p), nil }

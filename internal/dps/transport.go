@@ -86,10 +86,6 @@ func (t boundedTransport) Do(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if answer.ContentLength > maxBody {
-		// The connection is not worth the bytes that would have to be read off it.
-		return nil, errors.Join(ErrTooLarge, answer.Body.Close())
-	}
 	answer.Body = &boundedBody{ReadCloser: answer.Body, left: maxBody}
 	return answer, nil
 }

@@ -129,6 +129,16 @@ func TestRegistrationIsShown(t *testing.T) {
 	}
 }
 
+// The older way to name a hub goes when hubs are named.
+func TestHubsReplaceTheOlderMember(t *testing.T) {
+	svc := existing(t, enrollmentJSON(t, "chip 1", `,"iotHubHostName":"a.x.net"`))
+	item, err := Plan(ctx, svc, record(t, "machine-1", "chip 1"), Settings{IoTHubs: []string{"b.x.net"}}, Policy{Update: true})
+	body, _ := json.Marshal(item.enrollment)
+	if err != nil || strings.Contains(string(body), "iotHubHostName") || !strings.Contains(string(body), `"iotHubs":["b.x.net"]`) {
+		t.Errorf("Plan() = %v, writes %s", err, body)
+	}
+}
+
 func TestApplySendsTheVersion(t *testing.T) {
 	for etag, want := range map[string]string{`"etag":"e1",`: `"e1"`, ``: "*", `"etag":"\"e2\"",`: `"e2"`} {
 		var ifMatch string
