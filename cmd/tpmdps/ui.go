@@ -158,6 +158,7 @@ type failure struct {
 // happened and a line of what to do, or one JSON object.
 func (s streams) printError(err error, v exit, asJSON bool) {
 	text := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", "; "), errUsage.Error()+": ")
+	text = identity.Printable(text, 4000) // a certificate's or a file's text may be in it
 	if asJSON {
 		f := failure{Error: text, Code: v.code, Name: names[v.code], Hint: v.hint}
 		var step *provision.StepError

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/dps"
+	"tpmdps/internal/emulator"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 )
@@ -29,6 +31,7 @@ func verifyCommand() command {
 			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "register under `ID` (default: derived from the chip, base32)"},
 			&cli.StringFlag{Name: "global-endpoint", EnvVars: []string{"IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST"}, Usage: "the device endpoint of DPS at `URL`", DefaultText: dps.DefaultDeviceEndpoint},
 			&cli.StringFlag{Name: "until", Value: string(provision.UntilAssigned), Usage: "stop after `STAGE`: challenge (registers nothing) or assigned"},
+			&cli.BoolFlag{Name: "offline", Usage: "test the chip alone, against a service in this process: no network, nothing registered"},
 			&cli.StringFlag{Name: "payload", Usage: "send the JSON object in `FILE` to a custom allocation policy"},
 		},
 		exits:   []int{10, 11, 12, 13, 20, 21, 22, 31, 32, 33},
@@ -79,12 +82,6 @@ func tripRequest(s *session) (provision.Request, error) {
 		RegistrationID: s.flag.String("registration-id"),
 		Until:          provision.Goal(s.flag.String("until")),
 	}
-	if req.IDScope == "" {
-		return req, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", errUsage)
-	}
-	if err := identity.CheckIDScope(req.IDScope); err != nil {
-		return req, err
-	}
 	if req.RegistrationID != "" {
 		if err := identity.CheckRegistrationID(req.RegistrationID); err != nil {
 			return req, err
@@ -92,6 +89,15 @@ func tripRequest(s *session) (provision.Request, error) {
 	}
 	if req.Until != provision.UntilChallenge && req.Until != provision.UntilAssigned {
 		return req, fmt.Errorf("%w: --until %q: choose challenge or assigned", errUsage, identity.Printable(string(req.Until), 20))
+	}
+	if s.flag.Bool("offline") {
+		return offlineRequest(s, req)
+	}
+	if req.IDScope == "" {
+		return req, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", errUsage)
+	}
+	if err := identity.CheckIDScope(req.IDScope); err != nil {
+		return req, err
 	}
 	var err error
 	if req.Payload, err = readObject(s.flag.String("payload")); err != nil {
@@ -105,6 +111,26 @@ func tripRequest(s *session) (provision.Request, error) {
 		return req, err
 	}
 	req.Service, err = dps.NewDeviceClient(s.flag.String("global-endpoint"), req.IDScope, opts)
+	return req, err
+}
+
+// offlineHub is the hub that a chip is assigned to without a network.
+const offlineHub = "offline"
+
+// offlineRequest makes the trip one that stays in this process: the emulator
+// answers, without a socket, and enrolls the chip when it sees it.
+func offlineRequest(s *session, req provision.Request) (provision.Request, error) {
+	service, err := emulator.New(emulator.Options{EnrollOnSight: true, Hub: offlineHub, RetryAfter: time.Millisecond, Log: s.log})
+	if err != nil {
+		return req, err
+	}
+	req.IDScope, req.Pause = service.IDScope(), time.Millisecond
+	if req.TPM, req.TPMOptions, err = s.tpm(); err != nil {
+		return req, err
+	}
+	req.Service, err = dps.NewDeviceClient("https://localhost", req.IDScope, dps.ClientOptions{
+		HTTPClient: &http.Client{Transport: service.InProcess()}, Log: s.log,
+	})
 	return req, err
 }
 
@@ -156,6 +182,8 @@ func (r tripResult) show(w io.Writer) error {
 	switch {
 	case r.Outcome != "pass":
 		_, err = fmt.Fprintf(w, "FAIL  %s\n", last.Name)
+	case r.AssignedHub == offlineHub:
+		_, err = fmt.Fprintf(w, "PASS  this chip can provision itself: %s (no network was used)\n", r.RegistrationID)
 	case r.AssignedHub != "":
 		_, err = fmt.Fprintf(w, "PASS  %s is device %s on %s\n", r.RegistrationID, r.DeviceID, r.AssignedHub)
 	default:

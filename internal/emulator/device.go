@@ -64,10 +64,31 @@ func (s *Server) deviceRequest(r *request) (*enrollment, deviceRegistration, err
 		return nil, body, refuse(codeBadRequest, "The registration ID differs from the one in the path.")
 	}
 	e := s.state.enrollments[id]
+	if e == nil && s.opts.EnrollOnSight && body.TPM != nil {
+		return s.enrollOnSight(id, body)
+	}
 	if e == nil {
 		return nil, body, refuse(codeEnrollmentNotFound, "Enrollment not found.")
 	}
 	return e, body, nil
+}
+
+// enrollOnSight makes the enrollment that an unknown device would need.
+func (s *Server) enrollOnSight(id string, body deviceRegistration) (*enrollment, deviceRegistration, error) {
+	text, err := json.Marshal(map[string]any{
+		"registrationId": id,
+		"attestation":    map[string]any{"type": "tpm", "tpm": map[string]string{"endorsementKey": body.TPM.EndorsementKey}},
+	})
+	if err != nil {
+		return nil, body, err
+	}
+	e, err := parseEnrollment(text)
+	if err != nil {
+		return nil, body, err
+	}
+	e.stamp(nil, s.opts.Now())
+	s.state.enrollments[id] = e
+	return e, body, s.state.save()
 }
 
 // opened answers the request that started an operation. IoT Edge takes 202 only;

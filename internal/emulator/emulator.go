@@ -51,6 +51,10 @@ type Options struct {
 	// names none; "" is localhost, with MQTT's port when that is not 8883.
 	Hub string
 
+	// EnrollOnSight enrolls a device that nobody enrolled with the keys it
+	// comes with. It is for testing a chip, not for trying DPS.
+	EnrollOnSight bool
+
 	AssignDelay time.Duration // how long a registration stays "assigning"
 	// RetryAfter is what the Retry-After header says, in whole seconds
 	// rounded down; 0 is the 3 s of the real service.
@@ -223,6 +227,9 @@ func (s *Server) IDScope() string { return s.opts.IDScope }
 // Host returns the host, and the port unless it is 443, by which the started
 // server is addressed: localhost when it listens on loopback.
 func (s *Server) Host() string {
+	if s.listener == nil { // answering in this process only
+		return "localhost"
+	}
 	host, _, _ := net.SplitHostPort(s.opts.Listen)
 	if ip := net.ParseIP(host); host == "" || ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
 		host = "localhost"

@@ -53,6 +53,9 @@ type Request struct {
 	Payload json.RawMessage
 	// Until is the goal.
 	Until Goal
+	// Pause is how long to wait between two polls when the service names no
+	// time; 0 is three seconds.
+	Pause time.Duration
 	// Observe is called with each step when it has ended, in order. It may be
 	// nil.
 	Observe func(Step)

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,7 +143,7 @@ func parenthesised(s string) string {
 // machines that were switched on together do not stay in step.
 func (t *trip) pause(ctx context.Context, asked time.Duration) error {
 	if asked <= 0 {
-		asked = pollPause
+		asked = cmp.Or(t.req.Pause, pollPause)
 	}
 	wait := asked + time.Duration(rand.Int64N(int64(asked)/10+1))
 	start := time.Now()
