@@ -19,7 +19,7 @@ import (
 // command on, and notes what crossed, in both directions. The program under
 // test knows nothing of it.
 type Bus struct {
-	path string
+	address string
 
 	mu       sync.Mutex
 	commands []tpm2.TPMCC
@@ -30,19 +30,34 @@ type Bus struct {
 // program at a time can use it, as it is with swtpm itself.
 func Tap(tb testing.TB, p *softtpm.Process) *Bus {
 	tb.Helper()
-	network, address, err := dialAddress(p.Address())
-	if err != nil {
-		tb.Fatal(err)
-	}
 	dir, err := os.MkdirTemp("", "tpmdps-bus-") // a socket's path must be short
 	if err != nil {
 		tb.Fatal(err)
 	}
-	b := &Bus{path: filepath.Join(dir, "bus.sock")}
-	l, err := net.Listen("unix", b.path)
+	tb.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "bus.sock")
+	l, err := net.Listen("unix", path)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	b := &Bus{address: "swtpm:path=" + path}
+	b.listen(tb, l, p)
+	return b
+}
+
+// listen serves programs until the test is over.
+func (b *Bus) listen(tb testing.TB, l net.Listener, p *softtpm.Process) {
+	tb.Helper()
+	network, address, err := dialAddress(p.Address())
+	if err != nil {
+		l.Close()
+		tb.Fatal(err)
+	}
+	accept(tb, l, func(program net.Conn) { b.serve(program, network, address) })
+}
+
+// accept hands over one connection after the other until the test is over.
+func accept(tb testing.TB, l net.Listener, serve func(net.Conn)) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -51,15 +66,13 @@ func Tap(tb testing.TB, p *softtpm.Process) *Bus {
 			if err != nil {
 				return
 			}
-			b.serve(conn, network, address)
+			serve(conn)
 		}
 	}()
 	tb.Cleanup(func() {
 		l.Close()
 		<-done
-		os.RemoveAll(dir)
 	})
-	return b
 }
 
 // serve connects one program to the chip until it hangs up.
@@ -108,7 +121,7 @@ func (b *Bus) pass(to io.Writer, from io.Reader) ([]byte, error) {
 }
 
 // Address is where the program finds the chip, in the form of --tpm.
-func (b *Bus) Address() string { return "swtpm:path=" + b.path }
+func (b *Bus) Address() string { return b.address }
 
 // Commands are those that were sent since the last Reset.
 func (b *Bus) Commands() []tpm2.TPMCC {
