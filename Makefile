@@ -38,7 +38,7 @@ conformance: ## run Microsoft's Node.js SDK against the emulator
 
 bench: ## measure against tpm2-tools on the same software TPM, as ratios
 	@sh .ci/deps swtpm witness
-	$(GO) test -run '^$$' -bench . ./internal/bench
+	$(GO) test -run '^$$' -bench . -benchtime 2s ./internal/bench
 
 check: vet lint ## gofmt, go vet and staticcheck; changes nothing
 	@unformatted=$$(gofmt -l $(SOURCES)); \
