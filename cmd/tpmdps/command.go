@@ -42,9 +42,10 @@ func sharedFlags() []cli.Flag {
 		&cli.StringFlag{Name: "tpm", Category: "Shared:", EnvVars: []string{"TPMDPS_TPM", "TPM2TOOLS_TCTI"}, Usage: "the TPM at `ADDR`: a device, a socket, swtpm:..., mssim:... (default: this machine's)"},
 		&cli.StringFlag{Name: "endorsement-auth-file", Category: "Shared:", Usage: "read the endorsement hierarchy's password from `FILE`"},
 		&cli.StringFlag{Name: "owner-auth-file", Category: "Shared:", Usage: "read the owner hierarchy's password from `FILE`"},
+		&cli.BoolFlag{Name: "plain-bus", DisableDefaultText: true, Category: "Shared:", Usage: "do without encrypted sessions, for chips that refuse them: a probe on the bus can then read keys and passwords"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: "Shared:", Value: "table", Usage: "print the result as `FORMAT`: table, json, jsonl, tsv or none"},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Shared:", Usage: "print nothing for people, only result and error"},
-		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: "Shared:", Usage: "print each TPM command and HTTP request, without secrets"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Shared:", DisableDefaultText: true, Usage: "print nothing for people, only result and error"},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: "Shared:", DisableDefaultText: true, Usage: "print each TPM command and HTTP request, without secrets"},
 		&cli.StringFlag{Name: "ca-file", Category: "Shared:", Usage: "trust the certificates in `PEM` too"},
 		&cli.DurationFlag{Name: "timeout", Category: "Shared:", Usage: "give up after `TIME`, such as 90s", DefaultText: "depends on the command"},
 	}
@@ -70,6 +71,9 @@ func (c command) build(s streams) *cli.Command {
 			u, err := newUI(s, flag)
 			if err != nil {
 				return err
+			}
+			if flag.Bool("plain-bus") {
+				u.say("warning: --plain-bus: keys and passwords cross the TPM's bus in the clear")
 			}
 			ctx, cancel, err := c.context(flag)
 			if err != nil {
@@ -119,7 +123,7 @@ func (s *session) tpm() (tpm.Address, tpm.Options, error) {
 	if err != nil {
 		return addr, tpm.Options{}, err
 	}
-	opts := tpm.Options{Log: s.log}
+	opts := tpm.Options{Log: s.log, PlainBus: s.flag.Bool("plain-bus")}
 	if opts.EndorsementAuth, err = readSecret(s.flag.String("endorsement-auth-file")); err != nil {
 		return addr, opts, err
 	}

@@ -109,7 +109,8 @@ type enrollItem struct {
 }
 
 func describe(item enroll.Item, err error) string {
-	if err != nil {
+	known := item.Action == enroll.Conflict || item.Action == enroll.EKConflict
+	if err != nil && !known {
 		return err.Error()
 	}
 	if item.Action == enroll.Create {

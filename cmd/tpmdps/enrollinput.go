@@ -101,6 +101,9 @@ func chipRecord(s *session) (_ identity.Record, err error) {
 		return identity.Record{}, err
 	}
 	defer joinClose(&err, d)
+	if err := d.CheckCommands(); err != nil {
+		return identity.Record{}, err // enrolled, it could never register
+	}
 	return localRecord(s, d)
 }
 

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"fmt"
 
 	"tpmdps/internal/identity"
 	"tpmdps/internal/tpm"
@@ -19,6 +20,20 @@ func (t *trip) openTPM(ctx context.Context) (outcome, error) {
 func (t *trip) checkCapabilities(context.Context) (outcome, error) {
 	if err := t.device.CheckCommands(); err != nil {
 		return outcome{}, err
+	}
+	o, err := t.device.Occupant(tpm.HandleDPSKey)
+	if err != nil {
+		return outcome{}, err
+	}
+	if o != nil && !o.DPSKey {
+		index, err := t.device.FreeAuthKeyIndex()
+		if err != nil {
+			return outcome{}, err
+		}
+		return outcome{warn: true,
+			detail: fmt.Sprintf("%#x, where IoT Edge keeps the key from DPS, holds %s", o.Handle, o.Is),
+			hint:   fmt.Sprintf("let IoT Edge use another handle: tpmdps config --auth-key-index %#06x", index),
+		}, nil
 	}
 	return saw("it has every command that DPS attestation needs"), nil
 }
@@ -41,6 +56,10 @@ func (t *trip) findSRK(context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	t.srk = srk
+	if srk.Warning != "" {
+		return outcome{warn: true, detail: whence(srk) + "; " + srk.Warning,
+			hint: "make a new one where that is possible: tpm2_evictcontrol -c 0x81000001, then tpmdps read-ek --persist"}, nil
+	}
 	return saw("%s", whence(srk)), nil
 }
 

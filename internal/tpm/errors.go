@@ -12,7 +12,8 @@ import (
 var (
 	// ErrNoDevice: there is no TPM at the address, or what is there is none.
 	ErrNoDevice = errors.New("no TPM")
-	// ErrPermission: the TPM is there, this user may not open it.
+	// ErrPermission: the TPM is there, this user may not open it, or the
+	// operating system blocks a command for this user.
 	ErrPermission = errors.New("no permission on the TPM")
 	// ErrBusy: another program holds the TPM, or it does not answer in time.
 	ErrBusy = errors.New("the TPM is busy")
@@ -23,8 +24,17 @@ var (
 	ErrAuth = errors.New("the TPM refuses the password")
 	// ErrUnsupported: this TPM cannot do what DPS attestation needs.
 	ErrUnsupported = errors.New("this TPM cannot do DPS attestation")
+	// ErrHierarchy: the endorsement or owner hierarchy is switched off, which
+	// firmware and operating systems can do until the next start.
+	ErrHierarchy = errors.New("the TPM's hierarchy is switched off")
+	// ErrNoEncryption: the chip refuses sessions that encrypt.
+	ErrNoEncryption = errors.New("the TPM refuses encrypted sessions")
+	// ErrFailure: the chip failed its self test and answers nothing else.
+	ErrFailure = errors.New("the TPM is in failure mode")
 	// ErrResources: the chip's memory for objects or sessions is taken.
 	ErrResources = errors.New("the TPM is out of memory")
+	// ErrNVFull: there is no room for another persistent object.
+	ErrNVFull = errors.New("the TPM's non-volatile memory is full")
 	// ErrOccupied: a handle holds something else than what belongs there.
 	ErrOccupied = errors.New("the TPM's handle is occupied")
 	// ErrOtherChip: the service wrapped its key for another EK or SRK.
@@ -41,13 +51,16 @@ var meanings = []struct {
 	{tpm2.TPMRCAuthFail, ErrAuth},
 	{tpm2.TPMRCLockout, ErrLockout},
 	{tpm2.TPMRCCommandCode, ErrUnsupported},
-	{tpm2.TPMRCHierarchy, ErrUnsupported},
+	{tpm2.TPMRCHierarchy, ErrHierarchy},
+	{tpm2.TPMRCSymmetric, ErrNoEncryption},
+	{tpm2.TPMRCMode, ErrNoEncryption},
+	{tpm2.TPMRCFailure, ErrFailure},
 	{tpm2.TPMRCObjectMemory, ErrResources},
 	{tpm2.TPMRCSessionMemory, ErrResources},
 	{tpm2.TPMRCObjectHandles, ErrResources},
 	{tpm2.TPMRCSessionHandles, ErrResources},
 	{tpm2.TPMRCMemory, ErrResources},
-	{tpm2.TPMRCNVSpace, ErrResources},
+	{tpm2.TPMRCNVSpace, ErrNVFull},
 	{tpm2.TPMRCNVDefined, ErrOccupied},
 	{tpm2.TPMRCRetry, ErrBusy},
 	{tpm2.TPMRCYielded, ErrBusy},
@@ -58,15 +71,52 @@ var meanings = []struct {
 
 // explain gives an error of go-tpm its meaning. What already is one of ours, or
 // no response code, passes.
-func explain(err error) error {
+func (d *Device) explain(err error) error {
 	var rc tpm2.TPMRC
 	if !errors.As(err, &rc) {
 		return err
 	}
 	for _, m := range meanings {
-		if errors.Is(rc, m.rc) {
-			return fmt.Errorf("%w: %w (%#x)", m.is, rc, uint32(rc))
+		if !errors.Is(rc, m.rc) {
+			continue
 		}
+		if m.is == ErrLockout {
+			return fmt.Errorf("%w%s: %w (%#x)", m.is, d.lockoutDetail(), rc, uint32(rc))
+		}
+		return fmt.Errorf("%w: %w (%#x)", m.is, rc, uint32(rc))
 	}
 	return fmt.Errorf("%w (%#x)", err, uint32(rc))
+}
+
+// lockoutDetail says how long the lockout lasts, as far as the chip tells: it
+// forgets one failure every interval, and serves again when the count is below
+// the limit (TPM 2.0 Part 1, 19.8.3).
+func (d *Device) lockoutDetail() string {
+	if d.t == nil {
+		return ""
+	}
+	rsp, err := tpm2.GetCapability{
+		Capability: tpm2.TPMCapTPMProperties, Property: uint32(tpm2.TPMPTPermanent), PropertyCount: 256,
+	}.Execute(d.t)
+	if err != nil {
+		return ""
+	}
+	list, err := rsp.CapabilityData.Data.TPMProperties()
+	if err != nil {
+		return ""
+	}
+	values := map[tpm2.TPMPT]uint32{}
+	for _, p := range list.TPMProperty {
+		values[p.Property] = p.Value
+	}
+	count, limit, interval := values[tpm2.TPMPTLockoutCounter], values[tpm2.TPMPTMaxAuthFail], values[tpm2.TPMPTLockoutInterval]
+	switch {
+	case interval == 0:
+		return " until its owner resets it"
+	case limit == 0:
+		return ""
+	case count < limit:
+		return fmt.Sprintf(" for %d seconds or until the machine restarts", interval)
+	}
+	return fmt.Sprintf(" (%d wrong passwords of %d); it forgets one every %d seconds", count, limit, interval)
 }

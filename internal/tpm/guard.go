@@ -55,10 +55,7 @@ func (g *guard) Send(cmd []byte) ([]byte, error) {
 		return nil, timeoutIsBusy(err)
 	}
 	start := time.Now()
-	rsp, err := g.exchange(cmd, g.limit(cc))
-	if err == nil {
-		err = checkResponse(rsp)
-	}
+	rsp, err := g.patiently(cmd, g.limit(cc))
 	g.sent++
 	if err != nil {
 		g.dead = err
@@ -67,6 +64,26 @@ func (g *guard) Send(cmd []byte) ([]byte, error) {
 	}
 	g.log.Debug("tpm command", "command", cc, "rc", fmt.Sprintf("%#x", uint32(responseCode(rsp))), "ms", time.Since(start).Milliseconds())
 	return rsp, nil
+}
+
+// patiently sends a command again while the chip says that it got somewhere and
+// has to be asked again, or is still testing itself (TPM 2.0 Part 2, 6.6.3,
+// TPM_RC_YIELDED and TPM_RC_TESTING; TPM_RC_RETRY is the transports' matter).
+func (g *guard) patiently(cmd []byte, limit time.Duration) ([]byte, error) {
+	for pause := time.Millisecond; ; pause *= 2 {
+		rsp, err := g.exchange(cmd, limit)
+		if err == nil {
+			err = checkResponse(rsp)
+		}
+		if err != nil {
+			return nil, err
+		}
+		rc := responseCode(rsp)
+		if rc != tpm2.TPMRCYielded && rc != tpm2.TPMRCTesting || pause > time.Second {
+			return rsp, nil
+		}
+		time.Sleep(pause)
+	}
 }
 
 func (g *guard) limit(cc tpm2.TPMCC) time.Duration {

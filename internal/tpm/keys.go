@@ -32,6 +32,9 @@ type Key struct {
 	// deriving it again: "tcg-l1" for a derived EK, "unknown" for one that was
 	// found.
 	Template string
+	// Warning is what is unusual about the key though it can be used, in
+	// words; empty for most.
+	Warning string
 
 	device *Device
 	handle tpm2.TPMHandle
@@ -46,6 +49,9 @@ func (k *Key) Close() error {
 	}
 	d := k.device
 	k.device = nil
+	if d.salt == k {
+		d.salt = nil
+	}
 	return d.flush(k.handle)
 }
 
@@ -67,12 +73,12 @@ func (d *Device) EK() (*Key, error) {
 		k.Template = "tcg-l1"
 	}
 	if err := identity.CheckEndorsementKey(k.Public); err != nil {
-		var fe *identity.FormatError
-		if errors.As(err, &fe) {
-			err = fmt.Errorf("%w: what is at %#x is %s", ErrOccupied, HandleEK, fe.Is)
+		if k.Handle != 0 {
+			err = fmt.Errorf("%w: %#x holds %s instead of an endorsement key that DPS can use", ErrOccupied, HandleEK, describe(k.public))
 		}
 		return nil, errors.Join(err, k.Close())
 	}
+	d.salt = k
 	return k, nil
 }
 
@@ -85,22 +91,38 @@ func (d *Device) SRK() (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("storage root key: %w", err)
 	}
-	if k != nil && usableSRK(k.public) {
+	if k != nil && usableSRK(k) {
+		if !k.public.ObjectAttributes.NoDA {
+			k.Warning = "it is subject to dictionary attack protection: after some unclean shutdowns the chip locks it"
+		}
 		return k, nil
 	}
+	found := k
 	k, err = d.derive(tpm2.TPMRHOwner, d.opts.OwnerAuth, tpm2.RSASRKTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("storage root key: %w", err)
+	}
+	if found != nil {
+		k.Warning = fmt.Sprintf("%#x holds %s, which DPS cannot use; IoT Edge takes what is there, and will fail", HandleSRK, describe(found.public))
 	}
 	return k, nil
 }
 
 // usableSRK says whether DPS and the blob's inner wrapping can work with it:
-// the 284 bytes of the template but for attributes noDA and the modulus.
-func usableSRK(pub tpm2.TPMTPublic) bool {
-	pub.ObjectAttributes.NoDA = true
-	pub.Unique = tpm2.RSASRKTemplate.Unique
-	return bytes.Equal(tpm2.Marshal(pub), tpm2.Marshal(tpm2.RSASRKTemplate))
+// the bytes of the template but for the modulus, and noDA set or not.
+func usableSRK(k *Key) bool {
+	const modulus = 256
+	want := tpm2.Marshal(tpm2.New2B(tpm2.RSASRKTemplate))
+	fixed := len(want) - modulus
+	return len(k.Public) == len(want) && bytes.Equal(withNoDA(k.Public[:fixed]), want[:fixed])
+}
+
+// withNoDA sets noDA in the object attributes of a TPM2B_PUBLIC: bit 10 of the
+// four bytes after size, type and nameAlg (TPM 2.0 Part 2, 8.3).
+func withNoDA(public []byte) []byte {
+	b := bytes.Clone(public)
+	b[8] |= 0x04
+	return b
 }
 
 // find reads the key at a persistent handle; nil when there is none. Only an
@@ -117,11 +139,13 @@ func (d *Device) find(handle uint32) (*Key, error) {
 	return d.key(tpm2.TPMHandle(handle), handle, rsp.OutPublic, rsp.Name)
 }
 
+var hierarchyNames = map[tpm2.TPMHandle]string{tpm2.TPMRHEndorsement: "endorsement", tpm2.TPMRHOwner: "owner"}
+
 // derive makes a primary key in the chip's memory. The same template gives the
 // same key every time, until the hierarchy is cleared.
 func (d *Device) derive(hierarchy tpm2.TPMHandle, auth []byte, template tpm2.TPMTPublic) (*Key, error) {
-	rsp, err := run(d, "create the primary key", tpm2.CreatePrimary{
-		PrimaryHandle: tpm2.AuthHandle{Handle: hierarchy, Auth: d.hierarchyAuth(auth, nil)},
+	rsp, err := run(d, "create the primary key in the "+hierarchyNames[hierarchy]+" hierarchy", tpm2.CreatePrimary{
+		PrimaryHandle: tpm2.AuthHandle{Handle: hierarchy, Auth: d.hierarchyAuth(auth)},
 		InPublic:      tpm2.New2B(template),
 	})
 	if err != nil {
@@ -169,7 +193,7 @@ func (d *Device) Persist(k *Key, handle uint32) error {
 		return fmt.Errorf("%w: %#x is in use", ErrOccupied, handle)
 	}
 	_, err = run(d, fmt.Sprintf("make the key persistent at %#x", handle), tpm2.EvictControl{
-		Auth:             tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Auth: d.hierarchyAuth(d.opts.OwnerAuth, nil)},
+		Auth:             tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Auth: d.hierarchyAuth(d.opts.OwnerAuth)},
 		ObjectHandle:     &tpm2.NamedHandle{Handle: k.handle, Name: k.name},
 		PersistentHandle: tpm2.TPMIDHPersistent(handle),
 	})

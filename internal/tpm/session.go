@@ -14,12 +14,12 @@ const nonceSize = 16
 // hierarchyAuth proves a hierarchy's password without sending it: an HMAC
 // session, salted to the EK where there is one, so that a recording of the bus
 // cannot be tried against a word list. An empty password needs no session.
-func (d *Device) hierarchyAuth(auth []byte, ek *Key) tpm2.Session {
-	if len(auth) == 0 {
-		return tpm2.PasswordAuth(nil)
+func (d *Device) hierarchyAuth(auth []byte) tpm2.Session {
+	if len(auth) == 0 || d.opts.PlainBus {
+		return tpm2.PasswordAuth(auth)
 	}
 	opts := []tpm2.AuthOption{tpm2.Auth(auth)}
-	if ek != nil {
+	if ek := d.salt; ek != nil {
 		opts = append(opts, tpm2.Salted(ek.handle, ek.public))
 	}
 	return tpm2.HMAC(tpm2.TPMAlgSHA256, nonceSize, opts...)
@@ -35,7 +35,7 @@ func (d *Device) hierarchyAuth(auth []byte, ek *Key) tpm2.Session {
 func (d *Device) ekSession(ek *Key) tpm2.Session {
 	satisfy := func(t transport.TPM, session tpm2.TPMISHPolicy, nonce tpm2.TPM2BNonce) error {
 		_, err := tpm2.PolicySecret{
-			AuthHandle:    tpm2.AuthHandle{Handle: tpm2.TPMRHEndorsement, Auth: d.hierarchyAuth(d.opts.EndorsementAuth, ek)},
+			AuthHandle:    tpm2.AuthHandle{Handle: tpm2.TPMRHEndorsement, Auth: d.hierarchyAuth(d.opts.EndorsementAuth)},
 			PolicySession: session,
 			NonceTPM:      nonce,
 		}.Execute(t)
@@ -45,6 +45,9 @@ func (d *Device) ekSession(ek *Key) tpm2.Session {
 		}
 		return nil
 	}
+	if d.opts.PlainBus {
+		return tpm2.Policy(tpm2.TPMAlgSHA256, nonceSize, satisfy)
+	}
 	return tpm2.Policy(tpm2.TPMAlgSHA256, nonceSize, satisfy,
 		tpm2.Salted(ek.handle, ek.public), tpm2.AESEncryption(128, tpm2.EncryptOut))
 }
@@ -52,6 +55,9 @@ func (d *Device) ekSession(ek *Key) tpm2.Session {
 // srkSession authorises one use of the SRK, whose password is empty, and
 // encrypts the first parameter of the command: Import's inner key.
 func (d *Device) srkSession(ek *Key) tpm2.Session {
+	if d.opts.PlainBus {
+		return tpm2.PasswordAuth(nil)
+	}
 	return tpm2.HMAC(tpm2.TPMAlgSHA256, nonceSize,
 		tpm2.Salted(ek.handle, ek.public), tpm2.AESEncryption(128, tpm2.EncryptIn))
 }

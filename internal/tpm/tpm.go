@@ -26,6 +26,10 @@ type Options struct {
 	// EndorsementAuth and OwnerAuth are the hierarchies' passwords; empty is
 	// the usual case.
 	EndorsementAuth, OwnerAuth []byte
+	// PlainBus gives up encrypted sessions, for chips that refuse them: the
+	// inner key of each blob and the hierarchies' passwords then cross the bus
+	// as they are, where a probe can read them.
+	PlainBus bool
 	// Log receives one line a TPM command at debug level: its name, the
 	// answer's code, the time. Never its content. It may be nil.
 	Log *slog.Logger
@@ -39,6 +43,7 @@ type Device struct {
 	opts    Options
 
 	fixed      map[tpm2.TPMPT]uint32 // TPM_PT_FIXED, read at Open
+	salt       *Key                  // the EK while it is there, for sessions to be salted to
 	persistent []uint32              // persistent handles, read when first asked
 }
 
@@ -93,7 +98,7 @@ func run[R any](d *Device, doing string, cmd command[R]) (rsp *R, err error) {
 	}()
 	rsp, err = cmd.Execute(d.t)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, explain(err))
+		return nil, fmt.Errorf("%s: %w", doing, d.explain(err))
 	}
 	return rsp, nil
 }

@@ -1,0 +1,349 @@
+package tpm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-tpm/tpm2"
+	"github.com/google/go-tpm/tpm2/transport"
+
+	"tpmdps/internal/softtpm/softtpmtest"
+)
+
+// Chips that really refuse: each in its way, on both implementations.
+func TestAngryChips(t *testing.T) {
+	derive := func(d *Device) error {
+		ek, err := d.EK()
+		if err != nil {
+			return err
+		}
+		return ek.Close()
+	}
+	tests := []struct {
+		name  string
+		anger func(transport.TPM) error
+		do    func(*Device) error
+		want  error
+		says  string
+	}{
+		{"objects taken", softtpmtest.TakeObjects, derive, ErrResources, "TPM_RC_OBJECT_MEMORY"},
+		{"endorsement hierarchy off", func(c transport.TPM) error { return softtpmtest.SwitchOff(c, tpm2.TPMRHEndorsement) }, derive, ErrHierarchy, "endorsement hierarchy"},
+		{"owner hierarchy off", func(c transport.TPM) error { return softtpmtest.SwitchOff(c, tpm2.TPMRHOwner) },
+			func(d *Device) error { _, err := d.SRK(); return err }, ErrHierarchy, "owner hierarchy"},
+		{"no room for a persistent key", softtpmtest.TakeNV, func(d *Device) error {
+			ek, err := d.EK()
+			if err != nil {
+				return err
+			}
+			return errors.Join(d.Persist(ek, HandleEK), ek.Close())
+		}, ErrNVFull, "non-volatile memory is full"},
+	}
+	for _, tt := range tests {
+		for name, start := range implementations {
+			t.Run(tt.name+"/"+name, func(t *testing.T) {
+				chip := start(t)
+				if err := tt.anger(chip); err != nil {
+					t.Fatal(err)
+				}
+				err := tt.do(open(t, chip, Options{}))
+				if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.says) {
+					t.Errorf("%v, want %v with %q", err, tt.want, tt.says)
+				}
+			})
+		}
+	}
+}
+
+// Sessions taken by somebody else: told as such, and nothing of ours is left.
+func TestSessionsTaken(t *testing.T) {
+	for name, start := range implementations {
+		t.Run(name, func(t *testing.T) {
+			chip := start(t)
+			d := open(t, chip, Options{})
+			ek, srk := keys(t, d)
+			blob := wrap(t, ek, srk, testKey, "x/y")
+			if err := softtpmtest.TakeSessions(chip); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := d.Activate(ek, srk, blob); !errors.Is(err, ErrResources) {
+				t.Errorf("Activate() = %v, want ErrResources", err)
+			}
+			closeAll(t, ek, srk)
+		})
+	}
+}
+
+// The SRK of the documented recipe is subject to dictionary attack protection:
+// it works, with a warning, until the chip is locked out.
+func TestLockout(t *testing.T) {
+	onEach(t, func(t *testing.T, chip *recorder) {
+		d := open(t, chip, Options{})
+		persistAs(t, d, softtpmtest.RecipeSRK(), HandleSRK)
+		d = open(t, chip, Options{})
+		ek, srk := keys(t, d)
+		defer closeAll(t, ek, srk)
+		if srk.Handle != HandleSRK || !strings.Contains(srk.Warning, "dictionary attack") {
+			t.Errorf("SRK at %#x, warning %q", srk.Handle, srk.Warning)
+		}
+		blob := wrap(t, ek, srk, testKey, "x/y")
+		key, err := d.Activate(ek, srk, blob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeAll(t, key)
+		if err := softtpmtest.LockOut(chip); err != nil {
+			t.Fatal(err)
+		}
+		_, err = d.Activate(ek, srk, blob)
+		if !errors.Is(err, ErrLockout) || !strings.Contains(err.Error(), "4711 seconds") {
+			t.Errorf("Activate() = %v, want ErrLockout and how long", err)
+		}
+		if p, err := d.Properties(); err != nil || !p.InLockout || p.LockoutInterval != 4711 {
+			t.Errorf("Properties() = %+v, %v", p, err)
+		}
+	})
+}
+
+func persistAs(t *testing.T, d *Device, template tpm2.TPMTPublic, handle uint32) {
+	t.Helper()
+	k, err := d.derive(tpm2.TPMRHOwner, nil, template)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.Persist(k, handle), k.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An ECC key where the SRK belongs, as some systems keep it: passed over.
+func TestSRKHandleWithECCKey(t *testing.T) {
+	onEach(t, func(t *testing.T, chip *recorder) {
+		d := open(t, chip, Options{})
+		persistAs(t, d, tpm2.ECCSRKTemplate, HandleSRK)
+		ek, srk := keys(t, d)
+		defer closeAll(t, ek, srk)
+		if srk.Handle != 0 || !strings.Contains(srk.Warning, "0x81000001 holds an ECC storage key") {
+			t.Errorf("SRK at %#x, warning %q", srk.Handle, srk.Warning)
+		}
+		key, err := d.Activate(ek, srk, wrap(t, ek, srk, testKey, "x/y"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeAll(t, key)
+	})
+}
+
+func TestOccupant(t *testing.T) {
+	onEach(t, func(t *testing.T, chip *recorder) {
+		d := open(t, chip, Options{})
+		if o, err := d.Occupant(HandleDPSKey); o != nil || err != nil {
+			t.Errorf("Occupant() of an empty handle = %v, %v", o, err)
+		}
+		persistAs(t, d, tpm2.RSASRKTemplate, HandleDPSKey)
+		persistAs(t, d, tpm2.ECCSRKTemplate, HandleDPSKey+1)
+		o, err := d.Occupant(HandleDPSKey)
+		if err != nil || o == nil || o.DPSKey || o.Is != "an RSA 2048 storage key" {
+			t.Errorf("Occupant() = %+v, %v", o, err)
+		}
+		if index, err := d.FreeAuthKeyIndex(); err != nil || index != 0x102 {
+			t.Errorf("FreeAuthKeyIndex() = %#x, %v, want 0x102", index, err)
+		}
+	})
+}
+
+// What a DPS client leaves at its handle is recognised.
+func TestOccupantRecognisesDPSKey(t *testing.T) {
+	onEach(t, func(t *testing.T, chip *recorder) {
+		d := open(t, chip, Options{})
+		ek, srk := keys(t, d)
+		defer closeAll(t, ek, srk)
+		key, err := d.Activate(ek, srk, wrap(t, ek, srk, testKey, "x/y"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = tpm2.EvictControl{Auth: tpm2.TPMRHOwner, PersistentHandle: HandleDPSKey,
+			ObjectHandle: &tpm2.NamedHandle{Handle: key.handle, Name: key.name}}.Execute(chip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeAll(t, key)
+		d = open(t, chip, Options{})
+		if o, err := d.Occupant(HandleDPSKey); err != nil || o == nil || !o.DPSKey {
+			t.Errorf("Occupant() = %+v, %v, want a DPS key", o, err)
+		}
+	})
+}
+
+// Every response code that has a meaning here, on the n-th command of each
+// kind of an activation: the meaning comes out, nothing is left behind.
+func TestEveryResponseCodeOnEveryCommand(t *testing.T) {
+	onEach(t, func(t *testing.T, chip *recorder) {
+		d := open(t, chip, Options{})
+		ek, srk := keys(t, d)
+		defer closeAll(t, ek, srk)
+		blob := wrap(t, ek, srk, testKey, "x/y")
+		places := []struct {
+			cc  tpm2.TPMCC
+			nth int
+		}{
+			{tpm2.TPMCCStartAuthSession, 1}, {tpm2.TPMCCStartAuthSession, 2}, {tpm2.TPMCCPolicySecret, 1},
+			{tpm2.TPMCCActivateCredential, 1}, {tpm2.TPMCCImport, 1}, {tpm2.TPMCCLoad, 1}, {tpm2.TPMCCHMAC, 1},
+		}
+		for _, m := range meanings {
+			if m.rc == tpm2.TPMRCRetry {
+				continue // the transports wait it out: TestRetry
+			}
+			// Patience with these two takes two seconds: once is enough.
+			persists := m.rc == tpm2.TPMRCYielded || m.rc == tpm2.TPMRCTesting
+			for i, place := range places {
+				if persists && i != 3 {
+					continue
+				}
+				start := map[tpm2.TPMCC]int{place.cc: chip.count(place.cc)}
+				chip.fault = func(n int, cc tpm2.TPMCC) (tpm2.TPMRC, bool) {
+					return m.rc, cc == place.cc && (n-start[cc] == place.nth || persists && n-start[cc] > place.nth)
+				}
+				key, err := d.Activate(ek, srk, blob)
+				if err == nil {
+					_, err = key.Sign([]byte("x"))
+				}
+				chip.fault = nil
+				if !errors.Is(err, m.is) {
+					t.Errorf("%v on %v number %d: %v, want %v", m.rc, place.cc, place.nth, err, m.is)
+				}
+				if key != nil {
+					closeAll(t, key)
+				}
+			}
+		}
+	})
+}
+
+// A chip that has to be asked again is asked again.
+func TestYieldedIsRetried(t *testing.T) {
+	onEach(t, func(t *testing.T, chip *recorder) {
+		first := true
+		chip.fault = func(int, tpm2.TPMCC) (tpm2.TPMRC, bool) {
+			defer func() { first = false }()
+			return tpm2.TPMRCYielded, first
+		}
+		if _, err := New(t.Context(), chip, Options{}); err != nil {
+			t.Errorf("New() = %v", err)
+		}
+		if len(chip.sent) != 2 {
+			t.Errorf("sent %v, want the same command twice", chip.sent)
+		}
+	})
+}
+
+// With --plain-bus the bus shows what it otherwise hides: the same search finds
+// the inner key and the password.
+func TestPlainBusGivesSecretsUp(t *testing.T) {
+	password := []byte("tpmdps-canary-endorsement")
+	for _, plain := range []bool{false, true} {
+		t.Run(fmt.Sprint("plain=", plain), func(t *testing.T) {
+			onEach(t, func(t *testing.T, chip *recorder) {
+				change := tpm2.HierarchyChangeAuth{
+					AuthHandle: tpm2.AuthHandle{Handle: tpm2.TPMRHEndorsement, Auth: tpm2.PasswordAuth(nil)},
+					NewAuth:    tpm2.TPM2BAuth{Buffer: password},
+				}
+				if _, err := change.Execute(chip); err != nil {
+					t.Fatal(err)
+				}
+				chip.bytes = nil
+				d := open(t, chip, Options{EndorsementAuth: password, PlainBus: plain})
+				ek, srk := keys(t, d)
+				defer closeAll(t, ek, srk)
+				blob := wrap(t, ek, srk, testKey, "localhost/box-7")
+				key, err := d.Activate(ek, srk, blob)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer closeAll(t, key)
+				if got := bytes.Contains(chip.bytes, password); got != plain {
+					t.Errorf("the password crossed the bus: %v, want %v", got, plain)
+				}
+				if got := showsInnerKey(t, chip.bytes, blob); got != plain {
+					t.Errorf("the inner key crossed the bus: %v, want %v", got, plain)
+				}
+			})
+		})
+	}
+}
+
+// showsInnerKey tries every 16 bytes that crossed the bus as the blob's inner
+// key, which decrypts the text that came with it.
+func showsInnerKey(t *testing.T, crossed, blob []byte) bool {
+	t.Helper()
+	b, err := ParseBlob(blob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+16 <= len(crossed); i++ {
+		if decryptURI(crossed[i:i+16], b.URI) == "localhost/box-7" {
+			return true
+		}
+	}
+	return false
+}
+
+// A thousand activations, half of them failing: no session, no object, no file
+// descriptor and no memory is lost.
+func TestThousandActivations(t *testing.T) {
+	chip := &recorder{t: implementations["swtpm"](t)}
+	d := open(t, chip, Options{})
+	ek, srk := keys(t, d)
+	good := wrap(t, ek, srk, testKey, "x/y")
+	bad := wrap(t, altered(ek), srk, testKey, "x/y")
+	round := func(n int) {
+		for i := range n {
+			blob, want := good, error(nil)
+			if i%2 == 1 {
+				blob, want = bad, ErrOtherChip
+			}
+			key, err := d.Activate(ek, srk, blob)
+			if !errors.Is(err, want) {
+				t.Fatalf("activation %d: %v, want %v", i, err, want)
+			}
+			if key != nil {
+				closeAll(t, key)
+			}
+		}
+		chip.sent, chip.bytes = nil, nil
+	}
+	round(100) // what is kept for good is kept by now
+	files, memory := openFiles(t), liveMemory()
+	round(900)
+	if now := openFiles(t); now != files {
+		t.Errorf("%d files are open, there were %d", now, files)
+	}
+	if now := liveMemory(); now > memory+256<<10 {
+		t.Errorf("%d bytes are live, there were %d", now, memory)
+	}
+	closeAll(t, ek, srk)
+	if left := leftovers(t, chip); len(left) > 0 {
+		t.Errorf("left on the chip: %#x", left)
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+func liveMemory() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
