@@ -1,0 +1,425 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/identity"
+	"tpmdps/internal/provision"
+	"tpmdps/internal/tpm"
+)
+
+// The tests below hold the manual to the program: what the program has stands
+// in the manual, and what stands in the manual the program has.
+
+// page reads a page of the manual, named from the top of the project.
+func page(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// section returns what stands below a heading, down to the next one of its rank
+// or a higher one. The heading is given with its number signs.
+func section(t *testing.T, name, heading string) string {
+	t.Helper()
+	_, rest, found := strings.Cut("\n"+page(t, name), "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("%s has no heading %q", name, heading)
+	}
+	rank := strings.Count(strings.Fields(heading)[0], "#")
+	end := regexp.MustCompile(`(?m)^#{1,` + strconv.Itoa(rank) + `} `).FindStringIndex(rest)
+	if end == nil {
+		return rest
+	}
+	return rest[:end[0]]
+}
+
+var codeRow = regexp.MustCompile("(?m)^\\| ([0-9]+) \\| `?([a-z-]+)`? \\|")
+
+func TestDocsExitCodes(t *testing.T) {
+	for _, name := range []string{"docs/exit-codes.md", "docs/tpmdps.1.md"} {
+		documented := map[int]string{}
+		for _, row := range codeRow.FindAllStringSubmatch(page(t, name), -1) {
+			code, err := strconv.Atoi(row[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			documented[code] = row[2]
+		}
+		if !maps.Equal(documented, names) {
+			t.Errorf("%s: the table has %v, the program %v", name, documented, names)
+		}
+	}
+	for _, e := range exits {
+		if names[e.code] == "" {
+			t.Errorf("%v ends with code %d, which has no name", e.is, e.code)
+		}
+	}
+}
+
+const manual = "docs/tpmdps.1.md"
+
+var boldFlag = regexp.MustCompile(`\*\*--?([a-z][a-z-]*)\*\*`)
+
+func TestDocsCommandsAndFlags(t *testing.T) {
+	shared := flagNames(sharedFlags())
+	sharedSection := section(t, manual, "## SHARED FLAGS")
+	missing(t, "SHARED FLAGS", sharedSection, shared)
+	surplus(t, "SHARED FLAGS", sharedSection, shared)
+
+	synopsis := section(t, manual, "## SYNOPSIS")
+	for _, c := range newApp(streams{}).Commands {
+		if !strings.Contains(synopsis, "**tpmdps "+c.Name+"**") {
+			t.Errorf("%s: SYNOPSIS lacks **tpmdps %s**", manual, c.Name)
+		}
+		heading := "### tpmdps " + c.Name
+		text := section(t, manual, heading)
+		all := flagNames(c.Flags)
+		own := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(shared, name) })
+		missing(t, heading, text, own)
+		surplus(t, heading, text, all)
+		for _, f := range c.Flags {
+			if d := defaultText(f); d != "" && !strings.Contains(text+sharedSection, "`"+d+"`") {
+				t.Errorf("%s: %s: the default of --%s is not named: `%s`", manual, heading, f.Names()[0], d)
+			}
+		}
+		status := regexp.MustCompile(`Exit status: .*`).FindString(c.Description)
+		codes := strings.Join(regexp.MustCompile(`[0-9]+`).FindAllString(status, -1), ", ")
+		if want := "Exit status: " + codes + "."; !strings.Contains(text, want) {
+			t.Errorf("%s: %s lacks %q", manual, heading, want)
+		}
+	}
+}
+
+func flagNames(flags []cli.Flag) []string {
+	var all []string
+	for _, f := range flags {
+		all = append(all, f.Names()...)
+	}
+	return all
+}
+
+// defaultText is what a flag stands at, where that says something.
+func defaultText(f cli.Flag) string {
+	s, ok := f.(*cli.StringFlag)
+	switch {
+	case !ok:
+		return ""
+	case s.DefaultText != "":
+		return s.DefaultText
+	}
+	return s.Value
+}
+
+func missing(t *testing.T, where, text string, flags []string) {
+	t.Helper()
+	for _, name := range flags {
+		if !strings.Contains(text, "**"+dashed(name)+"**") {
+			t.Errorf("%s: %s lacks **%s**", manual, where, dashed(name))
+		}
+	}
+}
+
+func surplus(t *testing.T, where, text string, flags []string) {
+	t.Helper()
+	for _, m := range boldFlag.FindAllStringSubmatch(text, -1) {
+		if !slices.Contains(flags, m[1]) {
+			t.Errorf("%s: %s has %s, which is no flag there", manual, where, m[0])
+		}
+	}
+}
+
+// dashed writes a flag as it is typed: -o, but --ek.
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}
+
+func TestDocsEnvironment(t *testing.T) {
+	variables := []string{"SSL_CERT_FILE", "HTTPS_PROXY", "NO_PROXY"} // read by Go's own packages
+	for _, c := range newApp(streams{}).Commands {
+		for _, f := range c.Flags {
+			if d, ok := f.(cli.DocGenerationFlag); ok {
+				variables = append(variables, d.GetEnvVars()...)
+			}
+		}
+	}
+	variables = append(variables, readVariables(t)...)
+	text := section(t, manual, "## ENVIRONMENT")
+	for _, name := range variables {
+		if !strings.Contains(text, "**"+name+"**") {
+			t.Errorf("%s: ENVIRONMENT lacks **%s**", manual, name)
+		}
+	}
+}
+
+// readVariables finds the environment variables that the commands read by name.
+func readVariables(t *testing.T) []string {
+	t.Helper()
+	var found []string
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) != 1 {
+				return true
+			}
+			f, isSelector := call.Fun.(*ast.SelectorExpr)
+			name, isLiteral := call.Args[0].(*ast.BasicLit)
+			if isSelector && isLiteral && (f.Sel.Name == "Getenv" || f.Sel.Name == "LookupEnv") {
+				found = append(found, strings.Trim(name.Value, `"`))
+			}
+			return true
+		})
+	}
+	if len(found) == 0 {
+		t.Error("no command reads a variable by name: is the search broken?")
+	}
+	return found
+}
+
+// TestDocsSteps takes the steps' names from a trip that ends at its first one.
+func TestDocsSteps(t *testing.T) {
+	nowhere, err := tpm.ParseAddress("swtpm:path=" + filepath.Join(t.TempDir(), "nobody"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trip, err := provision.Run(context.Background(), provision.Request{TPM: nowhere, Until: provision.UntilAssigned})
+	if err == nil {
+		t.Fatal("a trip without a chip succeeded")
+	}
+	var want, got []string
+	for _, s := range trip.Steps {
+		want = append(want, s.Name)
+	}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+\\.[a-z]+)` \\|").FindAllStringSubmatch(section(t, manual, "### tpmdps verify"), -1) {
+		got = append(got, row[1])
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: the table of steps has %v, the trip %v", manual, got, want)
+	}
+}
+
+const scripting = "docs/scripting.md"
+
+// TestDocsObjects reads each example of the manual into the value that the
+// program prints, and writes it again: were a field added, renamed or moved,
+// the two would differ.
+func TestDocsObjects(t *testing.T) {
+	for heading, value := range map[string]func() any{
+		"## The record: read-ek":   func() any { return &recordResult{} },
+		"## enroll":                func() any { return &enrollResult{} },
+		"## verify":                func() any { return &tripResult{} },
+		"## config":                func() any { return &configResult{} },
+		"## emulator":              func() any { return &emulatorResult{} },
+		"## demo":                  func() any { return &demoResult{} },
+		"## version":               func() any { return &versionResult{} },
+		"## Errors":                func() any { return &failure{} },
+		"## What enroll may read": func() any { return &identity.Record{} },
+	} {
+		text := section(t, scripting, heading)
+		blocks := regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(text, -1)
+		if len(blocks) == 0 {
+			t.Errorf("%s: %s has no example", scripting, heading)
+		}
+		for _, block := range blocks {
+			if heading == "## What enroll may read" {
+				if _, err := identity.ParseRecord([]byte(block[1])); err != nil {
+					t.Errorf("%s: %s: %v", scripting, heading, err)
+				}
+				continue
+			}
+			checkExample(t, heading, text, block[1], value())
+		}
+	}
+}
+
+func checkExample(t *testing.T, heading, text, example string, value any) {
+	t.Helper()
+	dec := json.NewDecoder(strings.NewReader(example))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(value); err != nil {
+		t.Errorf("%s: %s: %v", scripting, heading, err)
+		return
+	}
+	indent := "  "
+	if strings.Count(example, "\n") == 1 {
+		indent = ""
+	}
+	var again bytes.Buffer
+	if err := encode(&again, value, indent); err != nil {
+		t.Fatal(err)
+	}
+	if again.String() != example {
+		t.Errorf("%s: %s: the program would print\n%s\nthe manual has\n%s", scripting, heading, &again, example)
+	}
+	for _, key := range keys(reflect.TypeOf(value).Elem()) {
+		if !regexp.MustCompile("`([a-z_]+\\.)*" + key + "`").MatchString(text) {
+			t.Errorf("%s: %s does not say what `%s` means", scripting, heading, key)
+		}
+	}
+}
+
+// keys lists the JSON names of all fields of a type, the nested ones included.
+func keys(typ reflect.Type) []string {
+	for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice {
+		typ = typ.Elem()
+	}
+	if typ.Kind() != reflect.Struct {
+		return nil
+	}
+	var all []string
+	for field := range typ.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case field.Anonymous && name == "":
+			all = append(all, keys(field.Type)...)
+		case name == "" || name == "-":
+		default:
+			all = append(append(all, name), keys(field.Type)...)
+		}
+	}
+	return all
+}
+
+// TestDocsColumns compares the number of tab-separated columns.
+func TestDocsColumns(t *testing.T) {
+	text := section(t, scripting, "## Tab-separated values")
+	for command, r := range map[string]result{
+		"read-ek": recordResult{}, "enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{},
+		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
+		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
+	} {
+		row := regexp.MustCompile(`(?m)^\| ` + command + ` \| ([^|]*) \|`).FindStringSubmatch(text)
+		if row == nil {
+			t.Errorf("%s: no row for %s", scripting, command)
+			continue
+		}
+		if want, got := len(r.fields()[0]), len(strings.Split(row[1], ",")); got != want {
+			t.Errorf("%s: %s has %d columns, the program %d", scripting, command, got, want)
+		}
+	}
+}
+
+// pages lists all pages of the manual by name, this project's front page first.
+func pages(t *testing.T) []string {
+	t.Helper()
+	list := []string{"README.md"}
+	root := os.DirFS(filepath.Join("..", ".."))
+	err := fs.WalkDir(root, "docs", func(name string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(name, ".md") {
+			list = append(list, name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// TestDocsCommandLines looks for flags that no command has in every command
+// line of every page.
+func TestDocsCommandLines(t *testing.T) {
+	flags := map[string][]string{}
+	for _, c := range newApp(streams{}).Commands {
+		flags[c.Name] = append(flagNames(c.Flags), "help")
+	}
+	line := regexp.MustCompile(`tpmdps (` + strings.Join(slices.Sorted(maps.Keys(flags)), "|") + `)((?: [^\n|;&]*)?)`)
+	flag := regexp.MustCompile(` --([a-z][a-z-]*)`)
+	for _, name := range pages(t) {
+		for _, m := range line.FindAllStringSubmatch(page(t, name), -1) {
+			typed, _, _ := strings.Cut(m[2], "`")
+			for _, f := range flag.FindAllStringSubmatch(typed, -1) {
+				if !slices.Contains(flags[m[1]], f[1]) {
+					t.Errorf("%s: %q: %s has no flag --%s", name, m[0], m[1], f[1])
+				}
+			}
+		}
+	}
+}
+
+func TestDocsLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)\s#:]*)(?:#([^)\s]+))?\)`)
+	for _, name := range pages(t) {
+		for _, m := range link.FindAllStringSubmatch(page(t, name), -1) {
+			target := name
+			if m[1] != "" {
+				target = filepath.ToSlash(filepath.Join(filepath.Dir(filepath.FromSlash(name)), m[1]))
+			}
+			if _, err := os.Stat(filepath.Join("..", "..", target)); err != nil {
+				t.Errorf("%s: %s: %v", name, m[0], err)
+			} else if m[2] != "" && !slices.Contains(anchors(page(t, target)), m[2]) {
+				t.Errorf("%s: %s: there is no such heading", name, m[0])
+			}
+		}
+	}
+}
+
+// anchors are the names that GitHub gives to the headings of a page.
+func anchors(text string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		all = append(all, strings.Map(func(r rune) rune {
+			switch {
+			case unicode.IsLetter(r), unicode.IsDigit(r), r == '-', r == '_':
+				return unicode.ToLower(r)
+			case r == ' ':
+				return '-'
+			}
+			return -1
+		}, m[1]))
+	}
+	return all
+}
+
+// TestDocsForm: a front page that can be read in one go, and text that every
+// terminal and every pager shows.
+func TestDocsForm(t *testing.T) {
+	if n := strings.Count(page(t, "README.md"), "\n"); n > 200 {
+		t.Errorf("README.md has %d lines, more than 200", n)
+	}
+	for _, name := range pages(t) {
+		for i, line := range strings.Split(page(t, name), "\n") {
+			for _, r := range line {
+				if unicode.Is(unicode.So, r) || r == '\t' {
+					t.Errorf("%s:%d: %s has no place here", name, i+1, fmt.Sprintf("%q", r))
+				}
+			}
+		}
+	}
+}
