@@ -10,12 +10,8 @@
 package host
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
-	"runtime"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -30,20 +26,11 @@ type Facts struct {
 	UUID         string `json:"uuid"` // SMBIOS type 1, in lower case
 }
 
-// Where the Linux kernel shows the SMBIOS table, type 1 "System Information"
-// (DMTF DSP0134), and what a board without SMBIOS has instead.
-const (
-	dmi        = "sys/class/dmi/id/"
-	deviceTree = "sys/firmware/devicetree/base/"
-)
-
 // Local returns the facts of this machine. The notes are for people: one line
 // for each value that is missing and whose absence has a reason worth knowing.
-// Outside Linux only the host name is known.
+// Outside Linux and Windows only the host name is known.
 func Local() (facts Facts, notes []string) {
-	if runtime.GOOS == "linux" {
-		facts, notes = Read(os.DirFS("/"))
-	}
+	facts, notes = firmware()
 	name, err := os.Hostname()
 	if err != nil {
 		notes = append(notes, fmt.Sprintf("hostname: %v", err))
@@ -52,60 +39,18 @@ func Local() (facts Facts, notes []string) {
 	return facts, notes
 }
 
-// Read returns the facts that the files of a Linux system tell, everything but
-// the host name. fsys is the system's root directory.
-func Read(fsys fs.FS) (facts Facts, notes []string) {
-	for _, field := range []struct {
-		name  string
-		value *string
-		files []string // the first that says something is taken
-	}{
-		{"manufacturer", &facts.Manufacturer, []string{dmi + "sys_vendor"}},
-		{"product", &facts.Product, []string{dmi + "product_name", deviceTree + "model"}},
-		{"serial", &facts.Serial, []string{dmi + "product_serial", deviceTree + "serial-number"}},
-		{"uuid", &facts.UUID, []string{dmi + "product_uuid"}},
-	} {
-		for _, file := range field.files {
-			value, note := read(fsys, file)
-			if note != "" {
-				notes = append(notes, field.name+": "+note)
-			}
-			if value != "" {
-				*field.value = value
-				break
-			}
-		}
-	}
-	facts.UUID = strings.ToLower(facts.UUID)
-	return facts, notes
-}
-
-// maxValue bounds what is read of one file. SMBIOS strings have 64 bytes at
+// maxValue bounds what is read of one value. SMBIOS strings have 64 bytes at
 // most in practice, device-tree ones not many more.
 const maxValue = 256
 
-// read returns the value in a file, or an empty one and, unless the machine
-// simply has no such file, the reason.
-func read(fsys fs.FS, name string) (value, note string) {
-	f, err := fsys.Open(name)
+// meaningful returns the text of a firmware, or an empty one and the reason
+// where it says nothing about this machine.
+func meaningful(text string) (value, note string) {
+	value = clean(text)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", ""
-	case errors.Is(err, fs.ErrPermission):
-		return "", "only root may read it"
-	case err != nil:
-		return "", err.Error()
-	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxValue))
-	if err != nil {
-		return "", err.Error()
-	}
-	value = clean(string(raw))
-	if Placeholder(value) {
-		if value == "" {
-			return "", "the firmware leaves it empty"
-		}
+	case value == "":
+		return "", "the firmware leaves it empty"
+	case Placeholder(value):
 		return "", fmt.Sprintf("%q is a placeholder that the maker left in the firmware", value)
 	}
 	return value, ""
