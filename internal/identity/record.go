@@ -23,7 +23,7 @@ import (
 const Schema = "tpmdps/record/1"
 
 // maxRecord bounds one line of a batch: a record with a certificate and labels
-// takes about 4 KiB.
+// takes about 4 KiB, one with the longest chain that is read 40 KiB.
 const maxRecord = 64 << 10
 
 // ErrRecord is returned, wrapped, for a text that is no usable [Record].
@@ -43,13 +43,31 @@ type Record struct {
 	// with its two-byte size: the form DPS takes.
 	EndorsementKey string `json:"endorsement_key"`
 	// EKTemplate is what the EK was made from: "tcg-l1", "empty-unique" or
-	// "other".
+	// "other"; "unknown" for a persistent EK that nothing vouches for. The
+	// certificate of the same key is evidence for "tcg-l1".
 	EKTemplate string `json:"ek_template"`
 	// EKHandle is the persistent handle the EK was found at, such as
 	// "0x81010001", or "" when it was derived for this reading only.
 	EKHandle string `json:"ek_handle"`
-	// EKCertificate is the base64 of the DER certificate in NV, or nil.
+	// EKCertificate is the base64 of the EK's X.509 certificate (DER) in the
+	// chip's NV memory, without the header and padding around it there. It is
+	// nil when there is none, or none that can be read.
 	EKCertificate *string `json:"ek_certificate"`
+	// EKCertificateFacts are what the certificate says, nil without one. They
+	// always follow from EKCertificate and EndorsementKey: [ParseRecord] does
+	// not believe the ones in a file.
+	EKCertificateFacts *EKCertificateFacts `json:"ek_certificate_facts"`
+	// EKCertificateChain are the signers' certificates that the chip stores,
+	// each as base64 of DER, in no order that could be relied on. Nobody has
+	// verified them, and the root is never among them.
+	EKCertificateChain []string `json:"ek_certificate_chain"`
+	// EKCertificateIndices are the NV indices of certificates for any kind of
+	// EK that exist on the chip. Only the one for "RSA 2048" at 0x01c00002 is
+	// read; a kind that is not in the list has no certificate there.
+	EKCertificateIndices []EKCertificateIndex `json:"ek_certificate_indices"`
+	// EKCertificateNotes say, a sentence each, what of all this exists and
+	// could not be read, and why.
+	EKCertificateNotes []string `json:"ek_certificate_notes"`
 	// TPM says which chip it is.
 	TPM Chip `json:"tpm"`
 	// Host says which machine the chip sits in.
@@ -136,6 +154,9 @@ func (r *Record) complete() error {
 	}
 	if r.Labels == nil {
 		r.Labels = map[string]string{}
+	}
+	if err := r.completeCertificate(ek); err != nil {
+		return err
 	}
 	return CheckRegistrationID(r.RegistrationID)
 }
