@@ -57,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"setauth":   setAuth,
 			"listen":    listenOn,
 			"poisontpm": poison,
+			"anger":     anger,
 		},
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/google/go-tpm/tpm2"
+	"github.com/google/go-tpm/tpm2/transport"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"tpmdps/internal/softtpm"
@@ -75,6 +76,32 @@ func occupy(chip *softtpm.Process, handle string) error {
 		return err
 	}
 	return softtpmtest.PersistPrimary(chip, tpm2.TPMRHOwner, tpm2.RSASRKTemplate, tpm2.TPMHandle(n))
+}
+
+// anger: anger KIND. Brings the chip into a state that it refuses from.
+func anger(ts *testscript.TestScript, neg bool, args []string) {
+	kinds := map[string]func(transport.TPM) error{
+		"objects":         softtpmtest.TakeObjects,
+		"sessions":        softtpmtest.TakeSessions,
+		"nv":              softtpmtest.TakeNV,
+		"lockout":         softtpmtest.LockOut,
+		"endorsement-off": func(t transport.TPM) error { return softtpmtest.SwitchOff(t, tpm2.TPMRHEndorsement) },
+		"owner-off":       func(t transport.TPM) error { return softtpmtest.SwitchOff(t, tpm2.TPMRHOwner) },
+	}
+	chip := of(ts).chip
+	if make := kinds[args[0]]; make != nil {
+		ts.Check(softtpmtest.On(chip, make))
+		return
+	}
+	switch args[0] {
+	case "recipe-srk":
+		ts.Check(softtpmtest.PersistPrimary(chip, tpm2.TPMRHOwner, softtpmtest.RecipeSRK(), 0x81000001))
+	case "ecc-srk":
+		ts.Check(softtpmtest.PersistPrimary(chip, tpm2.TPMRHOwner, tpm2.ECCSRKTemplate, 0x81000001))
+	default:
+		ts.Fatalf("unknown anger %q", args[0])
+	}
+	of(ts).persistent = persistent(ts, chip)
 }
 
 // listenOn: listen KIND. Starts something that is no DPS, or no TPM, and sets
