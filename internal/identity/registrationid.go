@@ -44,24 +44,33 @@ func RegistrationIDs(ek []byte) IDs {
 // concepts-service). Capitals are refused because the service compares without
 // case, while IoT Edge and the SDKs sign the text as it is written.
 func CheckRegistrationID(id string) error {
-	reason := ""
+	if reason := refusal(id); reason != "" {
+		return fmt.Errorf("%w %q: %s", ErrRegistrationID, Printable(id, 140), reason)
+	}
+	return nil
+}
+
+const maxID = 128
+
+// refusal is why an ID is refused, or "".
+func refusal(id string) string {
 	switch {
 	case id == "":
-		reason = "it is empty"
-	case len(id) > 128:
-		reason = fmt.Sprintf("it has %d characters, DPS takes 128 at most", len(id))
+		return "it is empty"
+	case len(id) > maxID:
+		return fmt.Sprintf("it has %d characters, DPS takes %d at most", len(id), maxID)
+	case strings.ContainsAny(id, "{}"):
+		return "it is a template, and the ID itself is needed here"
 	case strings.ToLower(id) != id && idChars.MatchString(strings.ToLower(id)):
-		reason = fmt.Sprintf("it has capital letters; write %q", strings.ToLower(id))
+		return fmt.Sprintf("it has capital letters; write %q", strings.ToLower(id))
 	case !idChars.MatchString(id):
-		reason = fmt.Sprintf("%q is not a letter a-z, a digit or one of - . _ :", firstBad(id))
+		return fmt.Sprintf("%q is not a letter a-z, a digit or one of - . _ :", firstBad(id))
 	case !alphanumeric(id[0]):
-		reason = "it must start with a letter or a digit"
+		return "it must start with a letter or a digit"
 	case !alphanumeric(id[len(id)-1]) && id[len(id)-1] != '-':
-		reason = "it must end with a letter, a digit or -"
-	default:
-		return nil
+		return "it must end with a letter, a digit or -"
 	}
-	return fmt.Errorf("%w %q: %s", ErrRegistrationID, Printable(id, 140), reason)
+	return ""
 }
 
 var idChars = regexp.MustCompile(`^[a-z0-9\-._:]+$`)

@@ -1,0 +1,45 @@
+package identity
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"unicode"
+	"unicode/utf8"
+)
+
+// ErrLabel is returned, wrapped with the reason, for a label that a record
+// cannot have.
+var ErrLabel = errors.New("invalid label")
+
+var labelKey = regexp.MustCompile(`^[a-z0-9_.-]{1,40}$`)
+
+const maxLabel = 200 // characters of a value
+
+// CheckLabel accepts a label of a [Record]: a key of 1 to 40 characters of a-z,
+// 0-9 and "_", "." or "-", and a value of 1 to 200 printable characters.
+func CheckLabel(key, value string) error {
+	reason := ""
+	switch {
+	case !labelKey.MatchString(key):
+		reason = "a key has 1 to 40 of a-z, 0-9 and _ . -"
+	case value == "":
+		reason = "its value is empty"
+	case utf8.RuneCountInString(value) > maxLabel:
+		reason = fmt.Sprintf("its value has %d characters, %d at most are kept", utf8.RuneCountInString(value), maxLabel)
+	case !printable(value):
+		reason = "its value has characters that cannot be printed"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%w %q: %s", ErrLabel, Printable(key, 40), reason)
+}
+
+func printable(s string) bool {
+	for _, r := range s {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return false
+		}
+	}
+	return true
+}
