@@ -74,10 +74,10 @@ var exits = []exit{
 	{tpm.ErrHierarchy, 13, "restart the machine; if it stays so, the firmware setup switches it off"},
 	{tpm.ErrBusy, 12, "another program holds the TPM; find it with: sudo fuser -v /dev/tpm0 /dev/tpmrm0"},
 	{tpm.ErrUnsupported, 13, "this machine needs another TPM, other TPM firmware, or another kind of attestation"},
-	{tpm.ErrOccupied, 13, "look at what is there: tpm2_readpublic -c 0x81010001; if nothing needs it: tpm2_evictcontrol -c 0x81010001"},
+	{tpm.ErrOccupied, 13, "look at what is there: tpm2_readpublic -c HANDLE; if nothing needs it: tpm2_evictcontrol -c HANDLE"},
 
 	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
-	{enroll.ErrConflict, 15, "to change the enrollment: add --update; to see the differences only: --dry-run"},
+	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
 	{enroll.ErrDuplicate, 15, "two machines cannot share a key or an ID: read the second one again"},
 	{fs.ErrExist, 15, "choose another file with --file, print it with --file -, or move the old one away"},
 
@@ -87,6 +87,7 @@ var exits = []exit{
 	{provision.ErrOtherEK, 31, "the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek"},
 	{provision.ErrRefused, 31, "keep the tracking id; Microsoft's support can look it up"},
 	{provision.ErrUnavailable, 32, "try again in some minutes"},
+	{provision.ErrStillAssigning, 33, "give it more time, such as --timeout 5m; if it stays so, look at the DPS's linked hubs"},
 	{provision.ErrNotAssigned, 33, "look at the linked hubs and the allocation policy of the DPS; keep error code and time for support"},
 	{tpm.ErrBlob, 33, "something between here and DPS changes its answers, or the service has changed; keep the output of -v"},
 
@@ -171,7 +172,7 @@ func serviceVerdict(e *dps.Error) exit {
 func run(ctx context.Context, args []string, s streams) int {
 	err := newApp(s).RunContext(ctx, args)
 	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) && err != nil {
-		err = fmt.Errorf("interrupted: %w", errors.Join(context.Canceled, err))
+		err = interrupted(err)
 	}
 	if err == nil {
 		return 0
@@ -179,6 +180,15 @@ func run(ctx context.Context, args []string, s streams) int {
 	v := verdict(err)
 	s.printError(err, v, wantsJSON(args))
 	return v.code
+}
+
+// interrupted says where the run was when it was told to stop.
+func interrupted(err error) error {
+	var step *provision.StepError
+	if errors.As(err, &step) {
+		return &provision.StepError{Step: step.Step, Err: fmt.Errorf("interrupted: %w", context.Canceled)}
+	}
+	return fmt.Errorf("interrupted: %w", context.Canceled)
 }
 
 // newApp builds the command line. The settings close traps of urfave/cli: it

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -23,12 +27,13 @@ func configCommand() command {
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "file", Value: "/etc/aziot/config.toml", Usage: "write to `FILE`, - for stdout"},
 			&cli.StringFlag{Name: "id-scope", EnvVars: []string{"IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE"}, Usage: "the `SCOPE` of the DPS, such as 0ne0012AB34"},
-			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "the enrollment's `ID` (default: derived from the chip, base32)"},
+			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "the enrollment's `ID` (default: derived from the chip)"},
+			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "derive the ID in `FORMAT`: base32 or hex"},
 			&cli.StringFlag{Name: "global-endpoint", EnvVars: []string{"IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST"}, Usage: "the device endpoint of DPS at `URL`", DefaultText: edge.DefaultGlobalEndpoint},
 			&cli.StringFlag{Name: "hostname", Usage: "the device's `NAME`, if not the machine's own"},
 			&cli.StringFlag{Name: "auto-reprovisioning-mode", Usage: "`MODE`: Dynamic, AlwaysOnStartup or OnErrorOnly", DefaultText: "Dynamic"},
 			&cli.StringFlag{Name: "payload-uri", Usage: "file:// `URL` of the JSON for a custom allocation policy"},
-			&cli.StringFlag{Name: "tcti", Usage: "how aziot-tpmd reaches the chip, such as `device:/dev/tpmrm0`"},
+			&cli.StringFlag{Name: "tcti", Usage: "how aziot-tpmd reaches the chip, as a `TCTI` string such as device:/dev/tpmrm0"},
 			&cli.StringFlag{Name: "auth-key-index", Usage: "keep the key of DPS at 0x81000000 + `INDEX`", DefaultText: "0x000100"},
 		},
 		exits:   []int{10, 11, 12, 13, 15},
@@ -42,6 +47,10 @@ func config(s *session) error {
 	if err != nil {
 		return err
 	}
+	file := s.flag.String("file")
+	if err := checkTarget(s, file, cfg); err != nil {
+		return err
+	}
 	fromChip := cfg.RegistrationID == ""
 	if fromChip {
 		if cfg.RegistrationID, err = registrationID(s); err != nil {
@@ -52,7 +61,6 @@ func config(s *session) error {
 	if err != nil {
 		return err
 	}
-	file := s.flag.String("file")
 	if file == "-" {
 		_, err := s.out.Write(data)
 		return err
@@ -64,6 +72,24 @@ func config(s *session) error {
 		return err
 	}
 	s.say("next: sudo iotedge config apply")
+	return nil
+}
+
+// checkTarget finds out before the chip is asked, which may take a minute,
+// whether the file can be written.
+func checkTarget(s *session, file string, cfg edge.Config) error {
+	if file == "-" {
+		if cfg.EndorsementAuth != "" || cfg.OwnerAuth != "" {
+			s.say("warning: the hierarchies' passwords are in what is printed")
+		}
+		return nil
+	}
+	if _, err := os.Lstat(file); err == nil {
+		return fmt.Errorf("%s: %w", file, fs.ErrExist)
+	}
+	if _, err := os.Stat(filepath.Dir(file)); err != nil {
+		return fmt.Errorf("%w %w", errInputs, err)
+	}
 	return nil
 }
 
@@ -120,7 +146,11 @@ func registrationID(s *session) (_ string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return identity.RegistrationIDs(ek.Public).Base32, ek.Close()
+	choose, err := chooseID(s)
+	if err != nil {
+		return "", errors.Join(err, ek.Close())
+	}
+	return choose(identity.Record{RegistrationIDs: identity.RegistrationIDs(ek.Public)}), ek.Close()
 }
 
 // configResult says what was written.

@@ -72,7 +72,7 @@ func demo(s *session) (err error) {
 	if err := s.print(demoResult{Outcome: "pass"}); err != nil {
 		return err
 	}
-	s.say("Next, with a real chip and a real DPS: sudo tpmdps read-ek, then tpmdps enroll --dps NAME, then sudo tpmdps verify --id-scope SCOPE")
+	s.say("Next, with a real chip and a real DPS: sudo tpmdps read-ek -o json >box.json; tpmdps enroll --from box.json; sudo tpmdps verify --id-scope SCOPE")
 	return nil
 }
 

@@ -71,13 +71,14 @@ func runEnroll(s *session) error {
 }
 
 // enrollOne plans one record and, unless this is a dry run, applies the plan.
+// A record for which no plan could be made has the action "error".
 func enrollOne(s *session, service *dps.ServiceClient, r identity.Record, settings enroll.Settings, policy enroll.Policy) (enroll.Item, error) {
 	item, err := enroll.Plan(s.ctx, service, r, settings, policy)
-	if item.RegistrationID == "" {
-		item.RegistrationID = r.RegistrationID
-	}
 	if err != nil {
-		return item, err
+		return enroll.Item{
+			RegistrationID: r.RegistrationID, Action: "error",
+			Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{},
+		}, err
 	}
 	if s.flag.Bool("dry-run") {
 		return item, item.Err()
@@ -159,17 +160,9 @@ func (r enrollResult) lines() []any {
 func (r enrollResult) fields() [][]string {
 	var rows [][]string
 	for _, item := range r.Items {
-		rows = append(rows, []string{item.RegistrationID, string(item.outcome()), item.Detail})
+		rows = append(rows, []string{item.RegistrationID, string(item.Action), item.Detail})
 	}
 	return rows
-}
-
-// outcome is the action, or "error" for a record whose fate is not known.
-func (i enrollItem) outcome() enroll.Action {
-	if i.Action == "" {
-		return "error"
-	}
-	return i.Action
 }
 
 func (r enrollResult) show(w io.Writer) error {

@@ -28,7 +28,8 @@ func verifyCommand() command {
 			"registration is a real one: DPS creates the device on its hub.",
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "id-scope", EnvVars: []string{"IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE"}, Usage: "the `SCOPE` of the DPS, such as 0ne0012AB34"},
-			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "register under `ID` (default: derived from the chip, base32)"},
+			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "register under `ID` (default: derived from the chip)"},
+			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "derive the ID in `FORMAT`: base32 or hex"},
 			&cli.StringFlag{Name: "global-endpoint", EnvVars: []string{"IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST"}, Usage: "the device endpoint of DPS at `URL`", DefaultText: dps.DefaultDeviceEndpoint},
 			&cli.StringFlag{Name: "until", Value: string(provision.UntilAssigned), Usage: "stop after `STAGE`: challenge (registers nothing) or assigned"},
 			&cli.BoolFlag{Name: "offline", Usage: "test the chip alone, against a service in this process: no network, nothing registered"},
@@ -80,7 +81,11 @@ func tripRequest(s *session) (provision.Request, error) {
 	req := provision.Request{
 		IDScope:        s.flag.String("id-scope"),
 		RegistrationID: s.flag.String("registration-id"),
+		HexID:          s.flag.String("id-format") == "hex",
 		Until:          provision.Goal(s.flag.String("until")),
+	}
+	if _, err := chooseID(s); err != nil {
+		return req, err
 	}
 	if req.RegistrationID != "" {
 		if err := identity.CheckRegistrationID(req.RegistrationID); err != nil {

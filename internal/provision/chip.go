@@ -45,7 +45,11 @@ func (t *trip) findEK(context.Context) (outcome, error) {
 	}
 	t.ek = ek
 	if t.result.RegistrationID == "" {
-		t.result.RegistrationID = identity.RegistrationIDs(ek.Public).Base32
+		ids := identity.RegistrationIDs(ek.Public)
+		t.result.RegistrationID = ids.Base32
+		if t.req.HexID {
+			t.result.RegistrationID = ids.Hex
+		}
 	}
 	return saw("%s", whence(ek)), nil
 }

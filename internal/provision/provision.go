@@ -49,6 +49,8 @@ type Request struct {
 	// RegistrationID is the name to register under; empty means the one that
 	// is derived from the chip, in base32.
 	RegistrationID string
+	// HexID derives the hex ID instead, as the documented Linux recipe does.
+	HexID bool
 	// Payload goes to a custom allocation policy: a JSON object, or nil.
 	Payload json.RawMessage
 	// Until is the goal.

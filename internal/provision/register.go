@@ -28,6 +28,8 @@ var (
 	ErrUnavailable = errors.New("DPS is throttled or unavailable")
 	// ErrNotAssigned: the registration ended without an assignment.
 	ErrNotAssigned = errors.New("not assigned")
+	// ErrStillAssigning: the time was over before the service had decided.
+	ErrStillAssigning = errors.New("not assigned in time")
 	// ErrClock: the clocks differ by more than a token can bridge.
 	ErrClock = errors.New("the clock of this machine is wrong")
 )
@@ -155,7 +157,7 @@ func (t *trip) pause(ctx context.Context, asked time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return fmt.Errorf("%w: still %s when the time was over", ErrNotAssigned, t.operation.Status)
+			return fmt.Errorf("%w: still %s when the time was over", ErrStillAssigning, t.operation.Status)
 		}
 		return ctx.Err()
 	}

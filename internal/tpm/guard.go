@@ -59,10 +59,10 @@ func (g *guard) Send(cmd []byte) ([]byte, error) {
 	g.sent++
 	if err != nil {
 		g.dead = err
-		g.log.Debug("tpm command", "command", cc, "error", err, "ms", time.Since(start).Milliseconds())
+		g.log.Debug("tpm command", "command", commandName(cc), "error", err, "ms", time.Since(start).Milliseconds())
 		return nil, err
 	}
-	g.log.Debug("tpm command", "command", cc, "rc", fmt.Sprintf("%#x", uint32(responseCode(rsp))), "ms", time.Since(start).Milliseconds())
+	g.log.Debug("tpm command", "command", commandName(cc), "rc", fmt.Sprintf("%#x", uint32(responseCode(rsp))), "ms", time.Since(start).Milliseconds())
 	return rsp, nil
 }
 
@@ -147,6 +147,22 @@ func timeoutIsBusy(err error) error {
 		return fmt.Errorf("%w: the time given with --timeout is over: %w", ErrBusy, err)
 	}
 	return err
+}
+
+// commandNames are the commands that this package sends, as the specification
+// calls them.
+var commandNames = map[tpm2.TPMCC]string{
+	tpm2.TPMCCGetCapability: "GetCapability", tpm2.TPMCCReadPublic: "ReadPublic", tpm2.TPMCCCreatePrimary: "CreatePrimary",
+	tpm2.TPMCCStartAuthSession: "StartAuthSession", tpm2.TPMCCPolicySecret: "PolicySecret", tpm2.TPMCCFlushContext: "FlushContext",
+	tpm2.TPMCCActivateCredential: "ActivateCredential", tpm2.TPMCCImport: "Import", tpm2.TPMCCLoad: "Load", tpm2.TPMCCHMAC: "HMAC",
+	tpm2.TPMCCEvictControl: "EvictControl", tpm2.TPMCCNVReadPublic: "NV_ReadPublic", tpm2.TPMCCNVRead: "NV_Read",
+}
+
+func commandName(cc tpm2.TPMCC) string {
+	if name := commandNames[cc]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("%#x", uint32(cc))
 }
 
 func responseCode(rsp []byte) tpm2.TPMRC {
