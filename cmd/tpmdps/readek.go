@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -83,6 +85,9 @@ func localRecord(s *session, d *tpm.Device) (identity.Record, error) {
 	for _, note := range notes {
 		s.log.Debug("host", "note", note)
 	}
+	if c := r.EKCertificateFacts; c != nil && !c.KeyMatches {
+		s.say("warning: the EK certificate on the chip is for another key than the EK %s; the maker does not vouch for this one", origin(r))
+	}
 	r.Host = identity.Host(facts)
 	r.ReadAt = time.Now().UTC().Truncate(time.Second)
 	r.Tool = "tpmdps " + version
@@ -140,8 +145,9 @@ func (r recordResult) show(w io.Writer) error {
 	if r.EKHandle == "" {
 		from = "derived from the TCG L-1 template, not stored on the chip"
 	}
+	rows = append(rows, []string{"Endorsement key", from})
+	rows = append(rows, certificateRows(r.Record)...)
 	rows = append(rows,
-		[]string{"Endorsement key", from},
 		[]string{"TPM", fmt.Sprintf("%s %s, firmware %s, specification %s", r.TPM.Manufacturer, r.TPM.Vendor, r.TPM.Firmware, r.TPM.Spec)},
 		[]string{"Passwords", passwords(r.TPM)},
 		[]string{"Machine", machine(r.Host)},
@@ -151,6 +157,57 @@ func (r recordResult) show(w io.Writer) error {
 	}
 	_, err := fmt.Fprintf(w, "\nEndorsement key, as DPS takes it:\n%s\n", r.EndorsementKey)
 	return err
+}
+
+// origin says where the EK is, as the end of a sentence.
+func origin(r identity.Record) string {
+	if r.EKHandle == "" {
+		return "of the TCG L-1 template"
+	}
+	return "at " + r.EKHandle
+}
+
+// certificateRows say what the chip's NV memory holds of certificates.
+func certificateRows(r identity.Record) [][]string {
+	rows := [][]string{{"EK certificate", certificate(r)}}
+	if n := len(r.EKCertificateChain); n == 1 {
+		rows = append(rows, []string{"  signed by", "1 certificate in NV"})
+	} else if n > 1 {
+		rows = append(rows, []string{"  signed by", fmt.Sprintf("%d certificates in NV", n)})
+	}
+	for _, other := range r.EKCertificateIndices {
+		if other.Index != tpm.IndexEKCertificate {
+			rows = append(rows, []string{"  not used", fmt.Sprintf("one for %s, at %s", other.Key, other.Index)})
+		}
+	}
+	for _, note := range r.EKCertificateNotes {
+		rows = append(rows, []string{"  note", note})
+	}
+	return rows
+}
+
+// certificate is the EK certificate in one line.
+func certificate(r identity.Record) string {
+	c := r.EKCertificateFacts
+	if c == nil {
+		if slices.ContainsFunc(r.EKCertificateIndices, func(i identity.EKCertificateIndex) bool { return i.Index == tpm.IndexEKCertificate }) {
+			return "in NV at " + tpm.IndexEKCertificate + ", not readable"
+		}
+		return "none in NV"
+	}
+	valid := "valid to " + c.NotAfter.Format(time.DateOnly)
+	switch {
+	case c.NotAfter.Year() == 9999: // RFC 5280, 4.1.2.5
+		valid = "valid without end"
+	case c.NotAfter.Before(r.ReadAt):
+		valid = "expired " + c.NotAfter.Format(time.DateOnly)
+	}
+	text := strings.Join(strings.Fields(c.TPMManufacturer+" "+c.TPMModel), " ")
+	text = fmt.Sprintf("%s, issued by %s, serial %s, %s", text, c.Issuer, c.Serial, valid)
+	if !c.KeyMatches {
+		return "belongs to another key: " + text
+	}
+	return text + ", matches the key"
 }
 
 func passwords(c identity.Chip) string {

@@ -2,14 +2,16 @@ package tpm
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 
 	"tpmdps/internal/identity"
 )
 
 // Record reads the chip's share of an [identity.Record]: the endorsement key,
-// where it is from, and what the chip says of itself. Host, labels and times
-// are the caller's. Four or five commands besides those of Open.
+// where it is from, its certificate, and what the chip says of itself. Host,
+// labels and times are the caller's. With a persistent EK four commands besides
+// the one of Open, and those that read NV indices: two or more for each.
 //
 // Errors are those of [Device.EK] and [Device.Properties].
 func (d *Device) Record() (_ identity.Record, err error) {
@@ -21,7 +23,8 @@ func (d *Device) Record() (_ identity.Record, err error) {
 	if err != nil {
 		return identity.Record{}, err
 	}
-	if err := ek.Close(); err != nil {
+	certificates, err := d.certificates()
+	if err := errors.Join(err, ek.Close()); err != nil {
 		return identity.Record{}, err
 	}
 	r := identity.Record{
@@ -38,6 +41,7 @@ func (d *Device) Record() (_ identity.Record, err error) {
 	if ek.Handle != 0 {
 		r.EKHandle = fmt.Sprintf("%#x", ek.Handle)
 	}
+	certificates.record(&r, ek.Public)
 	r.RegistrationID = r.RegistrationIDs.Base32
 	return r, nil
 }
