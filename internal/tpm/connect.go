@@ -61,8 +61,14 @@ func resolvePath(path string) (Address, error) {
 	return Address{}, fmt.Errorf("%w: %s is a file, neither a device nor a socket", ErrNoDevice, path)
 }
 
-// openError gives the error of an open(2) or connect(2) its meaning.
+// openError gives the error of an open(2) or connect(2) its meaning. Where the
+// transport already gave it one, as that of Windows does, it passes.
 func openError(what string, err error) error {
+	for _, known := range []error{ErrNoDevice, ErrPermission, ErrBusy, ErrResources} {
+		if errors.Is(err, known) {
+			return err
+		}
+	}
 	sentinel := ErrNoDevice
 	switch {
 	case errors.Is(err, fs.ErrPermission):

@@ -76,6 +76,9 @@ func (d *Device) explain(err error) error {
 	if !errors.As(err, &rc) {
 		return err
 	}
+	if code := uint32(rc); isTBS(code) {
+		return tbsError(code)
+	}
 	for _, m := range meanings {
 		if !errors.Is(rc, m.rc) {
 			continue

@@ -1,0 +1,88 @@
+package tpm
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/google/go-tpm/tpm2/transport"
+)
+
+// The codes of Windows's TPM Base Services (TBS): winerror.h and the pages
+// "TBS Return Codes" and "Command Blocking" of its documentation. They are no
+// codes of the chip, which have 12 bits (TPM 2.0 Part 2, 6.6.2), so one set
+// cannot be taken for the other.
+const (
+	tbsFacility       = 0x80280000 // the upper half of every code
+	tbsCommandBlocked = 0x80280400 // TPM_E_COMMAND_BLOCKED
+)
+
+// tbsMeanings is what the codes mean that are not a fault of this program.
+var tbsMeanings = map[uint32]struct {
+	is   error
+	name string
+	text string
+}{
+	tbsCommandBlocked: {ErrPermission, "TPM_E_COMMAND_BLOCKED", "Windows keeps this command from programs that are not elevated; run it as administrator"},
+	0x80284006:        {ErrNoDevice, "TBS_E_IOERROR", "Windows cannot communicate with the chip"},
+	0x80284008:        {ErrNoDevice, "TBS_E_SERVICE_NOT_RUNNING", "the service TPM Base Services is not running; start it as administrator: sc start TBS"},
+	0x80284009:        {ErrBusy, "TBS_E_TOO_MANY_TBS_CONTEXTS", "too many programs have the chip open"},
+	0x8028400a:        {ErrResources, "TBS_E_TOO_MANY_RESOURCES", "too many keys and sessions are open"},
+	0x8028400b:        {ErrBusy, "TBS_E_SERVICE_START_PENDING", "the service TPM Base Services is starting; try again"},
+	0x8028400d:        {ErrBusy, "TBS_E_COMMAND_CANCELED", "the command was cancelled, by another program or for the machine's sleep"},
+	0x8028400f:        {ErrNoDevice, "TBS_E_TPM_NOT_FOUND", "Windows finds no chip"},
+	0x80284010:        {ErrNoDevice, "TBS_E_SERVICE_DISABLED", "the service TPM Base Services is disabled"},
+	0x80284012:        {ErrPermission, "TBS_E_ACCESS_DENIED", "Windows does not let this user have the chip; run it as administrator"},
+	0x80284016:        {ErrNoDevice, "TBS_E_DEACTIVATED", "the chip is deactivated"},
+}
+
+// isTBS reports whether a code is one of the TPM Base Services.
+func isTBS(code uint32) bool { return code&0xffff0000 == tbsFacility }
+
+// tbsError gives a code of the TPM Base Services its meaning.
+func tbsError(code uint32) error {
+	m, known := tbsMeanings[code]
+	if !known {
+		return fmt.Errorf("%w: TPM Base Services: code %#x", ErrNoDevice, code)
+	}
+	return fmt.Errorf("%w: TPM Base Services: %s (%s, %#x)", m.is, m.text, m.name, code)
+}
+
+// tbsTransport is a transport through the TPM Base Services, whose errors it
+// gives their meaning. code finds the return code in an error of go-tpm, whose
+// type for it exists on Windows alone.
+type tbsTransport struct {
+	transport.TPMCloser
+	code func(error) (uint32, bool)
+}
+
+// Send implements transport.TPM. A blocked command reached no chip, and the
+// next one may pass: it becomes an answer with that code, as the driver itself
+// gives it, and does not end the connection.
+func (t tbsTransport) Send(cmd []byte) ([]byte, error) {
+	rsp, err := t.TPMCloser.Send(cmd)
+	if err != nil {
+		code, ok := t.code(err)
+		switch {
+		case !ok:
+			return nil, err
+		case code != tbsCommandBlocked:
+			return nil, tbsError(code)
+		}
+		return tbsAnswer(code), nil
+	}
+	if len(rsp) >= responseHeader {
+		// An answer that the driver made up may have any tag.
+		if code := uint32(responseCode(rsp)); isTBS(code) {
+			return tbsAnswer(code), nil
+		}
+	}
+	return rsp, nil
+}
+
+// tbsAnswer is a TPM 2.0's answer with nothing in it but a code (TPM 2.0 Part
+// 1, 18.2).
+func tbsAnswer(code uint32) []byte {
+	rsp := binary.BigEndian.AppendUint16(nil, 0x8001) // TPM_ST_NO_SESSIONS
+	rsp = binary.BigEndian.AppendUint32(rsp, responseHeader)
+	return binary.BigEndian.AppendUint32(rsp, code)
+}
