@@ -64,6 +64,7 @@ func TestScripts(t *testing.T) {
 
 // world is what the commands of one script share.
 type world struct {
+	chips      int // started so far
 	chip       *softtpm.Process
 	persistent string
 	server     *emulator.Server
@@ -74,7 +75,8 @@ func of(ts *testscript.TestScript) *world { return ts.Value(world{}).(*world) }
 // startTPM: tpm [-12] [-tcp] [fixture]. Starts a software TPM and points
 // TPMDPS_TPM at it, and with -tcp tpm2-tools too.
 func startTPM(ts *testscript.TestScript, neg bool, args []string) {
-	o := softtpm.Options{Dir: ts.MkAbs("chip")}
+	of(ts).chips++
+	o := softtpm.Options{Dir: ts.MkAbs(fmt.Sprint("chip", of(ts).chips))}
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
 		o.TPM12 = o.TPM12 || args[0] == "-12"
 		o.TCP = o.TCP || args[0] == "-tcp"
