@@ -150,7 +150,8 @@ func registrationID(s *session) (_ string, err error) {
 	if err != nil {
 		return "", errors.Join(err, ek.Close())
 	}
-	return choose(identity.Record{RegistrationIDs: identity.RegistrationIDs(ek.Public)}), ek.Close()
+	id, err := choose(identity.Record{RegistrationIDs: identity.RegistrationIDs(ek.Public)})
+	return id, errors.Join(err, ek.Close())
 }
 
 // configResult says what was written.

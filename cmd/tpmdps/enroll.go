@@ -25,7 +25,8 @@ func enrollCommand() command {
 		flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "from", Usage: "enroll the records in `FILE` (JSON, one after the other), - for stdin"},
 			&cli.StringFlag{Name: "endorsement-key", Aliases: []string{"ek"}, Usage: "enroll this `KEY` (base64 of the TPM2B_PUBLIC) instead of the chip's"},
-			&cli.StringFlag{Name: "registration-id", Usage: "enroll under `ID` (default: the record's, or derived from the key)"},
+			&cli.StringFlag{Name: "registration-id", Usage: "enroll under `ID`, or a template as in read-ek (default: the record's, or derived from the key)"},
+			labelFlag("what {label:KEY} in a template stands for, as `KEY=VALUE`; may be given more than once"),
 			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "derive the ID in `FORMAT`: base32 or hex"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, field by field, and do nothing"},
 			&cli.BoolFlag{Name: "update", Usage: "change the settings of an existing enrollment"},

@@ -59,7 +59,7 @@ func enrollRecords(s *session) ([]identity.Record, error) {
 	switch {
 	case from != "" && key != "":
 		return nil, fmt.Errorf("%w: --from and --endorsement-key exclude each other", errUsage)
-	case from != "" && (s.flag.IsSet("registration-id") || s.flag.IsSet("id-format")):
+	case from != "" && (s.flag.IsSet("registration-id") || s.flag.IsSet("id-format") || s.flag.IsSet("label")):
 		return nil, fmt.Errorf("%w: the records of --from name their registration IDs themselves", errUsage)
 	case from != "":
 		return batchRecords(s, from)
@@ -77,8 +77,9 @@ func enrollRecords(s *session) ([]identity.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.RegistrationID = choose(r)
-	return []identity.Record{r}, nil
+	r.Labels = s.labels()
+	r.RegistrationID, err = choose(r)
+	return []identity.Record{r}, err
 }
 
 // keyRecord makes a record of a key that was given as text.

@@ -26,7 +26,9 @@ func readEKCommand() command {
 			"empty.",
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "enroll under the derived ID in `FORMAT`: base32 or hex"},
-			&cli.StringFlag{Name: "registration-id", Usage: "enroll under an `ID` of your own instead"},
+			&cli.StringFlag{Name: "registration-id", Usage: "enroll under an `ID` of your own instead, or a template such as line7-{serial}: " + identity.Places},
+			labelFlag("keep the note `KEY=VALUE` in the record; may be given more than once"),
+			&cli.BoolFlag{Name: "compare", Usage: "derive every key that a tool may take for the EK, and show which one is which"},
 			&cli.BoolFlag{Name: "persist", Usage: "write EK and SRK to 0x81010001 and 0x81000001, where nothing is yet (undo: tpm2_evictcontrol)"},
 		},
 		exits:   []int{10, 11, 12, 13, 14, 15},
@@ -40,11 +42,17 @@ func readEK(s *session) (err error) {
 	if err != nil {
 		return err
 	}
+	if s.flag.Bool("compare") && s.flag.Bool("persist") {
+		return fmt.Errorf("%w: --compare changes nothing, --persist does", errUsage)
+	}
 	d, err := s.openTPM()
 	if err != nil {
 		return err
 	}
 	defer joinClose(&err, d)
+	if s.flag.Bool("compare") {
+		return compareEKs(s, d)
+	}
 	if s.flag.Bool("persist") {
 		if err := persist(s, d); err != nil {
 			return err
@@ -54,25 +62,30 @@ func readEK(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	r.RegistrationID = choose(r)
+	r.Labels = s.labels()
+	if r.RegistrationID, err = choose(r); err != nil {
+		return err
+	}
 	return s.print(recordResult{r})
 }
 
 // chooseID checks the flags that name the registration ID, and returns how it
-// is picked from a record.
-func chooseID(s *session) (func(identity.Record) string, error) {
+// is made for a record. What is wrong with a template is found before a chip is
+// asked.
+func chooseID(s *session) (func(identity.Record) (string, error), error) {
 	own, format := s.flag.String("registration-id"), s.flag.String("id-format")
 	switch {
 	case own != "" && s.flag.IsSet("id-format"):
 		return nil, fmt.Errorf("%w: --registration-id and --id-format exclude each other", errUsage)
 	case own != "":
-		return func(identity.Record) string { return own }, identity.CheckRegistrationID(own)
 	case format == "hex":
-		return func(r identity.Record) string { return r.RegistrationIDs.Hex }, nil
+		own = "{ekhex}"
 	case format == "base32":
-		return func(r identity.Record) string { return r.RegistrationIDs.Base32 }, nil
+		own = "{ek32}"
+	default:
+		return nil, fmt.Errorf("%w: --id-format %q: choose base32 or hex", errUsage, identity.Printable(format, 20))
 	}
-	return nil, fmt.Errorf("%w: --id-format %q: choose base32 or hex", errUsage, identity.Printable(format, 20))
+	return func(r identity.Record) (string, error) { return identity.ExpandRegistrationID(own, r) }, identity.CheckTemplate(own)
 }
 
 // localRecord reads the chip and the machine around it.
