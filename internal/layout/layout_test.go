@@ -50,6 +50,8 @@ var ours = map[string][]string{
 	"internal/softtpm/softtpmtest": {"internal/softtpm"},
 	"internal/bench":               {},
 	"internal/layout":              {},
+	"internal/vmtest":              {},
+	"internal/vmtest/init":         {"internal/vmtest"},
 }
 
 // restricted names packages that only some of ours may import, in the product
@@ -61,14 +63,14 @@ var restricted = []struct {
 	tests    bool
 	reason   string
 }{
-	{"github.com/google/go-tpm/...", []string{"internal/tpm", "internal/emulator", "internal/softtpm/softtpmtest"}, false,
+	{"github.com/google/go-tpm/...", []string{"internal/tpm", "internal/emulator", "internal/softtpm/softtpmtest", "internal/vmtest/init"}, false,
 		"one package speaks with the chip; the emulator makes credentials for chips"},
 	{"github.com/google/go-tpm/legacy/...", nil, true, "the deprecated API"},
 	{"github.com/google/go-tpm-tools/...", nil, false, "the simulator needs cgo and is for tests"},
 	{"github.com/urfave/cli/...", []string{"cmd/..."}, true, "flags are read by the commands alone"},
 	{"flag", []string{"cmd/..."}, false, "flags are read by the commands alone"},
 	{"log", nil, false, "log.Fatal exits and log prints; a *slog.Logger is handed down"},
-	{"os/exec", []string{"internal/softtpm"}, false, "nothing but the software TPM is another process"},
+	{"os/exec", []string{"internal/softtpm", "internal/vmtest/init"}, false, "nothing but the software TPM is another process"},
 	{"github.com/olekukonko/tablewriter/...", []string{"cmd/..."}, false, "stages return values, the commands draw them"},
 	{"github.com/schollz/progressbar/...", []string{"cmd/..."}, false, "stages return values, the commands draw them"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity/...", []string{"cmd/..."}, false,
@@ -81,6 +83,7 @@ var notLinked = []struct{ packages, reason string }{
 	{"github.com/google/go-tpm-tools/...", "a shipped program has no switch that replaces the chip, and no cgo"},
 	{module + "internal/softtpm/softtpmtest", "for tests"},
 	{module + "internal/bench", "for tests"},
+	{module + "internal/vmtest/...", "for tests"},
 	{"testing/...", "for tests"},
 	{"net/http/httptest", "for tests"},
 	{"github.com/rogpeppe/go-internal/...", "for tests"},
@@ -229,13 +232,13 @@ func checkLinked(packages []pkg) (faults []string) {
 }
 
 // scan lists the uses of banned names in the product's files below dir. A file
-// named main.go may use everything.
+// named main.go may use everything, and so may what is for tests alone.
 func scan(root fs.FS, dir string, banned map[string][]string) (faults []string, err error) {
 	err = fs.WalkDir(root, dir, func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && (entry.Name() == "testdata" || entry.Name() == "softtpmtest"):
+		case entry.IsDir() && slices.Contains([]string{"testdata", "softtpmtest", "vmtest"}, entry.Name()):
 			return fs.SkipDir
 		case path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || path.Base(name) == "main.go":
 			return nil
