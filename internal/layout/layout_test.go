@@ -33,18 +33,22 @@ const module = "tpmdps/"
 // goes one way: chip, record, enrollment or provisioning, configuration.
 var ours = map[string][]string{
 	"cmd/tpmdps": {"internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/host",
-		"internal/identity", "internal/provision", "internal/softtpm", "internal/tpm"},
+		"internal/identity", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
+		"internal/hub", "internal/dictionary"},
 
-	"internal/identity":  {}, // pure values, under everything else
-	"internal/tpm":       {"internal/identity"},
-	"internal/dps":       {"internal/identity"}, // the wire, no policy
-	"internal/enroll":    {"internal/dps", "internal/identity"},
-	"internal/provision": {"internal/dps", "internal/identity", "internal/tpm"},
-	"internal/edge":      {"internal/identity", "templates"},
-	"internal/emulator":  {"internal/identity"}, // shares no code with the two clients it is to find faults in
-	"internal/host":      {},
-	"internal/softtpm":   {},
-	"templates":          {},
+	"internal/identity":   {}, // pure values, under everything else
+	"internal/tpm":        {"internal/identity"},
+	"internal/dps":        {"internal/identity"}, // the wire, no policy
+	"internal/enroll":     {"internal/dps", "internal/identity"},
+	"internal/network":    {"internal/identity"}, // the way to a service, layer by layer
+	"internal/provision":  {"internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/tpm"},
+	"internal/hub":        {"internal/identity", "internal/network"},
+	"internal/dictionary": {},
+	"internal/edge":       {"internal/identity", "templates"},
+	"internal/emulator":   {"internal/identity"}, // shares no code with the two clients it is to find faults in
+	"internal/host":       {},
+	"internal/softtpm":    {},
+	"templates":           {},
 
 	// For tests, and kept out of the product by notLinked.
 	"internal/softtpm/softtpmtest": {"internal/softtpm"},

@@ -1,0 +1,66 @@
+package network
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"tpmdps/internal/identity"
+)
+
+// tunnel asks the proxy to connect to the service (RFC 9110, 9.3.6). Name and
+// password come from the proxy's URL and are sent to nobody else.
+func (r *Route) tunnel(ctx context.Context, conn net.Conn) (_ net.Conn, err error) {
+	defer func() {
+		if err != nil {
+			conn.Close()
+		}
+	}()
+	switch r.proxy.Scheme {
+	case "http":
+	case "https":
+		secured := tls.Client(conn, &tls.Config{ServerName: r.proxy.Hostname(), MinVersion: tls.VersionTLS12})
+		if err := secured.HandshakeContext(ctx); err != nil {
+			return nil, fmt.Errorf("%w: TLS with the proxy itself: %w", ErrProxy, handshakeError(err))
+		}
+		conn = secured
+	default:
+		return nil, fmt.Errorf("%w: a %s proxy is not supported, only http and https", ErrProxy, identity.Printable(r.proxy.Scheme, 20))
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		conn.SetDeadline(deadline)
+		defer conn.SetDeadline(time.Time{})
+	}
+	req := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: r.Host()}, Host: r.Host(), Header: http.Header{}}
+	if user := r.proxy.User; user != nil {
+		password, _ := user.Password()
+		basic := &http.Request{Header: http.Header{}}
+		basic.SetBasicAuth(user.Username(), password)
+		req.Header.Set("Proxy-Authorization", basic.Header.Get("Authorization"))
+	}
+	if err := req.Write(conn); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrProxy, r.proxy.Host, bare(err))
+	}
+	// One byte at a time, so that nothing of the tunnel's content is swallowed.
+	resp, err := http.ReadResponse(bufio.NewReaderSize(oneByte{conn}, 16), req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s answers no HTTP: %w", ErrProxy, r.proxy.Host, bare(err))
+	}
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return conn, nil
+	case http.StatusProxyAuthRequired:
+		return nil, fmt.Errorf("%w: %s answered %s", ErrProxyLogin, r.proxy.Host, identity.Printable(resp.Status, 80))
+	}
+	return nil, fmt.Errorf("%w: %s answered %s", ErrProxy, r.proxy.Host, identity.Printable(resp.Status, 80))
+}
+
+// oneByte reads as little as it can.
+type oneByte struct{ net.Conn }
+
+func (o oneByte) Read(p []byte) (int, error) { return o.Conn.Read(p[:1]) }
