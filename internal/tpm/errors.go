@@ -79,6 +79,9 @@ func (d *Device) explain(err error) error {
 	if code := uint32(rc); isTBS(code) {
 		return tbsError(code)
 	}
+	if d.t != nil && d.t.refused != nil && errors.Is(rc, tpm2.TPMRCCanceled) {
+		return d.t.refused
+	}
 	for _, m := range meanings {
 		if !errors.Is(rc, m.rc) {
 			continue

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/go-tpm/tpm2"
@@ -36,7 +37,14 @@ type guard struct {
 	log  *slog.Logger
 	sent int
 	dead error // set once the transport can no longer be trusted
+
+	refused error // why a command was not sent and answered with refusal
 }
+
+// refusal is what the guard answers in the chip's stead when the context has
+// ended: TPM_RC_CANCELED. It is an answer and no error, because only after an
+// answer does go-tpm end the sessions that it had opened for the command.
+var refusal = binary.BigEndian.AppendUint32([]byte{0x80, 0x01, 0, 0, 0, responseHeader}, uint32(tpm2.TPMRCCanceled))
 
 func newGuard(ctx context.Context, t transport.TPM, log *slog.Logger) *guard {
 	if log == nil {
@@ -52,7 +60,8 @@ func (g *guard) Send(cmd []byte) ([]byte, error) {
 		return nil, g.dead
 	}
 	if err := g.ctx.Err(); err != nil && cc != tpm2.TPMCCFlushContext {
-		return nil, timeoutIsBusy(err)
+		g.refused = timeoutIsBusy(err)
+		return slices.Clone(refusal), nil
 	}
 	start := time.Now()
 	rsp, err := g.patiently(cmd, g.limit(cc))

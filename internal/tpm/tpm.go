@@ -38,7 +38,7 @@ type Options struct {
 // Device is an open TPM 2.0. It is for one goroutine.
 type Device struct {
 	address Address
-	t       transport.TPM
+	t       *guard
 	close   func() error
 	opts    Options
 

@@ -1,0 +1,68 @@
+package tpm
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/go-tpm/tpm2"
+	"github.com/google/go-tpm/tpm2/transport"
+)
+
+// A trip that is interrupted after any of its commands ends with that, and
+// leaves nothing on the chip.
+func TestInterruptedAfterEachCommand(t *testing.T) {
+	const atLeast = 12 // commands: two keys, two sessions, the activation, a signature
+	onEach(t, func(t *testing.T, chip *recorder) {
+		for n := 1; ; n++ {
+			ctx, cancel := context.WithCancel(t.Context())
+			sent := 0
+			chip.fault = func(int, tpm2.TPMCC) (tpm2.TPMRC, bool) {
+				if sent++; sent == n {
+					cancel() // the chip answers this one; the next is not sent
+				}
+				return 0, false
+			}
+			err := trip(ctx, t, chip)
+			cancel()
+			chip.fault = nil
+			if left := leftovers(t, chip); len(left) > 0 {
+				t.Fatalf("interrupted after command %d: left on the chip: %#x", n, left)
+			}
+			if sent < n { // it was over before
+				if err != nil || n < atLeast {
+					t.Errorf("the whole trip = %v with %d commands, want nil with %d at least", err, sent, atLeast)
+				}
+				return
+			}
+			if err != nil && !errors.Is(err, context.Canceled) {
+				t.Errorf("interrupted after command %d: %v, want %v", n, err, context.Canceled)
+			}
+		}
+	})
+}
+
+// trip finds the keys, activates a key with them, signs, and closes everything.
+func trip(ctx context.Context, tb testing.TB, chip transport.TPM) (err error) {
+	d, err := New(ctx, chip, Options{})
+	if err != nil {
+		return err
+	}
+	ek, err := d.EK()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ek.Close()) }()
+	srk, err := d.SRK()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, srk.Close()) }()
+	key, err := d.Activate(ek, srk, wrap(tb, ek, srk, testKey, "localhost/box-7"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, key.Close()) }()
+	_, err = key.Sign([]byte("text"))
+	return err
+}
