@@ -13,15 +13,15 @@ import (
 func emulatorCommand() command {
 	return command{
 		name:  "emulator",
-		usage: "run a DPS on this machine, for trying and for tests",
-		description: "Serves the device API and the enrollment API of a DPS over HTTPS, with a\n" +
-			"certificate authority of its own, real challenges for the TPM and real checks of\n" +
-			"tokens. With --dir it writes ca.pem and emulator.env; a shell that sources the\n" +
+		usage: "run a DPS and a hub on this machine, for trying and for tests",
+		description: "Serves the device API and the enrollment API of a DPS over HTTPS, and an IoT hub\n" +
+			"over MQTT, with a certificate authority of its own, real challenges for the TPM\n" +
+			"and real checks of tokens. With --dir it writes ca.pem and emulator.env; a shell that sources the\n" +
 			"latter (set -a; . DIR/emulator.env) has all other commands speak to it. It runs\n" +
 			"until it is interrupted.",
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8443", Usage: "serve HTTPS on `HOST:PORT`"},
-			&cli.StringFlag{Name: "mqtt", Value: "127.0.0.1:8883", Usage: "name the hub's MQTT at `HOST:PORT` (nothing listens there yet)"},
+			&cli.StringFlag{Name: "mqtt", Value: "127.0.0.1:8883", Usage: "serve the hub, MQTT and WebSockets, on `HOST:PORT`"},
 			&cli.StringFlag{Name: "dir", Usage: "keep the certificate authority in `DIR`, and write ca.pem and emulator.env there"},
 			&cli.StringFlag{Name: "id-scope", Value: emulator.DefaultIDScope, Usage: "answer for `SCOPE`"},
 			&cli.StringFlag{Name: "state", Usage: "keep enrollments and keys in `FILE` across restarts"},
@@ -49,10 +49,12 @@ func runEmulator(s *session) (err error) {
 		return err
 	}
 	defer joinClose(&err, server)
-	if !loopback(opts.Listen) {
-		s.say("warning: %s can be reached from other machines; its keys protect nothing", opts.Listen)
+	for _, addr := range []string{opts.Listen, opts.MQTT} {
+		if !loopback(addr) {
+			s.say("warning: %s can be reached from other machines; its keys protect nothing", addr)
+		}
 	}
-	r := emulatorResult{Endpoint: server.Endpoint(), IDScope: server.IDScope()}
+	r := emulatorResult{Endpoint: server.Endpoint(), Hub: server.Hub(), IDScope: server.IDScope()}
 	if opts.Dir != "" {
 		if err := server.WriteFiles(opts.Dir); err != nil {
 			return err
@@ -79,6 +81,7 @@ func loopback(addr string) bool {
 // emulatorResult says where the emulator is.
 type emulatorResult struct {
 	Endpoint string `json:"endpoint"`
+	Hub      string `json:"hub"`
 	IDScope  string `json:"id_scope"`
 	CAFile   string `json:"ca_file"`
 	EnvFile  string `json:"env_file"`
@@ -87,11 +90,11 @@ type emulatorResult struct {
 func (r emulatorResult) lines() []any { return []any{r} }
 
 func (r emulatorResult) fields() [][]string {
-	return [][]string{{r.Endpoint, r.IDScope, r.CAFile, r.EnvFile}}
+	return [][]string{{r.Endpoint, r.IDScope, r.CAFile, r.EnvFile, r.Hub}}
 }
 
 func (r emulatorResult) show(w io.Writer) error {
-	rows := [][]string{{"endpoint", r.Endpoint}, {"ID scope", r.IDScope}}
+	rows := [][]string{{"endpoint", r.Endpoint}, {"hub", r.Hub}, {"ID scope", r.IDScope}}
 	if r.EnvFile != "" {
 		rows = append(rows, []string{"use it with", "set -a; . " + r.EnvFile + "; set +a"})
 	}

@@ -38,6 +38,7 @@ func (s *Server) assign(e *enrollment, old *registration, apiVersion string) *re
 	}
 	if old != nil { // the identity on the old hub is not touched
 		r.Hub, r.DeviceID, r.HubKey, r.EKName, r.Hubs = old.Hub, old.DeviceID, old.HubKey, old.EKName, old.Hubs
+		r.Twin = old.Twin
 		r.Substatus = old.Substatus
 	}
 	return r
@@ -48,6 +49,7 @@ func (s *Server) place(r *registration, e *enrollment, old *registration, apiVer
 	r.Hub, r.DeviceID, r.EKName = s.chooseHub(e), cmp.Or(e.DeviceID, e.RegistrationID), e.ek.name
 	if old == nil || old.HubKey == nil {
 		r.Substatus, r.HubKey, r.Hubs = "initialAssignment", newHubKey(), []string{r.Hub}
+		r.Twin = newTwin(e.InitialTwin)
 		return
 	}
 	update, migrate := e.reprovisioning(apiVersion)
@@ -64,6 +66,10 @@ func (s *Server) place(r *registration, e *enrollment, old *registration, apiVer
 		r.Substatus = "deviceDataMigrated"
 	default:
 		r.Substatus = "deviceDataReset"
+	}
+	r.Twin = old.Twin
+	if !stays && !migrate {
+		r.Twin = newTwin(e.InitialTwin)
 	}
 	r.Hubs = old.Hubs
 	if !slices.Contains(r.Hubs, r.Hub) {
@@ -90,7 +96,7 @@ func (e *enrollment) reprovisioning(apiVersion string) (update, migrate bool) {
 func (s *Server) chooseHub(e *enrollment) string {
 	hubs := e.hubs()
 	if len(hubs) == 0 {
-		return s.opts.Hub
+		return s.Hub()
 	}
 	h := fnv.New32a()
 	h.Write([]byte(fold(e.RegistrationID)))

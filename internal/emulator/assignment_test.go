@@ -3,6 +3,8 @@ package emulator
 import (
 	"bytes"
 	"fmt"
+	"net"
+	"strings"
 	"testing"
 )
 
@@ -151,12 +153,35 @@ func TestCustomAllocationFails(t *testing.T) {
 func TestHubNames(t *testing.T) {
 	for _, tt := range []struct{ hub, mqtt, want string }{
 		{"", "", "localhost"},
-		{"", "127.0.0.1:8883", "localhost"},
-		{"", "127.0.0.1:18883", "localhost:18883"},
-		{"hub.example", "127.0.0.1:18883", "hub.example"},
+		{"", "127.0.0.1:0", "localhost:PORT"},
+		{"hub.example", "127.0.0.1:0", "hub.example"},
 	} {
-		if got := (Options{Hub: tt.hub, MQTT: tt.mqtt}).withDefaults().Hub; got != tt.want {
-			t.Errorf("hub of %+v = %q, want %q", tt, got, tt.want)
+		srv := start(t, Options{Hub: tt.hub, MQTT: tt.mqtt}).srv
+		want := tt.want
+		if srv.hub != nil {
+			_, port, _ := net.SplitHostPort(srv.hub.listener.Addr().String())
+			want = strings.ReplaceAll(want, "PORT", port)
+		}
+		if got := srv.Hub(); got != want {
+			t.Errorf("hub of %+v = %q, want %q", tt, got, want)
+		}
+	}
+}
+
+func TestPublicName(t *testing.T) {
+	for _, tt := range []struct {
+		addr string
+		port int
+		want string
+	}{
+		{"127.0.0.1:8883", 8883, "localhost"},
+		{"[::]:0", 8884, "localhost:8884"},
+		{":8883", 8883, "localhost"},
+		{"192.0.2.7:8883", 8883, "192.0.2.7"},
+		{"bench.example:0", 8884, "bench.example:8884"},
+	} {
+		if got := publicName(tt.addr, newHandover(&net.TCPAddr{Port: tt.port}), "8883"); got != tt.want {
+			t.Errorf("publicName(%q) on port %d = %q, want %q", tt.addr, tt.port, got, tt.want)
 		}
 	}
 }

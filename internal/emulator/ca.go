@@ -97,8 +97,8 @@ func newAuthority() (*authority, error) {
 	return &authority{cert: cert, key: key}, nil
 }
 
-// issue makes the server's certificate, for loopback and for host.
-func (a *authority) issue(host string) (tls.Certificate, error) {
+// issue makes the server's certificate, for loopback and for the hosts.
+func (a *authority) issue(hosts ...string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, err
@@ -118,6 +118,18 @@ func (a *authority) issue(host string) (tls.Certificate, error) {
 		DNSNames:     []string{"localhost"},
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
+	for _, host := range hosts {
+		addName(template, host)
+	}
+	cert, err := sign(template, a.cert, &key.PublicKey, a.key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}, nil
+}
+
+// addName makes the certificate one for host, on which the server listens.
+func addName(template *x509.Certificate, host string) {
 	switch ip := net.ParseIP(host); {
 	case ip == nil && host != "" && host != "localhost":
 		template.DNSNames = append(template.DNSNames, host)
@@ -126,11 +138,6 @@ func (a *authority) issue(host string) (tls.Certificate, error) {
 	case ip == nil && host == "", ip != nil && ip.IsUnspecified():
 		addOwnNames(template) // on all addresses: whoever comes, comes by one of these
 	}
-	cert, err := sign(template, a.cert, &key.PublicKey, a.key)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}, nil
 }
 
 func addOwnNames(template *x509.Certificate) {

@@ -16,9 +16,6 @@
 package emulator
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,7 +37,7 @@ var ErrOptions = errors.New("invalid option")
 type Options struct {
 	IDScope string // 11 characters; "" is [DefaultIDScope]
 	Listen  string // host:port for HTTPS; "" is 127.0.0.1 and a free port
-	MQTT    string // host:port of the hub's MQTT: only named in the answers so far, nothing listens
+	MQTT    string // host:port of the hub, for MQTT, WebSockets and its HTTPS; "" is no hub, port 0 a free one
 
 	Dir       string // keeps the certificate authority across restarts; "" makes a new one each time
 	StateFile string // keeps enrollments, registrations and keys across restarts; "" keeps nothing
@@ -48,7 +45,7 @@ type Options struct {
 	Limit int // operations a minute for each kind of request, 429 beyond it; 0 is no limit
 
 	// Hub is the host that devices are assigned to when their enrollment
-	// names none; "" is localhost, with MQTT's port when that is not 8883.
+	// names none; "" is the emulator's own, see [Server.Hub].
 	Hub string
 
 	// EnrollOnSight enrolls a device that nobody enrolled with the keys it
@@ -79,12 +76,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Hub == "" {
-		o.Hub = "localhost"
-		if _, port, err := net.SplitHostPort(o.MQTT); err == nil && port != "8883" {
-			o.Hub = net.JoinHostPort(o.Hub, port)
-		}
 	}
 	return o
 }
@@ -118,10 +109,12 @@ type Server struct {
 	nonce nonces
 	ops   operations
 	limit limiter
+	seen  map[string]HubDevice // by device ID
 
+	hub      *hub // nil where none listens
 	listener net.Listener
 	http     *http.Server
-	served   chan error // the end of http.Serve
+	served   chan error // the end of each http.Serve
 	stop     func() bool
 	closing  sync.Once
 	closeErr error
@@ -149,114 +142,6 @@ func New(o Options) (*Server, error) {
 		nonce: nonces{},
 		ops:   operations{},
 		limit: limiter{perMinute: o.Limit},
+		seen:  map[string]HubDevice{},
 	}, nil
 }
-
-// Start listens and returns when requests are answered. The server runs until
-// [Server.Close] is called or ctx is done.
-func (s *Server) Start(ctx context.Context) error {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", s.opts.Listen)
-	if err != nil {
-		return fmt.Errorf("emulator: %w", err)
-	}
-	host, _, _ := net.SplitHostPort(s.opts.Listen)
-	leaf, err := s.ca.issue(host)
-	if err != nil {
-		l.Close()
-		return fmt.Errorf("emulator: server certificate: %w", err)
-	}
-	var http1 http.Protocols
-	http1.SetHTTP1(true) // no SDK speaks HTTP/2 to DPS, and the C one needs Content-Length
-	s.http = &http.Server{
-		Handler:   s,
-		Protocols: &http1,
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{leaf}, MinVersion: tls.VersionTLS12},
-		ErrorLog:  slog.NewLogLogger(s.opts.Log.Handler(), slog.LevelDebug),
-
-		ReadHeaderTimeout: 30 * time.Second,
-		ReadTimeout:       time.Minute,
-		// Longer than any Retry-After: the C SDK gives up a registration
-		// whose connection was closed between two polls.
-		IdleTimeout: 10 * time.Minute,
-	}
-	s.listener = l
-	s.served = make(chan error, 1)
-	go func() { s.served <- s.http.ServeTLS(l, "", "") }()
-	s.stop = context.AfterFunc(ctx, func() { s.Close() })
-	return nil
-}
-
-// Close stops listening, lets running requests end, and saves the state. A
-// server that was never started has nothing to stop; a second Close does nothing.
-func (s *Server) Close() error {
-	s.closing.Do(func() {
-		s.closeErr = errors.Join(s.shutdown(), s.save())
-	})
-	return s.closeErr
-}
-
-func (s *Server) shutdown() error {
-	if s.http == nil {
-		return nil
-	}
-	s.stop()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
-		s.http.Close() // a client that hangs in the middle of a request
-	}
-	if err := <-s.served; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("emulator: serve: %w", err)
-	}
-	return nil
-}
-
-func (s *Server) save() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state.save()
-}
-
-// Addr returns the host:port that the started server listens on.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
-
-// IDScope returns the ID scope that devices have to name.
-func (s *Server) IDScope() string { return s.opts.IDScope }
-
-// Host returns the host, and the port unless it is 443, by which the started
-// server is addressed: localhost when it listens on loopback.
-func (s *Server) Host() string {
-	if s.listener == nil { // answering in this process only
-		return "localhost"
-	}
-	host, _, _ := net.SplitHostPort(s.opts.Listen)
-	if ip := net.ParseIP(host); host == "" || ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
-		host = "localhost"
-	}
-	_, port, _ := net.SplitHostPort(s.Addr())
-	if port == "443" {
-		return host
-	}
-	return net.JoinHostPort(host, port)
-}
-
-// Endpoint returns the URL of both APIs of the started server.
-func (s *Server) Endpoint() string { return "https://" + s.Host() }
-
-// ConnectionString returns the connection string of the started server's
-// policy. It is a secret.
-func (s *Server) ConnectionString() string {
-	p := s.state.policy
-	return fmt.Sprintf("HostName=%s;SharedAccessKeyName=%s;SharedAccessKey=%s", s.Host(), p.Name, p.encoded())
-}
-
-// Roots returns a pool with the one certificate that clients have to trust.
-func (s *Server) Roots() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(s.ca.cert)
-	return pool
-}
-
-// CAPEM returns the certificate that clients have to trust.
-func (s *Server) CAPEM() []byte { return s.ca.certPEM() }

@@ -56,7 +56,7 @@ type enrollmentView struct {
 	OptionalDeviceInformation map[string]json.RawMessage `json:"optionalDeviceInformation"`
 }
 
-// initialTwin is only there to be refused when it is of another form.
+// initialTwin is the twin that a device gets when it is new on its hub.
 type initialTwin struct {
 	Tags       map[string]json.RawMessage `json:"tags"`
 	Properties *struct {

@@ -24,6 +24,7 @@ type registration struct {
 	HubKey   []byte   `json:"hubKey,omitempty"`
 	EKName   []byte   `json:"ekName,omitempty"` // the chip that the key was made for
 	Hubs     []string `json:"hubs,omitempty"`   // all hubs the device has been on
+	Twin     *twin    `json:"twin,omitempty"`   // there whenever HubKey is
 }
 
 // registrationState is the service's DeviceRegistrationState, and the device

@@ -22,6 +22,7 @@ const (
 	kindRegister = "register"
 	kindPoll     = "poll"
 	kindService  = "service"
+	kindHub      = "hub"
 )
 
 // route is one operation of the two APIs. In its path, braces stand for
@@ -46,6 +47,7 @@ var routes = []route{
 	{"PUT", "{scope}/registrations/{id}/register", kindRegister, (*Server).register},
 	{"GET", "{scope}/registrations/{id}/operations/{operation}", kindPoll, (*Server).poll},
 	{"POST", "{scope}/registrations/{id}", kindPoll, (*Server).lookUp},
+	{"GET", "devices/{id}/messages/devicebound", kindHub, (*Server).deviceBound},
 }
 
 // request is a request as the handlers see it: routed, and its body read.
@@ -56,9 +58,13 @@ type request struct {
 	apiVersion string
 }
 
-// ServeHTTP answers both APIs. The answer is made as a value and then written:
+// ServeHTTP answers both APIs, and the hub's. The answer is made as a value and then written:
 // what has to bend answers, or drop them, belongs between the two.
 func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+	if hr.URL.Path == webSocketPath {
+		s.serveWebSocket(w, hr)
+		return
+	}
 	began := time.Now()
 	rep, err := s.answer(w, hr)
 	if err != nil {
@@ -81,8 +87,7 @@ func (s *Server) answer(w http.ResponseWriter, hr *http.Request) (reply, error) 
 		return reply{}, err
 	}
 	r := &request{Request: hr, path: path, apiVersion: hr.URL.Query().Get("api-version")}
-	// Versions are dates, some with "-preview" behind.
-	if r.apiVersion < "2017" || r.apiVersion >= "3" {
+	if !validAPIVersion(r.apiVersion, "2017") {
 		return reply{}, refuse(codeBadRequest, "The query parameter api-version is missing or not supported.")
 	}
 	if r.body, err = readBody(w, hr, rt.kind); err != nil {
@@ -102,14 +107,21 @@ func (s *Server) answer(w http.ResponseWriter, hr *http.Request) (reply, error) 
 // admit is the check before every handler: the operator's credentials, or the
 // device's ID scope. Devices prove themselves in their handlers.
 func (s *Server) admit(r *request, kind string) error {
-	if kind == kindService {
+	switch kind {
+	case kindService:
 		return s.authorize(r)
+	case kindHub:
+		return nil
 	}
 	if !strings.EqualFold(r.path[0], s.opts.IDScope) {
 		return refuse(codeNotFound, "There is no provisioning service with the ID scope %q.", clip(r.path[0]))
 	}
 	return nil
 }
+
+// validAPIVersion reports whether version is a date, maybe with "-preview" behind,
+// of the year since or later.
+func validAPIVersion(version, since string) bool { return version >= since && version < "3" }
 
 // segments splits the path. Slashes that are escaped do not split.
 func segments(u *url.URL) ([]string, error) {

@@ -94,6 +94,9 @@ func (st *state) decode(data []byte) error {
 		if r == nil {
 			return errors.New("a registration is null")
 		}
+		if r.HubKey != nil && r.Twin == nil { // written before there were twins
+			r.Twin = newTwin(nil)
+		}
 		st.registrations[fold(r.RegistrationID)] = r
 	}
 	return nil

@@ -1,0 +1,78 @@
+package emulator
+
+import (
+	"cmp"
+	"crypto/x509"
+	"fmt"
+	"net"
+)
+
+// Ports that a name need not say.
+const (
+	httpsPort = "443"
+	mqttPort  = "8883"
+)
+
+// Addr returns the host:port that the started server listens on.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// IDScope returns the ID scope that devices have to name.
+func (s *Server) IDScope() string { return s.opts.IDScope }
+
+// Host returns the host, and the port unless it is 443, by which the started
+// server is addressed: localhost when it listens on loopback.
+func (s *Server) Host() string {
+	if s.listener == nil { // answering in this process only
+		return "localhost"
+	}
+	return publicName(s.opts.Listen, s.listener, httpsPort)
+}
+
+// Hub returns the hub that devices are assigned to when their enrollment names
+// none: Options.Hub, or the emulator's own with its port unless that is 8883.
+// Where no hub listens that is localhost.
+func (s *Server) Hub() string {
+	if s.opts.Hub != "" || s.hub == nil {
+		return cmp.Or(s.opts.Hub, "localhost")
+	}
+	return publicName(s.opts.MQTT, s.hub.listener, mqttPort)
+}
+
+// publicName is how clients call a listener that was asked to listen on addr.
+func publicName(addr string, l net.Listener, wellKnown string) string {
+	host := hostOf(addr)
+	if ip := net.ParseIP(host); host == "" || ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	if port == wellKnown {
+		return host
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// hostOf returns the host of a host:port.
+func hostOf(addr string) string {
+	host, _, _ := net.SplitHostPort(addr) // New has checked it, unless it is ""
+	return host
+}
+
+// Endpoint returns the URL of both APIs of the started server.
+func (s *Server) Endpoint() string { return "https://" + s.Host() }
+
+// ConnectionString returns the connection string of the started server's
+// policy. It is a secret.
+func (s *Server) ConnectionString() string {
+	p := s.state.policy
+	return fmt.Sprintf("HostName=%s;SharedAccessKeyName=%s;SharedAccessKey=%s", s.Host(), p.Name, p.encoded())
+}
+
+// Roots returns a pool with the one certificate that clients have to trust.
+func (s *Server) Roots() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(s.ca.cert)
+	return pool
+}
+
+// CAPEM returns the certificate that clients have to trust.
+func (s *Server) CAPEM() []byte { return s.ca.certPEM() }

@@ -1,0 +1,124 @@
+package emulator
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+)
+
+// Topics of IoT Hub. What is asked for ends in ?$rid=ID, and the answer has the ID.
+const (
+	twinGet     = "$iothub/twin/GET/"
+	twinReport  = "$iothub/twin/PATCH/properties/reported/"
+	twinAnswers = "$iothub/twin/res/"
+	methodReply = "$iothub/methods/res/"
+)
+
+// topicKind says what a message is, by its topic.
+type topicKind int
+
+const (
+	topicForeign topicKind = iota // not one that a device may publish to
+	topicTelemetry
+	topicTwinGet
+	topicTwinReport
+	topicMethodReply
+)
+
+func topicOf(device, topic string) topicKind {
+	telemetry := "devices/" + device + "/messages/events"
+	switch {
+	case topic == telemetry, strings.HasPrefix(topic, telemetry+"/"):
+		return topicTelemetry
+	case strings.HasPrefix(topic, twinGet):
+		return topicTwinGet
+	case strings.HasPrefix(topic, twinReport):
+		return topicTwinReport
+	case strings.HasPrefix(topic, methodReply):
+		return topicMethodReply
+	}
+	return topicForeign
+}
+
+// maySubscribe reports whether the filter is one of those a hub knows.
+func maySubscribe(device, filter string) bool {
+	return slices.Contains([]string{
+		twinAnswers + "#",
+		"$iothub/twin/PATCH/properties/desired/#",
+		"$iothub/methods/POST/#",
+		"devices/" + device + "/messages/devicebound/#",
+	}, filter)
+}
+
+// OnPublish acts on a message. It goes to no other client, whatever it is.
+func (r *hubRules) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
+	switch topicOf(cl.ID, pk.TopicName) {
+	case topicTelemetry:
+		r.server.countOnHub(cl.ID, func(d *HubDevice) { d.Messages++ })
+	case topicTwinGet:
+		r.answer(cl, pk.TopicName, func(t *twin) (reply, error) {
+			return reply{status: http.StatusOK, body: t.forDevice()}, nil
+		})
+	case topicTwinReport:
+		r.answer(cl, pk.TopicName, func(t *twin) (reply, error) {
+			return reply{status: http.StatusNoContent}, t.report(pk.Payload)
+		})
+	}
+	return pk, packets.CodeSuccessIgnore
+}
+
+// answer does to the twin what was asked for, and publishes the outcome. A
+// device that has not subscribed to answers gets none.
+func (r *hubRules) answer(cl *mqtt.Client, topic string, ask func(*twin) (reply, error)) {
+	user, _ := parseUserName(string(cl.Properties.Username)) // it was read when the device connected
+	rep, version := r.server.askTwin(user.hub, cl.ID, ask)
+	r.server.opts.Log.Info("hub twin", "device", cl.ID, "topic", topic, "status", rep.status)
+	if _, ok := cl.State.Subscriptions.Get(twinAnswers + "#"); !ok {
+		return
+	}
+	to := twinAnswers + strconv.Itoa(rep.status) + "/?$rid=" + requestID(topic)
+	var payload []byte
+	if rep.status == http.StatusNoContent {
+		to += "&$version=" + strconv.Itoa(version)
+	} else {
+		payload, _ = json.Marshal(rep.body) // made of JSON and plain fields
+	}
+	cl.WritePacket(packets.Packet{ // a client that has gone needs no answer
+		FixedHeader: packets.FixedHeader{Type: packets.Publish},
+		TopicName:   to,
+		Payload:     payload,
+	})
+}
+
+// requestID returns the $rid of a topic as it stands there.
+func requestID(topic string) string {
+	_, rest, _ := strings.Cut(topic, "$rid=")
+	id, _, _ := strings.Cut(rest, "&")
+	return id
+}
+
+// askTwin asks a device's twin and keeps what that changed. It returns the
+// outcome and the version of the reported properties.
+func (s *Server) askTwin(hub, device string, ask func(*twin) (reply, error)) (reply, int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reg := s.onHub(hub, device)
+	if reg == nil { // its registration was deleted meanwhile
+		return refusal(refuse(codeNotFound, "There is no such device."), s.opts.Now()), 0
+	}
+	before := reg.Twin.Reported.Version
+	rep, err := ask(reg.Twin)
+	version := reg.Twin.Reported.Version
+	if err == nil && version != before {
+		err = s.state.save()
+	}
+	if err != nil {
+		rep = refusal(err, s.opts.Now())
+	}
+	return rep, version
+}

@@ -1,0 +1,102 @@
+package emulator
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Start listens and returns when requests are answered. The server runs until
+// [Server.Close] is called or ctx is done.
+func (s *Server) Start(ctx context.Context) (err error) {
+	hosts := []string{hostOf(s.opts.Listen)}
+	if s.opts.MQTT != "" {
+		hosts = append(hosts, hostOf(s.opts.MQTT))
+	}
+	leaf, err := s.ca.issue(hosts...)
+	if err != nil {
+		return fmt.Errorf("emulator: server certificate: %w", err)
+	}
+	conf := &tls.Config{Certificates: []tls.Certificate{leaf}, MinVersion: tls.VersionTLS12}
+	var lc net.ListenConfig
+	if s.listener, err = lc.Listen(ctx, "tcp", s.opts.Listen); err != nil {
+		return fmt.Errorf("emulator: %w", err)
+	}
+	if s.opts.MQTT != "" {
+		if s.hub, err = s.startHub(ctx, conf); err != nil {
+			s.listener.Close()
+			return fmt.Errorf("emulator: hub: %w", err)
+		}
+	}
+	s.serve(conf)
+	s.stop = context.AfterFunc(ctx, func() { s.Close() })
+	return nil
+}
+
+// serve answers HTTP on the listener, and on the hub's for who speaks it there.
+func (s *Server) serve(conf *tls.Config) {
+	var http1 http.Protocols
+	http1.SetHTTP1(true) // no SDK speaks HTTP/2 to DPS, and the C one needs Content-Length
+	s.http = &http.Server{
+		Handler:   s,
+		Protocols: &http1,
+		TLSConfig: conf,
+		ErrorLog:  slog.NewLogLogger(s.opts.Log.Handler(), slog.LevelDebug),
+
+		ReadHeaderTimeout: 30 * time.Second,
+		ReadTimeout:       time.Minute,
+		// Longer than any Retry-After: the C SDK gives up a registration
+		// whose connection was closed between two polls.
+		IdleTimeout: 10 * time.Minute,
+	}
+	s.served = make(chan error, 2)
+	go func() { s.served <- s.http.ServeTLS(s.listener, "", "") }()
+	if s.hub != nil {
+		go func() { s.served <- s.http.Serve(s.hub.http) }()
+	}
+}
+
+// Close stops listening, lets running requests end, and saves the state. A
+// server that was never started has nothing to stop; a second Close does nothing.
+func (s *Server) Close() error {
+	s.closing.Do(func() {
+		s.closeErr = errors.Join(s.shutdown(), s.save())
+	})
+	return s.closeErr
+}
+
+func (s *Server) shutdown() error {
+	if s.http == nil {
+		return nil
+	}
+	s.stop()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.http.Close() // a client that hangs in the middle of a request
+	}
+	err := s.serveError()
+	if s.hub != nil {
+		err = errors.Join(err, s.serveError(), s.hub.close())
+	}
+	return err
+}
+
+// serveError waits for the end of one http.Serve, and returns why if it failed.
+func (s *Server) serveError() error {
+	if err := <-s.served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("emulator: serve: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) save() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.save()
+}
