@@ -1,0 +1,244 @@
+package hub
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
+)
+
+func TestConnectShowsTheToken(t *testing.T) {
+	seen := make(chan *packets.ConnectPacket, 1)
+	addr := listen(t, func(conn net.Conn) {
+		if p, err := packets.ReadPacket(conn); err == nil {
+			seen <- p.(*packets.ConnectPacket)
+		}
+		conn.Write([]byte(accepted))
+		packets.ReadPacket(conn)
+	})
+	o, log := options(t, addr)
+	o.Application = "tpmdps/1.0 (x)"
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	o.Now = func() time.Time { return now }
+	var expires time.Time
+	token := o.Token
+	o.Token = func(resource string, expiry time.Time) (string, error) {
+		expires = expiry
+		return token(resource, expiry)
+	}
+	s, err := open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	p := <-seen
+	got := []any{p.ProtocolName, p.ProtocolVersion, p.CleanSession, p.WillFlag, p.ClientIdentifier, p.Username, string(p.Password)}
+	want := []any{"MQTT", byte(4), true, false, "device-1",
+		"127.0.0.1/device-1/?api-version=2021-04-12&DeviceClientType=tpmdps%2F1.0+%28x%29",
+		"SharedAccessSignature sr=127.0.0.1/devices/device-1&sig=" + secret}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("CONNECT has %v, want %v", got[i], want[i])
+		}
+	}
+	if want := now.Add(time.Hour); !expires.Equal(want) {
+		t.Errorf("the token expires at %v, want %v", expires, want)
+	}
+	mute(t, err, log)
+}
+
+func TestConnectFails(t *testing.T) {
+	tests := []struct {
+		name   string
+		answer string
+		want   error
+	}{
+		{"bad protocol version", "\x20\x02\x00\x01", ErrMalformed},
+		{"identifier", "\x20\x02\x00\x02", ErrIdentifier},
+		{"unavailable", "\x20\x02\x00\x03", ErrUnavailable},
+		{"user name", "\x20\x02\x00\x04", ErrBadUserName},
+		{"not authorized", "\x20\x02\x00\x05", ErrUnauthorized},
+		{"a code that does not exist", "\x20\x02\x00\x06", ErrMalformed},
+		{"the highest code", "\x20\x02\x00\xff", ErrMalformed},
+		{"half an answer", "\x20\x02\x00", ErrDropped},
+		{"an empty CONNACK", "\x20\x00", ErrMalformed},
+		{"another packet", "\xd0\x00", ErrMalformed},
+		{"a packet that does not exist", "\xf0\x00", ErrMalformed},
+		{"a packet of 256 MiB", "\x30\xff\xff\xff\x7f", ErrMalformed},
+		{"a length without an end", "\x30\xff\xff\xff\xff\xff", ErrMalformed},
+		{"a web server", "HTTP/1.1 400 Bad Request\r\n\r\n", ErrDropped},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			addr := listen(t, func(conn net.Conn) {
+				packets.ReadPacket(conn)
+				conn.Write([]byte(tt.answer))
+			})
+			o, log := options(t, addr)
+			s, err := open(t.Context(), o)
+			if !errors.Is(err, tt.want) || s != nil {
+				t.Errorf("Connect() = %v, %v, want %v", s, err, tt.want)
+			}
+			mute(t, err, log)
+		})
+	}
+}
+
+func TestConnectionIsDropped(t *testing.T) {
+	for name, handle := range map[string]func(net.Conn){
+		"before it listens": func(net.Conn) {},
+		"after it listened": func(conn net.Conn) { packets.ReadPacket(conn) },
+		"with a reset": func(conn net.Conn) {
+			packets.ReadPacket(conn)
+			conn.(interface{ NetConn() net.Conn }).NetConn().(*net.TCPConn).SetLinger(0)
+			conn.(interface{ NetConn() net.Conn }).NetConn().Close()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, log := options(t, listen(t, func(conn net.Conn) {
+				conn.(interface{ Handshake() error }).Handshake()
+				handle(conn)
+			}))
+			s, err := open(t.Context(), o)
+			if !errors.Is(err, ErrDropped) || s != nil {
+				t.Errorf("Connect() = %v, %v, want ErrDropped", s, err)
+			}
+			mute(t, err, log)
+		})
+	}
+}
+
+func TestTokenThatCannotBeMade(t *testing.T) {
+	o, _ := options(t, listen(t, says()))
+	broken := errors.New("the chip is gone")
+	o.Token = func(string, time.Time) (string, error) { return "", broken }
+	if _, err := open(t.Context(), o); !errors.Is(err, broken) {
+		t.Errorf("Connect() = %v, want the error of Token", err)
+	}
+}
+
+// TestSlowHub: whatever the hub is slow at, the context ends it.
+func TestSlowHub(t *testing.T) {
+	drip := func(conn net.Conn, text string) {
+		for _, b := range []byte(text) {
+			if _, err := conn.Write([]byte{b}); err != nil {
+				return
+			}
+			time.Sleep(30 * time.Millisecond)
+		}
+	}
+	hubs := map[string]func(net.Conn){
+		"says nothing":        func(conn net.Conn) { packets.ReadPacket(conn); packets.ReadPacket(conn) },
+		"a byte now and then": func(conn net.Conn) { packets.ReadPacket(conn); drip(conn, "\x20\x80\x01"+strings.Repeat("x", 200)) },
+		"no twin":             says(accepted, "\x90\x03\x00\x01\x00"),
+		"no subscription":     says(accepted, ""),
+	}
+	for name, handle := range hubs {
+		for _, transport := range []string{MQTT, MQTTWebSocket} {
+			t.Run(name+" "+transport, func(t *testing.T) {
+				serve := handle
+				if transport == MQTTWebSocket {
+					serve = upgraded(handle)
+				}
+				o, log := options(t, listen(t, serve))
+				o.Transport = transport
+				ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+				defer cancel()
+				start := time.Now()
+				s, err := open(ctx, o)
+				if err == nil {
+					_, err = s.Twin(ctx)
+					if err := s.Close(); err != nil {
+						t.Errorf("Close() = %v", err)
+					}
+				}
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("error = %v, want the deadline's", err)
+				}
+				if took := time.Since(start); took > 5*time.Second {
+					t.Errorf("it took %v", took)
+				}
+				mute(t, err, log)
+			})
+		}
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	addr := listen(t, func(conn net.Conn) {
+		packets.ReadPacket(conn)
+		cancel()
+		packets.ReadPacket(conn)
+	})
+	o, _ := options(t, addr)
+	c, err := Dial(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Connect(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Connect() = %v, want context.Canceled", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Errorf("Close() = %v", err)
+	}
+}
+
+func TestCloseSaysGoodbye(t *testing.T) {
+	last := make(chan packets.ControlPacket, 1)
+	addr := listen(t, func(conn net.Conn) {
+		packets.ReadPacket(conn)
+		conn.Write([]byte(accepted))
+		p, _ := packets.ReadPacket(conn)
+		last <- p
+	})
+	o, _ := options(t, addr)
+	s, err := open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close() = %v", err)
+		}
+	}
+	if _, ok := (<-last).(*packets.DisconnectPacket); !ok {
+		t.Error("the hub got no DISCONNECT")
+	}
+	if _, err := s.Twin(t.Context()); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Twin() after Close() = %v, want net.ErrClosed", err)
+	}
+	var none *Session
+	if err := none.Close(); err != nil {
+		t.Errorf("Close() of no session = %v", err)
+	}
+}
+
+func FuzzPackets(f *testing.F) {
+	for _, seed := range []string{accepted, "\x90\x03\x00\x01\x00", "\x90\x05\x00\x01\x00\x00\x00", "\x30\x04\x00\x02ab", "\x30\xff\xff\xff\x7f", "\x34\x00"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s := scripted(data)
+		s.accepted()
+		s = scripted(data)
+		s.subscribe()
+		if a, err := s.await("1"); err == nil && (a.id != "1" || a.status/100 != 2) {
+			t.Errorf("await() = %+v", a)
+		}
+	})
+}
+
+// scripted is a session that reads data and sends to nobody.
+func scripted(data []byte) *Session {
+	o := Options{}
+	o.setDefaults()
+	return &Session{conn: &Connection{options: o}, in: bufio.NewReader(bytes.NewReader(data)), out: io.Discard}
+}
