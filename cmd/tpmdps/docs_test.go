@@ -241,14 +241,15 @@ const scripting = "docs/scripting.md"
 // the two would differ.
 func TestDocsObjects(t *testing.T) {
 	for heading, value := range map[string]func() any{
-		"## The record: read-ek":   func() any { return &recordResult{} },
-		"## enroll":                func() any { return &enrollResult{} },
-		"## verify":                func() any { return &tripResult{} },
-		"## config":                func() any { return &configResult{} },
-		"## emulator":              func() any { return &emulatorResult{} },
-		"## demo":                  func() any { return &demoResult{} },
-		"## version":               func() any { return &versionResult{} },
-		"## Errors":                func() any { return &failure{} },
+		"## The record: read-ek":  func() any { return &recordResult{} },
+		"## read-ek --compare":    func() any { return &compareResult{} },
+		"## enroll":               func() any { return &enrollResult{} },
+		"## verify":               func() any { return &tripResult{} },
+		"## config":               func() any { return &configResult{} },
+		"## emulator":             func() any { return &emulatorResult{} },
+		"## demo":                 func() any { return &demoResult{} },
+		"## version":              func() any { return &versionResult{} },
+		"## Errors":               func() any { return &failure{} },
 		"## What enroll may read": func() any { return &identity.Record{} },
 	} {
 		text := section(t, scripting, heading)
@@ -320,7 +321,8 @@ func keys(typ reflect.Type) []string {
 func TestDocsColumns(t *testing.T) {
 	text := section(t, scripting, "## Tab-separated values")
 	for command, r := range map[string]result{
-		"read-ek": recordResult{}, "enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{},
+		"read-ek": recordResult{}, "read-ek --compare": compareResult{Candidates: []tpm.Candidate{{}}},
+		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
 	} {
