@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"syscall"
 
 	"github.com/google/go-tpm/tpm2/transport"
-	"github.com/google/go-tpm/tpm2/transport/linuxtpm"
 )
 
 // devices is the order of trying: the kernel's resource manager first, because
@@ -29,12 +30,43 @@ func connectDefault() (Address, transport.TPMCloser, error) {
 }
 
 func openDevice(path string) (transport.TPMCloser, error) {
-	t, err := linuxtpm.Open(path)
-	if errors.Is(err, linuxtpm.ErrFileIsNotDevice) {
-		return nil, fmt.Errorf("%w: %s is not a device", ErrNoDevice, path)
-	}
+	fi, err := os.Stat(path)
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	return t, nil
+	if fi.Mode()&fs.ModeCharDevice == 0 {
+		return nil, fmt.Errorf("%w: %s is not a device", ErrNoDevice, path)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	return transport.FromReadWriteCloser(device{f}), nil
+}
+
+// device is an open TPM device. It stays in the non-blocking mode that os gives
+// it, in which the kernel works on a command in a thread of its own: signals of
+// ours, and Go's runtime sends itself many, cannot break into a driver that
+// waits for the chip. go-tpm's own reader would put it into blocking mode.
+type device struct{ *os.File }
+
+// Read waits for the answer. Until it is there the kernel reads 0 bytes, which
+// os would take for the end of the file. Kernels before 4.20 have no such mode;
+// there the answer is complete when Write returns.
+func (d device) Read(p []byte) (n int, err error) {
+	raw, err := d.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	waitErr := raw.Read(func(fd uintptr) bool {
+		for {
+			if n, err = syscall.Read(int(fd), p); err != syscall.EINTR {
+				return n != 0 || err != nil && err != syscall.EAGAIN
+			}
+		}
+	})
+	if waitErr != nil {
+		return 0, waitErr
+	}
+	return max(n, 0), err
 }
