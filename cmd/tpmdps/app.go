@@ -15,7 +15,9 @@ import (
 	"tpmdps/internal/edge"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/network"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/softtpm"
 	"tpmdps/internal/tpm"
@@ -81,6 +83,19 @@ var exits = []exit{
 	{enroll.ErrDuplicate, 15, "two machines cannot share a key or an ID: read the second one again"},
 	{fs.ErrExist, 15, "choose another file with --file, print it with --file -, or move the old one away"},
 
+	{network.ErrName, 20, "check the name servers of this machine (resolvectl status), and the name"},
+	{network.ErrConnect, 20, "check cable, address and firewall: port 443 out to DPS, 8883 or 443 out to the hub; and HTTPS_PROXY"},
+	{network.ErrProxyLogin, 21, "put name and password into HTTPS_PROXY: http://NAME:PASSWORD@HOST:PORT"},
+	{network.ErrProxy, 21, "check HTTPS_PROXY and NO_PROXY, and whether the proxy allows this host"},
+	{network.ErrCertificate, 21, "if a proxy inspects TLS here, give its CA with --ca-file and to IoT Edge; otherwise check the host name"},
+	{network.ErrTLS, 21, "something else than the service answers there: a proxy, a captive portal, or a wrong port"},
+	{hub.ErrUnauthorized, 34, "the hub has another key for this device: provision it again, and see whether its key was rotated there"},
+	{hub.ErrUnavailable, 34, "try again in some minutes; the hub's quota may be used up"},
+	{hub.ErrDropped, 34, "the hub closes the connection: is the device disabled there, or another one connected under its name?"},
+	{hub.ErrBadUserName, 34, "keep the output of -v; the hub does not take what its documentation says"},
+	{hub.ErrIdentifier, 34, "keep the output of -v; the hub does not take this device ID"},
+	{hub.ErrRefused, 34, "look at the device on the hub: az iot hub device-identity show"},
+	{hub.ErrMalformed, 34, "something else than a hub answers there: a proxy or a captive portal"},
 	{provision.ErrClock, 22, "set the clock, for example: sudo timedatectl set-ntp true"},
 	{provision.ErrNotEnrolled, 31, "enroll the machine first: tpmdps enroll; and compare the registration ID and the ID scope"},
 	{provision.ErrDisabled, 31, "enable it: tpmdps enroll --provisioning-status enabled --update"},

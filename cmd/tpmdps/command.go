@@ -170,9 +170,16 @@ func (s *session) clientOptions() (dps.ClientOptions, error) {
 }
 
 func (s *session) httpClient() (*http.Client, error) {
+	roots, err := s.roots()
+	return dps.NewHTTPClient(roots), err
+}
+
+// roots are the certificates to trust: the system's and those of --ca-file. nil
+// means the system's alone.
+func (s *session) roots() (*x509.CertPool, error) {
 	path := s.flag.String("ca-file")
 	if path == "" {
-		return dps.NewHTTPClient(nil), nil
+		return nil, nil
 	}
 	pem, err := readLimited(path, 1<<20)
 	if err != nil {
@@ -185,7 +192,7 @@ func (s *session) httpClient() (*http.Client, error) {
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("%w %s: there is no certificate in it (PEM, -----BEGIN CERTIFICATE-----)", errInputs, path)
 	}
-	return dps.NewHTTPClient(roots), nil
+	return roots, nil
 }
 
 // joinClose closes something at the end of a function whose error is named.

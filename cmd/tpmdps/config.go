@@ -115,13 +115,9 @@ func edgeConfig(s *session) (edge.Config, error) {
 		}
 		cfg.GlobalEndpoint = endpoint + "/"
 	}
-	if text := s.flag.String("auth-key-index"); text != "" {
-		n, err := strconv.ParseUint(text, 0, 32)
-		if err != nil {
-			return cfg, fmt.Errorf("%w: --auth-key-index %q: give a number such as 0x000101", errUsage, identity.Printable(text, 20))
-		}
-		index := uint32(n)
-		cfg.AuthKeyIndex = &index
+	var err error
+	if cfg.AuthKeyIndex, err = authKeyIndex(s); err != nil {
+		return cfg, err
 	}
 	_, opts, err := s.tpm()
 	if err != nil {
@@ -133,6 +129,20 @@ func edgeConfig(s *session) (edge.Config, error) {
 		early.RegistrationID = "from-the-chip"
 	}
 	return cfg, early.Validate()
+}
+
+// authKeyIndex reads the flag; nil when it is not given.
+func authKeyIndex(s *session) (*uint32, error) {
+	text := s.flag.String("auth-key-index")
+	if text == "" {
+		return nil, nil
+	}
+	n, err := strconv.ParseUint(text, 0, 32)
+	if err != nil || n > 0x7fffff {
+		return nil, fmt.Errorf("%w: --auth-key-index %q: give a number up to 0x7fffff, such as 0x000101", errUsage, identity.Printable(text, 20))
+	}
+	index := uint32(n)
+	return &index, nil
 }
 
 // registrationID derives the ID from the chip.

@@ -128,7 +128,7 @@ func setAuth(ts *testscript.TestScript, neg bool, args []string) {
 // startEmulator: emulator [limit]. Starts a DPS, and sets the variables with
 // which the program finds it.
 func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
-	o := emulator.Options{RetryAfter: time.Second}
+	o := emulator.Options{RetryAfter: time.Second, MQTT: "127.0.0.1:0"}
 	if len(args) > 0 {
 		_, err := fmt.Sscanf(args[0], "limit=%d", &o.Limit)
 		ts.Check(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +15,9 @@ import (
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/emulator"
+	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/network"
 	"tpmdps/internal/provision"
 )
 
@@ -31,11 +34,15 @@ func verifyCommand() command {
 			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "register under `ID` (default: derived from the chip)"},
 			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "derive the ID in `FORMAT`: base32 or hex"},
 			&cli.StringFlag{Name: "global-endpoint", EnvVars: []string{"IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST"}, Usage: "the device endpoint of DPS at `URL`", DefaultText: dps.DefaultDeviceEndpoint},
-			&cli.StringFlag{Name: "until", Value: string(provision.UntilAssigned), Usage: "stop after `STAGE`: challenge (registers nothing) or assigned"},
+			&cli.StringFlag{Name: "until", Value: string(provision.UntilTwin), Usage: "stop after `STAGE`: challenge (registers nothing), assigned, connected or twin"},
+			&cli.StringFlag{Name: "hub-transport", Value: hub.MQTT, Usage: "reach the hub over `TRANSPORT`: mqtt (port 8883) or mqtt-ws (WebSocket, port 443)"},
+			&cli.BoolFlag{Name: "report", Usage: "write the time into the device's twin, as the reported property tpmdps.verified_at"},
+			&cli.BoolFlag{Name: "persist", Usage: "keep the hub's key on the chip, where the SDKs and IoT Edge look for it; a key of theirs there is replaced"},
+			&cli.StringFlag{Name: "auth-key-index", Value: "0x000100", Usage: "with --persist: keep it at 0x81000000 + `INDEX`"},
 			&cli.BoolFlag{Name: "offline", Usage: "test the chip alone, against a service in this process: no network, nothing registered"},
 			&cli.StringFlag{Name: "payload", Usage: "send the JSON object in `FILE` to a custom allocation policy"},
 		},
-		exits:   []int{10, 11, 12, 13, 20, 21, 22, 31, 32, 33},
+		exits:   []int{10, 11, 12, 13, 20, 21, 22, 31, 32, 33, 34},
 		timeout: 2 * time.Minute,
 		run:     verify,
 	}
@@ -64,15 +71,15 @@ func verify(s *session) error {
 // showStep prints a step when it has ended. Why one failed is left to the error
 // at the end.
 func (s *session) showStep(step provision.Step) {
-	switch step.Status {
-	case provision.Skipped:
-		return
-	case provision.Fail:
+	switch {
+	case step.Status == provision.Skipped && step.Detail == "":
+		return // the trip ended before it
+	case step.Status == provision.Fail:
 		step.Detail = ""
 	}
-	s.say("%s", strings.TrimRight(fmt.Sprintf("%-5s %-17s %6d ms  %s", step.Status, step.Name, step.MS, step.Detail), " "))
+	s.say("%s", strings.TrimRight(fmt.Sprintf("%-7s %-16s %6d ms  %s", step.Status, step.Name, step.MS, step.Detail), " "))
 	if step.Status == provision.Warn && step.Hint != "" {
-		s.say("      hint: %s", step.Hint)
+		s.say("        hint: %s", step.Hint)
 	}
 }
 
@@ -92,8 +99,15 @@ func tripRequest(s *session) (provision.Request, error) {
 			return req, err
 		}
 	}
-	if req.Until != provision.UntilChallenge && req.Until != provision.UntilAssigned {
-		return req, fmt.Errorf("%w: --until %q: choose challenge or assigned", errUsage, identity.Printable(string(req.Until), 20))
+	if !slices.Contains(provision.Goals(), req.Until) {
+		return req, fmt.Errorf("%w: --until %q: choose challenge, assigned, connected or twin", errUsage, identity.Printable(string(req.Until), 20))
+	}
+	if s.flag.Bool("persist") {
+		index, err := authKeyIndex(s)
+		if err != nil {
+			return req, err
+		}
+		req.Persist = 0x81000000 + *index
 	}
 	if s.flag.Bool("offline") {
 		return offlineRequest(s, req)
@@ -111,12 +125,36 @@ func tripRequest(s *session) (provision.Request, error) {
 	if req.TPM, req.TPMOptions, err = s.tpm(); err != nil {
 		return req, err
 	}
-	opts, err := s.clientOptions()
+	return req, online(s, &req)
+}
+
+// online plans the ways to DPS and to the hub.
+func online(s *session, req *provision.Request) error {
+	endpoint, err := dps.DeviceEndpoint(s.flag.String("global-endpoint"))
 	if err != nil {
-		return req, err
+		return err
 	}
-	req.Service, err = dps.NewDeviceClient(s.flag.String("global-endpoint"), req.IDScope, opts)
-	return req, err
+	roots, err := s.roots()
+	if err != nil {
+		return err
+	}
+	host, port := network.SplitHost(endpoint, "443")
+	if req.Route, err = network.NewRoute(host, port, roots); err != nil {
+		return err
+	}
+	req.Service, err = dps.NewDeviceClient(endpoint, req.IDScope, dps.ClientOptions{
+		HTTPClient: &http.Client{Transport: req.Route.Transport()}, Application: application(), Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	transport := s.flag.String("hub-transport")
+	if transport != hub.MQTT && transport != hub.MQTTWebSocket {
+		return fmt.Errorf("%w: --hub-transport %q: choose mqtt or mqtt-ws", errUsage, identity.Printable(transport, 20))
+	}
+	req.Hub = &hub.Options{Transport: transport, Application: application(), Roots: roots, Log: s.log}
+	req.Report = s.flag.Bool("report")
+	return nil
 }
 
 // offlineHub is the hub that a chip is assigned to without a network.

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"tpmdps/internal/identity"
@@ -89,16 +90,25 @@ func (t *trip) activateChallenge(context.Context) (outcome, error) {
 	return saw("the chip solved the challenge and signed with its key"), nil
 }
 
-// importHubKey takes the hub's key into the chip, which is what a device would
-// go on with, and lets go of it again.
+// importHubKey takes the hub's key into the chip, which is what a device goes
+// on with.
 func (t *trip) importHubKey(context.Context) (outcome, error) {
 	state := t.operation.State
 	key, err := t.device.Activate(t.ek, t.srk, state.TPM.AuthenticationKey)
 	if err != nil {
 		return outcome{}, err
 	}
-	if err := key.Close(); err != nil {
+	t.hubKey = key
+	// The key stands by itself from here on. Chips have room for three objects,
+	// and need one to look at a persistent one.
+	if err := errors.Join(t.srk.Close(), t.ek.Close()); err != nil {
 		return outcome{}, err
+	}
+	if t.req.Persist != 0 {
+		if err := t.device.PersistDPSKey(key, t.req.Persist); err != nil {
+			return outcome{}, err
+		}
+		return saw("the chip took the key for %s and keeps it at %#x", state.AssignedHub, t.req.Persist), nil
 	}
 	if want := state.AssignedHub + "/" + state.DeviceID; key.URI != "" && key.URI != want {
 		return outcome{warn: true,

@@ -52,7 +52,7 @@ func (e *editor) RoundTrip(req *http.Request) (*http.Response, error) {
 // public keys with another modulus.
 func wrapForOther(t *testing.T, b *bench) []byte {
 	t.Helper()
-	d, err := tpm.Open(t.Context(), b.request.TPM, tpm.Options{})
+	d, err := tpm.Open(t.Context(), b.tpm, tpm.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"tpmdps/internal/dps"
+	"tpmdps/internal/hub"
+	"tpmdps/internal/network"
 	"tpmdps/internal/tpm"
 )
 
@@ -33,10 +35,14 @@ const (
 	UntilChallenge Goal = "challenge"
 	// UntilAssigned stops when the chip holds the key of the assigned hub.
 	UntilAssigned Goal = "assigned"
+	// UntilConnected stops when the hub has taken a token that the chip signed.
+	UntilConnected Goal = "connected"
+	// UntilTwin stops when the device's twin was read from the hub.
+	UntilTwin Goal = "twin"
 )
 
 // Goals lists the goals in order.
-func Goals() []Goal { return []Goal{UntilChallenge, UntilAssigned} }
+func Goals() []Goal { return []Goal{UntilChallenge, UntilAssigned, UntilConnected, UntilTwin} }
 
 // Request says which chip is to register where.
 type Request struct {
@@ -53,6 +59,17 @@ type Request struct {
 	HexID bool
 	// Payload goes to a custom allocation policy: a JSON object, or nil.
 	Payload json.RawMessage
+	// Route is the way to the service, which Service's transport takes over;
+	// nil skips the steps of the network and the clock.
+	Route *network.Route
+	// Hub says how the hub is reached; its host, device and token follow from
+	// the trip. nil skips the steps of the hub.
+	Hub *hub.Options
+	// Report leaves the time of the verification in the device's twin, as the
+	// reported property tpmdps.verified_at.
+	Report bool
+	// Persist keeps the hub's key at this persistent handle; 0 keeps nothing.
+	Persist uint32
 	// Until is the goal.
 	Until Goal
 	// Pause is how long to wait between two polls when the service names no
@@ -100,9 +117,17 @@ type Result struct {
 	AssignedHub    string `json:"assigned_hub"`
 	DeviceID       string `json:"device_id"`
 	Substatus      string `json:"substatus"`
+	// Twin is what the hub holds for the device; nil when it was not read.
+	Twin *Twin `json:"twin"`
 	// WaitedMS is how long the service asked to wait, of all the time it took.
 	WaitedMS int64  `json:"waited_ms"`
 	Steps    []Step `json:"steps"`
+}
+
+// Twin is the part of a device's twin that is for the device.
+type Twin struct {
+	DesiredVersion int64                      `json:"desired_version"`
+	Desired        map[string]json.RawMessage `json:"desired"`
 }
 
 // step is one entry of the itinerary: what it is called, the goal that needs
@@ -113,12 +138,16 @@ type step struct {
 	run  func(*trip, context.Context) (outcome, error)
 }
 
-// outcome is what a step saw. A warning does not stop the trip.
+// outcome is what a step saw. A warning does not stop the trip, and neither
+// does a step that had nothing to do.
 type outcome struct {
-	detail string
-	warn   bool
-	hint   string
+	detail  string
+	warn    bool
+	skipped bool
+	hint    string
 }
+
+func skip(why string) outcome { return outcome{detail: why, skipped: true} }
 
 func saw(format string, args ...any) outcome { return outcome{detail: fmt.Sprintf(format, args...)} }
 
@@ -128,11 +157,18 @@ var itinerary = []step{
 	{"tpm.capabilities", UntilChallenge, (*trip).checkCapabilities},
 	{"tpm.ek", UntilChallenge, (*trip).findEK},
 	{"tpm.srk", UntilChallenge, (*trip).findSRK},
+	{"net.dns", UntilChallenge, (*trip).resolve},
+	{"net.tcp", UntilChallenge, (*trip).connectTCP},
+	{"net.tls", UntilChallenge, (*trip).secureTLS},
+	{"clock", UntilChallenge, (*trip).readClock},
 	{"dps.challenge", UntilChallenge, (*trip).askChallenge},
 	{"tpm.activate", UntilChallenge, (*trip).activateChallenge},
 	{"dps.register", UntilAssigned, (*trip).register},
 	{"dps.assigned", UntilAssigned, (*trip).awaitAssignment},
 	{"tpm.hubkey", UntilAssigned, (*trip).importHubKey},
+	{"hub.tls", UntilConnected, (*trip).dialHub},
+	{"hub.connect", UntilConnected, (*trip).connectHub},
+	{"hub.twin", UntilTwin, (*trip).readTwin},
 }
 
 // trip is the state that the steps hand on.
@@ -140,13 +176,21 @@ type trip struct {
 	req    Request
 	result Result
 
-	device    *tpm.Device
-	ek, srk   *tpm.Key
-	nonceKey  *tpm.HMACKey
+	device   *tpm.Device
+	ek, srk  *tpm.Key
+	nonceKey *tpm.HMACKey
+	hubKey   *tpm.HMACKey
+
+	asked     bool // the first request was made
+	answer    dps.Answer
+	answerErr error
 	challenge *dps.Challenge
 	token     string
 	operation dps.Operation
-	skew      time.Duration // the service's clock minus ours, at the challenge
+	skew      time.Duration // the service's clock minus ours
+
+	connection *hub.Connection
+	session    *hub.Session
 }
 
 // Run makes the trip. The error is that of the step that failed, prefixed with
@@ -171,7 +215,13 @@ func (t *trip) take(ctx context.Context, s step) error {
 		t.req.Begin(s.name)
 	}
 	start := time.Now()
-	seen, err := s.run(t, ctx)
+	var seen outcome
+	var err error
+	if errors.Is(ctx.Err(), context.Canceled) {
+		err = ctx.Err()
+	} else {
+		seen, err = s.run(t, ctx)
+	}
 	done := Step{Name: s.name, Status: OK, MS: time.Since(start).Milliseconds(), Detail: seen.detail, Hint: seen.hint, Err: err}
 	switch {
 	case err != nil:
@@ -179,6 +229,8 @@ func (t *trip) take(ctx context.Context, s step) error {
 		err = &StepError{Step: s.name, Err: err}
 	case seen.warn:
 		done.Status = Warn
+	case seen.skipped:
+		done.Status = Skipped
 	}
 	t.report(done)
 	return err
@@ -191,12 +243,22 @@ func (t *trip) report(s Step) {
 	}
 }
 
-// close gives back everything the trip took, in reverse.
+// close gives back everything the trip took, in reverse. How the hub takes the
+// good-bye is of no interest.
 func (t *trip) close() error {
+	switch {
+	case t.session != nil:
+		t.session.Close()
+	case t.connection != nil:
+		t.connection.Close()
+	}
+	if t.req.Route != nil {
+		t.req.Route.Close()
+	}
 	if t.device == nil {
 		return nil
 	}
-	return errors.Join(t.nonceKey.Close(), t.srk.Close(), t.ek.Close(), t.device.Close())
+	return errors.Join(t.hubKey.Close(), t.nonceKey.Close(), t.srk.Close(), t.ek.Close(), t.device.Close())
 }
 
 // StepError is the error of a failed trip: which step, and why.

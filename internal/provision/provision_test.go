@@ -14,7 +14,9 @@ import (
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/emulator"
+	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/network"
 	"tpmdps/internal/softtpm"
 	"tpmdps/internal/softtpm/softtpmtest"
 	"tpmdps/internal/tpm"
@@ -22,12 +24,34 @@ import (
 
 // bench is a chip with its bus tapped, and a service, as a device finds them.
 type bench struct {
-	chip    *softtpm.Process
-	bus     *softtpmtest.Bus
-	server  *emulator.Server
-	client  *http.Client
-	request Request
-	record  identity.Record
+	chip   *softtpm.Process
+	bus    *softtpmtest.Bus
+	server *emulator.Server
+	tpm    tpm.Address
+	record identity.Record
+}
+
+// request is a new trip to the bench's service: a way is gone only once. bend
+// may stand between client and service.
+func (b *bench) request(t *testing.T, bend func(http.RoundTripper) http.RoundTripper) Request {
+	t.Helper()
+	host, port := network.SplitHost(b.server.Endpoint(), "443")
+	route, err := network.NewRoute(host, port, b.server.Roots())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var transport http.RoundTripper = route.Transport()
+	if bend != nil {
+		transport = bend(transport)
+	}
+	service, err := dps.NewDeviceClient(b.server.Endpoint(), b.server.IDScope(), dps.ClientOptions{HTTPClient: &http.Client{Transport: transport}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Request{
+		TPM: b.tpm, Route: route, Service: service, IDScope: b.server.IDScope(), Until: UntilTwin,
+		Hub: &hub.Options{Application: "test", Roots: b.server.Roots()},
+	}
 }
 
 // setUp makes a bench where the chip is enrolled.
@@ -35,7 +59,7 @@ func setUp(t *testing.T, fixture string) *bench {
 	t.Helper()
 	b := &bench{chip: softtpmtest.Start(t, fixture)}
 	b.bus = softtpmtest.Tap(t, b.chip)
-	server, err := emulator.New(emulator.Options{RetryAfter: time.Second})
+	server, err := emulator.New(emulator.Options{RetryAfter: time.Second, MQTT: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,16 +72,10 @@ func setUp(t *testing.T, fixture string) *bench {
 		}
 	})
 	b.server = server
-	b.client = dps.NewHTTPClient(server.Roots())
-	service, err := dps.NewDeviceClient(server.Endpoint(), server.IDScope(), dps.ClientOptions{HTTPClient: b.client})
+	b.tpm, err = tpm.ParseAddress(b.bus.Address())
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr, err := tpm.ParseAddress(b.bus.Address())
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.request = Request{TPM: addr, Service: service, IDScope: server.IDScope(), Until: UntilAssigned}
 	b.enroll(t)
 	return b
 }
@@ -65,7 +83,7 @@ func setUp(t *testing.T, fixture string) *bench {
 // enroll reads the chip and enters it, which also counts what reading takes.
 func (b *bench) enroll(t *testing.T) {
 	t.Helper()
-	d, err := tpm.Open(context.Background(), b.request.TPM, tpm.Options{})
+	d, err := tpm.Open(context.Background(), b.tpm, tpm.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,13 +134,13 @@ func TestRunOnTheWires(t *testing.T) {
 		read, verify  int // commands at most
 		primaries     int
 	}{
-		{"EK persistent", "persisted", 10, 22, 1},
-		{"nothing persistent", "", 10, 22, 2},
+		{"EK persistent", "persisted", 10, 26, 1},
+		{"nothing persistent", "", 10, 26, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := setUp(t, tt.fixture)
-			if n := len(b.bus.Commands()); n > tt.read {
+			if n := len(b.bus.Commands()) - count(b.bus.Commands(), tpm2.TPMCCNVRead); n > tt.read {
 				t.Errorf("reading took %d commands %v, want %d at most", n, b.bus.Commands(), tt.read)
 			}
 			persistent, err := softtpmtest.Persistent(b.chip)
@@ -138,7 +156,7 @@ func TestRunOnTheWires(t *testing.T) {
 					}
 				},
 			})
-			res, err := Run(ctx, b.request)
+			res, err := Run(ctx, b.request(t, nil))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -152,6 +170,9 @@ func TestRunOnTheWires(t *testing.T) {
 			}
 			if connections != 1 {
 				t.Errorf("%d connections, want 1", connections)
+			}
+			if res.Twin == nil || res.Twin.DesiredVersion == 0 {
+				t.Errorf("Twin = %+v", res.Twin)
 			}
 			sent := b.bus.Commands()
 			t.Logf("%d TPM commands: %v", len(sent), sent)
@@ -190,7 +211,7 @@ func TestRunInterruptedAtEveryStep(t *testing.T) {
 	}
 	for _, s := range itinerary[1:] {
 		ctx, cancel := context.WithCancel(context.Background())
-		req := b.request
+		req := b.request(t, nil)
 		req.Begin = func(name string) {
 			if name == s.name {
 				cancel()
@@ -251,13 +272,9 @@ func TestRunWithWrongAnswers(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			edited := &editor{inner: b.client.Transport, at: tt.at, edit: tt.edit}
-			service, err := dps.NewDeviceClient(b.server.Endpoint(), b.server.IDScope(), dps.ClientOptions{HTTPClient: &http.Client{Transport: edited}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			req := b.request
-			req.Service = service
+			req := b.request(t, func(inner http.RoundTripper) http.RoundTripper {
+				return &editor{inner: inner, at: tt.at, edit: tt.edit}
+			})
 			res, err := Run(context.Background(), req)
 			var failed *StepError
 			if !errors.As(err, &failed) || failed.Step != tt.step || !errors.Is(err, tt.want) {
@@ -279,50 +296,37 @@ func replace(from, to string) func(int, []byte) (int, []byte) {
 	}
 }
 
-// A clock that is minutes off is a warning; one that explains a refusal is the
-// finding.
+// A clock that is minutes off is a warning; one that no token bridges ends the
+// trip, and nothing is registered.
 func TestRunWithWrongClock(t *testing.T) {
 	b := setUp(t, "")
 	for _, tt := range []struct {
 		name string
 		skew time.Duration
-		at   int
-		step string
 		want Status
 		err  error
 	}{
-		{"three minutes behind", 3 * time.Minute, 0, "dps.challenge", Warn, nil},
-		{"a day ahead, refused", -24 * time.Hour, 2, "dps.register", Fail, ErrClock},
+		{"three minutes behind", 3 * time.Minute, Warn, nil},
+		{"ten minutes behind", 10 * time.Minute, Fail, ErrClock},
+		{"a day ahead", -24 * time.Hour, Fail, ErrClock},
 	} {
-		edited := &editor{inner: b.client.Transport, at: tt.at, skew: tt.skew, edit: func(int, []byte) (int, []byte) {
-			return 401, []byte(`{"errorCode":401002,"message":"Unauthorized"}`)
-		}}
-		service, err := dps.NewDeviceClient(b.server.Endpoint(), b.server.IDScope(), dps.ClientOptions{HTTPClient: &http.Client{Transport: edited}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		req := b.request
-		req.Service = service
+		req := b.request(t, func(inner http.RoundTripper) http.RoundTripper { return &editor{inner: inner, skew: tt.skew} })
 		res, err := Run(context.Background(), req)
 		if !errors.Is(err, tt.err) {
 			t.Errorf("%s: Run() = %v, want %v", tt.name, err, tt.err)
 		}
-		i := slices.IndexFunc(res.Steps, func(s Step) bool { return s.Name == tt.step })
+		i := slices.IndexFunc(res.Steps, func(s Step) bool { return s.Name == "clock" })
 		if res.Steps[i].Status != tt.want {
-			t.Errorf("%s: step %s is %s, want %s", tt.name, tt.step, res.Steps[i].Status, tt.want)
+			t.Errorf("%s: the clock is %s, want %s", tt.name, res.Steps[i].Status, tt.want)
 		}
 	}
 }
 
 func TestRunUntilChallengeRegistersNothing(t *testing.T) {
 	b := setUp(t, "")
-	requests := &editor{inner: b.client.Transport}
-	service, err := dps.NewDeviceClient(b.server.Endpoint(), b.server.IDScope(), dps.ClientOptions{HTTPClient: &http.Client{Transport: requests}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	req := b.request
-	req.Service, req.Until = service, UntilChallenge
+	requests := &editor{}
+	req := b.request(t, func(inner http.RoundTripper) http.RoundTripper { requests.inner = inner; return requests })
+	req.Until = UntilChallenge
 	res, err := Run(context.Background(), req)
 	if err != nil {
 		t.Fatal(err)
@@ -330,9 +334,34 @@ func TestRunUntilChallengeRegistersNothing(t *testing.T) {
 	if requests.seen != 1 {
 		t.Errorf("%d requests, want 1", requests.seen)
 	}
-	for _, s := range res.Steps {
-		if want := map[bool]Status{true: Skipped, false: OK}[s.Name == "dps.register" || s.Name == "dps.assigned" || s.Name == "tpm.hubkey"]; s.Status != want {
+	last := slices.IndexFunc(res.Steps, func(s Step) bool { return s.Name == "tpm.activate" })
+	for i, s := range res.Steps {
+		if want := map[bool]Status{true: Skipped, false: OK}[i > last]; s.Status != want {
 			t.Errorf("step %s is %s, want %s", s.Name, s.Status, want)
 		}
 	}
+}
+
+// --persist keeps the hub's key, replaces its like, and touches nothing else.
+func TestRunPersists(t *testing.T) {
+	b := setUp(t, "")
+	for range 2 {
+		req := b.request(t, nil)
+		req.Persist, req.Report = tpm.HandleDPSKey, true
+		if _, err := Run(context.Background(), req); err != nil {
+			t.Fatal(err)
+		}
+		b.leftAsItWas(t, []tpm2.TPMHandle{tpm.HandleDPSKey})
+	}
+	if err := softtpmtest.PersistSRK(b.chip); err != nil {
+		t.Fatal(err)
+	}
+	req := b.request(t, nil)
+	req.Persist = tpm.HandleSRK
+	_, err := Run(context.Background(), req)
+	var failed *StepError
+	if !errors.Is(err, tpm.ErrOccupied) || !errors.As(err, &failed) || failed.Step != "tpm.hubkey" {
+		t.Errorf("Run() = %v, want ErrOccupied at tpm.hubkey", err)
+	}
+	b.leftAsItWas(t, []tpm2.TPMHandle{0x81000001, tpm.HandleDPSKey})
 }

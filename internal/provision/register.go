@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tpmdps/internal/dps"
+	"tpmdps/internal/network"
 )
 
 // How a registration can end other than in an assignment. Errors of this
@@ -56,31 +57,15 @@ func (t *trip) registration() dps.Registration {
 // askChallenge registers without a token. The expected answer is a 401 with a
 // challenge in it.
 func (t *trip) askChallenge(ctx context.Context) (outcome, error) {
-	answer, err := t.req.Service.Register(ctx, t.registration(), "")
-	if err != nil {
-		return outcome{}, meaning(err)
+	t.ask(ctx)
+	if t.answerErr != nil {
+		return outcome{}, meaning(t.answerErr)
 	}
-	if answer.Challenge == nil {
-		return outcome{}, fmt.Errorf("%w: it answered %q instead of with a challenge; is this enrollment one for a TPM?", ErrRefused, answer.Operation.Status)
+	if t.answer.Challenge == nil {
+		return outcome{}, fmt.Errorf("%w: it answered %q instead of with a challenge; is this enrollment one for a TPM?", ErrRefused, t.answer.Operation.Status)
 	}
-	t.challenge = answer.Challenge
-	if date := answer.Challenge.Date; !date.IsZero() {
-		t.skew = time.Until(date).Round(time.Second)
-	}
-	if t.skew.Abs() > warnSkew {
-		return outcome{warn: true,
-			detail: "challenge received; " + t.clockDetail(),
-			hint:   "set the clock: IoT Edge's tokens live 30 seconds, and DPS bridges 5 minutes",
-		}, nil
-	}
+	t.challenge = t.answer.Challenge
 	return saw("challenge received for %s", t.result.RegistrationID), nil
-}
-
-func (t *trip) clockDetail() string {
-	if t.skew > 0 {
-		return fmt.Sprintf("the clock of this machine is %s behind the service's", t.skew)
-	}
-	return fmt.Sprintf("the clock of this machine is %s ahead of the service's", -t.skew)
 }
 
 // sign makes the token for the rest of the trip.
@@ -99,14 +84,9 @@ func (t *trip) sign() error {
 // register sends the registration again, with the token that the chip signed.
 func (t *trip) register(ctx context.Context) (outcome, error) {
 	answer, err := t.req.Service.Register(ctx, t.registration(), t.token)
-	var refused *dps.Error
 	switch {
-	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && t.skew.Abs() > maxSkew:
-		return outcome{}, fmt.Errorf("%w: %s, so the token counts as expired: %w", ErrClock, t.clockDetail(), err)
 	case err != nil:
 		return outcome{}, meaning(err)
-	case answer.Challenge != nil && t.skew.Abs() > maxSkew:
-		return outcome{}, fmt.Errorf("%w: %s, so the token counts as expired", ErrClock, t.clockDetail())
 	case answer.Challenge != nil:
 		return outcome{}, fmt.Errorf("%w: it sent a new challenge instead of taking the chip's signature", ErrRefused)
 	}
@@ -196,6 +176,8 @@ func meaning(err error) error {
 	}
 	sentinel := ErrRefused
 	switch {
+	case e.Status == http.StatusProxyAuthRequired:
+		return fmt.Errorf("%w: %w", network.ErrProxyLogin, err)
 	case e.Code == 400004:
 		sentinel = ErrOtherEK
 	case e.Status == http.StatusNotFound:

@@ -14,9 +14,9 @@ import (
 // Guidance, 7.8, table 2; the Azure SDKs and aziot-tpmd use the same.
 const (
 	// HandleEK is where the EK of template L-1 is kept.
-	HandleEK = 0x81010001
+	HandleEK uint32 = 0x81010001
 	// HandleSRK is where the SRK is kept.
-	HandleSRK = 0x81000001
+	HandleSRK uint32 = 0x81000001
 )
 
 // Key is an EK or SRK that is ready for use on the chip. Close it: a derived
@@ -192,11 +192,5 @@ func (d *Device) Persist(k *Key, handle uint32) error {
 	if used {
 		return fmt.Errorf("%w: %#x is in use", ErrOccupied, handle)
 	}
-	_, err = run(d, fmt.Sprintf("make the key persistent at %#x", handle), tpm2.EvictControl{
-		Auth:             tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Auth: d.hierarchyAuth(d.opts.OwnerAuth)},
-		ObjectHandle:     &tpm2.NamedHandle{Handle: k.handle, Name: k.name},
-		PersistentHandle: tpm2.TPMIDHPersistent(handle),
-	})
-	d.persistent = nil
-	return err
+	return d.evict(k.handle, k.name, handle)
 }
