@@ -1,0 +1,9 @@
+package main
+
+// Hints that name what only one kind of system has.
+const (
+	hintPermission = "run it elevated: open the terminal with Run as administrator"
+	hintResources  = "another program left objects or sessions on the chip; close it, or restart the machine"
+	hintBusy       = "another program holds the TPM; close it, or restart the machine"
+	hintClock      = "set the clock, for example as administrator: w32tm /resync"
+)
