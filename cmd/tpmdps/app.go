@@ -31,6 +31,9 @@ var (
 	errBatch      = errors.New("damaged batch")
 	errPartly     = errors.New("part of the batch failed")
 	errInputs     = errors.New("cannot read")
+	errConfigFile = errors.New("not usable")
+	// errProvisioned: the machine is in use.
+	errProvisioned = errors.New("this machine is provisioned")
 )
 
 // exit is one line of the interface with scripts: docs/exit-codes.md.
@@ -81,6 +84,7 @@ var exits = []exit{
 	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
 	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
 	{enroll.ErrDuplicate, 15, "two machines cannot share a key or an ID: read the second one again"},
+	{errProvisioned, 15, "--until challenge registers nothing; if a registration is what you want: --even-if-provisioned, then restart IoT Edge: sudo iotedge system restart"},
 	{fs.ErrExist, 15, "choose another file with --file, print it with --file -, or move the old one away"},
 
 	{network.ErrName, 20, "check the name servers of this machine (resolvectl status), and the name"},
@@ -114,6 +118,7 @@ var exits = []exit{
 	{dps.ErrProxy, 21, "check HTTPS_PROXY and NO_PROXY, and whether the proxy allows this host"},
 	{dps.ErrMalformed, 21, "something else answered in the place of DPS: a proxy, a captive portal, or a wrong endpoint"},
 	{dps.ErrTooLarge, 21, "something else answered in the place of DPS: a proxy, a captive portal, or a wrong endpoint"},
+	{errConfigFile, 40, "correct the file; tpmdps config --file - prints one that is right"},
 	{edge.ErrInvalid, 2, ""},
 	{emulator.ErrOptions, 2, ""},
 	{errInputs, 2, ""},
@@ -185,7 +190,9 @@ func serviceVerdict(e *dps.Error) exit {
 
 // run is main with everything passed in, so that tests run the real program.
 func run(ctx context.Context, args []string, s streams) int {
-	err := newApp(s).RunContext(ctx, args)
+	app := newApp(s)
+	app.Metadata = map[string]any{metadataArgs: args}
+	err := app.RunContext(ctx, args)
 	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) && err != nil {
 		err = interrupted(err)
 	}

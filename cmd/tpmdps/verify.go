@@ -30,6 +30,8 @@ func verifyCommand() command {
 			"the chip. Stops at the first step that fails. The chip is left as it was. A\n" +
 			"registration is a real one: DPS creates the device on its hub.",
 		flags: []cli.Flag{
+			&cli.StringFlag{Name: "config", Usage: "take scope, registration ID, endpoint, TPM, key index and passwords from IoT Edge's config.toml, `FILE`; flags go before it"},
+			&cli.BoolFlag{Name: "even-if-provisioned", Usage: "register although IoT Edge runs on this machine"},
 			&cli.StringFlag{Name: "id-scope", EnvVars: []string{"IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE"}, Usage: "the `SCOPE` of the DPS, such as 0ne0012AB34"},
 			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "register under `ID` (default: derived from the chip)"},
 			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "derive the ID in `FORMAT`: base32 or hex"},
@@ -42,7 +44,7 @@ func verifyCommand() command {
 			&cli.BoolFlag{Name: "offline", Usage: "test the chip alone, against a service in this process: no network, nothing registered"},
 			&cli.StringFlag{Name: "payload", Usage: "send the JSON object in `FILE` to a custom allocation policy"},
 		},
-		exits:   []int{10, 11, 12, 13, 20, 21, 22, 31, 32, 33, 34},
+		exits:   []int{10, 11, 12, 13, 15, 20, 21, 22, 31, 32, 33, 34, 40},
 		timeout: 2 * time.Minute,
 		run:     verify,
 	}
@@ -85,9 +87,13 @@ func (s *session) showStep(step provision.Step) {
 
 // tripRequest reads the flags into a request.
 func tripRequest(s *session) (provision.Request, error) {
+	file, err := s.configFile()
+	if err != nil {
+		return provision.Request{}, err
+	}
 	req := provision.Request{
-		IDScope:        s.flag.String("id-scope"),
-		RegistrationID: s.flag.String("registration-id"),
+		IDScope:        s.setting("id-scope", file.IDScope),
+		RegistrationID: s.setting("registration-id", file.RegistrationID),
 		HexID:          s.flag.String("id-format") == "hex",
 		Until:          provision.Goal(s.flag.String("until")),
 	}
@@ -107,10 +113,19 @@ func tripRequest(s *session) (provision.Request, error) {
 		if err != nil {
 			return req, err
 		}
+		if file.AuthKeyIndex != nil && !s.flag.IsSet("auth-key-index") {
+			index = file.AuthKeyIndex
+		}
 		req.Persist = 0x81000000 + *index
+	}
+	if req.TPM, req.TPMOptions, err = s.tpmOr(file); err != nil {
+		return req, err
 	}
 	if s.flag.Bool("offline") {
 		return offlineRequest(s, req)
+	}
+	if err := checkDaemons(s, req.Until); err != nil {
+		return req, err
 	}
 	if req.IDScope == "" {
 		return req, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", errUsage)
@@ -118,19 +133,15 @@ func tripRequest(s *session) (provision.Request, error) {
 	if err := identity.CheckIDScope(req.IDScope); err != nil {
 		return req, err
 	}
-	var err error
 	if req.Payload, err = readObject(s.flag.String("payload")); err != nil {
 		return req, err
 	}
-	if req.TPM, req.TPMOptions, err = s.tpm(); err != nil {
-		return req, err
-	}
-	return req, online(s, &req)
+	return req, online(s, &req, s.setting("global-endpoint", file.GlobalEndpoint))
 }
 
 // online plans the ways to DPS and to the hub.
-func online(s *session, req *provision.Request) error {
-	endpoint, err := dps.DeviceEndpoint(s.flag.String("global-endpoint"))
+func online(s *session, req *provision.Request, endpoint string) error {
+	endpoint, err := dps.DeviceEndpoint(endpoint)
 	if err != nil {
 		return err
 	}
@@ -168,9 +179,6 @@ func offlineRequest(s *session, req provision.Request) (provision.Request, error
 		return req, err
 	}
 	req.IDScope, req.Pause = service.IDScope(), time.Millisecond
-	if req.TPM, req.TPMOptions, err = s.tpm(); err != nil {
-		return req, err
-	}
 	req.Service, err = dps.NewDeviceClient("https://localhost", req.IDScope, dps.ClientOptions{
 		HTTPClient: &http.Client{Transport: service.InProcess()}, Log: s.log,
 	})

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"tpmdps/internal/edge"
+	"tpmdps/internal/host"
+	"tpmdps/internal/provision"
+	"tpmdps/internal/tpm"
+)
+
+// configFile reads IoT Edge's configuration where --config names one.
+func (s *session) configFile() (edge.Config, error) {
+	path := s.flag.String("config")
+	if path == "" {
+		return edge.Config{}, nil
+	}
+	data, err := readLimited(path, 1<<20)
+	if err != nil {
+		return edge.Config{}, err
+	}
+	c, err := edge.Parse(data)
+	if err != nil {
+		return c, fmt.Errorf("%s: %w: %w", path, errConfigFile, err)
+	}
+	return c, nil
+}
+
+// setting is the flag's value if it was given on the command line, or else the
+// file's, or else the environment's.
+func (s *session) setting(flag, file string) string {
+	if file != "" && !s.onCommandLine(flag) {
+		return file
+	}
+	return s.flag.String(flag)
+}
+
+// metadataArgs is where the program keeps its bare arguments.
+const metadataArgs = "args"
+
+// onCommandLine tells a flag from its environment variable, which urfave/cli
+// reports alike.
+func (s *session) onCommandLine(flag string) bool {
+	args, _ := s.flag.App.Metadata[metadataArgs].([]string)
+	for _, arg := range args {
+		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		if strings.HasPrefix(arg, "-") && name == flag {
+			return true
+		}
+	}
+	return false
+}
+
+// tpmOr opens the way to the chip that the flags name, or else the file.
+func (s *session) tpmOr(file edge.Config) (tpm.Address, tpm.Options, error) {
+	addr, opts, err := s.tpm()
+	if err != nil {
+		return addr, opts, err
+	}
+	if file.TCTI != "" && !s.onCommandLine("tpm") {
+		if addr, err = tpm.ParseAddress(file.TCTI); err != nil {
+			return addr, opts, err
+		}
+	}
+	if len(opts.EndorsementAuth) == 0 {
+		opts.EndorsementAuth = []byte(file.EndorsementAuth)
+	}
+	if len(opts.OwnerAuth) == 0 {
+		opts.OwnerAuth = []byte(file.OwnerAuth)
+	}
+	return addr, opts, nil
+}
+
+// checkDaemons keeps a registration from a machine that is at work: DPS may
+// move the device or reset its data, and IoT Edge goes on with a key that the
+// hub has replaced.
+func checkDaemons(s *session, until provision.Goal) error {
+	if until == provision.UntilChallenge || s.flag.Bool("even-if-provisioned") {
+		return nil
+	}
+	if running := host.Daemons(os.DirFS("/")); len(running) > 0 {
+		return fmt.Errorf("%w: %s runs on this machine; a registration may move the device to another hub, reset its data, or replace the key that is in use",
+			errProvisioned, strings.Join(running, " and "))
+	}
+	return nil
+}
