@@ -64,7 +64,7 @@ func refusal(id string) string {
 	case strings.ToLower(id) != id && idChars.MatchString(strings.ToLower(id)):
 		return fmt.Sprintf("it has capital letters; write %q", strings.ToLower(id))
 	case !idChars.MatchString(id):
-		return fmt.Sprintf("%q is not a letter a-z, a digit or one of - . _ :", firstBad(id))
+		return badCharacter(id)
 	case !alphanumeric(id[0]):
 		return "it must start with a letter or a digit"
 	case !alphanumeric(id[len(id)-1]) && id[len(id)-1] != '-':
@@ -79,10 +79,11 @@ func alphanumeric(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
 }
 
-func firstBad(id string) string {
-	for _, r := range id {
+// badCharacter is why a text with characters that DPS does not take is refused.
+func badCharacter(text string) string {
+	for _, r := range text {
 		if !idChars.MatchString(string(r)) {
-			return Printable(string(r), 1)
+			return fmt.Sprintf("%q is not a letter a-z, a digit or one of - . _ :", Printable(string(r), 1))
 		}
 	}
 	return ""

@@ -136,7 +136,7 @@ func (p part) checkText() error {
 	case idChars.MatchString(lower):
 		return fmt.Errorf("%s has capital letters; write %q", p.name(), lower)
 	}
-	return fmt.Errorf("%q in %s is not a letter a-z, a digit or one of - . _ :", firstBad(p.value), p.name())
+	return fmt.Errorf("in %s %s", p.name(), badCharacter(p.value))
 }
 
 // fill gives a place its value in the ID of one machine.
@@ -150,7 +150,7 @@ func (p *part) fill(r Record) error {
 	case value == "":
 		return fmt.Errorf("%s is empty: %s", p.name(), missing)
 	case !idChars.MatchString(p.value):
-		return fmt.Errorf("%s is %q, and %q is not a letter a-z, a digit or one of - . _ :", p.name(), Printable(value, 140), firstBad(p.value))
+		return fmt.Errorf("%s is %q, and %s", p.name(), Printable(value, 140), badCharacter(p.value))
 	}
 	return nil
 }
