@@ -17,7 +17,7 @@ SOURCES := cmd internal templates
 export CGO_ENABLED := 0
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: ## build bin/tpmdps
 	$(BUILD) -o bin/tpmdps ./cmd/tpmdps
@@ -30,6 +30,16 @@ test: ## run all tests: with the race detector and the simulator, then without c
 	@sh .ci/deps swtpm witness cgo
 	CGO_ENABLED=1 $(GO) test -race ./...
 	$(GO) test ./...
+
+# Any other kernel image for amd64 that has TIS and CRB built in will do as well.
+VM_KERNEL ?= bin/vm/vmlinuz
+
+test-vm: $(VM_KERNEL) ## run the program on Debian's kernel in qemu, behind TIS and CRB
+	@sh .ci/deps swtpm qemu
+	VM_KERNEL=$(abspath $(VM_KERNEL)) $(GO) test -tags vm -count=1 -timeout 15m -v ./internal/vmtest
+
+bin/vm/vmlinuz:
+	@sh .ci/kernel $@
 
 conformance: ## run Microsoft's Node.js SDK against the emulator
 	@sh .ci/deps swtpm node
@@ -48,12 +58,12 @@ fmt: ## gofmt the source
 	gofmt -w $(SOURCES)
 
 vet: ## go vet for Linux and Windows
-	GOOS=linux $(GO) vet -tags conformance ./...
-	GOOS=windows $(GO) vet -tags conformance ./...
+	GOOS=linux $(GO) vet -tags conformance,vm ./...
+	GOOS=windows $(GO) vet -tags conformance,vm ./...
 
 lint: bin/staticcheck-$(STATICCHECK) ## staticcheck for Linux and Windows
-	GOOS=linux $< -tags conformance ./...
-	GOOS=windows $< -tags conformance ./...
+	GOOS=linux $< -tags conformance,vm ./...
+	GOOS=windows $< -tags conformance,vm ./...
 
 bin/staticcheck-$(STATICCHECK):
 	@mkdir -p bin
@@ -74,4 +84,4 @@ cross: ## build and vet for every system that is released
 clean: ## remove what was built
 	rm -rf bin dist internal/emulator/testdata/node/node_modules
 
-.PHONY: help build demo test conformance bench check fmt vet lint cross clean
+.PHONY: help build demo test test-vm conformance bench check fmt vet lint cross clean

@@ -182,7 +182,8 @@ func startSwtpm(ctx context.Context, t *testing.T, dir, fixture string, tpm12 bo
 	})
 }
 
-// child is a command that does not outlive the test.
+// child is a command that works in the machine's directory and ends with the
+// context.
 func child(ctx context.Context, dir, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir

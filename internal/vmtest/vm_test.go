@@ -69,13 +69,13 @@ func flow(host identity.Host) (list []scenario) {
 		readEK.check, readEK.stderr = record(host), []string{`\A\z`}
 		verify := step("verify on "+device, "tpmdps", "verify", "--offline", "--tpm", device)
 		verify.stdout = []string{passed}
-		verify.stderr = []string{`^ok    tpm\.open .* device:` + device + `: IBM `, `^ok    tpm\.activate `, `^ok    tpm\.hubkey `}
+		verify.stderr = []string{`^ok +tpm\.open .* device:` + device + `: IBM `, `^ok +tpm\.activate `, `^ok +tpm\.hubkey `}
 		config := step("config on "+device, "tpmdps", "config", "--id-scope", "0ne00000E11", "--file", "-", "--tpm", device)
 		config.stdout = []string{`^registration_id = "` + fixtureID + `"$`, `^id_scope = "0ne00000E11"$`}
 		list = append(list, readEK, verify, config, clean("the flow on "+device))
 	}
 	found := step("verify finds the device", "tpmdps", "verify", "--offline")
-	found.stdout, found.stderr = []string{passed}, []string{`^ok    tpm\.open .* device:/dev/tpmrm0: `}
+	found.stdout, found.stderr = []string{passed}, []string{`^ok +tpm\.open .* device:/dev/tpmrm0: `}
 	return append(list, found)
 }
 
@@ -138,8 +138,8 @@ func signals() (list []scenario) {
 		s.code, s.stdout, s.stderr = 130, []string{`\AFAIL  .*\n\z`}, []string{`^tpmdps: .*interrupted`}
 		list = append(list, s, clean(name))
 	}
-	// Every resize of the terminal's window is a signal too, and breaks into
-	// waiting for the chip.
+	// Every resize of a terminal's window is a signal too, and must not break
+	// into waiting for the chip.
 	storm := step("with a window being resized", "tpmdps", "verify", "--offline", "--tpm", "/dev/tpm0")
 	storm.Strike = &Strike{Signal: int(syscall.SIGWINCH), EveryMS: 1}
 	storm.stdout = []string{passed}
@@ -152,17 +152,32 @@ func signals() (list []scenario) {
 }
 
 // kills is about kill -9, which no program takes: the resource manager cleans
-// up after it.
+// up after it. Right after a command's answer the next one is on its way; the
+// instants meet the slow commands in their middle.
 func kills() (list []scenario) {
-	killed := func(name string, strike Strike) {
+	const killed = 128 + int(syscall.SIGKILL)
+	kill := func(name string, strike Strike) scenario {
 		s := step(name, "tpmdps", "verify", "--offline", "-v")
 		strike.Signal = int(syscall.SIGKILL)
 		s.Strike = &strike
-		s.code, s.quiet = 128+strike.Signal, true
-		list = append(list, s, clean(name))
+		return s
 	}
 	for _, command := range activation {
-		killed("killed after "+command, Strike{After: line(command)})
+		s := kill("killed after "+command, Strike{After: line(command)})
+		s.code, s.quiet = killed, true
+		list = append(list, s, clean(s.Name))
 	}
-	return append(list, step("verify after all kills", "tpmdps", "verify", "--offline"))
+	for ms := 40; ms <= 320; ms += 40 {
+		s := kill(fmt.Sprintf("killed after %d ms", ms), Strike{DelayMS: ms})
+		s.code = anyCode
+		s.check = func(t *testing.T, o Outcome) {
+			if o.Code != killed && o.Code != 0 { // done before, on a fast machine
+				t.Errorf("exit code %d, want %d", o.Code, killed)
+			}
+		}
+		list = append(list, s, clean(s.Name))
+	}
+	after := step("verify after all kills", "tpmdps", "verify", "--offline")
+	after.stdout = []string{passed}
+	return append(list, after)
 }
