@@ -25,7 +25,11 @@ func (s *Server) Host() string {
 	if s.listener == nil { // answering in this process only
 		return "localhost"
 	}
-	return publicName(s.opts.Listen, s.listener, httpsPort)
+	addr := s.opts.Listen
+	if s.faults.on(faultDNSLess) {
+		addr = net.JoinHostPort(lostHost, "")
+	}
+	return publicName(addr, s.listener, httpsPort)
 }
 
 // Hub returns the hub that devices are assigned to when their enrollment names

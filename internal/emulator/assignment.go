@@ -25,9 +25,11 @@ func (s *Server) assign(e *enrollment, old *registration, apiVersion string) *re
 	if old != nil {
 		r.Created = old.Created
 	}
-	switch {
+	switch o := s.faults.outcome(); {
+	case o != nil:
+		r.Status, r.ErrorCode, r.ErrorMessage = o.status, o.code, o.message
 	case e.disabled():
-		r.Status, r.Settles = "disabled", now
+		r.Status = "disabled"
 	case e.AllocationPolicy == "custom":
 		r.Status, r.ErrorCode = "failed", codeCustomAllocation
 		r.ErrorMessage = "Custom allocation failed: the emulator calls no webhook."
@@ -35,6 +37,9 @@ func (s *Server) assign(e *enrollment, old *registration, apiVersion string) *re
 		r.Status = "assigned"
 		s.place(r, e, old, apiVersion)
 		return r
+	}
+	if r.Status == "disabled" {
+		r.Settles = now
 	}
 	if old != nil { // the identity on the old hub is not touched
 		r.Hub, r.DeviceID, r.HubKey, r.EKName, r.Hubs = old.Hub, old.DeviceID, old.HubKey, old.EKName, old.Hubs

@@ -33,6 +33,12 @@ const (
 	certBackdate = 24 * time.Hour
 )
 
+// Names of authorities: the emulator's, and that of a fault.
+const (
+	caName      = "tpmdps emulator CA"
+	interceptor = "Corporate TLS Inspection CA"
+)
+
 // authority is the emulator's own certificate authority.
 type authority struct {
 	cert *x509.Certificate
@@ -43,7 +49,7 @@ type authority struct {
 // writes it there. An authority that is about to expire is made anew.
 func openAuthority(dir string) (*authority, error) {
 	if dir == "" {
-		return newAuthority()
+		return newAuthority(caName)
 	}
 	a, err := readAuthority(dir)
 	if err == nil && time.Until(a.cert.NotAfter) > leafLifetime {
@@ -52,7 +58,7 @@ func openAuthority(dir string) (*authority, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if a, err = newAuthority(); err != nil {
+	if a, err = newAuthority(caName); err != nil {
 		return nil, err
 	}
 	return a, a.write(dir)
@@ -70,7 +76,8 @@ func readAuthority(dir string) (*authority, error) {
 	return &authority{cert: pair.Leaf, key: key}, nil
 }
 
-func newAuthority() (*authority, error) {
+// newAuthority makes an authority; behind its name stands a part of its serial number.
+func newAuthority(name string) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -82,7 +89,7 @@ func newAuthority() (*authority, error) {
 	now := time.Now()
 	template := &x509.Certificate{
 		SerialNumber:          serial,
-		Subject:               pkix.Name{CommonName: "tpmdps emulator CA " + serial.Text(16)[:8]},
+		Subject:               pkix.Name{CommonName: name + " " + serial.Text(16)[:8]},
 		NotBefore:             now.Add(-certBackdate),
 		NotAfter:              now.Add(caLifetime),
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,

@@ -40,7 +40,7 @@ func (s *Server) checkKeys(e *enrollment, body deviceRegistration) (*storageKey,
 // challenge wraps a fresh nonce for the chip.
 func (s *Server) challenge(e *enrollment, srk *storageKey) (reply, error) {
 	n := s.nonce.add(fold(e.RegistrationID), e.ek, srk, s.opts.Now())
-	key, err := wrap(e.ek, srk, n.key, s.Host()+"/"+e.RegistrationID)
+	key, err := s.wrap(e.ek, srk, n.key, s.Host()+"/"+e.RegistrationID, faultBadBlob)
 	if err != nil {
 		return reply{}, err
 	}
@@ -51,11 +51,15 @@ func (s *Server) challenge(e *enrollment, srk *storageKey) (reply, error) {
 	}}, nil
 }
 
-// wrap returns a new credential as it stands in JSON.
-func wrap(ek, srk *storageKey, key []byte, text string) (string, error) {
+// wrap returns a new credential as it stands in JSON, or one that the named
+// fault has spoilt.
+func (s *Server) wrap(ek, srk *storageKey, key []byte, text, fault string) (string, error) {
 	c, err := makeCredential(rand.Reader, ek, srk, key, text)
 	if err != nil {
 		return "", err
+	}
+	if s.faults.on(fault) {
+		c.idObject[4] ^= 1 // behind two sizes: the HMAC that the chip checks first
 	}
 	return base64.StdEncoding.EncodeToString(c.bytes()), nil
 }

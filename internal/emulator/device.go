@@ -59,6 +59,9 @@ func (s *Server) deviceRequest(r *request) (*enrollment, deviceRegistration, err
 	if err := json.Unmarshal(r.body, &body); err != nil {
 		return nil, body, refuse(codeBadRequest, "The registration is not valid JSON.")
 	}
+	if err := s.faults.refusal(); err != nil {
+		return nil, body, err
+	}
 	id := fold(r.path[2])
 	if body.RegistrationID != "" && fold(body.RegistrationID) != id {
 		return nil, body, refuse(codeBadRequest, "The registration ID differs from the one in the path.")
@@ -182,7 +185,7 @@ func (s *Server) result(reg *registration, n *nonce) (registrationState, error) 
 	if !bytes.Equal(reg.EKName, n.ek.name) { // the enrollment has another chip since
 		return st, refuse(codeRegistrationNotFound, "Registration not found.")
 	}
-	key, err := wrap(n.ek, n.srk, reg.HubKey, st.AssignedHub+"/"+st.DeviceID)
+	key, err := s.wrap(n.ek, n.srk, reg.HubKey, st.AssignedHub+"/"+st.DeviceID, faultBadHubBlob)
 	if err != nil {
 		return st, err
 	}

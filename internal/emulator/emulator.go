@@ -57,6 +57,9 @@ type Options struct {
 	// rounded down; 0 is the 3 s of the real service.
 	RetryAfter time.Duration
 
+	// Faults are names out of [Faults], such as "disabled" or "throttle=3".
+	Faults []string
+
 	Now func() time.Time // the service's clock; nil is time.Now
 	Log *slog.Logger     // one line a request, without secrets; nil is silence
 }
@@ -101,8 +104,9 @@ func (o Options) validate() error {
 // Server is one emulated service. Its methods may be called from several
 // goroutines at a time.
 type Server struct {
-	opts Options
-	ca   *authority
+	opts   Options
+	faults faults
+	ca     *authority
 
 	mu    sync.Mutex // guards everything the requests change: the fields below
 	state *state
@@ -127,6 +131,11 @@ func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("emulator: %w: %w", ErrOptions, err)
 	}
+	f, err := parseFaults(o.Faults)
+	if err != nil {
+		return nil, fmt.Errorf("emulator: %w: %w", ErrOptions, err)
+	}
+	f.setUp(&o)
 	ca, err := openAuthority(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: certificate authority: %w", err)
@@ -136,12 +145,13 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("emulator: state: %w", err)
 	}
 	return &Server{
-		opts:  o,
-		ca:    ca,
-		state: st,
-		nonce: nonces{},
-		ops:   operations{},
-		limit: limiter{perMinute: o.Limit},
-		seen:  map[string]HubDevice{},
+		opts:   o,
+		faults: f,
+		ca:     ca,
+		state:  st,
+		nonce:  nonces{},
+		ops:    operations{},
+		limit:  limiter{perMinute: o.Limit},
+		seen:   map[string]HubDevice{},
 	}, nil
 }

@@ -36,6 +36,9 @@ func (s *Server) startHub(ctx context.Context, conf *tls.Config) (*hub, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.faults.on(faultHubRefuse) {
+		l = refusing(l)
+	}
 	h := &hub{
 		listener: l,
 		http:     newHandover(l.Addr()),

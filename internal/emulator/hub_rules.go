@@ -103,8 +103,11 @@ func (r *hubRules) OnSessionEstablish(cl *mqtt.Client, _ packets.Packet) {
 	}
 }
 
-// OnSessionEstablished implements mqtt.Hook.
+// OnSessionEstablished comes after the CONNACK.
 func (r *hubRules) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
+	if r.server.faults.on(faultHubDrop) {
+		cl.Stop(packets.ErrServerUnavailable)
+	}
 	r.server.countOnHub(cl.ID, func(d *HubDevice) { d.Connections++ })
 }
 

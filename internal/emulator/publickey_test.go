@@ -86,7 +86,7 @@ func FuzzParsePublic(f *testing.F) {
 		if !bytes.Equal(key.tpmt, raw[2:]) {
 			t.Errorf("parsePublic(%x) keeps %x", raw, key.tpmt)
 		}
-		if _, err := wrap(key, key, make([]byte, hmacKeySize), "x"); err != nil {
+		if _, err := (&Server{}).wrap(key, key, make([]byte, hmacKeySize), "x", ""); err != nil {
 			t.Errorf("wrap() for %s: %v", base64.StdEncoding.EncodeToString(raw), err)
 		}
 	})

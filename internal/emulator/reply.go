@@ -15,8 +15,11 @@ import (
 type reply struct {
 	status int
 	header http.Header // nil for none
-	body   any         // written as JSON; nil for no body
+	body   any         // written as JSON, or as it is when it is html; nil for no body
 }
+
+// html is a body that no service sends: what stands between does.
+type html string
 
 // with returns the reply with one more header.
 func (r reply) with(name, value string) reply {
@@ -33,6 +36,8 @@ const (
 	codeBadRequest           = 400000
 	codeEndorsementKey       = 400004
 	codeCustomAllocation     = 400207
+	codeNoHub                = 400208
+	codeHubUnauthorized      = 400209
 	codeUnauthorized         = 401002
 	codeNotFound             = 404000
 	codeEnrollmentNotFound   = 404201
@@ -92,9 +97,14 @@ func refusal(err error, now time.Time) reply {
 // some builds of the C SDK.
 func (r reply) write(w http.ResponseWriter, now time.Time) error {
 	var body []byte
-	if r.body != nil {
+	switch content := r.body.(type) {
+	case nil:
+	case html:
+		body = []byte(content)
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	default:
 		var err error
-		if body, err = json.Marshal(r.body); err != nil {
+		if body, err = json.Marshal(content); err != nil {
 			return err
 		}
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")

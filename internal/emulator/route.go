@@ -58,19 +58,24 @@ type request struct {
 	apiVersion string
 }
 
-// ServeHTTP answers both APIs, and the hub's. The answer is made as a value and then written:
-// what has to bend answers, or drop them, belongs between the two.
+// ServeHTTP answers both APIs, and the hub's. The answer is made as a value and
+// then written; faults act before the one and in the other.
 func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
-	if hr.URL.Path == webSocketPath {
+	began := time.Now()
+	rep, bent := s.bend(hr)
+	var err error
+	switch {
+	case bent:
+	case hr.URL.Path == webSocketPath:
 		s.serveWebSocket(w, hr)
 		return
+	default:
+		rep, err = s.answer(w, hr)
 	}
-	began := time.Now()
-	rep, err := s.answer(w, hr)
 	if err != nil {
 		rep = refusal(err, s.opts.Now())
 	}
-	if werr := rep.write(w, s.opts.Now()); werr != nil {
+	if werr := rep.write(s.writer(w, hr), s.opts.Now()); werr != nil {
 		err = errors.Join(err, werr)
 	}
 	s.opts.Log.Info("request", "method", hr.Method, "path", hr.URL.Path, "status", rep.status,

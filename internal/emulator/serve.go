@@ -18,7 +18,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	if s.opts.MQTT != "" {
 		hosts = append(hosts, hostOf(s.opts.MQTT))
 	}
-	leaf, err := s.ca.issue(hosts...)
+	leaf, err := s.certificate(hosts)
 	if err != nil {
 		return fmt.Errorf("emulator: server certificate: %w", err)
 	}
@@ -26,6 +26,9 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	var lc net.ListenConfig
 	if s.listener, err = lc.Listen(ctx, "tcp", s.opts.Listen); err != nil {
 		return fmt.Errorf("emulator: %w", err)
+	}
+	if s.faults.on(faultTCPRefuse) {
+		s.listener = refusing(s.listener)
 	}
 	if s.opts.MQTT != "" {
 		if s.hub, err = s.startHub(ctx, conf); err != nil {
@@ -36,6 +39,18 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	s.serve(conf)
 	s.stop = context.AfterFunc(ctx, func() { s.Close() })
 	return nil
+}
+
+// certificate makes the server's certificate.
+func (s *Server) certificate(hosts []string) (tls.Certificate, error) {
+	ca := s.ca
+	if s.faults.on(faultIntercept) {
+		var err error
+		if ca, err = newAuthority(interceptor); err != nil {
+			return tls.Certificate{}, err
+		}
+	}
+	return ca.issue(hosts...)
 }
 
 // serve answers HTTP on the listener, and on the hub's for who speaks it there.

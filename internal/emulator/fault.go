@@ -1,0 +1,194 @@
+package emulator
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Fault is one way in which the service can be made to fail, as Options.Faults
+// names it: one for each layer that a device has to get through.
+type Fault struct {
+	Name string
+	Arg  string // "N" where a number belongs behind the name, as in throttle=3; "" elsewhere
+	What string // what the service does, in one line
+}
+
+// Usage returns the fault as it is written: its name, with =N where that belongs.
+func (f Fault) Usage() string {
+	if f.Arg == "" {
+		return f.Name
+	}
+	return f.Name + "=" + f.Arg
+}
+
+// Faults returns all faults, in the order in which a device would meet them.
+func Faults() []Fault {
+	list := make([]Fault, len(faultTable))
+	for i, f := range faultTable {
+		list[i] = f.Fault
+	}
+	return list
+}
+
+// fault is a fault and what it puts in place of what is right. Those that have
+// none of it are asked for by name where they act.
+type fault struct {
+	Fault
+	setUp   func(o *Options, n int)   // changes what the service was told
+	answer  func(now time.Time) reply // is every answer, or the first N
+	refusal error                     // is the answer to every request of a device
+	outcome *outcome                  // is the outcome of every registration
+}
+
+// outcome is the end of a registration that gets no hub.
+type outcome struct {
+	status  string
+	code    int
+	message string
+}
+
+// Faults that are asked for by name.
+const (
+	faultDNSLess    = "dns-less"
+	faultTCPRefuse  = "tcp-refuse"
+	faultIntercept  = "tls-intercept"
+	faultDrop       = "drop"
+	faultRedirect   = "redirect"
+	faultOneByte    = "one-byte"
+	faultHeaders    = "close-after-headers"
+	faultBadBlob    = "bad-blob"
+	faultBadHubBlob = "bad-hub-blob"
+	faultHubRefuse  = "hub-refuse"
+	faultHubSAS     = "hub-sas"
+	faultHubDrop    = "hub-drop"
+)
+
+// Names that no DNS knows (RFC 2606).
+const (
+	lostHost = "dps.tpmdps.invalid"
+	lostHub  = "hub.tpmdps.invalid"
+)
+
+var faultTable = []fault{
+	{Fault: Fault{faultDNSLess, "", "the service goes by a name that no DNS knows"}},
+	{Fault: Fault{faultTCPRefuse, "", "nothing listens where the service should"}},
+	{Fault: Fault{faultIntercept, "", "certificates come from another authority, `" + interceptor + "`"}},
+	{Fault: Fault{"proxy-407", "", "every request is answered 407 by a proxy that wants a password"},
+		answer: proxyRefusal},
+	{Fault: Fault{"html", "", "every request is answered 200 with a login page"},
+		answer: loginPage},
+	{Fault: Fault{faultDrop, "N", "the connection is closed instead of an answer, N times"}},
+	{Fault: Fault{faultOneByte, "", "bodies come at one byte a second"}},
+	{Fault: Fault{faultHeaders, "", "the connection is closed behind the headers of every answer"}},
+	{Fault: Fault{faultRedirect, "", "every request with a token is answered 302 to another host"}},
+	{Fault: Fault{"clock", "", "the service's clock is 10 minutes ahead, in Date and for tokens"},
+		setUp: func(o *Options, _ int) {
+			now := o.Now
+			o.Now = func() time.Time { return now().Add(10 * time.Minute) }
+		}},
+	{Fault: Fault{"throttle", "N", "the first N requests are answered 429, with Retry-After 1"},
+		answer: throttled},
+	{Fault: Fault{"http-500", "N", "the first N requests are answered 500"},
+		answer: broken},
+	{Fault: Fault{"not-enrolled", "", "no device is enrolled (404201), whoever asks"},
+		refusal: refuse(codeEnrollmentNotFound, "Enrollment not found.")},
+	{Fault: Fault{"ek-mismatch", "", "no device has the enrolled EK (400004)"},
+		refusal: errEndorsementKey},
+	{Fault: Fault{faultBadBlob, "", "no chip can open the challenge"}},
+	{Fault: Fault{"disabled", "", "every enrollment is disabled"},
+		outcome: &outcome{status: "disabled"}},
+	{Fault: Fault{"slow-assign", "N", "registrations stay `assigning` for N seconds"},
+		setUp: func(o *Options, n int) { o.AssignDelay = time.Duration(n) * time.Second }},
+	{Fault: Fault{"allocation-failed", "", "registrations fail: the custom allocation did (400207)"},
+		outcome: &outcome{"failed", codeCustomAllocation, "Custom allocation failed with status code: 500"}},
+	{Fault: Fault{"no-hub", "", "registrations fail: there is no hub (400208)"},
+		outcome: &outcome{"failed", codeNoHub, "No IoT hub is linked that could take the device."}},
+	{Fault: Fault{"hub-unauthorized", "", "registrations fail: the hub refuses the service (400209)"},
+		outcome: &outcome{"failed", codeHubUnauthorized, "IotHubUnauthorizedAccess"}},
+	{Fault: Fault{"unknown-status", "", "registrations end in a status that no document has"},
+		outcome: &outcome{status: "quarantined"}},
+	{Fault: Fault{faultBadHubBlob, "", "no chip can open the key of its hub identity"}},
+	{Fault: Fault{"hub-dns", "", "devices are assigned to a hub that no DNS knows"},
+		setUp: func(o *Options, _ int) { o.Hub = lostHub }},
+	{Fault: Fault{faultHubRefuse, "", "nothing listens on the hub's port, as behind a firewall"}},
+	{Fault: Fault{faultHubSAS, "", "the hub takes no token: CONNACK 5, 401"}},
+	{Fault: Fault{faultHubDrop, "", "the hub closes every MQTT connection after its CONNACK"}},
+}
+
+// maxFaultNumber keeps N seconds a time.Duration.
+const maxFaultNumber = 1_000_000
+
+// faults are those that a server has: how many times each is left, or its number.
+type faults map[string]*atomic.Int64
+
+// parseFaults reads the names in Options.Faults.
+func parseFaults(texts []string) (faults, error) {
+	f := faults{}
+	for _, text := range texts {
+		name, number, given := strings.Cut(text, "=")
+		i := slices.IndexFunc(faultTable, func(f fault) bool { return f.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("fault %q: choose of %s", clip(text), faultNames())
+		}
+		if given != (faultTable[i].Arg != "") {
+			return nil, fmt.Errorf("fault %q: write %s", clip(text), faultTable[i].Usage())
+		}
+		f[name] = &atomic.Int64{}
+		if !given {
+			continue
+		}
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 1 || n > maxFaultNumber {
+			return nil, fmt.Errorf("fault %q: want a number from 1 to %d", clip(text), maxFaultNumber)
+		}
+		f[name].Store(int64(n))
+	}
+	return f, nil
+}
+
+func faultNames() string {
+	var names []string
+	for _, f := range faultTable {
+		names = append(names, f.Usage())
+	}
+	return strings.Join(names, ", ")
+}
+
+// setUp changes the options as the faults want them.
+func (f faults) setUp(o *Options) {
+	for _, row := range faultTable {
+		if n, ok := f[row.Name]; ok && row.setUp != nil {
+			row.setUp(o, int(n.Load()))
+		}
+	}
+}
+
+// on reports whether the server has the fault.
+func (f faults) on(name string) bool { return f[name] != nil }
+
+// take reports whether the fault is to act once more.
+func (f faults) take(name string) bool { return f.on(name) && f[name].Add(-1) >= 0 }
+
+// refusal is what a device is answered, or nil.
+func (f faults) refusal() error {
+	for _, row := range faultTable {
+		if row.refusal != nil && f.on(row.Name) {
+			return row.refusal
+		}
+	}
+	return nil
+}
+
+// outcome is what becomes of registrations, or nil.
+func (f faults) outcome() *outcome {
+	for _, row := range faultTable {
+		if row.outcome != nil && f.on(row.Name) {
+			return row.outcome
+		}
+	}
+	return nil
+}
