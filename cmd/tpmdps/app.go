@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -106,6 +107,9 @@ var exits = []exit{
 	{provision.ErrOtherEK, 31, "the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek"},
 	{provision.ErrRefused, 31, "keep the tracking id; Microsoft's support can look it up"},
 	{provision.ErrUnavailable, 32, "try again in some minutes"},
+	{provision.ErrAllocation, 33, "look at the web hook's own log; the code behind the colon is what it answered"},
+	{provision.ErrNoHub, 33, "link a hub to the DPS, or name one in the enrollment: tpmdps enroll --iot-hubs HOST --update"},
+	{provision.ErrHubUnauthorized, 33, "the DPS's link to the hub is stale: in the portal unlink the hub from the DPS and link it again"},
 	{provision.ErrStillAssigning, 33, "give it more time, such as --timeout 5m; if it stays so, look at the DPS's linked hubs"},
 	{provision.ErrNotAssigned, 33, "look at the linked hubs and the allocation policy of the DPS; keep error code and time for support"},
 	{tpm.ErrBlob, 33, "something between here and DPS changes its answers, or the service has changed; keep the output of -v"},
@@ -151,7 +155,7 @@ func verdict(err error) exit {
 		return exit{code: 21, hint: "if a proxy inspects TLS here, give its CA with --ca-file; otherwise check the host name"}
 	case errors.Is(err, context.DeadlineExceeded):
 		return exit{code: 20, hint: "the time was over: check the network, or give more with --timeout"}
-	case errors.As(err, &network):
+	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return exit{code: 20, hint: "check cable, name resolution and firewall (port 443 out), and HTTPS_PROXY"}
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		return exit{code: 2}

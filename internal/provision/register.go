@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"time"
 
 	"tpmdps/internal/dps"
@@ -29,6 +30,13 @@ var (
 	ErrUnavailable = errors.New("DPS is throttled or unavailable")
 	// ErrNotAssigned: the registration ended without an assignment.
 	ErrNotAssigned = errors.New("not assigned")
+	// ErrAllocation: the custom allocation web hook failed (400207).
+	ErrAllocation = errors.New("the custom allocation failed")
+	// ErrNoHub: no hub is linked that may take the device (400208).
+	ErrNoHub = errors.New("DPS has no hub for the device")
+	// ErrHubUnauthorized: the hub refuses DPS, whose link to it is stale
+	// (400209, IotHubUnauthorizedAccess).
+	ErrHubUnauthorized = errors.New("the hub refuses DPS")
 	// ErrStillAssigning: the time was over before the service had decided.
 	ErrStillAssigning = errors.New("not assigned in time")
 	// ErrClock: the clocks differ by more than a token can bridge.
@@ -162,14 +170,31 @@ func ended(op dps.Operation) error {
 		if s == nil {
 			return fmt.Errorf("%w: DPS says failed, and not why", ErrNotAssigned)
 		}
-		return fmt.Errorf("%w: error %d: %s (%s)", ErrNotAssigned, s.ErrorCode, s.ErrorMessage, s.UpdatedAt)
+		return fmt.Errorf("%w: error %d: %s (%s)", failure(s), s.ErrorCode, s.ErrorMessage, s.UpdatedAt)
 	}
 	return fmt.Errorf("%w: DPS answered with the status %q, which this version does not know", ErrNotAssigned, op.Status)
+}
+
+// failure tells the failed registrations apart whose codes are known.
+func failure(s *dps.RegistrationState) error {
+	switch {
+	case s.ErrorCode == 400207:
+		return ErrAllocation
+	case s.ErrorCode == 400208:
+		return ErrNoHub
+	case s.ErrorCode == 400209 || strings.Contains(s.ErrorMessage, "IotHubUnauthorizedAccess"):
+		return ErrHubUnauthorized
+	}
+	return ErrNotAssigned
 }
 
 // meaning gives a refusal of the service its sentinel. Errors that are no
 // refusal pass: they are the network's.
 func meaning(err error) error {
+	var foreign *dps.AnswerError
+	if errors.As(err, &foreign) && foreign.Status == http.StatusProxyAuthRequired {
+		return fmt.Errorf("%w: %w", network.ErrProxyLogin, err)
+	}
 	var e *dps.Error
 	if !errors.As(err, &e) {
 		return err
@@ -178,6 +203,8 @@ func meaning(err error) error {
 	switch {
 	case e.Status == http.StatusProxyAuthRequired:
 		return fmt.Errorf("%w: %w", network.ErrProxyLogin, err)
+	case e.Status >= 300 && e.Status < 400:
+		return fmt.Errorf("%w: %w", dps.ErrMalformed, err)
 	case e.Code == 400004:
 		sentinel = ErrOtherEK
 	case e.Status == http.StatusNotFound:

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+
+	"tpmdps/internal/dps"
+	"tpmdps/internal/identity"
+	"tpmdps/internal/provision"
+	"tpmdps/internal/tpm"
+)
+
+// Errors of several layers come out as the cause, not as what wrapped it.
+func TestVerdict(t *testing.T) {
+	wrap := func(err error) error { return fmt.Errorf("doing: %w", err) }
+	for _, tt := range []struct {
+		err  error
+		code int
+	}{
+		{errors.New("a surprise"), 1},
+		{wrap(io.EOF), 20},
+		{wrap(io.ErrUnexpectedEOF), 20},
+		{wrap(&net.OpError{Op: "read", Err: errors.New("connection reset by peer")}), 20},
+		{wrap(context.DeadlineExceeded), 20},
+		{wrap(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), 21},
+		{wrap(&dps.Error{Status: 401}), 30},
+		{wrap(&dps.Error{Status: 403}), 30},
+		{wrap(&dps.Error{Status: 400, Code: 400004}), 14},
+		{wrap(&dps.Error{Status: 412}), 15},
+		{wrap(&dps.Error{Status: 429}), 32},
+		{wrap(&dps.Error{Status: 302}), 21},
+		{wrap(&dps.Error{Status: 418}), 1},
+		{fmt.Errorf("%w; the last answer was: %w", context.DeadlineExceeded, &dps.Error{Status: 503}), 32},
+		{&provision.StepError{Step: "tpm.activate", Err: fmt.Errorf("%w: %w", tpm.ErrOtherChip, tpm.ErrFailure)}, 31},
+		{fmt.Errorf("%w: line 3: %w", errBatch, &identity.FormatError{Is: "x"}), 50},
+		{errors.Join(errors.New("close failed"), tpm.ErrLockout), 12},
+		{errors.Join(context.Canceled, tpm.ErrNoDevice), 130},
+	} {
+		if got := verdict(tt.err); got.code != tt.code {
+			t.Errorf("verdict(%v) = %d, want %d", tt.err, got.code, tt.code)
+		}
+	}
+}
+
+// Every code of the table has a name, and each name a place in the table or in
+// the switches behind it.
+func TestEveryExitHasAName(t *testing.T) {
+	for _, e := range exits {
+		if names[e.code] == "" {
+			t.Errorf("exit code %d of %v has no name", e.code, e.is)
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tpmdps/internal/emulator"
+	"tpmdps/internal/softtpm/softtpmtest"
+)
+
+// faults says for each fault of the emulator where verify ends, with which exit
+// code, and what it says to do. docs/faults.md is written from it.
+var faults = []struct {
+	fault   string
+	timeout string // where waiting is what the fault is about
+	step    string
+	code    int
+	hint    string // how it begins
+}{
+	{"dns-less", "", "net.dns", 20, "check the name servers"},
+	{"tcp-refuse", "", "net.tcp", 20, "check cable, address and firewall"},
+	{"tls-intercept", "", "net.tls", 21, "if a proxy inspects TLS here"},
+	{"proxy-407", "", "dps.challenge", 21, "put name and password into HTTPS_PROXY"},
+	{"html", "", "dps.challenge", 21, "something else answered in the place of DPS"},
+	{"drop=99", "3s", "dps.challenge", 20, "the time was over"},
+	{"one-byte", "3s", "dps.challenge", 20, "the time was over"},
+	{"close-after-headers", "3s", "dps.challenge", 20, "the time was over"},
+	{"redirect", "", "dps.register", 21, "something else answered in the place of DPS"},
+	{"clock", "", "clock", 22, "set the clock"},
+	{"throttle=99", "3s", "dps.challenge", 32, "try again in some minutes"},
+	{"http-500=99", "3s", "dps.challenge", 32, "try again in some minutes"},
+	{"not-enrolled", "", "dps.challenge", 31, "enroll the machine first"},
+	{"ek-mismatch", "", "dps.challenge", 31, "the enrollment was made with another chip's key"},
+	{"bad-blob", "", "tpm.activate", 31, "the enrollment was made with another chip's key"},
+	{"disabled", "", "dps.assigned", 31, "enable it"},
+	{"slow-assign=60", "4s", "dps.assigned", 33, "give it more time"},
+	{"allocation-failed", "", "dps.assigned", 33, "look at the web hook's own log"},
+	{"no-hub", "", "dps.assigned", 33, "link a hub to the DPS"},
+	{"hub-unauthorized", "", "dps.assigned", 33, "the DPS's link to the hub is stale"},
+	{"unknown-status", "", "dps.assigned", 33, "look at the linked hubs"},
+	{"bad-hub-blob", "", "tpm.hubkey", 31, "the enrollment was made with another chip's key"},
+	{"hub-dns", "", "hub.tls", 20, "check the name servers"},
+	{"hub-refuse", "", "hub.tls", 20, "check cable, address and firewall"},
+	{"hub-sas", "", "hub.connect", 34, "the hub has another key for this device"},
+	{"hub-drop", "", "hub.twin", 34, "the hub closes the connection"},
+}
+
+// Every fault ends at the right step, with its exit code and its hint; none
+// hangs, none prints PASS, and the chip is clean.
+func TestFaults(t *testing.T) {
+	t.Setenv("HTTPS_PROXY", "")
+	chip := softtpmtest.Start(t, "persisted")
+	for _, f := range emulator.Faults() {
+		if !slices.ContainsFunc(faults, func(row struct {
+			fault, timeout, step string
+			code                 int
+			hint                 string
+		}) bool {
+			name, _, _ := strings.Cut(row.fault, "=")
+			return name == f.Name
+		}) {
+			t.Errorf("the fault %s has no row", f.Name)
+		}
+	}
+	for _, row := range faults {
+		t.Run(row.fault, func(t *testing.T) {
+			out, failed := verifyWith(t, chip.Address(), row.fault, row.timeout)
+			if failed.Step != row.step || failed.Code != row.code || !strings.HasPrefix(failed.Hint, row.hint) {
+				t.Errorf("ended at %s with %d and the hint %q, want %s, %d, %q\n%s", failed.Step, failed.Code, failed.Hint, row.step, row.code, row.hint, failed.Error)
+			}
+			if out.Outcome != "fail" {
+				t.Errorf("the result is %q", out.Outcome)
+			}
+			left, err := softtpmtest.Leftovers(chip)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(left) > 0 {
+				t.Errorf("left on the chip: %#x", left)
+			}
+		})
+	}
+}
+
+// verifyWith runs the program against an emulator with one fault.
+func verifyWith(t *testing.T, chip, fault, timeout string) (tripResult, failure) {
+	t.Helper()
+	server, err := emulator.New(emulator.Options{
+		EnrollOnSight: true, RetryAfter: time.Second, MQTT: "127.0.0.1:0", Faults: []string{fault},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, server.CAPEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"tpmdps", "verify", "--tpm", chip, "--id-scope", server.IDScope(),
+		"--global-endpoint", server.Endpoint(), "--ca-file", ca, "-o", "json"}
+	if timeout != "" {
+		args = append(args, "--timeout", timeout)
+	}
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), args, streams{strings.NewReader(""), &stdout, &stderr})
+	var out tripResult
+	if err := json.Unmarshal(stdout.Bytes(), &out); err != nil {
+		t.Fatalf("stdout %q: %v", stdout.String(), err)
+	}
+	var failed failure
+	if err := json.Unmarshal(stderr.Bytes(), &failed); err != nil {
+		t.Fatalf("stderr %q: %v", stderr.String(), err)
+	}
+	if failed.Code != code {
+		t.Errorf("exit code %d, the error says %d", code, failed.Code)
+	}
+	return out, failed
+}
+
+// docs/faults.md is the table above and what the emulator says of each fault:
+// go test -run DocsFaults -update writes it.
+func TestDocsFaults(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# What verify says when a layer is broken\n\n" +
+		"Each row is a fault that `tpmdps emulator --fault NAME` plays, and a test: where `tpmdps verify` ends, with which\n" +
+		"[exit code](exit-codes.md), and the hint it gives.\n\n" +
+		"| fault | what happens | step that fails | exit code | hint |\n| --- | --- | --- | --- | --- |\n")
+	for _, row := range faults {
+		name, _, _ := strings.Cut(row.fault, "=")
+		i := slices.IndexFunc(emulator.Faults(), func(f emulator.Fault) bool { return f.Name == name })
+		if i < 0 {
+			t.Errorf("the emulator has no fault %s", name)
+			continue
+		}
+		f := emulator.Faults()[i]
+		hint := row.hint
+		if hint != "" {
+			hint += " ..."
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | `%s` | %d %s | %s |\n", f.Usage(), f.What, row.step, row.code, names[row.code], hint)
+	}
+	path := filepath.Join("..", "..", "docs", "faults.md")
+	if *update {
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != b.String() {
+		t.Errorf("%s is not what the table says; write it with -update", path)
+	}
+}
