@@ -59,7 +59,7 @@ func (m machine) boot(t *testing.T, steps []Step) []Outcome {
 			"-tpmdev", "emulator,id=tpm,chardev=chip",
 			"-device", m.chip+",tpmdev=tpm")
 	}
-	qemu := child(ctx, dir, "qemu-system-x86_64", args...)
+	qemu := child(ctx, t, dir, "qemu-system-x86_64", args...)
 	start := time.Now()
 	output, err := qemu.CombinedOutput()
 	t.Logf("the machine ran for %s", time.Since(start).Round(100*time.Millisecond))
@@ -171,10 +171,10 @@ func startSwtpm(ctx context.Context, t *testing.T, dir, fixture string, tpm12 bo
 	if !tpm12 {
 		args = append(args, "--tpm2")
 	}
-	swtpm := child(ctx, dir, "swtpm", args...)
+	swtpm := child(ctx, t, dir, "swtpm", args...)
 	swtpm.ExtraFiles = []*os.File{inherited}
 	if err := swtpm.Start(); err != nil {
-		t.Fatalf("%v; `make test-vm` installs it", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { // a machine that was switched off has ended it already
 		swtpm.Process.Signal(syscall.SIGTERM)
@@ -184,7 +184,11 @@ func startSwtpm(ctx context.Context, t *testing.T, dir, fixture string, tpm12 bo
 
 // child is a command that works in the machine's directory and ends with the
 // context.
-func child(ctx context.Context, dir, program string, args ...string) *exec.Cmd {
+func child(ctx context.Context, t *testing.T, dir, program string, args ...string) *exec.Cmd {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		t.Fatalf("%v; `make test-vm` installs it", err)
+	}
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir
 	return cmd

@@ -5,7 +5,6 @@ package vmtest
 import (
 	"fmt"
 	"slices"
-	"syscall"
 	"testing"
 
 	"tpmdps/internal/identity"
@@ -134,14 +133,14 @@ func signals() (list []scenario) {
 	for _, command := range activation {
 		name := "interrupted after " + command
 		s := step(name, "tpmdps", "verify", "--offline", "-v", "--tpm", "/dev/tpm0")
-		s.Strike = &Strike{Signal: int(syscall.SIGINT), After: line(command)}
+		s.Strike = &Strike{Signal: SIGINT, After: line(command)}
 		s.code, s.stdout, s.stderr = 130, []string{`\AFAIL  .*\n\z`}, []string{`^tpmdps: .*interrupted`}
 		list = append(list, s, clean(name))
 	}
 	// Every resize of a terminal's window is a signal too, and must not break
 	// into waiting for the chip.
 	storm := step("with a window being resized", "tpmdps", "verify", "--offline", "--tpm", "/dev/tpm0")
-	storm.Strike = &Strike{Signal: int(syscall.SIGWINCH), EveryMS: 1}
+	storm.Strike = &Strike{Signal: SIGWINCH, EveryMS: 1}
 	storm.stdout = []string{passed}
 	storm.check = func(t *testing.T, o Outcome) {
 		if o.Struck < 10 {
@@ -155,10 +154,10 @@ func signals() (list []scenario) {
 // up after it. Right after a command's answer the next one is on its way; the
 // instants meet the slow commands in their middle.
 func kills() (list []scenario) {
-	const killed = 128 + int(syscall.SIGKILL)
+	const killed = 128 + SIGKILL
 	kill := func(name string, strike Strike) scenario {
 		s := step(name, "tpmdps", "verify", "--offline", "-v")
-		strike.Signal = int(syscall.SIGKILL)
+		strike.Signal = SIGKILL
 		s.Strike = &strike
 		return s
 	}

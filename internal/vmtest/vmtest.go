@@ -42,6 +42,13 @@ type Step struct {
 	Strike *Strike `json:"strike,omitempty"`
 }
 
+// Signals as Linux numbers them.
+const (
+	SIGINT   = 2
+	SIGKILL  = 9
+	SIGWINCH = 28
+)
+
 // Strike is a signal at a chosen moment.
 type Strike struct {
 	Signal int `json:"signal"`
