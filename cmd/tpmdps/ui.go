@@ -7,13 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/tw"
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
@@ -103,12 +101,6 @@ func (u *ui) say(format string, args ...any) {
 	if !u.quiet {
 		fmt.Fprintf(u.err, format+"\n", args...)
 	}
-}
-
-// terminal says whether stderr is one.
-func (s streams) terminal() bool {
-	f, ok := s.err.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // table prints rows in aligned columns without lines, which is readable, and

@@ -158,6 +158,11 @@ func (r *Record) complete() error {
 	if err := r.completeCertificate(ek); err != nil {
 		return err
 	}
+	for key, value := range r.Labels {
+		if err := CheckLabel(key, value); err != nil {
+			return err
+		}
+	}
 	return CheckRegistrationID(r.RegistrationID)
 }
 

@@ -105,8 +105,8 @@ func (g *guard) limit(cc tpm2.TPMCC) time.Duration {
 	return commandLimit
 }
 
-// exchange sends one command in a goroutine of its own, because a read from a
-// TPM device can be given no deadline.
+// exchange sends one command in a goroutine of its own, because not every
+// transport can be given a deadline: TBS and older kernels' devices cannot.
 func (g *guard) exchange(cmd []byte, limit time.Duration) ([]byte, error) {
 	type answer struct {
 		rsp []byte
