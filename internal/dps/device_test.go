@@ -47,7 +47,7 @@ func TestRegisterSendsWhatTheSDKsSend(t *testing.T) {
 }
 
 func TestRegisterWithoutToken(t *testing.T) {
-	_, err, s := register(t, reply{status: 202, body: `{"operationId":"1","status":"assigning"}`})
+	_, s, err := register(t, reply{status: 202, body: `{"operationId":"1","status":"assigning"}`})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestRegisterWithoutToken(t *testing.T) {
 
 func TestChallenge(t *testing.T) {
 	for name, size := range map[string]int{"challenge.json": 920, "challenge_plaintext_key.json": 956} {
-		a, err, s := register(t, reply{status: 401, body: fixture(t, name)})
+		a, s, err := register(t, reply{status: 401, body: fixture(t, name)})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -90,7 +90,7 @@ func TestChallengeKeyName(t *testing.T) {
 		"\ufeff{" + key + `,"keyName":"bom"}`:  "bom",
 		`{` + key + `,"errorCode":0,"info":1}`: "registration",
 	} {
-		a, err, _ := register(t, reply{status: 401, body: body})
+		a, _, err := register(t, reply{status: 401, body: body})
 		if err != nil || a.Challenge == nil {
 			t.Errorf("%s: Register() = %+v, %v, want a challenge", body, a, err)
 			continue
@@ -113,7 +113,7 @@ func TestBadChallenge(t *testing.T) {
 		{`{"authenticationKey":"AAEC","keyName":"a\u001b[31m"}`, "keyName"},
 		{fixture(t, "challenge.json")[:500], "cut short"},
 	} {
-		a, err, _ := register(t, reply{status: 401, body: tt.body})
+		a, _, err := register(t, reply{status: 401, body: tt.body})
 		var answer *AnswerError
 		if !errors.As(err, &answer) || !errors.Is(err, ErrMalformed) || !strings.Contains(answer.Reason, tt.reason) {
 			t.Errorf("%.60s: Register() = %+v, %v, want ErrMalformed with %q", tt.body, a, err, tt.reason)
@@ -131,7 +131,7 @@ func TestUnauthorizedWithoutKeyIsARefusal(t *testing.T) {
 		`{"errorCode":401002,"trackingId":"ada7d102-449e-4031-a1e7-e60ac75804ea","message":"Unauthorized","timestampUtc":"2024-01-02T03:04:05Z","authenticationKey":""}`,
 		`{"errorCode":401002,"trackingId":"ada7d102-449e-4031-a1e7-e60ac75804ea","message":"Unauthorized","timestampUtc":"2024-01-02T03:04:05Z","authenticationKey":null}`,
 	} {
-		a, err, _ := register(t, reply{status: 401, body: body})
+		a, _, err := register(t, reply{status: 401, body: body})
 		var e *Error
 		if !errors.As(err, &e) || a != (Answer{}) {
 			t.Fatalf("Register() = %+v, %v, want an *Error", a, err)
@@ -198,7 +198,7 @@ func TestPollRequest(t *testing.T) {
 }
 
 func TestUnknownStatusPassesThrough(t *testing.T) {
-	a, err, _ := register(t, reply{status: 200, body: `{"operationId":"1","status":"quaran\u001btined","registrationState":{"status":"odd\nword","errorCode":400208}}`})
+	a, _, err := register(t, reply{status: 200, body: `{"operationId":"1","status":"quaran\u001btined","registrationState":{"status":"odd\nword","errorCode":400208}}`})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func TestMalformedOperation(t *testing.T) {
 		{`{"operationId":"1","status":"assigned","registrationState":{"assignedHub":{}}}`, "assignedHub is of the wrong kind: object"},
 		{strings.Repeat(`{"a":`, 20000), "cut short"},
 	} {
-		a, err, _ := register(t, reply{status: 200, body: tt.body})
+		a, _, err := register(t, reply{status: 200, body: tt.body})
 		var answer *AnswerError
 		if !errors.As(err, &answer) || !strings.Contains(answer.Reason, tt.reason) {
 			t.Errorf("%.70s: Register() = %+v, %v, want %q", tt.body, a, err, tt.reason)

@@ -96,11 +96,11 @@ func fixture(t testing.TB, name string) string {
 
 var registration = Registration{RegistrationID: "machine-1", EndorsementKey: []byte{1, 2, 3}, StorageRootKey: []byte{4, 5}}
 
-func register(t *testing.T, replies ...reply) (Answer, error, *service) {
+func register(t *testing.T, replies ...reply) (Answer, *service, error) {
 	t.Helper()
 	s := serve(t, replies...)
 	a, err := s.device(t).Register(context.Background(), registration, "")
-	return a, err, s
+	return a, s, err
 }
 
 // quiet swallows what test servers say about handshakes that are meant to fail.

@@ -50,7 +50,7 @@ func TestErrorBodies(t *testing.T) {
 		},
 		"an echoed bearer": {`{"message":"bad header 'Bearer eyJ0.eyJ1.sig'"}`, Error{Message: "bad header '[redacted]'"}},
 	} {
-		_, err, _ := register(t, reply{status: 403, body: tt.body, header: map[string]string{"x-ms-request-id": "r-1"}})
+		_, _, err := register(t, reply{status: 403, body: tt.body, header: map[string]string{"x-ms-request-id": "r-1"}})
 		var e *Error
 		if !errors.As(err, &e) {
 			t.Errorf("%s: %v, want an *Error", name, err)
@@ -67,7 +67,7 @@ func TestErrorBodies(t *testing.T) {
 }
 
 func TestErrorCodeFromTheHeader(t *testing.T) {
-	_, err, _ := register(t, reply{status: 404, header: map[string]string{"x-ms-error-code": "404201"}})
+	_, _, err := register(t, reply{status: 404, header: map[string]string{"x-ms-error-code": "404201"}})
 	var e *Error
 	if !errors.As(err, &e) || e.Code != 404201 {
 		t.Errorf("Register() = %v, want error 404201", err)
@@ -95,7 +95,7 @@ const portal = "<!DOCTYPE html>\n<html><head><title>Guest\x00 network</title></h
 func TestHTML(t *testing.T) {
 	html := map[string]string{"Content-Type": "text/html; charset=utf-8"}
 	for _, status := range []int{200, 202, 401, 403, 404, 407, 511} {
-		_, err, _ := register(t, reply{status: status, header: html, body: portal})
+		_, _, err := register(t, reply{status: status, header: html, body: portal})
 		var answer *AnswerError
 		if status == 511 { // a gateway's own refusal says so by its status
 			var e *Error
@@ -119,7 +119,7 @@ func TestHTML(t *testing.T) {
 }
 
 func TestGatewayPageIsTheServiceUnavailable(t *testing.T) {
-	_, err, s := register(t, reply{status: 502, header: map[string]string{"Content-Type": "text/html"}, body: portal})
+	_, s, err := register(t, reply{status: 502, header: map[string]string{"Content-Type": "text/html"}, body: portal})
 	var e *Error
 	if !errors.As(err, &e) || e.Status != 502 || e.Body == "" || len(s.seen()) != 4 {
 		t.Errorf("Register() = %v after %d requests, want an *Error after 4", err, len(s.seen()))
@@ -129,7 +129,7 @@ func TestGatewayPageIsTheServiceUnavailable(t *testing.T) {
 func TestExcerptIsBounded(t *testing.T) {
 	for _, body := range []string{strings.Repeat("<é>", 5000), strings.Repeat("\x1b", 5000), strings.Repeat("<\u202e", 5000), strings.Repeat("\xff", 900)} {
 		for _, status := range []int{200, 501} {
-			_, err, _ := register(t, reply{status: status, body: body})
+			_, _, err := register(t, reply{status: status, body: body})
 			var answer *AnswerError
 			var e *Error
 			text := ""

@@ -18,7 +18,7 @@ const assigning = `{"operationId":"1","status":"assigning"}`
 
 func TestRetriesWhatMayPass(t *testing.T) {
 	for _, status := range []int{408, 429, 500, 502, 503, 504} {
-		a, err, s := register(t, reply{status: status}, reply{status: status}, reply{status: 202, body: assigning})
+		a, s, err := register(t, reply{status: status}, reply{status: status}, reply{status: 202, body: assigning})
 		if err != nil || a.Operation == nil {
 			t.Errorf("%d twice, then 202: %+v, %v", status, a, err)
 		}
@@ -33,7 +33,7 @@ func TestRetriesWhatMayPass(t *testing.T) {
 }
 
 func TestLastAnswerComesBack(t *testing.T) {
-	_, err, s := register(t, reply{status: 503, body: `{"errorCode":503000,"message":"busy","trackingId":"t-1"}`})
+	_, s, err := register(t, reply{status: 503, body: `{"errorCode":503000,"message":"busy","trackingId":"t-1"}`})
 	var e *Error
 	if !errors.As(err, &e) || e.Status != 503 || e.Code != 503000 || e.Message != "busy" || e.TrackingID != "t-1" {
 		t.Errorf("Register() = %v, want the *Error of the last 503", err)
@@ -45,7 +45,7 @@ func TestLastAnswerComesBack(t *testing.T) {
 
 func TestDoesNotRetryWhatWillNotPass(t *testing.T) {
 	for _, status := range []int{200, 204, 301, 307, 400, 401, 403, 404, 405, 409, 412, 415, 501} {
-		_, err, s := register(t, reply{status: status, body: `{"errorCode":1,"message":"no"}`})
+		_, s, err := register(t, reply{status: status, body: `{"errorCode":1,"message":"no"}`})
 		if err == nil {
 			t.Errorf("status %d: no error", status)
 		}
@@ -75,7 +75,7 @@ func TestMaxRetries(t *testing.T) {
 
 func TestRetryAfterIsHonoured(t *testing.T) {
 	start := time.Now()
-	_, err, _ := register(t, reply{status: 429, header: map[string]string{"Retry-After": "1"}}, reply{status: 202, body: assigning})
+	_, _, err := register(t, reply{status: 429, header: map[string]string{"Retry-After": "1"}}, reply{status: 202, body: assigning})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func TestCompressedBodyIsBoundedToo(t *testing.T) {
 	z := gzip.NewWriter(&packed)
 	z.Write(bytes.Repeat([]byte(" "), 50<<20))
 	z.Close()
-	_, err, _ := register(t, reply{status: 200, body: packed.String(), header: map[string]string{"Content-Encoding": "gzip"}})
+	_, _, err := register(t, reply{status: 200, body: packed.String(), header: map[string]string{"Content-Encoding": "gzip"}})
 	if !errors.Is(err, ErrTooLarge) {
 		t.Errorf("Register() = %v, want ErrTooLarge", err)
 	}
@@ -67,10 +67,10 @@ func TestCompressedBodyIsBoundedToo(t *testing.T) {
 
 func TestBodyOfExactlyTheBound(t *testing.T) {
 	body := assigning + strings.Repeat(" ", maxBody-len(assigning))
-	if _, err, _ := register(t, reply{status: 202, body: body}); err != nil {
+	if _, _, err := register(t, reply{status: 202, body: body}); err != nil {
 		t.Errorf("1 MiB: %v", err)
 	}
-	if _, err, _ := register(t, reply{status: 202, body: body + " "}); !errors.Is(err, ErrTooLarge) {
+	if _, _, err := register(t, reply{status: 202, body: body + " "}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("1 MiB and a byte: %v, want ErrTooLarge", err)
 	}
 }
@@ -92,7 +92,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		t.Errorf("%d requests went to another host", n)
 	}
 	for _, location := range []string{"", "::", "https://u:p@h/\u202e", "/relative\u009b"} {
-		_, err, _ := register(t, reply{status: 302, header: map[string]string{"Location": location}})
+		_, _, err := register(t, reply{status: 302, header: map[string]string{"Location": location}})
 		var e *Error
 		if !errors.As(err, &e) || strings.ContainsAny(e.Message, "\u202e\u009b") || strings.Contains(e.Message, "u:p") {
 			t.Errorf("Location %q: %v", location, err)

@@ -37,7 +37,10 @@ func (s *Server) Start(ctx context.Context) (err error) {
 		}
 	}
 	s.serve(conf)
-	s.stop = context.AfterFunc(ctx, func() { s.Close() })
+	// A context that has ended already calls Close while stop is being set.
+	set := make(chan struct{})
+	s.stop = context.AfterFunc(ctx, func() { <-set; s.Close() })
+	close(set)
 	return nil
 }
 
