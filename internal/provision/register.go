@@ -170,7 +170,7 @@ func ended(op dps.Operation) error {
 		if s == nil {
 			return fmt.Errorf("%w: DPS says failed, and not why", ErrNotAssigned)
 		}
-		return fmt.Errorf("%w: error %d: %s (%s)", failure(s), s.ErrorCode, s.ErrorMessage, s.UpdatedAt)
+		return fmt.Errorf("%w: error %d: %s%s", failure(s), s.ErrorCode, s.ErrorMessage, parenthesised(s.UpdatedAt))
 	}
 	return fmt.Errorf("%w: DPS answered with the status %q, which this version does not know", ErrNotAssigned, op.Status)
 }
