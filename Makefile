@@ -27,7 +27,7 @@ demo: build ## show the whole way on a software TPM, without hardware or Azure
 	@bin/tpmdps demo
 
 test: ## run all tests: with the race detector and the simulator, then without cgo
-	@sh .ci/deps swtpm witness cgo
+	@sh .ci/deps swtpm witness proxy cgo
 	CGO_ENABLED=1 $(GO) test -race ./...
 	$(GO) test ./...
 

@@ -56,6 +56,8 @@ func TestScripts(t *testing.T) {
 			"exits":     exitsWith,
 			"setauth":   setAuth,
 			"listen":    listenOn,
+			"proxy":     startForwardProxy,
+			"proxied":   proxied,
 			"poisontpm": poison,
 			"anger":     anger,
 		},
@@ -68,6 +70,7 @@ type world struct {
 	chip       *softtpm.Process
 	persistent string
 	server     *emulator.Server
+	proxy      *forwardProxy
 }
 
 func of(ts *testscript.TestScript) *world { return ts.Value(world{}).(*world) }
@@ -128,7 +131,7 @@ func setAuth(ts *testscript.TestScript, neg bool, args []string) {
 // startEmulator: emulator [limit]. Starts a DPS, and sets the variables with
 // which the program finds it.
 func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
-	o := emulator.Options{RetryAfter: time.Second, MQTT: "127.0.0.1:0"}
+	o := emulator.Options{RetryAfter: time.Second, MQTT: "127.0.0.1:0", Names: []string{proxiedDPS, proxiedHub}}
 	if len(args) > 0 {
 		_, err := fmt.Sscanf(args[0], "limit=%d", &o.Limit)
 		ts.Check(err)

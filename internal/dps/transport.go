@@ -14,9 +14,13 @@ import (
 	"tpmdps/internal/identity"
 )
 
-// ErrProxy is returned, wrapped with what it said, when an HTTP proxy refused to
-// connect to the service.
-var ErrProxy = errors.New("the proxy refused the connection")
+// What an HTTP proxy can do to a request; both are wrapped with what it said.
+var (
+	// ErrProxy: it refused to connect to the service.
+	ErrProxy = errors.New("the proxy refused the connection")
+	// ErrProxyLogin: it wants to know who asks. It is an [ErrProxy].
+	ErrProxyLogin = fmt.Errorf("%w: it wants a login", ErrProxy)
+)
 
 // NewHTTPClient makes the client that both APIs are meant to share: TLS 1.2 or
 // later, checked against roots (nil: the system's), through the proxy that
@@ -61,10 +65,14 @@ func environmentProxy(req *http.Request) (*url.URL, error) {
 // checkProxy gives a refused CONNECT a type; net/http would return only the
 // status text.
 func checkProxy(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
-	if answer.StatusCode == http.StatusOK {
+	refused := ErrProxy
+	switch answer.StatusCode {
+	case http.StatusOK:
 		return nil
+	case http.StatusProxyAuthRequired, http.StatusUnauthorized: // tinyproxy: none, and a wrong one
+		refused = ErrProxyLogin
 	}
-	return fmt.Errorf("%w: %s answered %s", ErrProxy, proxy.Host, identity.Printable(answer.Status, 80))
+	return fmt.Errorf("%w: %s answered %s", refused, proxy.Host, identity.Printable(answer.Status, 80))
 }
 
 // boundedTransport is the pipeline's last policy. The bound has to be here:

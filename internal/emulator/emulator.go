@@ -39,6 +39,11 @@ type Options struct {
 	Listen  string // host:port for HTTPS; "" is 127.0.0.1 and a free port
 	MQTT    string // host:port of the hub, for MQTT, WebSockets and its HTTPS; "" is no hub, port 0 a free one
 
+	// Names are more hosts for the certificate, by which clients come to the
+	// service or its hub, as through a proxy that resolves them. The emulator
+	// itself goes on calling itself by what it listens on.
+	Names []string
+
 	Dir       string // keeps the certificate authority across restarts; "" makes a new one each time
 	StateFile string // keeps enrollments, registrations and keys across restarts; "" keeps nothing
 

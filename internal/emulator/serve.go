@@ -14,7 +14,7 @@ import (
 // Start listens and returns when requests are answered. The server runs until
 // [Server.Close] is called or ctx is done.
 func (s *Server) Start(ctx context.Context) (err error) {
-	hosts := []string{hostOf(s.opts.Listen)}
+	hosts := append([]string{hostOf(s.opts.Listen)}, s.opts.Names...)
 	if s.opts.MQTT != "" {
 		hosts = append(hosts, hostOf(s.opts.MQTT))
 	}

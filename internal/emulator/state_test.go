@@ -136,8 +136,8 @@ func TestEndOfContextCloses(t *testing.T) {
 
 // The names by which clients come, each checked against the certificate.
 func TestCertificateNames(t *testing.T) {
-	c := start(t, Options{})
-	for _, name := range []string{"localhost", "127.0.0.1", "::1"} {
+	c := start(t, Options{Names: []string{"dps.emulator.example"}})
+	for _, name := range []string{"localhost", "127.0.0.1", "::1", "dps.emulator.example"} {
 		conn, err := tls.Dial("tcp", c.srv.Addr(), &tls.Config{RootCAs: c.srv.Roots(), ServerName: name})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

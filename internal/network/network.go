@@ -37,7 +37,7 @@ var (
 	ErrConnect = errors.New("no connection")
 	// ErrProxy: the proxy does not connect to the service.
 	ErrProxy = errors.New("the proxy does not let through")
-	// ErrProxyLogin: the proxy wants to know who asks (407).
+	// ErrProxyLogin: the proxy wants to know who asks (407, of some 401).
 	ErrProxyLogin = errors.New("the proxy wants a login")
 	// ErrTLS: what answers does not speak TLS as the service does.
 	ErrTLS = errors.New("no TLS connection")

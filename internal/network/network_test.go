@@ -192,7 +192,7 @@ func TestThroughAProxy(t *testing.T) {
 }
 
 func TestProxyThatRefuses(t *testing.T) {
-	for status, want := range map[int]error{407: ErrProxyLogin, 403: ErrProxy, 502: ErrProxy} {
+	for status, want := range map[int]error{407: ErrProxyLogin, 401: ErrProxyLogin, 403: ErrProxy, 502: ErrProxy} {
 		address, _ := proxy(t, "127.0.0.1:1", status, "")
 		t.Setenv("HTTPS_PROXY", "http://user:canary@"+address)
 		t.Setenv("NO_PROXY", "")

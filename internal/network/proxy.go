@@ -54,7 +54,7 @@ func (r *Route) tunnel(ctx context.Context, conn net.Conn) (_ net.Conn, err erro
 	switch resp.StatusCode {
 	case http.StatusOK:
 		return conn, nil
-	case http.StatusProxyAuthRequired:
+	case http.StatusProxyAuthRequired, http.StatusUnauthorized: // tinyproxy: none, and a wrong one
 		return nil, fmt.Errorf("%w: %s answered %s", ErrProxyLogin, r.proxy.Host, identity.Printable(resp.Status, 80))
 	}
 	return nil, fmt.Errorf("%w: %s answered %s", ErrProxy, r.proxy.Host, identity.Printable(resp.Status, 80))
