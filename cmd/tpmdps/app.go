@@ -92,6 +92,7 @@ var exits = []exit{
 	{network.ErrConnect, 20, "check cable, address and firewall: port 443 out to DPS, 8883 or 443 out to the hub; and HTTPS_PROXY"},
 	{network.ErrProxyLogin, 21, "put name and password into HTTPS_PROXY: http://NAME:PASSWORD@HOST:PORT"},
 	{network.ErrProxy, 21, "check HTTPS_PROXY and NO_PROXY, and whether the proxy allows this host"},
+	{network.ErrValidity, 22, hintClock},
 	{network.ErrCertificate, 21, "if a proxy inspects TLS here, give its CA with --ca-file and to IoT Edge; otherwise check the host name"},
 	{network.ErrTLS, 21, "something else than the service answers there: a proxy, a captive portal, or a wrong port"},
 	{hub.ErrUnauthorized, 34, "the hub has another key for this device: provision it again, and see whether its key was rotated there"},

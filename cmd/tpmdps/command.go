@@ -42,7 +42,7 @@ func sharedFlags() []cli.Flag {
 		&cli.StringFlag{Name: "tpm", Category: "Shared:", EnvVars: []string{"TPMDPS_TPM", "TPM2TOOLS_TCTI"}, Usage: "the TPM at `ADDR`: a device, a socket, swtpm:..., mssim:... (default: this machine's)"},
 		&cli.StringFlag{Name: "endorsement-auth-file", Category: "Shared:", Usage: "read the endorsement hierarchy's password from `FILE`"},
 		&cli.StringFlag{Name: "owner-auth-file", Category: "Shared:", Usage: "read the owner hierarchy's password from `FILE`"},
-		&cli.BoolFlag{Name: "plain-bus", DisableDefaultText: true, Category: "Shared:", Usage: "do without encrypted sessions, for chips that refuse them: a probe on the bus can then read keys and passwords"},
+		&cli.BoolFlag{Name: "plain-bus", DisableDefaultText: true, Category: "Shared:", Usage: "do without encrypted sessions, for chips that refuse them: a probe on the bus can then read passwords, and the inner of two wrappings of each key"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: "Shared:", Value: "table", Usage: "print the result as `FORMAT`: table, json, jsonl, tsv or none"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Shared:", DisableDefaultText: true, Usage: "print nothing for people, only result and error"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: "Shared:", DisableDefaultText: true, Usage: "print each TPM command and HTTP request, without secrets"},
@@ -73,7 +73,7 @@ func (c command) build(s streams) *cli.Command {
 				return err
 			}
 			if flag.Bool("plain-bus") {
-				u.say("warning: --plain-bus: keys and passwords cross the TPM's bus in the clear")
+				u.say("warning: --plain-bus: passwords, and the keys' inner wrapping, cross the TPM's bus in the clear")
 			}
 			ctx, cancel, err := c.context(flag)
 			if err != nil {
@@ -193,6 +193,18 @@ func (s *session) roots() (*x509.CertPool, error) {
 		return nil, fmt.Errorf("%w %s: there is no certificate in it (PEM, -----BEGIN CERTIFICATE-----)", errInputs, path)
 	}
 	return roots, nil
+}
+
+// excludes refuses flags that mean nothing beside another one, since a flag
+// that is passed over in silence is taken for done. Variables of the environment
+// do not count: they are there for other runs.
+func (s *session) excludes(flag string, others ...string) error {
+	for _, other := range others {
+		if s.onCommandLine(other) {
+			return fmt.Errorf("%w: --%s and --%s exclude each other", errUsage, flag, other)
+		}
+	}
+	return nil
 }
 
 // joinClose closes something at the end of a function whose error is named.

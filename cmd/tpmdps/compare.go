@@ -68,6 +68,6 @@ func (r compareResult) show(w io.Writer) error {
 	if err := table(w, nil, makers); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, "\nThe hex ID is the SHA-256 of the key. Enroll the key that IoT Edge takes, or the SDK that the device runs.")
+	_, err := fmt.Fprintln(w, "\nThe hex ID is the SHA-256 of the key. Enroll the key that IoT Edge takes, or the one that the device's SDK makes.")
 	return err
 }

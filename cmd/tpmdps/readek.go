@@ -21,7 +21,8 @@ func readEKCommand() command {
 		usage: "read the chip's endorsement key and registration ID",
 		description: "Reads the endorsement key (EK) at 0x81010001, or derives it from the TCG's L-1\n" +
 			"template, and shows both registration IDs that tools make of it: base32, as the\n" +
-			"C, Node and Java SDKs, and hex, as the documented Linux recipe. The chip is left\n" +
+			"C, Node and Java SDKs, and hex, as the documented Linux recipe; and the EK's\n" +
+			"certificate, where the chip's maker stored one. The chip is left\n" +
 			"as it was, unless --persist writes EK and SRK to their handles where these are\n" +
 			"empty.",
 		flags: []cli.Flag{
@@ -42,8 +43,10 @@ func readEK(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.flag.Bool("compare") && s.flag.Bool("persist") {
-		return fmt.Errorf("%w: --compare changes nothing, --persist does", errUsage)
+	if s.flag.Bool("compare") {
+		if err := s.excludes("compare", "persist", "registration-id", "id-format", "label"); err != nil {
+			return err
+		}
 	}
 	d, err := s.openTPM()
 	if err != nil {

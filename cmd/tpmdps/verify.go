@@ -25,10 +25,12 @@ func verifyCommand() command {
 	return command{
 		name:  "verify",
 		usage: "prove that the chip can provision itself",
-		description: "Makes the round trip of a device's first start: asks DPS for a challenge, solves\n" +
-			"it in the chip, registers, waits for the assignment, and takes the hub's key into\n" +
-			"the chip. Stops at the first step that fails. The chip is left as it was. A\n" +
-			"registration is a real one: DPS creates the device on its hub.",
+		description: "Makes the round trip of a device's first start, layer by layer: the chip, the\n" +
+			"network, the clock, the challenge of DPS, the registration and its assignment, the\n" +
+			"hub's key, the hub, and the device's twin there. Stops at the first step that\n" +
+			"fails. The chip is left as it was, unless --persist is given. A registration is a\n" +
+			"real one: DPS creates the device on its hub. --until challenge registers nothing,\n" +
+			"--offline needs no network.",
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "config", Usage: "take scope, registration ID, endpoint, TPM, key index and passwords from IoT Edge's config.toml, `FILE`; flags go before it"},
 			&cli.BoolFlag{Name: "even-if-provisioned", Usage: "register although IoT Edge runs on this machine"},
@@ -108,6 +110,9 @@ func tripRequest(s *session) (provision.Request, error) {
 	if !slices.Contains(provision.Goals(), req.Until) {
 		return req, fmt.Errorf("%w: --until %q: choose challenge, assigned, connected or twin", errUsage, identity.Printable(string(req.Until), 20))
 	}
+	if err := checkCombination(s, req.Until); err != nil {
+		return req, err
+	}
 	if s.flag.Bool("persist") {
 		index, err := authKeyIndex(s)
 		if err != nil {
@@ -137,6 +142,23 @@ func tripRequest(s *session) (provision.Request, error) {
 		return req, err
 	}
 	return req, online(s, &req, s.setting("global-endpoint", file.GlobalEndpoint))
+}
+
+// checkCombination refuses flags that would be passed over. What an offline
+// run would keep on the chip is worthless, and might replace what is not.
+func checkCombination(s *session, until provision.Goal) error {
+	if s.flag.Bool("offline") {
+		if err := s.excludes("offline", "persist", "report", "hub-transport", "id-scope", "global-endpoint", "payload"); err != nil {
+			return err
+		}
+	}
+	if !s.flag.Bool("persist") && s.onCommandLine("auth-key-index") {
+		return fmt.Errorf("%w: --auth-key-index means something only with --persist", errUsage)
+	}
+	if s.flag.Bool("persist") && until == provision.UntilChallenge || s.flag.Bool("report") && until != provision.UntilTwin {
+		return fmt.Errorf("%w: --until %s ends before what --persist or --report is to do", errUsage, until)
+	}
+	return nil
 }
 
 // online plans the ways to DPS and to the hub.
@@ -236,11 +258,22 @@ func (r tripResult) show(w io.Writer) error {
 	case r.AssignedHub == offlineHub:
 		_, err = fmt.Fprintf(w, "PASS  this chip can provision itself: %s (no network was used)\n", r.RegistrationID)
 	case r.AssignedHub != "":
-		_, err = fmt.Fprintf(w, "PASS  %s is device %s on %s\n", r.RegistrationID, r.DeviceID, r.AssignedHub)
+		_, err = fmt.Fprintf(w, "PASS  %s is device %s on %s%s\n", r.RegistrationID, r.DeviceID, r.AssignedHub, r.beyond())
 	default:
 		_, err = fmt.Fprintf(w, "PASS  up to %s, nothing registered: %s\n", last.Name, r.RegistrationID)
 	}
 	return err
+}
+
+// beyond says how far past the assignment the trip went.
+func (r tripResult) beyond() string {
+	switch r.last().Name {
+	case "hub.connect":
+		return ", and the hub takes its token"
+	case "hub.twin":
+		return ", the hub takes its token, and its twin is there"
+	}
+	return ""
 }
 
 // last is the last step that was taken.

@@ -41,6 +41,9 @@ var (
 	ErrProxyLogin = errors.New("the proxy wants a login")
 	// ErrTLS: what answers does not speak TLS as the service does.
 	ErrTLS = errors.New("no TLS connection")
+	// ErrValidity: the certificate is not valid at the time that this machine's
+	// clock shows.
+	ErrValidity = errors.New("the certificate is not valid now, by this machine's clock")
 	// ErrCertificate: the certificate is not one that this machine trusts.
 	ErrCertificate = errors.New("the certificate is not trusted")
 )

@@ -222,3 +222,13 @@ func TestSplitHost(t *testing.T) {
 		}
 	}
 }
+
+// A certificate of another time: the clock is the first suspect, not a proxy.
+func TestCertificateOfAnotherTime(t *testing.T) {
+	s, roots, _ := service(t)
+	r := route(t, s.URL, roots)
+	r.config.Time = func() time.Time { return time.Date(2199, 1, 1, 0, 0, 0, 0, time.UTC) }
+	if _, err := walk(t.Context(), r); !errors.Is(err, ErrValidity) {
+		t.Errorf("Secure() = %v, want ErrValidity", err)
+	}
+}

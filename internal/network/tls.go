@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"time"
 
 	"tpmdps/internal/identity"
 )
@@ -84,13 +85,17 @@ func microsoftsRoot(root *x509.Certificate) bool {
 // handshakeError tells a certificate from everything else that can fail.
 func handshakeError(err error) error {
 	var (
-		verify *tls.CertificateVerificationError
-		record tls.RecordHeaderError
-		wrong  x509.HostnameError
+		verify  *tls.CertificateVerificationError
+		record  tls.RecordHeaderError
+		wrong   x509.HostnameError
+		invalid x509.CertificateInvalidError
 	)
 	switch {
 	case errors.As(err, &verify) && len(verify.UnverifiedCertificates) > 0:
 		leaf := verify.UnverifiedCertificates[0]
+		if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
+			return fmt.Errorf("%w: it is from %s to %s: %w", ErrValidity, leaf.NotBefore.UTC().Format(time.DateOnly), leaf.NotAfter.UTC().Format(time.DateOnly), verify)
+		}
 		if errors.As(err, &wrong) {
 			return fmt.Errorf("%w: it is for %q: %w", ErrCertificate, name(leaf), verify)
 		}

@@ -11,7 +11,8 @@ import (
 
 // Candidate is one of the keys that tools take for a chip's endorsement key.
 // Which one a tool takes follows from the template it uses, and from what it
-// finds at [HandleEK].
+// finds at [HandleEK]. (The Java SDK makes its EK in the owner hierarchy, where
+// clearing the chip's owner loses it; that one is shown only when persistent.)
 type Candidate struct {
 	// Template names how the key came to be: "persistent" for what is at
 	// HandleEK and none of the others, "tcg-l1", "empty-unique", "nv-nonce",
@@ -97,7 +98,7 @@ func (d *Device) derivations() (list []derivation, notes []string, _ error) {
 	const profile = "tools that follow the TCG's profile to the letter"
 	list = []derivation{
 		{"tcg-l1", "IoT Edge, the C# SDK, tpm2-tools, Windows", tpm2.RSAEKTemplate, false},
-		{"empty-unique", "the C, Node and Java SDKs", withUnique(nil), false},
+		{"empty-unique", "the C and Node SDKs", withUnique(nil), false},
 	}
 	nonce, err := d.optionalNV(indexNonce)
 	switch {
