@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -166,17 +165,13 @@ func redirectTarget(location string) string {
 	return " to " + show(u.String(), 200)
 }
 
-// credentials matches what must not be shown even when a foreign page repeats
-// the request: the rest of a SAS or bearer token, and a key.
-var credentials = regexp.MustCompile(`(?i)(SharedAccessSignature|Bearer)(\s|%20|\+)+[^\s"'<>]+|(SharedAccessKey|sig)(=|%3d)[^\s"'<>&;]+`)
-
 // show makes a text of the service fit for a terminal: printable, at most n
 // characters, without credentials.
 func show(s string, n int) string {
 	if len(s) > 16<<10 {
 		s = s[:16<<10]
 	}
-	return identity.Printable(credentials.ReplaceAllString(s, "[redacted]"), n)
+	return identity.Printable(Redact(s), n)
 }
 
 // clip cuts a printable text to n bytes at a character's boundary.

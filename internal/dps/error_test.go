@@ -46,7 +46,7 @@ func TestErrorBodies(t *testing.T) {
 		"a key":                 {`{"error":"x","unencryptedAuthenticationKey":"AAEC"}`, Error{}},
 		"an echo of the request": {
 			"you sent Authorization: SharedAccessSignature sr=h&sig=abc%3D&se=1&skn=p to us",
-			Error{Body: "you sent Authorization: [redacted] to us"},
+			Error{Body: "you sent Authorization: SharedAccessSignature sr=h&sig=[redacted]&se=1&skn=p to us"},
 		},
 		"an echoed bearer": {`{"message":"bad header 'Bearer eyJ0.eyJ1.sig'"}`, Error{Message: "bad header '[redacted]'"}},
 	} {
