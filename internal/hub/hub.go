@@ -33,7 +33,8 @@ import (
 var (
 	// ErrOptions: what Dial was told names no hub, no device or no transport.
 	ErrOptions = errors.New("not a hub's address")
-	// ErrUnauthorized: the hub does not take the token (CONNACK 5).
+	// ErrUnauthorized: the hub does not take the token, or has no such device
+	// or has it disabled (CONNACK 5).
 	ErrUnauthorized = errors.New("the hub does not take the device's token")
 	// ErrBadUserName: the hub does not take the user name, which holds its host
 	// name and the device's ID (CONNACK 4).
@@ -43,9 +44,9 @@ var (
 	ErrIdentifier = errors.New("the hub does not take the device's ID")
 	// ErrUnavailable: the hub is down or throttles (CONNACK 3, status 429, 5xx).
 	ErrUnavailable = errors.New("the hub is throttled or unavailable")
-	// ErrDropped: the connection ended without a word. After a CONNECT that is
-	// a hub's way to refuse what it need not answer: a device that is disabled
-	// or deleted, a second connection of the same device.
+	// ErrDropped: the connection ended without a word. A hub does that to the
+	// older of two connections of a device, to a device that is disabled or
+	// deleted while it is connected, and to one that breaks its rules.
 	ErrDropped = errors.New("the hub dropped the connection")
 	// ErrMalformed: what came is not what a hub says.
 	ErrMalformed = errors.New("the answer is not a hub's")

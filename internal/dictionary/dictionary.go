@@ -1,0 +1,94 @@
+// Package dictionary explains the codes and log lines that a machine with a TPM
+// shows on its way to an IoT Hub: of the chip, of the software around it, of
+// the Device Provisioning Service, of the hub, of IoT Edge, and the exit codes
+// of this program.
+//
+// It needs no chip and no network. What it says is in tables, one file for each
+// kind of code; docs/errors.md is printed from the same tables. The one rule:
+// what nobody documents is said to be a guess, and every entry names where it
+// comes from.
+//
+// It is the last thing on the way of an error: everything else reports codes,
+// this says what they mean.
+package dictionary
+
+import (
+	"slices"
+	"strings"
+)
+
+// Entry explains one code or log line.
+type Entry struct {
+	// Kind says whose code it is: one of [Kinds].
+	Kind string `json:"kind"`
+	// Code is the code as its maker writes it, or a log line's fixed part.
+	Code string `json:"code"`
+	// Name is its name, or empty.
+	Name string `json:"name"`
+	// Means is what happened.
+	Means string `json:"means"`
+	// Why is how machines with a TPM come to it.
+	Why string `json:"why"`
+	// Do is what to do next.
+	Do string `json:"do"`
+	// Sources are where this is from.
+	Sources []string `json:"sources"`
+}
+
+// The kinds of entries.
+const (
+	kindExit    = "exit code"
+	kindDPS     = "DPS"
+	kindHub     = "IoT Hub"
+	kindTPM     = "TPM"
+	kindTSS     = "TPM software stack"
+	kindWindows = "Windows"
+	kindLog     = "log line"
+)
+
+// Kinds says what can be explained, one phrase each, with an example.
+func Kinds() []string {
+	return []string{
+		"exit codes of tpmdps (31)",
+		"HTTP status and error codes of DPS (404, 400004)",
+		"codes of IoT Hub (401003, CONNACK 5)",
+		"response codes of TPMs, in hexadecimal or decimal (0x9a2, 2466, TPM_RC_LOCKOUT)",
+		"codes of the TPM software stack (0x000a000a)",
+		"codes of Windows (0x80280400)",
+		"lines from the logs of IoT Edge and the Linux kernel",
+	}
+}
+
+// Bounds of one question and its answer.
+const (
+	maxText    = 1 << 20
+	maxFinds   = 1000 // of one kind of code in a text
+	maxEntries = 12
+)
+
+// Explain finds what is in a text: a code alone, a line of a log, or several
+// lines. The likeliest reading comes first; nothing means that nothing is
+// known. Of a longer text the first MiB counts.
+func Explain(text string) []Entry {
+	if len(text) > maxText {
+		text = text[:maxText]
+	}
+	text = strings.Trim(text, " \t\r\n\"'`.,;:()[]")
+	found := number(text)
+	if len(found) == 0 {
+		found = search(text)
+	}
+	return distinct(found)
+}
+
+// distinct drops what was found twice.
+func distinct(found []Entry) []Entry {
+	var out []Entry
+	for _, e := range found {
+		same := func(other Entry) bool { return other.Kind == e.Kind && other.Code == e.Code }
+		if !slices.ContainsFunc(out, same) && len(out) < maxEntries {
+			out = append(out, e)
+		}
+	}
+	return out
+}

@@ -1,0 +1,69 @@
+package dictionary
+
+import (
+	"strconv"
+	"strings"
+)
+
+// number explains a text that is nothing but a code. One without a prefix can
+// be read in more than one way: exit codes and HTTP statuses are written in
+// decimal, the chip's codes in decimal by the Linux kernel and by old versions
+// of IoT Edge, and in hexadecimal, often without 0x, by everybody else.
+func number(text string) []Entry {
+	if rest, ok := cutPrefixFold(text, "connack"); ok {
+		return connack(strings.Trim(rest, " :#"))
+	}
+	for _, prefix := range []string{"exit code", "exit status", "exit"} {
+		if rest, ok := cutPrefixFold(text, prefix); ok {
+			return exitCode(strings.Trim(rest, " :#"))
+		}
+	}
+	if digits, ok := cutPrefixFold(text, "0x"); ok {
+		return hexadecimal(digits)
+	}
+	found := append(exitCode(text), service(text)...)
+	switch {
+	case len(text) == 1:
+		return append(found, connack(text)...)
+	case len(text) == 3 && len(found) > 0: // an HTTP status: nobody means the chip
+		return found
+	}
+	found = append(found, decimal(text)...)
+	if strings.ContainsAny(text, "0123456789") { // some words are numbers in hexadecimal
+		found = append(found, hexadecimal(text)...)
+	}
+	return found
+}
+
+func cutPrefixFold(text, prefix string) (rest string, found bool) {
+	if len(text) < len(prefix) || !strings.EqualFold(text[:len(prefix)], prefix) {
+		return "", false
+	}
+	return text[len(prefix):], true
+}
+
+// decimal also takes negative numbers, as which Windows' codes are sometimes
+// written.
+func decimal(text string) []Entry {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < -1<<31 || n >= 1<<32 {
+		return nil
+	}
+	return code(uint32(n))
+}
+
+func hexadecimal(digits string) []Entry {
+	n, err := strconv.ParseUint(digits, 16, 32)
+	if err != nil {
+		return nil
+	}
+	return code(uint32(n))
+}
+
+// code explains a number of the chip or of the software around it.
+func code(n uint32) []Entry {
+	if n>>16 == windowsFacility {
+		return windows(n)
+	}
+	return stack(n)
+}

@@ -1,0 +1,96 @@
+package dictionary
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write docs/errors.md anew")
+
+// page is the table as a page of the manual.
+var page = filepath.Join("..", "..", "docs", "errors.md")
+
+func TestPageIsTheTable(t *testing.T) {
+	want := render()
+	if *update {
+		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s is not what the tables say; write it anew: go test ./internal/dictionary -run Page -update", page)
+	}
+}
+
+// section is one part of the page.
+type section struct {
+	heading, text string
+	entries       []Entry
+}
+
+func sections() []section {
+	all := []section{
+		{"DPS", "HTTP statuses and error codes (`errorCode`) of the Device Provisioning Service.", services[:0:0]},
+		{"IoT Hub", "", nil},
+		{"Log lines of IoT Edge and the SDKs", "The fixed part of the line.", lines},
+		{"Exit codes of tpmdps", "[exit-codes.md](exit-codes.md) has them for scripts.", nil},
+		{"The chip", "Response codes of TPM 2.0. Codes with a number of a parameter, a session or a handle in them are shown without it:\nbits 8 to 11 hold the number, so 0x9a2 and 0x1a2 are 0xa2 of session 1 and handle 1. IoT Edge and the Linux kernel\nsometimes print them in decimal.", nil},
+		{"The software around the chip", "Codes of tpm2-tss: the layer in bits 16 to 23, here TCTI, and its code. Codes of the chip are handed on with the layer\nin front.", nil},
+		{"Windows", "Codes of the TPM Base Services. The chip's own have 0x8028 in front.", nil},
+	}
+	for _, e := range services {
+		if e.Kind == kindDPS {
+			all[0].entries = append(all[0].entries, e)
+		} else {
+			all[1].entries = append(all[1].entries, e)
+		}
+	}
+	for _, e := range exitCodes {
+		all[3].entries = append(all[3].entries, exitCode(e.name)...)
+	}
+	for _, rc := range slices.Sorted(maps.Keys(responses)) {
+		e, _ := tpm(rc)
+		all[4].entries = append(all[4].entries, e)
+	}
+	for _, low := range slices.Sorted(maps.Keys(stackCodes)) {
+		all[5].entries = append(all[5].entries, stack(10<<16|low)...)
+	}
+	for _, n := range slices.Sorted(maps.Keys(windowsCodes)) {
+		all[6].entries = append(all[6].entries, windows(n)...)
+	}
+	return all
+}
+
+func render() string {
+	var b strings.Builder
+	b.WriteString("# Errors and what to do about them\n\n" +
+		"What `tpmdps explain` says, for reading on the web. The tables below are printed from the program's own; change them\n" +
+		"there (internal/dictionary).\n\n" +
+		"```sh\ntpmdps explain 0x9a2\ntpmdps explain 400004\njournalctl -u aziot-tpmd -b | tpmdps explain -\n```\n")
+	for _, s := range sections() {
+		fmt.Fprintf(&b, "\n## %s\n\n", s.heading)
+		if s.text != "" {
+			fmt.Fprintf(&b, "%s\n\n", s.text)
+		}
+		b.WriteString("| code | it means | why, with a TPM | what to do | from |\n|---|---|---|---|---|\n")
+		for _, e := range s.entries {
+			code := "`" + e.Code + "`"
+			if e.Name != "" {
+				code += " " + e.Name
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", code, e.Means, cmp.Or(e.Why, "-"), cmp.Or(e.Do, "-"), strings.Join(e.Sources, "; "))
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,141 @@
+package dictionary
+
+// responseText is what there is to say about a response code, whatever command
+// it comes from. Codes that no step of DPS attestation was seen to end with
+// have a meaning only.
+type responseText struct {
+	name, means, why, do string
+	sources              []string
+}
+
+const (
+	doPassword = "give the password: --endorsement-auth-file FILE, --owner-auth-file FILE; for IoT Edge in config.toml, [tpm.hierarchy_authorization]"
+	doOtherKey = "compare the chip's key with the enrolled one: tpmdps read-ek; if the enrollment is to follow this chip: tpmdps enroll --replace-ek"
+	doMemory   = "use /dev/tpmrm0, where the kernel swaps; stop the other program, or restart the machine, which clears what was left behind"
+	doWait     = "wait and repeat the command; tpmdps does so by itself"
+)
+
+// responses are the response codes of TPM 2.0 Part 2, 6.6.3, by value; those of
+// format 1 without the number of the parameter, session or handle.
+var responses = map[uint16]responseText{
+	0x01e: {name: "BAD_TAG", means: "the command has a tag that the chip does not know",
+		why: "a TPM 1.2 answers so to every command of a TPM 2.0", do: "look in the firmware setup whether the chip can be switched to TPM 2.0; with a TPM 1.2 there is no DPS attestation"},
+
+	// Format 0: the command as a whole.
+	0x100: {name: "INITIALIZE", means: "the chip was not started by the firmware, or is started twice",
+		why: "a software TPM without a start-up, or a machine whose firmware skips it", do: "switch the machine off and on; for swtpm: --flags startup-clear"},
+	0x101: {name: "FAILURE", means: "the chip refuses: its self test failed, or a command failed inside of it",
+		why: "some chips, and every software TPM on libtpms, answer so when a key of DPS was wrapped for another EK, and go on working afterwards; otherwise the chip is in failure mode",
+		do:  doOtherKey + ". If every command fails: switch the machine off and on"},
+	0x103: {name: "SEQUENCE", means: "a sequence of commands was used in the wrong order"},
+	0x10b: {name: "PRIVATE", means: "not in use"},
+	0x119: {name: "HMAC", means: "not in use"},
+	0x120: {name: "DISABLED", means: "the command is switched off", why: "the chip, or a part of it, is disabled in the firmware setup", do: "enable the TPM in the firmware setup, and all of its hierarchies"},
+	0x121: {name: "EXCLUSIVE", means: "an exclusive session was broken by another command", why: "two programs use the chip without a resource manager", do: doMemory},
+	0x124: {name: "AUTH_TYPE", means: "this handle wants another kind of authorization"},
+	0x125: {name: "AUTH_MISSING", means: "the command came without the authorization that it needs"},
+	0x126: {name: "POLICY", means: "the policy command does not fit, or the key has no policy",
+		why: "what lies at 0x81010001 is no endorsement key of the TCG's template", do: "see which template it is of: tpmdps read-ek"},
+	0x127: {name: "PCR", means: "a PCR does not have the value that a policy wants"},
+	0x128: {name: "PCR_CHANGED", means: "a PCR changed between the check of a policy and its use"},
+	0x12d: {name: "UPGRADE", means: "the chip is in field upgrade mode", why: "a firmware update of the chip was broken off", do: "finish the update with the maker's tool"},
+	0x12e: {name: "TOO_MANY_CONTEXTS", means: "the chip's counter of saved sessions is used up", why: "a resource manager has swapped for a very long time", do: "restart the machine"},
+	0x12f: {name: "AUTH_UNAVAILABLE", means: "there is no password or policy to authorize with"},
+	0x130: {name: "REBOOT", means: "the chip wants a restart of the machine first", why: "after a firmware update of the chip", do: "switch the machine off and on"},
+	0x131: {name: "UNBALANCED", means: "hash and symmetric algorithm of a key are of different strength"},
+	0x142: {name: "COMMAND_SIZE", means: "the command's length is not what its header says", why: "a damaged connection to the chip, or a program that is at fault"},
+	0x143: {name: "COMMAND_CODE", means: "this chip does not have the command",
+		why:     "some chips lack HMAC (Infineon SLB 9665 and 9670 with old firmware) or EncryptDecrypt2, which the Java SDK wants; a TPM 1.2 lacks all",
+		do:      "tpmdps verify --offline names the commands that are missing; without HMAC this chip cannot do DPS attestation unless its maker has newer firmware",
+		sources: []string{"tpm2-tools issues 2281, 3159", "azure-iot-sdk-java issue 611"}},
+	0x144: {name: "AUTHSIZE", means: "the authorization area is too long or too short"},
+	0x145: {name: "AUTH_CONTEXT", means: "the command takes no sessions, and got some"},
+	0x146: {name: "NV_RANGE", means: "read or written beyond the end of an NV index", why: "a certificate in the chip is shorter than its index says"},
+	0x147: {name: "NV_SIZE", means: "the NV index is larger than the chip allows"},
+	0x148: {name: "NV_LOCKED", means: "the NV index is locked"},
+	0x149: {name: "NV_AUTHORIZATION", means: "no right to use the NV index", why: "the EK certificate's index is protected on some chips", do: "give the owner's password: --owner-auth-file FILE"},
+	0x14a: {name: "NV_UNINITIALIZED", means: "the NV index was never written", why: "the maker left room for an EK certificate and wrote none"},
+	0x14b: {name: "NV_SPACE", means: "the chip's non-volatile memory is full",
+		why: "many persistent keys or NV indexes; IoT Edge and the SDKs keep three keys there", do: "list them: tpm2_getcap handles-persistent; remove what nothing needs: tpm2_evictcontrol -c HANDLE"},
+	0x14c: {name: "NV_DEFINED", means: "the handle or NV index is in use already",
+		why:     "another program keeps a key where IoT Edge wants to put the one of DPS (0x81000100), or version 1.4.0 of IoT Edge writes a second time",
+		do:      "look what is there: tpm2_readpublic -c 0x81000100; give IoT Edge another place with auth_key_index in config.toml; update aziot-identity-service to 1.4.1 or later",
+		sources: []string{"iot-identity-service issue 450", "tpm2-tools issue 3424"}},
+	0x150: {name: "BAD_CONTEXT", means: "a saved context is not this chip's, or is out of date", why: "the machine slept, or the chip was reset, while a program kept a context", do: "start the program again"},
+	0x151: {name: "CPHASH", means: "the policy allows only other parameters"},
+	0x152: {name: "PARENT", means: "the handle is no key that others can be wrapped with", why: "what lies at 0x81000001 is no storage root key", do: "look what is there: tpm2_readpublic -c 0x81000001"},
+	0x153: {name: "NEEDS_TEST", means: "the chip wants a self test first", do: "tpm2_selftest --fulltest, or restart the machine"},
+	0x154: {name: "NO_RESULT", means: "the command has no result, although it should have one"},
+	0x155: {name: "SENSITIVE", means: "the private part of a key is not what its public part says",
+		why: "a key of DPS arrived damaged", do: "repeat; if it stays so, keep the output of -v"},
+
+	// Format 1: a parameter, a session or a handle.
+	0x081: {name: "ASYMMETRIC", means: "the asymmetric algorithm is not supported or not right", why: "a chip that cannot do RSA 2048"},
+	0x082: {name: "ATTRIBUTES", means: "the attributes of the key do not allow this",
+		why: "an SRK with other attributes than the TCG's, or an EK that is used without its policy", do: "see what lies at 0x81010001 and 0x81000001: tpmdps read-ek --compare, tpm2_readpublic -c 0x81000001"},
+	0x083: {name: "HASH", means: "the hash algorithm is not supported or not right"},
+	0x084: {name: "VALUE", means: "a value is out of range or wrong in its place",
+		why: "from ActivateCredential: the key of DPS was wrapped for another EK; from TPM2_ReadPublic, with a handle: nothing is there", do: doOtherKey},
+	0x085: {name: "HIERARCHY", means: "the hierarchy is switched off, or is the wrong one",
+		why: "the firmware or the operating system switched off the endorsement or owner hierarchy", do: "restart the machine; look for it in the firmware setup"},
+	0x087: {name: "KEY_SIZE", means: "the key size is not supported"},
+	0x088: {name: "MGF", means: "the mask generation function is not supported"},
+	0x089: {name: "MODE", means: "the mode of operation is not supported", why: "a chip without AES-128-CFB for sessions", do: "tpmdps verify --plain-bus does without encrypted sessions"},
+	0x08a: {name: "TYPE", means: "a value has another type than belongs there", why: "an ECC key lies where an RSA key belongs"},
+	0x08b: {name: "HANDLE", means: "nothing is at this handle, or something of another kind",
+		why:     "an EK or SRK that was never made persistent: aziot-tpmd logs it as 0x18b at every start until it has made the keys; the SDKs in the same way before they make theirs. It is no fault",
+		do:      "nothing, when the program goes on; otherwise see what is there: tpm2_getcap handles-persistent",
+		sources: []string{"iot-identity-service issue 450"}},
+	0x08c: {name: "KDF", means: "the key derivation function is not supported"},
+	0x08d: {name: "RANGE", means: "a value is out of range", why: "a persistent handle that the owner may not use: 0x81000000 to 0x817fffff are his"},
+	0x08e: {name: "AUTH_FAIL", means: "wrong password, and the chip counts it (dictionary attack protection)",
+		why: "a hierarchy or a key has a password, and another one was given", do: doPassword + ". Do not guess: after some failures the chip locks itself"},
+	0x08f: {name: "NONCE", means: "a nonce of a session is not right"},
+	0x090: {name: "PP", means: "the command needs physical presence"},
+	0x092: {name: "SCHEME", means: "the signing or encryption scheme is not supported or not the key's"},
+	0x095: {name: "SIZE", means: "a structure has another size than its header says",
+		why: "a key of DPS arrived cut off or changed; or was wrapped for another chip, on some chips", do: doOtherKey},
+	0x096: {name: "SYMMETRIC", means: "the symmetric algorithm or key size is not supported", why: "a chip without AES-128-CFB for sessions", do: "tpmdps verify --plain-bus does without encrypted sessions"},
+	0x097: {name: "TAG", means: "a structure has a wrong tag"},
+	0x098: {name: "SELECTOR", means: "a union's selector is not right"},
+	0x09a: {name: "INSUFFICIENT", means: "a structure ends before its last field", why: "a key of DPS arrived cut off or changed", do: "repeat; if it stays so, keep the output of -v"},
+	0x09b: {name: "SIGNATURE", means: "the signature is not valid"},
+	0x09c: {name: "KEY", means: "the key does not fit, or has no such use"},
+	0x09d: {name: "POLICY_FAIL", means: "the policy of the key is not satisfied",
+		why: "the EK wants a policy session with the endorsement hierarchy's password, and a program used none, or this EK has another policy than the TCG's template", do: "see which template it is of: tpmdps read-ek"},
+	0x09f: {name: "INTEGRITY", means: "the integrity check failed: it was wrapped for another key, or was changed on the way",
+		why: "from ActivateCredential and Import: the key of DPS is for another EK or SRK; after a clear of the TPM, a new board, or a software TPM that lost its state", do: doOtherKey},
+	0x0a0: {name: "TICKET", means: "a ticket is not valid"},
+	0x0a1: {name: "RESERVED_BITS", means: "bits are set that must be zero"},
+	0x0a2: {name: "BAD_AUTH", means: "wrong password, and the chip does not count it",
+		why: "the owner or endorsement hierarchy has a password; the SDKs and old versions of IoT Edge cannot give one",
+		do:  doPassword, sources: []string{"iotedge issue 3195", "azure-iot-sdk-csharp issue 2991"}},
+	0x0a3: {name: "EXPIRED", means: "the policy has expired"},
+	0x0a4: {name: "POLICY_CC", means: "the policy is for another command"},
+	0x0a5: {name: "BINDING", means: "public and private part do not belong together",
+		why: "the key of DPS is for an EK or SRK that is not this chip's any more", do: doOtherKey, sources: []string{"azure-iot-sdk-csharp issue 926"}},
+	0x0a6: {name: "CURVE", means: "the elliptic curve is not supported"},
+	0x0a7: {name: "ECC_POINT", means: "the point is not on the curve"},
+
+	// Warnings: the same command may succeed later.
+	0x901: {name: "CONTEXT_GAP", means: "too many sessions were saved since the oldest one", do: doMemory},
+	0x902: {name: "OBJECT_MEMORY", means: "the chip has no memory for another key",
+		why: "programs leave loaded keys behind on /dev/tpm0, which has room for about three", do: doMemory},
+	0x903: {name: "SESSION_MEMORY", means: "the chip has no memory for another session", why: "programs leave sessions behind", do: doMemory},
+	0x904: {name: "MEMORY", means: "the chip has no memory left", why: "programs leave keys and sessions behind", do: doMemory},
+	0x905: {name: "SESSION_HANDLES", means: "the chip has no handle for another session", why: "programs leave sessions behind", do: doMemory},
+	0x906: {name: "OBJECT_HANDLES", means: "the chip has no handle for another key", why: "programs leave loaded keys behind", do: doMemory},
+	0x907: {name: "LOCALITY", means: "the command came from a place that may not use it"},
+	0x908: {name: "YIELDED", means: "the chip put the command aside", do: doWait},
+	0x909: {name: "CANCELED", means: "the command was cancelled", why: "by the operating system, for a shutdown or sleep", do: doWait},
+	0x90a: {name: "TESTING", means: "the chip is testing itself", why: "in the first seconds after power on", do: doWait},
+	0x910: {name: "REFERENCE_H0", means: "a handle in the command is of a key that is not loaded", why: "a program kept a handle that was flushed, or another one took it away", do: "start the program again; use /dev/tpmrm0"},
+	0x918: {name: "REFERENCE_S0", means: "a session in the command is not there", why: "a program kept a session that was flushed, or another one took it away", do: "start the program again; use /dev/tpmrm0"},
+	0x920: {name: "NV_RATE", means: "the chip writes no more for a while, to spare its memory", why: "a loop that registers again and again: each registration of an SDK writes to the chip", do: doWait},
+	0x921: {name: "LOCKOUT", means: "too many wrong passwords: the chip refuses every key under dictionary attack protection for a while",
+		why:     "a wrong password in a loop, or power cuts while such a key was loaded; the documented Linux recipe makes an SRK under this protection, so that it locks IoT Edge out",
+		do:      "wait, do not retry in a loop; the owner resets it with tpm2_dictionarylockout --clear-lockout. Have the SRK made without it (noDA), as tpmdps and IoT Edge do",
+		sources: []string{"tpm2-tss issue 2400"}},
+	0x922: {name: "RETRY", means: "the chip could not begin the command and wants it again", why: "the first use of a protected key after a power cut, or a busy chip", do: doWait},
+	0x923: {name: "NV_UNAVAILABLE", means: "the chip's non-volatile memory cannot be written at the moment", do: doWait},
+}

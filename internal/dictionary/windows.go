@@ -1,0 +1,49 @@
+package dictionary
+
+import "fmt"
+
+// windowsFacility is the upper half of Windows' codes for the chip and for the
+// services around it (winerror.h, FACILITY_TPM_SERVICES).
+const windowsFacility = 0x8028
+
+const doElevated = "run the program as administrator"
+
+// windowsCodes are those of the TPM Base Services (TBS). 0x80284016 has another
+// name in winerror.h than in the documentation; both are given.
+var windowsCodes = map[uint32]struct{ name, means, why, do string }{
+	0x80280400: {"TPM_E_COMMAND_BLOCKED", "Windows does not pass this command to the chip", "programs that are not elevated may not use some commands, and some are blocked for all by a policy", doElevated},
+	0x80280803: {"TPM_E_DEFEND_LOCK_RUNNING", "the chip defends itself against wrong passwords and refuses for a while", "wrong PINs of BitLocker or Windows Hello count as well", "wait; do not retry in a loop"},
+	0x80284001: {"TBS_E_INTERNAL_ERROR", "the TPM Base Services failed", "", "restart the machine"},
+	0x80284002: {"TBS_E_BAD_PARAMETER", "a parameter that Windows does not take", "", ""},
+	0x80284004: {"TBS_E_INVALID_CONTEXT", "the connection with the service has ended", "the chip was reset or the service restarted", "start the program again"},
+	0x80284005: {"TBS_E_INSUFFICIENT_BUFFER", "a buffer that is too small", "", ""},
+	0x80284006: {"TBS_E_IOERROR", "Windows cannot communicate with the chip", "", "switch the machine off and on; look at the device in the device manager"},
+	0x80284008: {"TBS_E_SERVICE_NOT_RUNNING", "the service TPM Base Services does not run", "", "start it as administrator: sc start TBS"},
+	0x80284009: {"TBS_E_TOO_MANY_TBS_CONTEXTS", "too many programs have the chip open", "", "end some of them"},
+	0x8028400a: {"TBS_E_TOO_MANY_RESOURCES", "too many keys and sessions are open", "", "end the programs that use the chip"},
+	0x8028400b: {"TBS_E_SERVICE_START_PENDING", "the service TPM Base Services is starting", "", doWait},
+	0x8028400d: {"TBS_E_COMMAND_CANCELED", "the command was cancelled", "by another program, or because the machine went to sleep", doWait},
+	0x8028400f: {"TBS_E_TPM_NOT_FOUND", "Windows finds no chip", "the TPM is switched off in the firmware setup, or the virtual machine has none", "switch it on in the firmware setup; tpm.msc shows what Windows sees"},
+	0x80284010: {"TBS_E_SERVICE_DISABLED", "the service TPM Base Services is disabled", "", "enable it as administrator: sc config TBS start= demand"},
+	0x80284012: {"TBS_E_ACCESS_DENIED", "this user may not use the chip", "", doElevated},
+	0x80284015: {"TBS_E_OWNERAUTH_NOT_FOUND", "Windows does not keep the owner's password", "Windows throws it away since version 1607", "give it with --owner-auth-file FILE, if the hierarchy has one"},
+	0x80284016: {"TBS_E_DEACTIVATED", "the chip is deactivated (the documentation), or was not prepared to the end (winerror.h: TBS_E_PROVISIONING_INCOMPLETE)", "", "activate it in the firmware setup, then prepare it with tpm.msc"},
+}
+
+// windows explains a code of Windows: one of its services', or the chip's own
+// in the lower bits.
+func windows(n uint32) []Entry {
+	e := Entry{Kind: kindWindows, Code: fmt.Sprintf("%#x", n), Sources: []string{"Windows SDK, winerror.h", "Windows documentation, TBS return codes"}}
+	if text, ok := windowsCodes[n]; ok {
+		e.Name, e.Means, e.Why, e.Do = text.name, text.means, text.why, text.do
+		return []Entry{e}
+	}
+	chip, ok := tpm(uint16(n & codeBits))
+	if !ok || n&0xf000 != 0 {
+		return nil
+	}
+	e.Name = chip.Name + ", handed on by Windows"
+	e.Means, e.Why, e.Do = chip.Means, chip.Why, chip.Do
+	e.Sources = append(e.Sources, chip.Sources...)
+	return []Entry{e}
+}
