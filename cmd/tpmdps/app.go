@@ -243,7 +243,7 @@ func newApp(s streams) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 	}
-	for _, cmd := range []func() command{readEKCommand, enrollCommand, verifyCommand, configCommand, emulatorCommand, demoCommand, versionCommand} {
+	for _, cmd := range []func() command{readEKCommand, enrollCommand, verifyCommand, configCommand, emulatorCommand, demoCommand, explainCommand, versionCommand} {
 		app.Commands = append(app.Commands, cmd().build(s))
 	}
 	return app

@@ -26,6 +26,7 @@ type command struct {
 	flags       []cli.Flag
 	exits       []int         // besides 0, 1, 2 and 130
 	timeout     time.Duration // of the whole run, unless --timeout says otherwise; 0 is none
+	argument    string        // what its one argument stands for, such as FILE; "" where it takes none
 	run         func(*session) error
 }
 
@@ -34,6 +35,7 @@ type session struct {
 	*ui
 	ctx  context.Context
 	flag *cli.Context
+	arg  string // the command's argument
 }
 
 // sharedFlags stand on every command, so that they work behind its name.
@@ -62,11 +64,13 @@ func (c command) build(s streams) *cli.Command {
 		Name:         c.name,
 		Usage:        c.usage,
 		Description:  c.description + "\n\n" + c.exitStatus(),
+		ArgsUsage:    c.argument,
 		Flags:        append(slices.Clone(c.flags), sharedFlags()...),
 		OnUsageError: usageError,
 		Action: func(flag *cli.Context) error {
-			if flag.NArg() > 0 {
-				return fmt.Errorf("%w: %s takes no arguments, only flags: %q", errUsage, c.name, identity.Printable(flag.Args().First(), 40))
+			arg, err := c.oneArgument(flag)
+			if err != nil {
+				return err
 			}
 			u, err := newUI(s, flag)
 			if err != nil {
@@ -80,9 +84,22 @@ func (c command) build(s streams) *cli.Command {
 				return err
 			}
 			defer cancel()
-			return c.run(&session{ui: u, ctx: ctx, flag: flag})
+			return c.run(&session{ui: u, ctx: ctx, flag: flag, arg: arg})
 		},
 	}
+}
+
+// oneArgument returns the argument of a command that takes one.
+func (c command) oneArgument(flag *cli.Context) (string, error) {
+	switch {
+	case c.argument == "" && flag.NArg() > 0:
+		return "", fmt.Errorf("%w: %s takes no arguments, only flags: %q", errUsage, c.name, identity.Printable(flag.Args().First(), 40))
+	case c.argument != "" && flag.NArg() == 0:
+		return "", fmt.Errorf("%w: %s: %s is missing; it stands behind the flags", errUsage, c.name, c.argument)
+	case flag.NArg() > 1:
+		return "", fmt.Errorf("%w: %s takes one %s, behind the flags: %q is one too many", errUsage, c.name, c.argument, identity.Printable(flag.Args().Get(1), 40))
+	}
+	return flag.Args().First(), nil
 }
 
 func (c command) context(flag *cli.Context) (context.Context, context.CancelFunc, error) {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/dictionary"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
@@ -248,6 +249,7 @@ func TestDocsObjects(t *testing.T) {
 		"## config":               func() any { return &configResult{} },
 		"## emulator":             func() any { return &emulatorResult{} },
 		"## demo":                 func() any { return &demoResult{} },
+		"## explain":              func() any { return &explainResult{} },
 		"## version":              func() any { return &versionResult{} },
 		"## Errors":               func() any { return &failure{} },
 		"## What enroll may read": func() any { return &identity.Record{} },
@@ -325,6 +327,7 @@ func TestDocsColumns(t *testing.T) {
 		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
+		"explain": explainResult{[]dictionary.Entry{{}}},
 	} {
 		row := regexp.MustCompile(`(?m)^\| ` + command + ` \| ([^|]*) \|`).FindStringSubmatch(text)
 		if row == nil {

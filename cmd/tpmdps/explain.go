@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"tpmdps/internal/dictionary"
+	"tpmdps/internal/identity"
+)
+
+func explainCommand() command {
+	return command{
+		name:  "explain",
+		usage: "say what an error code or a log line means",
+		description: "Looks up a code, or what is in a line of a log (in quotes), or in a whole log on\n" +
+			"stdin (-). No chip and no network is used. Known are " + strings.Join(dictionary.Kinds(), ",\n") + ".",
+		argument: "CODE|TEXT|-",
+		run:      explain,
+	}
+}
+
+// maxLog bounds what is read from stdin: a start of IoT Edge logs some
+// kilobytes.
+const maxLog = 1 << 20
+
+func explain(s *session) error {
+	text := s.arg
+	if text == "-" {
+		data, err := readAtMost(s.in, "stdin", maxLog)
+		if err != nil {
+			return err
+		}
+		text = string(data)
+	}
+	entries := dictionary.Explain(text)
+	if len(entries) == 0 {
+		return fmt.Errorf("%w: nothing is known about %q; known are %s",
+			errUsage, identity.Printable(strings.TrimSpace(text), 80), strings.Join(dictionary.Kinds(), ", "))
+	}
+	return s.print(explainResult{entries})
+}
+
+// explainResult is what was found in a text, the likeliest first.
+type explainResult struct {
+	Entries []dictionary.Entry `json:"entries"`
+}
+
+func (r explainResult) lines() []any {
+	var all []any
+	for _, e := range r.Entries {
+		all = append(all, e)
+	}
+	return all
+}
+
+func (r explainResult) fields() [][]string {
+	var rows [][]string
+	for _, e := range r.Entries {
+		rows = append(rows, []string{e.Kind, e.Code, e.Name, e.Means, e.Why, e.Do, strings.Join(e.Sources, "; ")})
+	}
+	return rows
+}
+
+// show prints a paragraph for each entry, because sentences in columns cannot
+// be read.
+func (r explainResult) show(w io.Writer) error {
+	for i, e := range r.Entries {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintln(w, strings.TrimSpace(e.Kind+" "+e.Code+"  "+e.Name))
+		for _, part := range []struct{ label, text string }{
+			{"means", e.Means}, {"why", e.Why}, {"do", e.Do}, {"from", strings.Join(e.Sources, "; ")},
+		} {
+			if part.text == "" {
+				continue
+			}
+			if _, err := fmt.Fprintln(w, paragraph(fmt.Sprintf("  %-7s", part.label), part.text)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// paragraph breaks a text into lines of 80 columns, indented below its label.
+func paragraph(label, text string) string {
+	indent := strings.Repeat(" ", len(label))
+	lines := []string{label}
+	for word := range strings.FieldsSeq(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case len(*last) > len(indent) && len(*last)+1+len([]rune(word)) > 80:
+			lines = append(lines, indent+word)
+		case len(*last) > len(indent):
+			*last += " " + word
+		default:
+			*last += word
+		}
+	}
+	return strings.Join(lines, "\n")
+}
