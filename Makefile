@@ -46,7 +46,7 @@ conformance: ## run Microsoft's Node.js SDK against the emulator
 	npm ci --prefix internal/emulator/testdata/node --no-audit --no-fund
 	$(GO) test -tags conformance -count=1 -v -run Conformance ./internal/emulator
 
-bench: ## measure against tpm2-tools on the same software TPM, as ratios
+bench: ## measure against tpm2-tools and the Node SDK on the same software TPM, as ratios
 	@sh .ci/deps swtpm witness
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./internal/bench
 

@@ -101,9 +101,15 @@ type job struct {
 	args []string
 }
 
-// run runs the program to its end, and returns what it printed and how long
-// it took.
+// run runs the program to its end, in which it has to do its work, and returns
+// what it printed and how long it took.
 func (j job) run(b *testing.B) (stdout string, wall time.Duration) {
+	b.Helper()
+	return j.ends(b, 0)
+}
+
+// ends runs the program, which has to end with the exit code.
+func (j job) ends(b *testing.B, code int) (stdout string, wall time.Duration) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), runLimit)
 	defer cancel()
@@ -116,8 +122,8 @@ func (j job) run(b *testing.B) (stdout string, wall time.Duration) {
 	began := time.Now()
 	err := cmd.Run()
 	wall = time.Since(began)
-	if err != nil {
-		b.Fatalf("%s: %v\n%s", strings.Join(j.args, " "), err, &stderr)
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != code {
+		b.Fatalf("%s: %v, want exit code %d\n%s", strings.Join(j.args, " "), err, code, &stderr)
 	}
 	return out.String(), wall
 }

@@ -46,7 +46,7 @@ func BenchmarkStart(b *testing.B) {
 // BenchmarkMemory measures the peak of resident memory of the commands that
 // work on one device.
 func BenchmarkMemory(b *testing.B) {
-	s := newSite(b, "persisted")
+	s := newSite(b, ekPersisted)
 	for _, j := range []job{
 		s.tpmdps(b, s.chip.Address(), "read-ek"),
 		s.tpmdps(b, s.chip.Address(), "enroll"), // before verify, which needs it

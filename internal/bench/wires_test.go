@@ -79,30 +79,50 @@ func (j *journal) reset() {
 	j.text.Reset()
 }
 
-// requests names the requests of one registration in their order. A line is
-// written after its answer, so the last may come when the program has ended.
-func (j *journal) requests(b *testing.B) (names []string) {
+// request is one that the service answered.
+type request struct {
+	name         string // challenge, register, poll; method and path of others
+	began, ended time.Time
+	asksBack     bool // the answer says to come again later
+}
+
+func names(requests []request) (list []string) {
+	for _, r := range requests {
+		list = append(list, r.name)
+	}
+	return list
+}
+
+// requests are those of one registration in their order. A line is written
+// after its answer, so the last may come when the program has ended.
+func (j *journal) requests(b *testing.B) (list []request) {
 	b.Helper()
 	for until := time.Now().Add(runLimit); time.Now().Before(until); time.Sleep(time.Millisecond) {
 		var assigned bool
-		if names, assigned = j.parse(b); assigned {
-			return names
+		if list, assigned = j.parse(b); assigned {
+			return list
 		}
 	}
-	b.Fatalf("the emulator saw no registration to its end, only %q", names)
+	b.Fatalf("the emulator saw no registration to its end, only %q", names(list))
 	return nil
 }
 
-func (j *journal) parse(b *testing.B) (names []string, assigned bool) {
+func (j *journal) parse(b *testing.B) (list []request, assigned bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for line := range bytes.Lines(j.text.Bytes()) {
 		var r struct {
+			Time         time.Time
+			Msg          string
 			Method, Path string
 			Status       int
+			Duration     time.Duration
 		}
 		if err := json.Unmarshal(line, &r); err != nil {
 			b.Fatalf("log of the emulator: %v", err)
+		}
+		if r.Msg != "request" { // the hub's
+			continue
 		}
 		name := r.Method + " " + r.Path
 		switch {
@@ -113,9 +133,9 @@ func (j *journal) parse(b *testing.B) (names []string, assigned bool) {
 		case strings.Contains(r.Path, "/operations/"):
 			name, assigned = "poll", r.Status == 200
 		}
-		names = append(names, name)
+		list = append(list, request{name, r.Time.Add(-r.Duration), r.Time, r.Status == 202})
 	}
-	return names, assigned
+	return list, assigned
 }
 
 // door stands before a service and counts the connections made to it.
