@@ -232,3 +232,20 @@ func TestCertificateOfAnotherTime(t *testing.T) {
 		t.Errorf("Secure() = %v, want ErrValidity", err)
 	}
 }
+
+// A proxy that takes the request and says nothing gives way to Ctrl-C at once.
+func TestProxyThatHangsIsInterrupted(t *testing.T) {
+	asked := make(chan struct{})
+	silent := listen(t, func(c net.Conn) {
+		c.Read(make([]byte, 1))
+		close(asked)
+		time.Sleep(time.Minute)
+	})
+	t.Setenv("HTTPS_PROXY", "http://"+silent)
+	t.Setenv("NO_PROXY", "")
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	if _, err := walk(ctx, route(t, "example.com:443", nil)); !errors.Is(err, context.Canceled) {
+		t.Errorf("walk() = %v, want context.Canceled", err)
+	}
+}

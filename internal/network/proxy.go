@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -32,10 +33,16 @@ func (r *Route) tunnel(ctx context.Context, conn net.Conn) (_ net.Conn, err erro
 	default:
 		return nil, fmt.Errorf("%w: a %s proxy is not supported, only http and https", ErrProxy, identity.Printable(r.proxy.Scheme, 20))
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		conn.SetDeadline(deadline)
-		defer conn.SetDeadline(time.Time{})
-	}
+	// The end of the context ends the exchange, whatever the proxy does.
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	defer func() {
+		if !stop() && err == nil {
+			err = ctx.Err()
+		}
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("%w: %s: %w", ErrProxy, r.proxy.Host, ctx.Err())
+		}
+	}()
 	req := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: r.Host()}, Host: r.Host(), Header: http.Header{}}
 	if user := r.proxy.User; user != nil {
 		password, _ := user.Password()
@@ -47,7 +54,8 @@ func (r *Route) tunnel(ctx context.Context, conn net.Conn) (_ net.Conn, err erro
 		return nil, fmt.Errorf("%w: %s: %w", ErrProxy, r.proxy.Host, bare(err))
 	}
 	// One byte at a time, so that nothing of the tunnel's content is swallowed.
-	resp, err := http.ReadResponse(bufio.NewReaderSize(oneByte{conn}, 16), req)
+	const maxHeader = 64 << 10
+	resp, err := http.ReadResponse(bufio.NewReaderSize(io.LimitReader(oneByte{conn}, maxHeader), 16), req)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s answers no HTTP: %w", ErrProxy, r.proxy.Host, bare(err))
 	}
