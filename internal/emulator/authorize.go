@@ -9,10 +9,13 @@ import (
 // Whatever kinds of credentials there are, they are told apart here.
 func (s *Server) authorize(r *request) error {
 	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, sasScheme) {
-		return refuse(codeUnauthorized, "Unauthorized")
+	switch {
+	case strings.EqualFold(scheme, sasScheme):
+		return s.authorizeSAS(r, credentials)
+	case strings.EqualFold(scheme, bearerScheme):
+		return s.authorizeBearer(r, credentials)
 	}
-	return s.authorizeSAS(r, credentials)
+	return refuse(codeUnauthorized, "Unauthorized")
 }
 
 // authorizeSAS takes a token that the policy key signed, for this host or for

@@ -62,6 +62,12 @@ type Options struct {
 	// rounded down; 0 is the 3 s of the real service.
 	RetryAfter time.Duration
 
+	// Role is that of everybody who signs in with Entra ID: contributor,
+	// reader (of enrollments) or none; "" is contributor.
+	Role string
+	// TokenLife is how long their tokens are good; 0 is an hour.
+	TokenLife time.Duration
+
 	// Faults are names out of [Faults], such as "disabled" or "throttle=3".
 	Faults []string
 
@@ -78,6 +84,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.RetryAfter == 0 {
 		o.RetryAfter = 3 * time.Second
+	}
+	if o.Role == "" {
+		o.Role = "contributor"
+	}
+	if o.TokenLife == 0 {
+		o.TokenLife = defaultTokenLife
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -100,7 +112,10 @@ func (o Options) validate() error {
 			return fmt.Errorf("listen address: %w", err)
 		}
 	}
-	if o.Limit < 0 || o.AssignDelay < 0 || o.RetryAfter < 0 {
+	if _, known := roleNames[o.Role]; !known {
+		return fmt.Errorf("role %q: want contributor, reader or none", clip(o.Role))
+	}
+	if o.Limit < 0 || o.AssignDelay < 0 || o.RetryAfter < 0 || o.TokenLife < 0 {
 		return errors.New("limit and delays cannot be negative")
 	}
 	return nil
@@ -112,6 +127,7 @@ type Server struct {
 	opts   Options
 	faults faults
 	ca     *authority
+	entra  *entra
 
 	mu    sync.Mutex // guards everything the requests change: the fields below
 	state *state
@@ -153,6 +169,7 @@ func New(o Options) (*Server, error) {
 		opts:   o,
 		faults: f,
 		ca:     ca,
+		entra:  newEntra(),
 		state:  st,
 		nonce:  nonces{},
 		ops:    operations{},

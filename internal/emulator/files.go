@@ -22,14 +22,18 @@ func (s *Server) WriteFiles(dir string) error {
 	if err := writeFile(ca, s.CAPEM(), 0o644); err != nil {
 		return fmt.Errorf("emulator: %w", err)
 	}
+	login, err := s.writeLogin(dir)
+	if err != nil {
+		return fmt.Errorf("emulator: %w", err)
+	}
 	var env strings.Builder
-	for _, v := range [][2]string{
+	for _, v := range append([][2]string{
 		{"PROVISIONING_CONNECTION_STRING", s.ConnectionString()},
 		{"IOTHUB_DEVICE_DPS_ENDPOINT", s.Host()}, // Microsoft's samples hold a host here, no URL
 		{"IOTHUB_DEVICE_DPS_ID_SCOPE", s.opts.IDScope},
 		{"TPMDPS_DPS", s.Endpoint()},
 		{"SSL_CERT_FILE", ca},
-	} {
+	}, login...) {
 		fmt.Fprintf(&env, "%s=%s\n", v[0], shellQuote(v[1]))
 	}
 	if err := writeFile(filepath.Join(dir, envFile), []byte(env.String()), 0o600); err != nil {

@@ -70,7 +70,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		s.serveWebSocket(w, hr)
 		return
 	default:
-		rep, err = s.answer(w, hr)
+		var forEntra bool
+		if rep, forEntra = s.signIn(w, hr); !forEntra {
+			rep, err = s.answer(w, hr)
+		}
 	}
 	if err != nil {
 		rep = refusal(err, s.opts.Now())

@@ -1,0 +1,150 @@
+package emulator
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// maxTokenForm is the longest form that is read, in bytes.
+const maxTokenForm = 64 << 10
+
+// tokenRoute is one address of Entra ID, or of a machine that has a managed
+// identity.
+type tokenRoute struct {
+	method, path string
+	handle       func(*Server, tokenRequest) (reply, error)
+}
+
+var tokenRoutes = []tokenRoute{
+	{"GET", "common/discovery/instance", (*Server).instanceDiscovery},
+	{"GET", "{tenant}/v2.0/.well-known/openid-configuration", (*Server).openIDConfiguration},
+	{"GET", "{tenant}/discovery/v2.0/keys", (*Server).signingKeys},
+	{"POST", "{tenant}/oauth2/v2.0/token", (*Server).grantToken},
+	{"POST", "{tenant}/oauth2/v2.0/devicecode", (*Server).deviceCode},
+	{"GET", "msi/token", (*Server).appServiceToken},
+	{"GET", "metadata/identity/oauth2/token", (*Server).imdsToken},
+	{"GET", "devicelogin", (*Server).deviceLogin},
+}
+
+// tokenRequest is a request for a token, or for what leads to one.
+type tokenRequest struct {
+	*http.Request
+	tenant string     // the ID, also where the request said "organizations"
+	form   url.Values // the query or the body
+}
+
+// tokenError is a refusal as Entra ID words it. The text has the code in front
+// of it, AADSTS and a number, and is what people look for in a search engine.
+type tokenError struct {
+	status int
+	name   string // of RFC 6749
+	code   int    // behind AADSTS; 0 where Entra ID gives none
+	text   string
+}
+
+func (e *tokenError) Error() string { return e.text }
+
+func deny(status int, name string, code int, format string, args ...any) error {
+	return &tokenError{status, name, code, fmt.Sprintf(format, args...)}
+}
+
+// signIn answers for Entra ID. It reports false for a request that is not for it.
+func (s *Server) signIn(w http.ResponseWriter, hr *http.Request) (reply, bool) {
+	path, err := segments(hr.URL)
+	if err != nil {
+		return reply{}, false
+	}
+	for _, rt := range tokenRoutes {
+		if rt.method != hr.Method || !slices.EqualFunc(strings.Split(rt.path, "/"), path, segmentMatches) {
+			continue
+		}
+		hr.Body = http.MaxBytesReader(w, hr.Body, maxTokenForm)
+		r := tokenRequest{Request: hr, tenant: tenantID(path[0])}
+		if err := hr.ParseForm(); err != nil {
+			err = deny(http.StatusBadRequest, "invalid_request", 900144, "The request could not be read.")
+			return s.tokenRefusal(err), true
+		}
+		r.form = hr.Form
+		rep, err := rt.handle(s, r)
+		if err != nil {
+			rep = s.tokenRefusal(err)
+		}
+		return rep.with("Cache-Control", "no-store"), true
+	}
+	return reply{}, false
+}
+
+// tenantID resolves the names that stand for whichever tenant a user is of.
+func tenantID(name string) string {
+	switch strings.ToLower(name) {
+	case "common", "organizations", "consumers":
+		return TenantID
+	}
+	return strings.ToLower(name)
+}
+
+func (s *Server) tokenRefusal(err error) reply {
+	var e *tokenError
+	if !errors.As(err, &e) {
+		e = &tokenError{http.StatusInternalServerError, "server_error", 90033, err.Error()}
+	}
+	trace, text, codes := newGUID(), e.text, []int{}
+	if e.code != 0 {
+		codes = append(codes, e.code)
+		text = fmt.Sprintf("AADSTS%d: %s Trace ID: %s Timestamp: %s", e.code, e.text, trace, s.opts.Now().UTC().Format("2006-01-02 15:04:05Z"))
+	}
+	return reply{status: e.status, body: map[string]any{
+		"error": e.name, "error_description": text, "error_codes": codes,
+		"timestamp": s.opts.Now().UTC().Format("2006-01-02 15:04:05Z"), "trace_id": trace, "correlation_id": newGUID(),
+	}}
+}
+
+// instanceDiscovery says that this host is the only one of its cloud.
+func (s *Server) instanceDiscovery(r tokenRequest) (reply, error) {
+	return reply{status: http.StatusOK, body: map[string]any{
+		"tenant_discovery_endpoint": s.Endpoint() + "/" + TenantID + "/v2.0/.well-known/openid-configuration",
+		"api-version":               "1.1",
+		"metadata": []any{map[string]any{
+			"preferred_network": s.Host(), "preferred_cache": s.Host(), "aliases": []string{s.Host()},
+		}},
+	}}, nil
+}
+
+func (s *Server) openIDConfiguration(r tokenRequest) (reply, error) {
+	base := s.Endpoint() + "/" + r.tenant
+	return reply{status: http.StatusOK, body: map[string]any{
+		"issuer":                                base + "/v2.0",
+		"authorization_endpoint":                base + "/oauth2/v2.0/authorize",
+		"token_endpoint":                        base + "/oauth2/v2.0/token",
+		"device_authorization_endpoint":         base + "/oauth2/v2.0/devicecode",
+		"jwks_uri":                              base + "/discovery/v2.0/keys",
+		"response_types_supported":              []string{"code"},
+		"subject_types_supported":               []string{"pairwise"},
+		"id_token_signing_alg_values_supported": []string{"RS256"},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "private_key_jwt"},
+	}}, nil
+}
+
+// signingKeys publishes the key that signs tokens (RFC 7517).
+func (s *Server) signingKeys(r tokenRequest) (reply, error) {
+	key, err := s.entra.signing()
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{status: http.StatusOK, body: map[string]any{"keys": []any{map[string]string{
+		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": signingKeyID,
+		"n": base64.RawURLEncoding.EncodeToString(key.N.Bytes()),
+		"e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes()),
+	}}}}, nil
+}
+
+// deviceLogin is the page that a device code is typed into at the real one.
+func (s *Server) deviceLogin(tokenRequest) (reply, error) {
+	return reply{status: http.StatusOK, body: page("Nothing to type here: the emulator signs " + UserName + " in by itself")}, nil
+}
