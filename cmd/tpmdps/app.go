@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 
@@ -115,6 +116,7 @@ var exits = []exit{
 	{provision.ErrNotAssigned, 33, "look at the linked hubs and the allocation policy of the DPS; keep error code and time for support"},
 	{tpm.ErrBlob, 33, "something between here and DPS changes its answers, or the service has changed; keep the output of -v"},
 
+	{errRemovable, 2, "whoever finds the medium has the secret: copy it onto this machine's disk; if it must be: --secret-on-removable-media"},
 	{errNoDPS, 2, "name it with --dps NAME, or in TPMDPS_DPS"},
 	{errCredential, 30, "set PROVISIONING_CONNECTION_STRING, or give --connection-string-file, --sas-token-file or --auth-type login"},
 	{dps.ErrConnectionString, 30, ""},
@@ -195,7 +197,15 @@ func serviceVerdict(e *dps.Error) exit {
 }
 
 // run is main with everything passed in, so that tests run the real program.
-func run(ctx context.Context, args []string, s streams) int {
+func run(ctx context.Context, args []string, s streams) (code int) {
+	s.err = dps.RedactWriter(s.err) // errors, logs, traces, and what follows
+	defer func() {
+		if cause := recover(); cause != nil {
+			// The stack has no values, unlike the one that Go itself prints.
+			fmt.Fprintf(s.err, "tpmdps: panic: %v\n%s", cause, debug.Stack())
+			code = 1
+		}
+	}()
 	app := newApp(s)
 	app.Metadata = map[string]any{metadataArgs: args}
 	err := app.RunContext(ctx, args)
@@ -243,7 +253,7 @@ func newApp(s streams) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 	}
-	for _, cmd := range []func() command{readEKCommand, enrollCommand, verifyCommand, configCommand, emulatorCommand, demoCommand, explainCommand, versionCommand} {
+	for _, cmd := range []func() command{readEKCommand, enrollCommand, verifyCommand, configCommand, tokenCommand, emulatorCommand, demoCommand, explainCommand, versionCommand} {
 		app.Commands = append(app.Commands, cmd().build(s))
 	}
 	return app

@@ -27,6 +27,7 @@ type command struct {
 	exits       []int         // besides 0, 1, 2 and 130
 	timeout     time.Duration // of the whole run, unless --timeout says otherwise; 0 is none
 	argument    string        // what its one argument stands for, such as FILE; "" where it takes none
+	subcommands []command     // instead of run
 	run         func(*session) error
 }
 
@@ -47,7 +48,8 @@ func sharedFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "plain-bus", DisableDefaultText: true, Category: "Shared:", Usage: "do without encrypted sessions, for chips that refuse them: a probe on the bus can then read passwords, and the inner of two wrappings of each key"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: "Shared:", Value: "table", Usage: "print the result as `FORMAT`: table, json, jsonl, tsv or none"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Shared:", DisableDefaultText: true, Usage: "print nothing for people, only result and error"},
-		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: "Shared:", DisableDefaultText: true, Usage: "print each TPM command and HTTP request, without secrets"},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: "Shared:", DisableDefaultText: true, Usage: "print each TPM command and HTTP request; twice, -vv, also what was sent and answered; all without secrets"},
+		&cli.BoolFlag{Name: "secret-on-removable-media", Category: "Shared:", DisableDefaultText: true, Usage: "read, or write, a secret on a stick or a card all the same: whoever finds it has it"},
 		&cli.StringFlag{Name: "ca-file", Category: "Shared:", Usage: "trust the certificates in `PEM` too"},
 		&cli.DurationFlag{Name: "timeout", Category: "Shared:", Usage: "give up after `TIME`, such as 90s", DefaultText: "depends on the command"},
 	}
@@ -60,33 +62,55 @@ func (c command) build(s streams) *cli.Command {
 			b.DisableDefaultText = true // "(default: false)" says nothing
 		}
 	}
-	return &cli.Command{
+	cmd := &cli.Command{
 		Name:         c.name,
 		Usage:        c.usage,
-		Description:  c.description + "\n\n" + c.exitStatus(),
+		Description:  c.description,
 		ArgsUsage:    c.argument,
-		Flags:        append(slices.Clone(c.flags), sharedFlags()...),
 		OnUsageError: usageError,
-		Action: func(flag *cli.Context) error {
-			arg, err := c.oneArgument(flag)
-			if err != nil {
-				return err
-			}
-			u, err := newUI(s, flag)
-			if err != nil {
-				return err
-			}
-			if flag.Bool("plain-bus") {
-				u.say("warning: --plain-bus: passwords, and the keys' inner wrapping, cross the TPM's bus in the clear")
-			}
-			ctx, cancel, err := c.context(flag)
-			if err != nil {
-				return err
-			}
-			defer cancel()
-			return c.run(&session{ui: u, ctx: ctx, flag: flag, arg: arg})
-		},
+		// -vv is -v -v.
+		UseShortOptionHandling: true,
 	}
+	if len(c.subcommands) > 0 {
+		return c.buildGroup(cmd, s)
+	}
+	cmd.Description += "\n\n" + c.exitStatus()
+	cmd.Flags = append(slices.Clone(c.flags), sharedFlags()...)
+	cmd.Action = func(flag *cli.Context) error {
+		arg, err := c.oneArgument(flag)
+		if err != nil {
+			return err
+		}
+		u, err := newUI(s, flag)
+		if err != nil {
+			return err
+		}
+		if flag.Bool("plain-bus") {
+			u.say("warning: --plain-bus: passwords, and the keys' inner wrapping, cross the TPM's bus in the clear")
+		}
+		ctx, cancel, err := c.context(flag)
+		if err != nil {
+			return err
+		}
+		defer cancel()
+		return c.run(&session{ui: u, ctx: ctx, flag: flag, arg: arg})
+	}
+	return cmd
+}
+
+// buildGroup makes a command that has only others below it.
+func (c command) buildGroup(cmd *cli.Command, s streams) *cli.Command {
+	cmd.HideHelpCommand = true
+	for _, sub := range c.subcommands {
+		cmd.Subcommands = append(cmd.Subcommands, sub.build(s))
+	}
+	cmd.Action = func(flag *cli.Context) error {
+		if flag.NArg() > 0 {
+			return fmt.Errorf("%w: there is no command %q; tpmdps %s --help lists them", errUsage, "tpmdps "+c.name+" "+identity.Printable(flag.Args().First(), 40), c.name)
+		}
+		return cli.ShowSubcommandHelp(flag)
+	}
+	return cmd
 }
 
 // oneArgument returns the argument of a command that takes one.
@@ -141,31 +165,11 @@ func (s *session) tpm() (tpm.Address, tpm.Options, error) {
 		return addr, tpm.Options{}, err
 	}
 	opts := tpm.Options{Log: s.log, PlainBus: s.flag.Bool("plain-bus")}
-	if opts.EndorsementAuth, err = readSecret(s.flag.String("endorsement-auth-file")); err != nil {
+	if opts.EndorsementAuth, err = s.readSecret(s.flag.String("endorsement-auth-file")); err != nil {
 		return addr, opts, err
 	}
-	opts.OwnerAuth, err = readSecret(s.flag.String("owner-auth-file"))
+	opts.OwnerAuth, err = s.readSecret(s.flag.String("owner-auth-file"))
 	return addr, opts, err
-}
-
-// readSecret reads a password from a file; the line end that editors add is no
-// part of it.
-func readSecret(path string) ([]byte, error) {
-	if path == "" {
-		return nil, nil
-	}
-	data, err := readLimited(path, 4096)
-	if err != nil {
-		return nil, err
-	}
-	secret := []byte(strings.TrimRight(string(data), "\r\n"))
-	switch {
-	case len(secret) == 0:
-		return nil, fmt.Errorf("%w %s: it is empty; leave the flag out for an empty password", errInputs, path)
-	case slices.Contains(secret, 0):
-		return nil, fmt.Errorf("%w %s: a zero byte cannot be part of a TPM password here", errInputs, path)
-	}
-	return secret, nil
 }
 
 func readAtMost(r io.Reader, name string, limit int64) ([]byte, error) {
@@ -188,7 +192,9 @@ func (s *session) clientOptions() (dps.ClientOptions, error) {
 
 func (s *session) httpClient() (*http.Client, error) {
 	roots, err := s.roots()
-	return dps.NewHTTPClient(roots), err
+	client := dps.NewHTTPClient(roots)
+	client.Transport = s.traced(client.Transport)
+	return client, err
 }
 
 // roots are the certificates to trust: the system's and those of --ca-file. nil

@@ -91,9 +91,9 @@ func TestDocsCommandsAndFlags(t *testing.T) {
 	surplus(t, "SHARED FLAGS", sharedSection, shared)
 
 	synopsis := section(t, manual, "## SYNOPSIS")
-	for _, c := range newApp(streams{}).Commands {
-		if !strings.Contains(synopsis, "**tpmdps "+c.Name+"**") {
-			t.Errorf("%s: SYNOPSIS lacks **tpmdps %s**", manual, c.Name)
+	for _, c := range allCommands() {
+		if top, _, _ := strings.Cut(c.Name, " "); !strings.Contains(synopsis, "**tpmdps "+top+"**") {
+			t.Errorf("%s: SYNOPSIS lacks **tpmdps %s**", manual, top)
 		}
 		heading := "### tpmdps " + c.Name
 		text := section(t, manual, heading)
@@ -112,6 +112,22 @@ func TestDocsCommandsAndFlags(t *testing.T) {
 			t.Errorf("%s: %s lacks %q", manual, heading, want)
 		}
 	}
+}
+
+// allCommands are those that do something: of a group its members, under their
+// whole name.
+func allCommands() []*cli.Command {
+	var all []*cli.Command
+	for _, c := range newApp(streams{}).Commands {
+		if len(c.Subcommands) == 0 {
+			all = append(all, c)
+		}
+		for _, sub := range c.Subcommands {
+			sub.Name = c.Name + " " + sub.Name
+			all = append(all, sub)
+		}
+	}
+	return all
 }
 
 func flagNames(flags []cli.Flag) []string {
@@ -162,7 +178,7 @@ func dashed(name string) string {
 
 func TestDocsEnvironment(t *testing.T) {
 	variables := []string{"SSL_CERT_FILE", "HTTPS_PROXY", "NO_PROXY"} // read by Go's own packages
-	for _, c := range newApp(streams{}).Commands {
+	for _, c := range allCommands() {
 		for _, f := range c.Flags {
 			if d, ok := f.(cli.DocGenerationFlag); ok {
 				variables = append(variables, d.GetEnvVars()...)
@@ -250,6 +266,7 @@ func TestDocsObjects(t *testing.T) {
 		"## emulator":             func() any { return &emulatorResult{} },
 		"## demo":                 func() any { return &demoResult{} },
 		"## explain":              func() any { return &explainResult{} },
+		"## token":                func() any { return &tokenResult{} },
 		"## version":              func() any { return &versionResult{} },
 		"## Errors":               func() any { return &failure{} },
 		"## What enroll may read": func() any { return &identity.Record{} },
@@ -327,7 +344,7 @@ func TestDocsColumns(t *testing.T) {
 		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
-		"explain": explainResult{[]dictionary.Entry{{}}},
+		"explain": explainResult{[]dictionary.Entry{{}}}, "token": tokenResult{},
 	} {
 		row := regexp.MustCompile(`(?m)^\| ` + command + ` \| ([^|]*) \|`).FindStringSubmatch(text)
 		if row == nil {
@@ -361,7 +378,7 @@ func pages(t *testing.T) []string {
 // line of every page.
 func TestDocsCommandLines(t *testing.T) {
 	flags := map[string][]string{}
-	for _, c := range newApp(streams{}).Commands {
+	for _, c := range allCommands() {
 		flags[c.Name] = append(flagNames(c.Flags), "help")
 	}
 	line := regexp.MustCompile(`tpmdps (` + strings.Join(slices.Sorted(maps.Keys(flags)), "|") + `)((?: [^\n|;&]*)?)`)

@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"os"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
@@ -13,12 +13,10 @@ import (
 )
 
 // serviceFlags name the DPS and the operator's credential.
-var serviceFlags = []cli.Flag{
+var serviceFlags = append(append([]cli.Flag{
 	&cli.StringFlag{Name: "dps", EnvVars: []string{"TPMDPS_DPS"}, Usage: "the DPS, as `NAME`, host or URL (default: the connection string's)"},
 	&cli.StringFlag{Name: "auth-type", Value: "key", Usage: "`TYPE` of credential: key (connection string or SAS token) or login (Microsoft Entra ID)"},
-	&cli.StringFlag{Name: "connection-string-file", Usage: "read the connection string from `FILE` (or set PROVISIONING_CONNECTION_STRING)"},
-	&cli.StringFlag{Name: "sas-token-file", Usage: "read a SAS token from `FILE`"},
-}
+}, keyFlags()...), tokenFlags()...)
 
 // serviceClient makes the client of the service API that the flags name.
 func serviceClient(s *session) (*dps.ServiceClient, error) {
@@ -39,6 +37,9 @@ func serviceClient(s *session) (*dps.ServiceClient, error) {
 // credential finds the operator's credential, and the DPS it is for.
 func credential(s *session, opts dps.ClientOptions) (endpoint string, _ dps.Credential, err error) {
 	endpoint = s.flag.String("dps")
+	if err := s.refuseSecrets(); err != nil {
+		return "", dps.Credential{}, err
+	}
 	switch kind := s.flag.String("auth-type"); kind {
 	case "key":
 	case "login":
@@ -50,16 +51,12 @@ func credential(s *session, opts dps.ClientOptions) (endpoint string, _ dps.Cred
 	default:
 		return "", dps.Credential{}, fmt.Errorf("%w: --auth-type %q: choose key or login", errUsage, identity.Printable(kind, 20))
 	}
-	if path := s.flag.String("sas-token-file"); path != "" {
-		if endpoint == "" {
-			return "", dps.Credential{}, fmt.Errorf("%w: a SAS token does not say which", errNoDPS)
-		}
-		token, err := readSecret(path)
-		return endpoint, dps.SharedAccessToken(string(token)), err
-	}
-	text, err := connectionString(s)
+	text, isToken, err := s.keyText()
 	if err != nil {
 		return "", dps.Credential{}, err
+	}
+	if isToken {
+		return sasCredential(s, endpoint, text)
 	}
 	cs, err := dps.ParseConnectionString(text)
 	if err != nil {
@@ -71,18 +68,16 @@ func credential(s *session, opts dps.ClientOptions) (endpoint string, _ dps.Cred
 	return endpoint, dps.SharedKey(cs), nil
 }
 
-// connectionString reads it from the file, or from the environment. There is no
-// flag for the text itself: a command line is seen by every user of the
-// machine, and is kept in histories and logs.
-func connectionString(s *session) (string, error) {
-	if path := s.flag.String("connection-string-file"); path != "" {
-		text, err := readSecret(path)
-		return string(text), err
+// sasCredential takes a ready token. One that has ended is sent all the same:
+// this machine's clock may be the one that is wrong.
+func sasCredential(s *session, endpoint, text string) (string, dps.Credential, error) {
+	if endpoint == "" {
+		return "", dps.Credential{}, fmt.Errorf("%w: a SAS token does not say which", errNoDPS)
 	}
-	if text := os.Getenv("PROVISIONING_CONNECTION_STRING"); text != "" {
-		return text, nil
+	if token, err := dps.ParseToken(text); err == nil && time.Until(token.Expiry) < 0 {
+		s.say("warning: the SAS token ended %s ago, at %s, by this machine's clock", inWords(time.Since(token.Expiry)), token.Expiry.Format(time.RFC3339))
 	}
-	return "", errCredential
+	return endpoint, dps.SharedAccessToken(text), nil
 }
 
 // login is azidentity's default chain: environment, workload identity, managed

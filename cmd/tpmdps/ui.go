@@ -30,10 +30,17 @@ type ui struct {
 	format string
 	quiet  bool
 	log    *slog.Logger
+	trace  bool // of what goes over HTTP
 }
 
 func newUI(s streams, flag *cli.Context) (*ui, error) {
-	u := &ui{streams: s, format: flag.String("output"), quiet: flag.Bool("quiet"), log: newLogger(s.err, flag.Bool("verbose"))}
+	u := &ui{
+		streams: s,
+		format:  flag.String("output"),
+		quiet:   flag.Bool("quiet"),
+		log:     newLogger(s.err, flag.Bool("verbose")),
+		trace:   flag.Count("verbose") > 1,
+	}
 	switch u.format {
 	case "table", "json", "jsonl", "tsv", "none":
 		return u, nil

@@ -176,7 +176,7 @@ func online(s *session, req *provision.Request, endpoint string) error {
 		return err
 	}
 	req.Service, err = dps.NewDeviceClient(endpoint, req.IDScope, dps.ClientOptions{
-		HTTPClient: &http.Client{Transport: req.Route.Transport()}, Application: application(), Log: s.log,
+		HTTPClient: &http.Client{Transport: s.traced(req.Route.Transport())}, Application: application(), Log: s.log,
 	})
 	if err != nil {
 		return err
@@ -202,7 +202,7 @@ func offlineRequest(s *session, req provision.Request) (provision.Request, error
 	}
 	req.IDScope, req.Pause = service.IDScope(), time.Millisecond
 	req.Service, err = dps.NewDeviceClient("https://localhost", req.IDScope, dps.ClientOptions{
-		HTTPClient: &http.Client{Transport: service.InProcess()}, Log: s.log,
+		HTTPClient: &http.Client{Transport: s.traced(service.InProcess())}, Log: s.log,
 	})
 	return req, err
 }

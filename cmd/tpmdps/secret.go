@@ -1,0 +1,154 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// errRemovable is for a secret where it can be lost.
+var errRemovable = errors.New("a secret on removable media")
+
+// maxSecret bounds a password, a connection string, a token.
+const maxSecret = 16 << 10
+
+// readSecret reads a password, a connection string or a token from a file; the
+// line end that editors add is no part of it. An empty path is no secret.
+func (s *session) readSecret(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	if err := s.checkPlace(path); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w %w", errInputs, err)
+	}
+	defer f.Close()
+	s.warnReadable(f)
+	return secretFrom(f, path)
+}
+
+// checkPlace refuses a secret on a stick: it would be carried away with it.
+func (s *session) checkPlace(path string) error {
+	medium := removable(path)
+	if medium == "" || s.flag.Bool("secret-on-removable-media") {
+		return nil
+	}
+	return fmt.Errorf("%w: %s lies on %s", errRemovable, path, medium)
+}
+
+// warnReadable says that others can read a secret. Windows has other rights,
+// which the mode does not tell.
+func (s *session) warnReadable(f *os.File) {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || runtime.GOOS == "windows" {
+		return
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		s.say("warning: %s: others can read it (mode %04o): chmod 600 %[1]s", f.Name(), mode)
+	}
+}
+
+// secretFrom reads what a person, an editor or a secret store has written.
+func secretFrom(r io.Reader, name string) ([]byte, error) {
+	data, err := readAtMost(r, name, maxSecret)
+	if err != nil {
+		return nil, err
+	}
+	secret := []byte(strings.TrimRight(string(data), "\r\n"))
+	switch {
+	case len(secret) == 0:
+		return nil, fmt.Errorf("%w %s: it is empty; leave the flag out for an empty password", errInputs, name)
+	case slices.Contains(secret, 0):
+		return nil, fmt.Errorf("%w %s: a zero byte cannot be part of a secret here", errInputs, name)
+	}
+	return secret, nil
+}
+
+// readSecretFD reads a secret from a file descriptor that the caller opened:
+// it is in no file and in no environment then.
+func (s *session) readSecretFD(flag string) ([]byte, error) {
+	n := s.flag.Int(flag)
+	switch {
+	case n == 0:
+		return secretFrom(s.in, "standard input")
+	case n < 3:
+		return nil, fmt.Errorf("%w: --%s %d: give 0, or 3 and above", errUsage, flag, n)
+	case runtime.GOOS == "windows":
+		return nil, fmt.Errorf("%w: --%s %d: on Windows only 0, standard input, can be passed on", errUsage, flag, n)
+	}
+	f := os.NewFile(uintptr(n), fmt.Sprintf("file descriptor %d", n))
+	defer f.Close()
+	return secretFrom(f, f.Name())
+}
+
+// keyFlags say where a connection string or a SAS token is. The last ones are
+// there to be refused: az takes them, so people type them.
+func keyFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "connection-string-file", Usage: "read the connection string from `FILE` (or set PROVISIONING_CONNECTION_STRING)"},
+		&cli.IntFlag{Name: "connection-string-fd", DefaultText: "none", Usage: "read the connection string from the open file descriptor `N`"},
+		&cli.StringFlag{Name: "connection-string", Aliases: []string{"login", "l"}, Hidden: true, Usage: "refused: a command line can be read by all"},
+	}
+}
+
+// tokenFlags are those of a ready SAS token.
+func tokenFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "sas-token-file", Usage: "read a SAS token from `FILE` (or set TPMDPS_SAS_TOKEN)"},
+		&cli.IntFlag{Name: "sas-token-fd", DefaultText: "none", Usage: "read a SAS token from the open file descriptor `N`"},
+		&cli.StringFlag{Name: "sas-token", Hidden: true, Usage: "refused: a command line can be read by all"},
+	}
+}
+
+// refuseSecrets refuses a secret on the command line, whatever it is: it is
+// out already, and the operator must know.
+func (s *session) refuseSecrets() error {
+	for _, name := range []string{"connection-string", "sas-token"} {
+		if s.flag.IsSet(name) {
+			return fmt.Errorf("%w: --%s: a command line is seen by every user of this machine and kept in histories and logs; "+
+				"use --%[2]s-file, --%[2]s-fd or the environment, and if this machine has other users, renew the key", errUsage, name)
+		}
+	}
+	return nil
+}
+
+// keyText is a connection string or a SAS token, and which of them. What is
+// named on the command line goes before the environment, a token before a
+// connection string: it is the narrower one.
+func (s *session) keyText() (text string, isToken bool, err error) {
+	var named []string
+	for _, name := range []string{"sas-token-file", "sas-token-fd", "connection-string-file", "connection-string-fd"} {
+		if s.flag.IsSet(name) {
+			named = append(named, name)
+		}
+	}
+	switch {
+	case len(named) > 1:
+		return "", false, fmt.Errorf("%w: --%s and --%s exclude each other", errUsage, named[0], named[1])
+	case len(named) == 1:
+		isToken = strings.HasPrefix(named[0], "sas-token")
+		var secret []byte
+		if strings.HasSuffix(named[0], "-fd") {
+			secret, err = s.readSecretFD(named[0])
+		} else {
+			secret, err = s.readSecret(s.flag.String(named[0]))
+		}
+		return string(secret), isToken, err
+	}
+	if text := os.Getenv("TPMDPS_SAS_TOKEN"); text != "" {
+		return text, true, nil
+	}
+	if text := os.Getenv("PROVISIONING_CONNECTION_STRING"); text != "" {
+		return text, false, nil
+	}
+	return "", false, errCredential
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A kernel's files as they are on a machine with a disk, a stick, a USB disk
+// that does not call itself removable, and a card reader.
+func TestRemovable(t *testing.T) {
+	root := t.TempDir()
+	write := func(name, text string) {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for device, at := range map[string]struct{ path, disk, says string }{
+		"259:2": {"devices/pci0/nvme0n1/nvme0n1p2", "devices/pci0/nvme0n1", "0\n"},
+		"8:1":   {"devices/pci0/usb1/1-1/block/sda/sda1", "devices/pci0/usb1/1-1/block/sda", "1\n"},
+		"8:16":  {"devices/pci0/usb2/2-1/block/sdb", "devices/pci0/usb2/2-1/block/sdb", "0\n"},
+		"8:33":  {"devices/pci0/usb2/2-2/block/sdc/sdc1", "devices/pci0/usb2/2-2/block/sdc", "0\n"},
+		"179:1": {"devices/platform/mmc1/mmcblk1/mmcblk1p1", "devices/platform/mmc1/mmcblk1", "1\n"},
+	} {
+		write("sys/"+at.disk+"/removable", at.says)
+		if err := os.MkdirAll(filepath.Join(root, "sys", at.path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		link := filepath.Join(root, "sys/dev/block", device)
+		if err := os.MkdirAll(filepath.Dir(link), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join("../..", at.path), link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("proc/self/mountinfo", strings.Join([]string{
+		`22 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw`,
+		`23 22 0:5 / /nowhere/mem rw - tmpfs tmpfs rw`,
+		`30 22 8:1 / /nowhere/stick rw,nosuid shared:9 master:2 - vfat /dev/sda1 rw`,
+		`31 22 8:16 / /nowhere/USB\040DISK rw - exfat /dev/sdb rw`,
+		`32 22 8:33 / /nowhere/backup rw - ext4 /dev/sdc1 rw`,
+		`33 22 179:1 / /nowhere/card rw - ext4 /dev/mmcblk1p1 rw`,
+		`34 30 259:2 /x /nowhere/stick/inner rw - ext4 /dev/nvme0n1p2 rw`,
+		`35 22 8:1 / /nowhere/twice rw - vfat /dev/sda1 rw`,
+		`36 22 259:2 / /nowhere/twice rw - ext4 /dev/nvme0n1p2 rw`,
+		`damaged`,
+	}, "\n"))
+	for path, want := range map[string]string{
+		"/nowhere/disk/cs":        "",
+		"/nowhere/mem/cs":         "",
+		"/nowhere/stick/cs":       "sda1, /nowhere/stick",
+		"/nowhere/stick":          "sda1, /nowhere/stick",
+		"/nowhere/stickers/cs":    "",
+		"/nowhere/stick/inner/cs": "",
+		"/nowhere/USB DISK/a/cs":  "sdb, /nowhere/USB DISK",
+		"/nowhere/backup/cs":      "", // a disk with Linux on it, in a USB frame
+		"/nowhere/card/cs":        "mmcblk1p1, /nowhere/card",
+		"/nowhere/twice/cs":       "",
+	} {
+		if got := removableUnder(root, path); got != want {
+			t.Errorf("removable(%s) = %q, want %q", path, got, want)
+		}
+	}
+	if got := removableUnder(t.TempDir(), "/nowhere/stick/cs"); got != "" {
+		t.Errorf("without a kernel's files: %q", got)
+	}
+}
+
+// A link does not hide where a file lies.
+func TestRemovableFollowsLinks(t *testing.T) {
+	root, dir := t.TempDir(), t.TempDir()
+	stick := filepath.Join(dir, "stick")
+	for _, d := range []string{"proc/self", "sys/dev/block/8:1"} {
+		if err := os.MkdirAll(filepath.Join(root, d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(stick, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		filepath.Join(root, "proc/self/mountinfo"):         "22 1 8:1 / " + stick + " rw - vfat /dev/sda1 rw",
+		filepath.Join(root, "sys/dev/block/8:1/removable"): "1",
+		filepath.Join(stick, "cs"):                         "canary",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(filepath.Join(stick, "cs"), link); err != nil {
+		t.Fatal(err)
+	}
+	if got := removableUnder(root, link); got == "" {
+		t.Error("a link to a stick was not followed")
+	}
+}

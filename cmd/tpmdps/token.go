@@ -1,0 +1,235 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/dps"
+	"tpmdps/internal/identity"
+)
+
+// How long a token may live: long enough for a shift in the smallest case, and
+// never so long that it is as good as the key.
+const (
+	tokenLife    = 8 * time.Hour
+	minTokenLife = time.Minute
+	maxTokenLife = 7 * 24 * time.Hour
+)
+
+func tokenCommand() command {
+	return command{
+		name:        "token",
+		usage:       "make a narrow, short-lived credential, or look at one",
+		description: "A SAS token opens what it was made for, until it ends. It can go where the key of\na policy should not.",
+		subcommands: []command{tokenMintCommand(), tokenShowCommand()},
+	}
+}
+
+func tokenMintCommand() command {
+	return command{
+		name:  "mint",
+		usage: "make a SAS token for the enrollments of a DPS, or for one of them",
+		description: "Makes a token with the key of a shared access policy, without asking the service. It\n" +
+			"opens the enrollments alone, whatever else the policy may; the policy itself needs\n" +
+			"EnrollmentRead and EnrollmentWrite and nothing more. Use it with:\n" +
+			"tpmdps enroll --sas-token-file FILE --dps NAME",
+		flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "registration-id", Usage: "open this one enrollment, `ID`, only"},
+			&cli.DurationFlag{Name: "ttl", Value: tokenLife, Usage: "end after `TIME`, from 1m to 168h"},
+			&cli.StringFlag{Name: "out", Usage: "write the token to a new `FILE` instead of printing it"},
+		}, keyFlags()...),
+		exits: []int{15, 30},
+		run:   mintToken,
+	}
+}
+
+func mintToken(s *session) error {
+	life := s.flag.Duration("ttl")
+	if life < minTokenLife || life > maxTokenLife {
+		return fmt.Errorf("%w: --ttl %s: give a time from %s to %s", errUsage, life, inWords(minTokenLife), inWords(maxTokenLife))
+	}
+	id := s.flag.String("registration-id")
+	if id != "" {
+		if err := identity.CheckRegistrationID(id); err != nil {
+			return err
+		}
+	}
+	cs, err := s.policyKey()
+	if err != nil {
+		return err
+	}
+	text, err := cs.Token(dps.EnrollmentsResource(cs.HostName, id), time.Now().Add(life))
+	if err != nil {
+		return err
+	}
+	token, err := dps.ParseToken(text)
+	if err != nil {
+		return err
+	}
+	r := tokenResult{Resource: token.Resource, Policy: token.KeyName, ExpiresAt: token.Expiry, RemainingSeconds: int64(life.Seconds())}
+	out := s.flag.String("out")
+	if out == "" {
+		r.Token = text
+		return s.print(r)
+	}
+	if err := s.checkPlace(out); err != nil {
+		return err
+	}
+	if err := writeSecret(out, text+"\n"); err != nil {
+		return err
+	}
+	r.File = out
+	return s.print(r)
+}
+
+// policyKey is the connection string, for what only a key can do.
+func (s *session) policyKey() (dps.ConnectionString, error) {
+	if err := s.refuseSecrets(); err != nil {
+		return dps.ConnectionString{}, err
+	}
+	text, isToken, err := s.keyText()
+	if err == nil && isToken {
+		err = fmt.Errorf("%w: a SAS token cannot make another one; give the connection string of a policy", errCredential)
+	}
+	if err != nil {
+		return dps.ConnectionString{}, err
+	}
+	return dps.ParseConnectionString(text)
+}
+
+// writeSecret makes a new file that nobody else can read. It never replaces
+// one, and leaves none behind that is not whole.
+func writeSecret(path, text string) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}
+
+func tokenShowCommand() command {
+	return command{
+		name:  "show",
+		usage: "say what a SAS token opens, and for how long",
+		description: "Reads the token in FILE, - for stdin, and says for what it is, of which policy, and\n" +
+			"when it ends. Its signature is neither shown nor checked: only the service can.",
+		argument: "FILE",
+		run:      showToken,
+	}
+}
+
+func showToken(s *session) error {
+	var text []byte
+	var err error
+	if s.arg == "-" {
+		text, err = secretFrom(s.in, "standard input")
+	} else {
+		text, err = s.readSecret(s.arg)
+	}
+	if err != nil {
+		return err
+	}
+	token, err := dps.ParseToken(string(text))
+	if err != nil {
+		return fmt.Errorf("%w %s: %w", errInputs, identity.Printable(s.arg, 200), err)
+	}
+	left := time.Until(token.Expiry)
+	return s.print(tokenResult{
+		Resource: token.Resource, Policy: token.KeyName, ExpiresAt: token.Expiry,
+		RemainingSeconds: int64(left.Seconds()), Expired: left <= 0,
+	})
+}
+
+// tokenResult is what a token is for. Only mint has the token itself in it,
+// and only where no file took it.
+type tokenResult struct {
+	Resource         string    `json:"resource"`
+	Policy           string    `json:"policy"`
+	ExpiresAt        time.Time `json:"expires_at"`
+	RemainingSeconds int64     `json:"remaining_seconds"`
+	Expired          bool      `json:"expired"`
+	File             string    `json:"file"`
+	Token            string    `json:"token,omitempty"`
+}
+
+func (r tokenResult) lines() []any { return []any{r} }
+
+func (r tokenResult) fields() [][]string {
+	if r.Token != "" {
+		return [][]string{{r.Token}}
+	}
+	return [][]string{{r.Resource, r.Policy, r.ExpiresAt.Format(time.RFC3339), fmt.Sprint(r.RemainingSeconds), r.File}}
+}
+
+// show prints a new token bare, so that it can go on through a pipe.
+func (r tokenResult) show(w io.Writer) error {
+	if r.Token != "" {
+		_, err := fmt.Fprintln(w, r.Token)
+		return err
+	}
+	left := time.Duration(r.RemainingSeconds) * time.Second
+	ends := r.ExpiresAt.Format(time.RFC3339)
+	if left > 0 {
+		ends += ", in " + inWords(left)
+	} else {
+		ends += ", expired " + inWords(-left) + " ago"
+	}
+	rows := [][]string{{"opens", scopeInWords(r.Resource)}, {"resource", r.Resource}, {"policy", r.Policy}, {"ends", ends}}
+	if r.File != "" {
+		rows = append(rows, []string{"written to", r.File})
+	}
+	return table(w, nil, rows)
+}
+
+// scopeInWords says what a resource is of a DPS.
+func scopeInWords(resource string) string {
+	host, path, _ := strings.Cut(resource, "/")
+	first, rest, _ := strings.Cut(path, "/")
+	switch {
+	case path == "":
+		return "everything that the policy may, on " + host
+	case first == "enrollments" && rest == "":
+		return "all enrollments of " + host
+	case first == "enrollments" && !strings.Contains(rest, "/"):
+		return "the enrollment " + rest + " of " + host
+	case first == "registrations":
+		return "a registration: this is the token of a device"
+	}
+	if _, after, _ := strings.Cut(resource, "/registrations/"); after != "" {
+		return "the registration of " + after + ": this is the token of a device, not of an operator"
+	}
+	return "/" + path + " of " + host
+}
+
+// inWords says a time in its two largest units.
+func inWords(d time.Duration) string {
+	d = d.Round(time.Second)
+	var parts []string
+	for _, unit := range []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		n := d / unit.size
+		d -= n * unit.size
+		switch {
+		case n == 1:
+			parts = append(parts, "1 "+unit.name)
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss", n, unit.name))
+		}
+	}
+	if len(parts) == 0 {
+		return "0 seconds"
+	}
+	return strings.Join(parts[:min(2, len(parts))], " ")
+}

@@ -1,0 +1,115 @@
+package dps
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"tpmdps/internal/identity"
+)
+
+// ErrToken is returned, wrapped with the reason, for a text that is no SAS
+// token. The reason never repeats a signature.
+var ErrToken = errors.New("invalid SAS token")
+
+// Token is what a shared access signature says about itself. The signature is
+// not in it, so it may be shown.
+type Token struct {
+	Resource string    // sr, unescaped: the URI without its scheme that it opens, and all below it
+	KeyName  string    // skn, the policy; empty in a token of a device's own key
+	Expiry   time.Time // se, UTC
+}
+
+// ParseToken reads a SAS token, with or without the name of its scheme in
+// front. It checks the form alone: whether the signature is right only the
+// service knows.
+func ParseToken(text string) (Token, error) {
+	t, err := parseToken(unquote(text))
+	if err != nil {
+		return Token{}, fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	return t, nil
+}
+
+func parseToken(text string) (Token, error) {
+	lower := strings.ToLower(text)
+	switch {
+	case text == "":
+		return Token{}, errors.New("it is empty")
+	case len(text) > maxConnectionString:
+		return Token{}, fmt.Errorf("%d characters are too many", len(text))
+	case strings.Contains(lower, "sharedaccesskey="):
+		return Token{}, errors.New("this is a connection string: it holds the key itself")
+	case strings.HasPrefix(lower, "eyj"), strings.HasPrefix(lower, "bearer "):
+		return Token{}, errors.New("this looks like a bearer token of Microsoft Entra ID")
+	case strings.ContainsAny(text, "\r\n"):
+		return Token{}, errors.New("it is more than one line")
+	}
+	if strings.HasPrefix(lower, "sharedaccesssignature ") {
+		text = strings.TrimSpace(text[len("sharedaccesssignature "):])
+	}
+	fields, err := tokenFields(text)
+	if err != nil {
+		return Token{}, err
+	}
+	for _, name := range []string{"sr", "sig", "se"} {
+		if fields[name] == "" {
+			return Token{}, fmt.Errorf("its field %s is missing", name)
+		}
+	}
+	seconds, err := strconv.ParseInt(fields["se"], 10, 64)
+	if err != nil || seconds < 0 || seconds > maxExpiry {
+		return Token{}, errors.New("its expiry (se) is no time in seconds since 1970")
+	}
+	return Token{
+		Resource: identity.Printable(fields["sr"], 300),
+		KeyName:  identity.Printable(fields["skn"], 80),
+		Expiry:   time.Unix(seconds, 0).UTC(),
+	}, nil
+}
+
+// maxExpiry is the end of the year 9999, the last that RFC 3339 can write.
+const maxExpiry = 253402300799
+
+// tokenFields splits the fields, whose names may be in any case.
+func tokenFields(text string) (map[string]string, error) {
+	fields := map[string]string{}
+	for field := range strings.SplitSeq(text, "&") {
+		name, value, found := strings.Cut(field, "=")
+		name = strings.ToLower(name)
+		plain, err := url.QueryUnescape(value)
+		switch {
+		case !found:
+			return nil, errors.New("it does not consist of the fields sr, sig and se")
+		case err != nil:
+			return nil, errors.New("one of its fields is not escaped as in a URL")
+		}
+		if _, twice := fields[name]; twice {
+			return nil, errors.New("a field stands in it twice: two were pasted together")
+		}
+		fields[name] = plain
+	}
+	return fields, nil
+}
+
+// EnrollmentsResource is what a token for all individual enrollments of a DPS
+// is for, or with a registration ID for that one. A service matches it as the
+// beginning of a path, segment by segment; it asks for lower case.
+func EnrollmentsResource(host, registrationID string) string {
+	resource := host + "/enrollments"
+	if registrationID != "" {
+		resource += "/" + registrationID
+	}
+	return strings.ToLower(resource)
+}
+
+// Token signs a SAS token for a resource with the key of the policy.
+func (cs ConnectionString) Token(resource string, expiry time.Time) (string, error) {
+	if cs.sign == nil {
+		return "", fmt.Errorf("%w: the connection string is empty", ErrCredential)
+	}
+	return SASToken(resource, cs.KeyName, expiry, cs.sign)
+}
