@@ -119,6 +119,18 @@ var exits = []exit{
 	{errRemovable, 2, "whoever finds the medium has the secret: copy it onto this machine's disk; if it must be: --secret-on-removable-media"},
 	{errNoDPS, 2, "name it with --dps NAME, or in TPMDPS_DPS"},
 	{errCredential, 30, "set PROVISIONING_CONNECTION_STRING, or give --connection-string-file, --sas-token-file or --auth-type login"},
+	{errNoLogin, 30, "az login, or name the kind with --credential: device-code needs no browser here; environment wants AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"},
+	{errTenant, 30, "name the tenant of the DPS, not a home tenant, in AZURE_TENANT_ID, or: az login --tenant ID; an application has to be of that tenant, too"},
+	{errTokenExpired, 30, "sign in again: az login, or --credential device-code"},
+	{errAppSecret, 30, "compare with the application's certificates and secrets in the portal: expired, of another application, or the secret's ID in place of its value?"},
+	{errAudience, 30, "the token has to be for https://azure-devices-provisioning.net; the tenant has to know that service"},
+	{errLoginClock, 30, "set this machine's clock: timedatectl; assertions and tokens are good for minutes only"},
+	{errConditional, 30, "a rule of the tenant asks for more, such as a second factor: --credential device-code or browser, or ask who administers Entra ID"},
+	{errSignIn, 30, "look the code (AADSTS and a number) up in Microsoft's reference of Entra ID's error codes"},
+	{errRole, 30, ""},
+	{errPolicy, 30, ""},
+	{errIPFilter, 30, "run it from a network that the DPS lets in: see its networking page in the portal for IP filter, public access and private endpoints"},
+	{errClock, 30, ""},
 	{dps.ErrConnectionString, 30, ""},
 	{dps.ErrCredential, 30, ""},
 
@@ -135,8 +147,12 @@ var exits = []exit{
 // verdict finds exit code and hint for an error.
 func verdict(err error) exit {
 	var format *identity.FormatError
+	var refused *refusal
 	for _, e := range exits {
 		if errors.Is(err, e.is) {
+			if errors.As(err, &refused) && refused.is == e.is && refused.hint != "" {
+				e.hint = refused.hint
+			}
 			if e.is != identity.ErrSample && errors.As(err, &format) {
 				e.hint = formatHint(format, e.hint)
 			}

@@ -26,6 +26,7 @@ func emulatorCommand() command {
 			&cli.StringFlag{Name: "id-scope", Value: emulator.DefaultIDScope, Usage: "answer for `SCOPE`"},
 			&cli.StringFlag{Name: "state", Usage: "keep enrollments and keys in `FILE` across restarts"},
 			&cli.IntFlag{Name: "limit", Usage: "answer 429 beyond `N` operations a minute"},
+			&cli.StringFlag{Name: "role", Value: "contributor", Usage: "give whoever signs in with Entra ID the `ROLE`: contributor, reader or none"},
 			&cli.StringSliceFlag{Name: "fault", Usage: "fail in the way of `NAME`, as docs/emulator.md lists them; may be given several times"},
 		},
 		run: runEmulator,
@@ -40,6 +41,7 @@ func runEmulator(s *session) (err error) {
 		Dir:       s.flag.String("dir"),
 		StateFile: s.flag.String("state"),
 		Limit:     s.flag.Int("limit"),
+		Role:      s.flag.String("role"),
 		Faults:    s.flag.StringSlice("fault"),
 		Log:       s.log,
 	}

@@ -59,7 +59,8 @@ func runEnroll(s *session) error {
 	policy := enroll.Policy{Update: s.flag.Bool("update"), ReplaceEK: s.flag.Bool("replace-ek")}
 	out := enrollResult{DryRun: s.flag.Bool("dry-run"), Items: []enrollItem{}}
 	for _, r := range records {
-		item, err := enrollOne(s, service, r, settings, policy)
+		item, err := enrollOne(s, service.ServiceClient, r, settings, policy)
+		err = service.operator.explain(err)
 		out.Items = append(out.Items, enrollItem{item, describe(item, err), err})
 		if s.ctx.Err() != nil || stopsBatch(err) {
 			break

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"tpm":       startTPM,
 			"emulator":  startEmulator,
+			"login":     prepareLogin,
 			"clean":     chipIsClean,
 			"exits":     exitsWith,
 			"setauth":   setAuth,
@@ -128,12 +130,22 @@ func setAuth(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(softtpmtest.SetAuth(of(ts).chip, args[0], args[1]))
 }
 
-// startEmulator: emulator [limit]. Starts a DPS, and sets the variables with
+// startEmulator: emulator [limit=N] [role=ROLE] [life=TIME]. Starts a DPS, and sets the variables with
 // which the program finds it.
 func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
 	o := emulator.Options{RetryAfter: time.Second, MQTT: "127.0.0.1:0", Names: []string{proxiedDPS, proxiedHub}}
-	if len(args) > 0 {
-		_, err := fmt.Sscanf(args[0], "limit=%d", &o.Limit)
+	for _, arg := range args {
+		var err error
+		switch name, value, _ := strings.Cut(arg, "="); name {
+		case "limit":
+			o.Limit, err = strconv.Atoi(value)
+		case "role":
+			o.Role = value
+		case "life":
+			o.TokenLife, err = time.ParseDuration(value)
+		default:
+			ts.Fatalf("unknown option %q", arg)
+		}
 		ts.Check(err)
 	}
 	server, err := emulator.New(o)

@@ -2,10 +2,9 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/dps"
@@ -13,59 +12,80 @@ import (
 )
 
 // serviceFlags name the DPS and the operator's credential.
-var serviceFlags = append(append([]cli.Flag{
+var serviceFlags = slices.Concat([]cli.Flag{
 	&cli.StringFlag{Name: "dps", EnvVars: []string{"TPMDPS_DPS"}, Usage: "the DPS, as `NAME`, host or URL (default: the connection string's)"},
 	&cli.StringFlag{Name: "auth-type", Value: "key", Usage: "`TYPE` of credential: key (connection string or SAS token) or login (Microsoft Entra ID)"},
-}, keyFlags()...), tokenFlags()...)
+}, loginFlags(), keyFlags(), tokenFlags())
+
+// service is the service API, and who asks it.
+type service struct {
+	*dps.ServiceClient
+	operator operator
+}
 
 // serviceClient makes the client of the service API that the flags name.
-func serviceClient(s *session) (*dps.ServiceClient, error) {
+func serviceClient(s *session) (service, error) {
 	opts, err := s.clientOptions()
 	if err != nil {
-		return nil, err
+		return service{}, err
 	}
-	endpoint, cred, err := credential(s, opts)
+	endpoint, cred, who, err := credential(s, opts)
 	if err != nil {
-		return nil, err
+		return service{}, err
 	}
-	if endpoint, err = dps.ServiceEndpoint(endpoint); err != nil {
-		return nil, err
+	c, err := s.cloud()
+	if err != nil {
+		return service{}, err
 	}
-	return dps.NewServiceClient(endpoint, cred, opts)
+	if who.endpoint, err = dps.ServiceEndpoint(c.complete(endpoint)); err != nil {
+		return service{}, err
+	}
+	client, err := dps.NewServiceClient(who.endpoint, cred, opts)
+	return service{client, who}, err
 }
 
 // credential finds the operator's credential, and the DPS it is for.
-func credential(s *session, opts dps.ClientOptions) (endpoint string, _ dps.Credential, err error) {
-	endpoint = s.flag.String("dps")
+func credential(s *session, opts dps.ClientOptions) (endpoint string, _ dps.Credential, who operator, err error) {
 	if err := s.refuseSecrets(); err != nil {
-		return "", dps.Credential{}, err
+		return "", dps.Credential{}, who, err
 	}
+	who.now = time.Now
 	switch kind := s.flag.String("auth-type"); kind {
 	case "key":
+		return keyCredential(s, who)
 	case "login":
-		if endpoint == "" {
-			return "", dps.Credential{}, fmt.Errorf("%w: --auth-type login needs to know which", errNoDPS)
-		}
-		cred, err := login(opts)
-		return endpoint, cred, err
 	default:
-		return "", dps.Credential{}, fmt.Errorf("%w: --auth-type %q: choose key or login", errUsage, identity.Printable(kind, 20))
+		return "", dps.Credential{}, who, fmt.Errorf("%w: --auth-type %q: choose key or login", errUsage, identity.Printable(kind, 20))
 	}
+	if endpoint = s.flag.String("dps"); endpoint == "" {
+		return "", dps.Credential{}, who, fmt.Errorf("%w: --auth-type login needs to know which", errNoDPS)
+	}
+	if who.login, err = login(s, opts.HTTPClient); err != nil {
+		return "", dps.Credential{}, who, err
+	}
+	return endpoint, dps.Entra(who.login, dps.DefaultScope), who, nil
+}
+
+// keyCredential is for a connection string or a token made from one.
+func keyCredential(s *session, who operator) (endpoint string, _ dps.Credential, _ operator, err error) {
+	endpoint = s.flag.String("dps")
 	text, isToken, err := s.keyText()
 	if err != nil {
-		return "", dps.Credential{}, err
+		return "", dps.Credential{}, who, err
 	}
 	if isToken {
-		return sasCredential(s, endpoint, text)
+		endpoint, cred, err := sasCredential(s, endpoint, text)
+		return endpoint, cred, who, err
 	}
 	cs, err := dps.ParseConnectionString(text)
 	if err != nil {
-		return "", dps.Credential{}, err
+		return "", dps.Credential{}, who, err
 	}
 	if endpoint == "" {
 		endpoint = "https://" + cs.HostName
 	}
-	return endpoint, dps.SharedKey(cs), nil
+	who.policy = identity.Printable(cs.KeyName, 64)
+	return endpoint, dps.SharedKey(cs), who, nil
 }
 
 // sasCredential takes a ready token. One that has ended is sent all the same:
@@ -78,16 +98,4 @@ func sasCredential(s *session, endpoint, text string) (string, dps.Credential, e
 		s.say("warning: the SAS token ended %s ago, at %s, by this machine's clock", inWords(time.Since(token.Expiry)), token.Expiry.Format(time.RFC3339))
 	}
 	return endpoint, dps.SharedAccessToken(text), nil
-}
-
-// login is azidentity's default chain: environment, workload identity, managed
-// identity, the az and azd command lines.
-func login(opts dps.ClientOptions) (dps.Credential, error) {
-	cred, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
-		ClientOptions: policy.ClientOptions{Transport: opts.HTTPClient},
-	})
-	if err != nil {
-		return dps.Credential{}, fmt.Errorf("%w: %w", errCredential, err)
-	}
-	return dps.Entra(cred, ""), nil
 }
