@@ -26,14 +26,21 @@ const nodeDir = "testdata/node"
 // startForNode starts a server where the SDK looks for it: it takes no port.
 func startForNode(t *testing.T) (*client, []string) {
 	t.Helper()
+	return startForNodeWith(t, Options{})
+}
+
+// startForNodeWith is startForNode with a hub.
+func startForNodeWith(t *testing.T, o Options) (*client, []string) {
+	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Fatalf("Node.js is missing (apt-get install nodejs npm): %v", err)
 	}
-	if _, err := os.Stat(filepath.Join(nodeDir, "node_modules", "azure-iot-security-tpm")); err != nil {
+	if _, err := os.Stat(filepath.Join(nodeDir, "node_modules", "azure-iot-device-mqtt")); err != nil {
 		t.Fatalf("the Node modules are missing (npm ci --prefix internal/emulator/%s): %v", nodeDir, err)
 	}
 	const addr = "127.0.0.1:443"
-	srv, err := New(Options{Listen: addr, RetryAfter: time.Second})
+	o.Listen, o.RetryAfter = addr, time.Second
+	srv, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +118,26 @@ func TestConformanceNodeRegisters(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "name of the EK", reg.EKName, nameOf(ek[2:]))
+}
+
+// The device client on the hub, with the key that the provisioning client got:
+// it connects, reads the twin, sends a message, and reports.
+func TestConformanceNodeDeviceOnTheHub(t *testing.T) {
+	c, env := startForNodeWith(t, Options{MQTT: "127.0.0.1:8883"})
+	chip := softtpmtest.Start(t, "")
+	out := c.node("device.js", append(env, "TPM_SOCKET="+strings.TrimPrefix(chip.Address(), "swtpm:path=")))
+	var got struct {
+		DeviceID       string
+		Interval       int
+		DesiredVersion int
+		Firmware       string
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("device.js printed %q: %v", out, err)
+	}
+	if got.DeviceID == "" || got.Interval != 30 || got.DesiredVersion != 1 || got.Firmware != "1.2.3" {
+		t.Errorf("device.js printed %s, want the twin of the enrollment and what was reported", out)
+	}
 }
 
 func TestConformanceNodeManagesEnrollments(t *testing.T) {

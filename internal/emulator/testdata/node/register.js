@@ -5,37 +5,11 @@
 // compares it with what the emulator knows. Given a connection string, it
 // enrolls the chip first.
 
-const { ProvisioningDeviceClient } = require('azure-iot-provisioning-device');
-const { Http } = require('azure-iot-provisioning-device-http');
-const { TpmSecurityClient } = require('azure-iot-security-tpm');
-const { promisify } = require('node:util');
-const openTpm = require('./socket_tpm.js');
-
-async function enroll(connectionString, registrationId, endorsementKey) {
-  const { ProvisioningServiceClient } = require('azure-iot-provisioning-service');
-  const service = ProvisioningServiceClient.fromConnectionString(connectionString);
-  await service.createOrUpdateIndividualEnrollment({
-    registrationId,
-    attestation: { type: 'tpm', tpm: { endorsementKey } },
-  });
-}
+const provision = require('./provision.js');
 
 async function main(env) {
-  const tpm = openTpm(env.TPM_SOCKET);
-  const chip = new TpmSecurityClient(undefined, tpm);
-  const endorsementKey = (await promisify(chip.getEndorsementKey.bind(chip))()).toString('base64');
-  const registrationId = await promisify(chip.getRegistrationId.bind(chip))();
-
-  if (env.PROVISIONING_CONNECTION_STRING) {
-    await enroll(env.PROVISIONING_CONNECTION_STRING, registrationId, endorsementKey);
-  }
-
-  const device = ProvisioningDeviceClient.create(
-    env.IOTHUB_DEVICE_DPS_ENDPOINT, env.IOTHUB_DEVICE_DPS_ID_SCOPE, new Http(), chip);
-  const { registrationState: result } = await promisify(device.register.bind(device))();
-
+  const { registrationId, endorsementKey, result, sign, close } = await provision(env);
   const text = `${result.assignedHub}/devices/${result.deviceId}`;
-  const signature = await promisify(chip.signWithIdentity.bind(chip))(Buffer.from(text));
   console.log(JSON.stringify({
     registrationId,
     endorsementKey,
@@ -43,9 +17,9 @@ async function main(env) {
     assignedHub: result.assignedHub,
     deviceId: result.deviceId,
     text,
-    signature: signature.toString('base64'),
+    signature: await sign(text),
   }));
-  tpm.close();
+  close();
 }
 
 main(process.env).catch((err) => {
