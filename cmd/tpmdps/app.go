@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/audit"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/emulator"
@@ -64,6 +65,8 @@ var exits = []exit{
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
 	{errBatch, 50, "correct the line that is named, or make the record again: tpmdps read-ek -o jsonl"},
+	{errOffRecord, 1, "note it by hand; look for room on the disk of the trail, and for who moved it"},
+	{audit.ErrDamaged, 50, "tpmdps audit verify FILE names the first bad line; keep the file as it is, and begin a new one"},
 	{identity.ErrRegistrationID, 2, "leave --registration-id out to use the ID that is derived from the chip"},
 	{identity.ErrIDScope, 2, "the ID scope is on the overview page of the DPS, or: az iot dps show -n NAME --query properties.idScope"},
 	{dps.ErrEndpoint, 2, ""},
@@ -87,6 +90,7 @@ var exits = []exit{
 	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
 	{enroll.ErrDuplicate, 15, "two machines cannot share a key or an ID: read the second one again"},
 	{errProvisioned, 15, "--until challenge registers nothing; if a registration is what you want: --even-if-provisioned, then restart IoT Edge: sudo iotedge system restart"},
+	{errTokenFile, 15, "choose another file with --out, or remove the old token"},
 	{fs.ErrExist, 15, "choose another file with --file, print it with --file -, or move the old one away"},
 
 	{network.ErrName, 20, "check the name servers of this machine (resolvectl status), and the name"},
@@ -269,7 +273,7 @@ func newApp(s streams) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 	}
-	for _, cmd := range []func() command{readEKCommand, enrollCommand, verifyCommand, configCommand, tokenCommand, emulatorCommand, demoCommand, explainCommand, versionCommand} {
+	for _, cmd := range []func() command{readEKCommand, enrollCommand, verifyCommand, configCommand, tokenCommand, auditCommand, emulatorCommand, demoCommand, explainCommand, versionCommand} {
 		app.Commands = append(app.Commands, cmd().build(s))
 	}
 	return app

@@ -267,6 +267,7 @@ func TestDocsObjects(t *testing.T) {
 		"## demo":                 func() any { return &demoResult{} },
 		"## explain":              func() any { return &explainResult{} },
 		"## token":                func() any { return &tokenResult{} },
+		"## The audit trail":      func() any { return &auditResult{} },
 		"## version":              func() any { return &versionResult{} },
 		"## Errors":               func() any { return &failure{} },
 		"## What enroll may read": func() any { return &identity.Record{} },
@@ -344,7 +345,7 @@ func TestDocsColumns(t *testing.T) {
 		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
-		"explain": explainResult{[]dictionary.Entry{{}}}, "token": tokenResult{},
+		"explain": explainResult{[]dictionary.Entry{{}}}, "token": tokenResult{}, "audit": auditResult{},
 	} {
 		row := regexp.MustCompile(`(?m)^\| ` + command + ` \| ([^|]*) \|`).FindStringSubmatch(text)
 		if row == nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -29,6 +30,7 @@ func enrollCommand() command {
 			labelFlag("what {label:KEY} in a template stands for, as `KEY=VALUE`; may be given more than once"),
 			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "derive the ID in `FORMAT`: base32 or hex"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, field by field, and do nothing"},
+			auditFlag,
 			&cli.BoolFlag{Name: "update", Usage: "change the settings of an existing enrollment"},
 			&cli.BoolFlag{Name: "replace-ek", Usage: "give an existing enrollment this key: the machine that has the other one can no longer provision"},
 		}, append(serviceFlags, settingsFlags...)...),
@@ -37,7 +39,7 @@ func enrollCommand() command {
 	}
 }
 
-func runEnroll(s *session) error {
+func runEnroll(s *session) (err error) {
 	settings, err := enrollSettings(s)
 	if err != nil {
 		return err
@@ -56,20 +58,26 @@ func runEnroll(s *session) error {
 	if settings.DeviceID != "" && len(records) > 1 {
 		return fmt.Errorf("%w: --device-id names one device, there are %d records", errUsage, len(records))
 	}
+	trail, err := s.openTrail(service.Endpoint())
+	if err != nil {
+		return err
+	}
+	defer joinClose(&err, trail)
+	var offRecord error
 	policy := enroll.Policy{Update: s.flag.Bool("update"), ReplaceEK: s.flag.Bool("replace-ek")}
 	out := enrollResult{DryRun: s.flag.Bool("dry-run"), Items: []enrollItem{}}
 	for _, r := range records {
 		item, err := enrollOne(s, service.ServiceClient, r, settings, policy)
 		err = service.operator.explain(err)
 		out.Items = append(out.Items, enrollItem{item, describe(item, err), err})
-		if s.ctx.Err() != nil || stopsBatch(err) {
+		if offRecord = trail.record(item, err); offRecord != nil || s.ctx.Err() != nil || stopsBatch(err) {
 			break
 		}
 	}
 	if err := s.print(out); err != nil {
 		return err
 	}
-	return out.err(len(records))
+	return errors.Join(offRecord, out.err(len(records)))
 }
 
 // enrollOne plans one record and, unless this is a dry run, applies the plan.
@@ -146,6 +154,9 @@ func (r enrollResult) err(records int) error {
 		return nil
 	case records == 1 || stopsBatch(last) && failed == 1 && len(r.Items) == 1:
 		return last
+	case stopsBatch(last): // the whole run's trouble, not that of a record
+		return fmt.Errorf("stopped: %d of %d done, %d failed, %d not tried; the same command goes on from there: %w",
+			len(r.Items)-failed, records, failed, records-len(r.Items), last)
 	}
 	return fmt.Errorf("%w: %d of %d done, %d failed, %d not tried; the last error: %w", errPartly,
 		len(r.Items)-failed, records, failed, records-len(r.Items), last)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -21,6 +22,9 @@ const (
 	minTokenLife = time.Minute
 	maxTokenLife = 7 * 24 * time.Hour
 )
+
+// errTokenFile is for a token that would go over another one.
+var errTokenFile = errors.New("nothing is overwritten")
 
 func tokenCommand() command {
 	return command{
@@ -81,8 +85,10 @@ func mintToken(s *session) error {
 	if err := s.checkPlace(out); err != nil {
 		return err
 	}
-	if err := writeSecret(out, text+"\n"); err != nil {
-		return err
+	if err := writeSecret(out, text+"\n"); errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: %w", errTokenFile, err)
+	} else if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	r.File = out
 	return s.print(r)

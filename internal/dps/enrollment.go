@@ -27,6 +27,9 @@ type Enrollment struct {
 	CreatedAt         string             `json:"createdDateTimeUtc,omitempty"`
 	UpdatedAt         string             `json:"lastUpdatedDateTimeUtc,omitempty"`
 
+	// RequestID is the x-ms-request-id of the answer that this came with.
+	RequestID string `json:"-"`
+
 	rest rest
 }
 

@@ -29,6 +29,9 @@ func NewServiceClient(endpoint string, cred Credential, o ClientOptions) (*Servi
 	return &ServiceClient{newClient(u, serviceAPIVersion, cred.policy(), o)}, nil
 }
 
+// Endpoint is the URL of the service API, without a path.
+func (c *ServiceClient) Endpoint() string { return c.endpoint }
+
 // Enrollment returns the enrollment of a registration ID. There being none is
 // an [*Error] with status 404.
 func (c *ServiceClient) Enrollment(ctx context.Context, id string) (Enrollment, error) {
@@ -155,6 +158,7 @@ func readEnrollment(a answer) (Enrollment, error) {
 	if e.ETag == "" {
 		e.ETag = a.header.Get("ETag")
 	}
+	e.RequestID = show(a.header.Get("x-ms-request-id"), 80)
 	return e, nil
 }
 

@@ -68,6 +68,7 @@ func settle(ctx context.Context, svc *dps.ServiceClient, item Item, refused erro
 // must be seen to be believed; a setting that it spells differently is only
 // reported.
 func confirm(item Item, stored dps.Enrollment) (Item, error) {
+	item.RequestID = stored.RequestID
 	left := item.wish.merge(&stored, false)
 	if len(left) > 0 && left[0].Field == fieldEK {
 		return item, fmt.Errorf("%s: %w: after the write the enrollment has the endorsement key %s instead of %s",

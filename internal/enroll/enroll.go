@@ -77,6 +77,8 @@ type Item struct {
 	// What became of the machine's last registration, empty if there was none.
 	RegistrationStatus string `json:"registration_status"`
 	AssignedHub        string `json:"assigned_hub"`
+	// RequestID is the service's for the write, "" before Apply.
+	RequestID string `json:"-"`
 
 	wish       wish
 	enrollment dps.Enrollment // what Apply writes
