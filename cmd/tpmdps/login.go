@@ -112,7 +112,7 @@ func login(s *session, transport *http.Client) (*signIn, error) {
 	if cmp.Or(os.Getenv("AZURE_CLIENT_SECRET"), os.Getenv("AZURE_CLIENT_CERTIFICATE_PATH"), os.Getenv("AZURE_FEDERATED_TOKEN_FILE")) == "" {
 		o.publicClient = o.clientID
 	}
-	if host := authorityHost(c); !ofMicrosoft(host) {
+	if host := authorityHost(c); !ofMicrosoft(host) && name != "cli" && name != "managed-identity" { // which ask others
 		// Microsoft's directory of authorities does not know it, and would be asked.
 		o.private = true
 		s.say("warning: signing in at %s, as AZURE_AUTHORITY_HOST says: it is none of Microsoft's", identity.Printable(host, 80))

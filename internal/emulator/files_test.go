@@ -25,6 +25,11 @@ func TestEnvFile(t *testing.T) {
 	if mode := info.Mode().Perm(); mode != 0o600 {
 		t.Errorf("emulator.env has mode %o, want 600", mode)
 	}
+	for _, name := range []string{"client.pem", "federated-token"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v, want mode 600", name, info, err)
+		}
+	}
 	sh := exec.Command("sh", "-ec", `set -a; . "$1"; exec env`, "sh", env)
 	sh.Env = []string{"PATH=" + os.Getenv("PATH")}
 	out, err := sh.Output()
@@ -42,6 +47,13 @@ func TestEnvFile(t *testing.T) {
 		"IOTHUB_DEVICE_DPS_ID_SCOPE":     DefaultIDScope,
 		"TPMDPS_DPS":                     c.srv.Endpoint(),
 		"SSL_CERT_FILE":                  filepath.Join(dir, "ca.pem"),
+		"AZURE_AUTHORITY_HOST":           c.srv.Endpoint(),
+		"AZURE_TENANT_ID":                TenantID,
+		"AZURE_CLIENT_ID":                ClientID,
+		"AZURE_CLIENT_SECRET":            c.srv.ClientSecret(),
+		"AZURE_FEDERATED_TOKEN_FILE":     filepath.Join(dir, "federated-token"),
+		"IDENTITY_ENDPOINT":              c.srv.Endpoint() + "/msi/token",
+		"IDENTITY_HEADER":                c.srv.IdentityHeader(),
 	} {
 		if got[name] != want {
 			t.Errorf("%s = %q, want %q", name, got[name], want)
