@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/audit"
+	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/emulator"
@@ -100,9 +102,10 @@ var exits = []exit{
 	{network.ErrValidity, 22, hintClock},
 	{network.ErrCertificate, 21, "if a proxy inspects TLS here, give its CA with --ca-file and to IoT Edge; otherwise check the host name"},
 	{network.ErrTLS, 21, "something else than the service answers there: a proxy, a captive portal, or a wrong port"},
-	{hub.ErrUnauthorized, 34, "the hub has another key for this device: provision it again, and see whether its key was rotated there"},
+	{hub.ErrOptions, 33, "DPS assigned something that is no hub; keep the output of -v"},
+	{hub.ErrUnauthorized, 34, "the hub does not take this device: is it disabled or deleted there, or was its key rotated? az iot hub device-identity show; then register again"},
 	{hub.ErrUnavailable, 34, "try again in some minutes; the hub's quota may be used up"},
-	{hub.ErrDropped, 34, "the hub closes the connection: is the device disabled there, or another one connected under its name?"},
+	{hub.ErrDropped, 34, "the hub closes the connection: is another machine connected under this device ID, or a program on this one?"},
 	{hub.ErrBadUserName, 34, "keep the output of -v; the hub does not take what its documentation says"},
 	{hub.ErrIdentifier, 34, "keep the output of -v; the hub does not take this device ID"},
 	{hub.ErrRefused, 34, "look at the device on the hub: az iot hub device-identity show"},
@@ -112,10 +115,10 @@ var exits = []exit{
 	{provision.ErrDisabled, 31, "enable it: tpmdps enroll --provisioning-status enabled --update"},
 	{provision.ErrOtherEK, 31, "the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek"},
 	{provision.ErrRefused, 31, "keep the tracking id; Microsoft's support can look it up"},
-	{provision.ErrUnavailable, 32, "try again in some minutes"},
-	{provision.ErrAllocation, 33, "look at the web hook's own log; the code behind the colon is what it answered"},
-	{provision.ErrNoHub, 33, "link a hub to the DPS, or name one in the enrollment: tpmdps enroll --iot-hubs HOST --update"},
-	{provision.ErrHubUnauthorized, 33, "the DPS's link to the hub is stale: in the portal unlink the hub from the DPS and link it again"},
+	{provision.ErrUnavailable, 32, dictionary.ExitAdvice(32)},
+	{provision.ErrAllocation, 33, dictionary.Advice(400207)},
+	{provision.ErrNoHub, 33, dictionary.Advice(400208)},
+	{provision.ErrHubUnauthorized, 33, dictionary.Advice(400209)},
 	{provision.ErrStillAssigning, 33, "give it more time, such as --timeout 5m; if it stays so, look at the DPS's linked hubs"},
 	{provision.ErrNotAssigned, 33, "look at the linked hubs and the allocation policy of the DPS; keep error code and time for support"},
 	{tpm.ErrBlob, 33, "something between here and DPS changes its answers, or the service has changed; keep the output of -v"},
@@ -197,23 +200,25 @@ func formatHint(f *identity.FormatError, otherwise string) string {
 	return otherwise
 }
 
-// serviceVerdict is for refusals of the service API.
+// serviceVerdict is for refusals of the service API. What to do about one, the
+// dictionary says: by the service's own code, or else by the HTTP status.
 func serviceVerdict(e *dps.Error) exit {
+	v := exit{code: 1, hint: cmp.Or(dictionary.Advice(e.Code), dictionary.Advice(e.Status))}
 	switch {
 	case e.Code == 400004:
-		return exit{code: 14, hint: "read the key from the chip: tpmdps read-ek"}
+		v.code = 14
 	case e.Status == 401:
-		return exit{code: 30, hint: "check the policy's key and this machine's clock"}
+		return exit{code: 30, hint: "check the policy's key and this machine's clock"} // the dictionary's is a device's
 	case e.Status == 403:
-		return exit{code: 30, hint: "the credential needs EnrollmentRead and EnrollmentWrite (Device Provisioning Service Data Contributor); an IP filter answers the same"}
+		v.code = 30
 	case e.Status == 409 || e.Status == 412:
-		return exit{code: 15, hint: "somebody changed it meanwhile; run the command again"}
+		v.code = 15
 	case e.Status == 429 || e.Status == 408 || e.Status >= 500:
-		return exit{code: 32, hint: "try again in some minutes"}
+		v.code = 32
 	case e.Status >= 300 && e.Status < 400:
 		return exit{code: 21, hint: "a DPS does not redirect: a proxy, a captive portal, or a wrong endpoint"}
 	}
-	return exit{code: 1, hint: "keep the tracking id; Microsoft's support can look it up"}
+	return v
 }
 
 // run is main with everything passed in, so that tests run the real program.

@@ -42,14 +42,14 @@ var faults = []struct {
 	{"bad-blob", "", "tpm.activate", 31, "the enrollment was made with another chip's key"},
 	{"disabled", "", "dps.assigned", 31, "enable it"},
 	{"slow-assign=60", "4s", "dps.assigned", 33, "give it more time"},
-	{"allocation-failed", "", "dps.assigned", 33, "look at the web hook's own log"},
+	{"allocation-failed", "", "dps.assigned", 33, "look at the function's own log"},
 	{"no-hub", "", "dps.assigned", 33, "link a hub to the DPS"},
-	{"hub-unauthorized", "", "dps.assigned", 33, "the DPS's link to the hub is stale"},
+	{"hub-unauthorized", "", "dps.assigned", 33, "in the portal, unlink the hub from the DPS and link it again"},
 	{"unknown-status", "", "dps.assigned", 33, "look at the linked hubs"},
 	{"bad-hub-blob", "", "tpm.hubkey", 31, "the enrollment was made with another chip's key"},
 	{"hub-dns", "", "hub.tls", 20, "check the name servers"},
 	{"hub-refuse", "", "hub.tls", 20, "check cable, address and firewall"},
-	{"hub-sas", "", "hub.connect", 34, "the hub has another key for this device"},
+	{"hub-sas", "", "hub.connect", 34, "the hub does not take this device"},
 	{"hub-drop", "", "hub.twin", 34, "the hub closes the connection"},
 }
 

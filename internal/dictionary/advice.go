@@ -1,0 +1,25 @@
+package dictionary
+
+import "strconv"
+
+// Advice is what to do about a code of DPS: its error code of six digits or its
+// HTTP status. It is empty for a code that is not known.
+func Advice(code int) string {
+	for _, e := range services {
+		if e.Kind == kindDPS && e.Code == strconv.Itoa(code) {
+			return e.Do
+		}
+	}
+	return ""
+}
+
+// ExitAdvice is what to do about an exit code of this program where nothing
+// more is known.
+func ExitAdvice(code int) string {
+	for _, e := range exitCodes {
+		if e.code == code {
+			return e.do
+		}
+	}
+	return ""
+}
