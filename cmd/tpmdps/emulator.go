@@ -27,6 +27,7 @@ func emulatorCommand() command {
 			&cli.StringFlag{Name: "state", Usage: "keep enrollments and keys in `FILE` across restarts"},
 			&cli.IntFlag{Name: "limit", Usage: "answer 429 beyond `N` operations a minute"},
 			&cli.StringFlag{Name: "role", Value: "contributor", Usage: "give whoever signs in with Entra ID the `ROLE`: contributor, reader or none"},
+			&cli.BoolFlag{Name: "whole-resources", Usage: "take no SAS tokens for a part of the service, such as those of token mint"},
 			&cli.StringSliceFlag{Name: "fault", Usage: "fail in the way of `NAME`, as docs/emulator.md lists them; may be given several times"},
 		},
 		run: runEmulator,
@@ -44,6 +45,8 @@ func runEmulator(s *session) (err error) {
 		Role:      s.flag.String("role"),
 		Faults:    s.flag.StringSlice("fault"),
 		Log:       s.log,
+
+		WholeResources: s.flag.Bool("whole-resources"),
 	}
 	server, err := emulator.New(opts)
 	if err != nil {

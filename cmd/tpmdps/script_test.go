@@ -23,7 +23,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expectations of the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tpmdps": main})
+	testscript.Main(m, map[string]func(){"tpmdps": watched})
 }
 
 // TestScripts runs the real program on real software TPMs and a real emulator:
@@ -37,6 +37,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Values[world{}] = &world{}
 			env.Setenv("HOME", env.WorkDir)
+			if err := watch(env); err != nil {
+				return err
+			}
 			if err := setKeys(env); err != nil {
 				return err
 			}
@@ -54,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"tpm":       startTPM,
 			"emulator":  startEmulator,
 			"login":     prepareLogin,
+			"secret":    secretFiles,
 			"clean":     chipIsClean,
 			"exits":     exitsWith,
 			"setauth":   setAuth,
@@ -141,6 +145,8 @@ func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
 			o.Limit, err = strconv.Atoi(value)
 		case "role":
 			o.Role = value
+		case "whole":
+			o.WholeResources = true
 		case "life":
 			o.TokenLife, err = time.ParseDuration(value)
 		default:
@@ -148,6 +154,7 @@ func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		ts.Check(err)
 	}
+	o.StateFile = canaryState(ts)
 	server, err := emulator.New(o)
 	ts.Check(err)
 	ts.Check(server.Start(context.Background()))

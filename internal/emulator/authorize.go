@@ -30,7 +30,11 @@ func (s *Server) authorizeSAS(r *request, text string) error {
 		hosts = append(hosts, name) // some clients sign for the name without the port
 	}
 	for _, host := range hosts {
-		if token.check(s.state.policy.Key, host+"/"+strings.Join(r.path, "/"), s.opts.Now()) == nil {
+		target := host
+		if !s.opts.WholeResources {
+			target += "/" + strings.Join(r.path, "/")
+		}
+		if token.check(s.state.policy.Key, target, s.opts.Now()) == nil {
 			return nil
 		}
 	}

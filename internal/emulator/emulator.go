@@ -62,6 +62,9 @@ type Options struct {
 	// rounded down; 0 is the 3 s of the real service.
 	RetryAfter time.Duration
 
+	// WholeResources has the service take SAS tokens for all of it only, as
+	// some do; otherwise one for a part of it opens that part.
+	WholeResources bool
 	// Role is that of everybody who signs in with Entra ID: contributor,
 	// reader (of enrollments) or none; "" is contributor.
 	Role string
