@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -172,6 +173,7 @@ func verdict(err error) exit {
 		record  tls.RecordHeaderError
 		alert   tls.AlertError
 		network net.Error
+		file    *fs.PathError
 	)
 	switch {
 	case errors.As(err, &service):
@@ -180,12 +182,16 @@ func verdict(err error) exit {
 		return exit{code: 14, hint: formatHint(format, "")}
 	case errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert):
 		return exit{code: 21, hint: "if a proxy inspects TLS here, give its CA with --ca-file; otherwise check the host name"}
+	// A system error counts as one of the network's (syscall.Errno has its
+	// methods), so the files' come first.
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return exit{code: 2}
+	case errors.As(err, &file), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
+		return exit{code: 1, hint: "look at the file system: is it full, or mounted read-only?"}
 	case errors.Is(err, context.DeadlineExceeded):
 		return exit{code: 20, hint: "the time was over: check the network, or give more with --timeout"}
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return exit{code: 20, hint: "check cable, name resolution and firewall (port 443 out), and HTTPS_PROXY"}
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		return exit{code: 2}
 	}
 	return exit{code: 1, hint: "this is not foreseen; please report it with the output of -v"}
 }

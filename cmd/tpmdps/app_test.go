@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"syscall"
 	"testing"
 
 	"tpmdps/internal/dps"
@@ -28,6 +30,9 @@ func TestVerdict(t *testing.T) {
 		{wrap(io.ErrUnexpectedEOF), 20},
 		{wrap(&net.OpError{Op: "read", Err: errors.New("connection reset by peer")}), 20},
 		{wrap(context.DeadlineExceeded), 20},
+		{wrap(&fs.PathError{Op: "write", Path: "batch.jsonl", Err: syscall.ENOSPC}), 1},
+		{wrap(&fs.PathError{Op: "open", Path: "batch.jsonl", Err: syscall.ENOENT}), 2},
+		{wrap(syscall.ENOSPC), 1},
 		{wrap(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), 21},
 		{wrap(&dps.Error{Status: 401}), 30},
 		{wrap(&dps.Error{Status: 403}), 30},
