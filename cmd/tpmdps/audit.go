@@ -113,7 +113,7 @@ func accountName() string {
 
 // record enters what was done, or tried, to one enrollment. Nothing was tried
 // where there is nothing to change, or no plan.
-func (t *trail) record(item enroll.Item, err error) error {
+func (t *trail) record(item enroll.Item, who operator, err error) error {
 	switch item.Action {
 	case enroll.Create, enroll.Update, enroll.ReplaceEK:
 	default:
@@ -123,6 +123,7 @@ func (t *trail) record(item enroll.Item, err error) error {
 		return nil
 	}
 	e := t.who
+	e.Credential = identity.Printable(who.String(), 200)
 	e.Action, e.RegistrationID, e.Result, e.RequestID = string(item.Action), item.RegistrationID, "done", item.RequestID
 	if err != nil {
 		e.Result, e.Error = "failed", identity.Printable(dps.Redact(err.Error()), 500)

@@ -70,7 +70,7 @@ func runEnroll(s *session) (err error) {
 		item, err := enrollOne(s, service.ServiceClient, r, settings, policy)
 		err = service.operator.explain(err)
 		out.Items = append(out.Items, enrollItem{item, describe(item, err), err})
-		if offRecord = trail.record(item, err); offRecord != nil || s.ctx.Err() != nil || stopsBatch(err) {
+		if offRecord = trail.record(item, service.operator, err); offRecord != nil || s.ctx.Err() != nil || stopsBatch(err) {
 			break
 		}
 	}

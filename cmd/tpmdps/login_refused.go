@@ -55,6 +55,17 @@ func (o operator) account() account {
 	return o.login.last()
 }
 
+// String names the credential, never what is secret in it.
+func (o operator) String() string {
+	switch {
+	case o.login != nil:
+		return o.account().String()
+	case o.policy != "":
+		return "policy " + o.policy
+	}
+	return "SAS token"
+}
+
 // maxClockError is how far two clocks may be apart before tokens break.
 const maxClockError = 5 * time.Minute
 

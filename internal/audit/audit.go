@@ -36,8 +36,9 @@ const maxLine = 64 << 10
 // Entry is one thing that was done, or tried.
 type Entry struct {
 	Schema         string    `json:"schema"`
-	Time           time.Time `json:"time"`    // UTC
-	Account        string    `json:"account"` // of the operating system
+	Time           time.Time `json:"time"`       // UTC
+	Account        string    `json:"account"`    // of the operating system
+	Credential     string    `json:"credential"` // what the service was asked with: an Entra ID account, a policy, a SAS token
 	Host           string    `json:"host"`
 	Tool           string    `json:"tool"`    // name and version of the program
 	Service        string    `json:"service"` // its endpoint
