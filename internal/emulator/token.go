@@ -94,7 +94,9 @@ func (s *Server) claims(who subject, audience string) *tokenClaims {
 			Subject:   who.object,
 			IssuedAt:  jwt.NewNumericDate(now),
 			NotBefore: jwt.NewNumericDate(now),
-			ExpiresAt: jwt.NewNumericDate(now.Add(s.opts.TokenLife)),
+			// Written in whole seconds: rounded up, so that a token is never
+			// refused before the time that its holder was told.
+			ExpiresAt: jwt.NewNumericDate(now.Add(s.opts.TokenLife + time.Second)),
 			ID:        newGUID(),
 		},
 		Audience: audience, TenantID: who.tenant, ObjectID: who.object, AppID: who.app, UPN: who.upn, Version: "1.0",
