@@ -148,7 +148,7 @@ var exits = []exit{
 	{dps.ErrTooLarge, 21, "something else answered in the place of DPS: a proxy, a captive portal, or a wrong endpoint"},
 	{errConfigFile, 40, "correct the file; tpmdps config --file - prints one that is right"},
 	{edge.ErrInvalid, 2, ""},
-	{emulator.ErrOptions, 2, ""},
+	{emulator.ErrOptions, 2, "another address is named with --listen and --mqtt"},
 	{errInputs, 2, ""},
 }
 
@@ -277,8 +277,14 @@ func newApp(s streams) *cli.App {
 		ErrWriter:       s.err,
 		ExitErrHandler:  func(*cli.Context, error) {},
 		OnUsageError:    usageError,
+		Flags:           []cli.Flag{&cli.BoolFlag{Name: "version", DisableDefaultText: true, Usage: "print the version, as the command of that name"}},
 		Action: func(c *cli.Context) error {
-			if c.NArg() > 0 {
+			switch {
+			case c.Bool("version"):
+				return newApp(s).RunContext(c.Context, []string{"tpmdps", "version"})
+			case c.Args().First() == "help":
+				return cli.ShowAppHelp(c)
+			case c.NArg() > 0:
 				return fmt.Errorf("%w: there is no command %q; tpmdps --help lists them", errUsage, identity.Printable(c.Args().First(), 40))
 			}
 			return cli.ShowAppHelp(c)

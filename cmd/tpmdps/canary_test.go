@@ -2,19 +2,16 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -47,10 +44,7 @@ func watched() {
 		os.Exit(1)
 	}
 	fmt.Fprintln(printed, filepath.Base(os.Args[0]), strings.Join(os.Args[1:min(2, len(os.Args))], " "))
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args, streams{os.Stdin, io.MultiWriter(os.Stdout, printed), io.MultiWriter(os.Stderr, printed)})
-	stop()
-	os.Exit(code)
+	os.Exit(run(signals(), os.Args, streams{os.Stdin, io.MultiWriter(os.Stdout, printed), io.MultiWriter(os.Stderr, printed)}))
 }
 
 // minting tells the one command that prints a secret, because it is asked to.

@@ -87,10 +87,15 @@ func checkTarget(s *session, file string, cfg edge.Config) error {
 	if _, err := os.Lstat(file); err == nil {
 		return fmt.Errorf("%s: %w", file, fs.ErrExist)
 	}
-	if _, err := os.Stat(filepath.Dir(file)); err != nil {
-		return fmt.Errorf("%w %w", errInputs, err)
+	if dir := filepath.Dir(file); !isDir(dir) {
+		return fmt.Errorf("%w: there is no directory %s to write %s to; is IoT Edge installed?", errUsage, dir, filepath.Base(file))
 	}
 	return nil
+}
+
+func isDir(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && fi.IsDir()
 }
 
 // edgeConfig reads the flags. What can be wrong without the chip is found
@@ -98,7 +103,7 @@ func checkTarget(s *session, file string, cfg edge.Config) error {
 func edgeConfig(s *session) (edge.Config, error) {
 	cfg := edge.Config{
 		IDScope:                s.flag.String("id-scope"),
-		RegistrationID:         s.flag.String("registration-id"),
+		RegistrationID:         s.ownID(),
 		GlobalEndpoint:         s.flag.String("global-endpoint"),
 		Hostname:               s.flag.String("hostname"),
 		AutoReprovisioningMode: s.flag.String("auto-reprovisioning-mode"),
@@ -140,6 +145,9 @@ func authKeyIndex(s *session) (*uint32, error) {
 	n, err := strconv.ParseUint(text, 0, 32)
 	if err != nil || n > 0x7fffff {
 		return nil, fmt.Errorf("%w: --auth-key-index %q: give a number up to 0x7fffff, such as 0x000101", errUsage, identity.Printable(text, 20))
+	}
+	if n == 0x000001 || n == 0x010001 {
+		return nil, fmt.Errorf("%w: --auth-key-index %#06x is the place of the chip's own key (EK or SRK); take 0x000100 or above", errUsage, n)
 	}
 	index := uint32(n)
 	return &index, nil

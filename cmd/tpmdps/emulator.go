@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
@@ -53,7 +54,7 @@ func runEmulator(s *session) (err error) {
 		return err
 	}
 	if err := server.Start(s.ctx); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", emulator.ErrOptions, err)
 	}
 	defer joinClose(&err, server)
 	for _, addr := range []string{opts.Listen, opts.MQTT} {

@@ -84,7 +84,7 @@ func standIn(ts *testscript.TestScript, resource, tenant string) {
 		AccessToken string `json:"access_token"`
 	}
 	ts.Check(json.NewDecoder(answer.Body).Decode(&token))
-	reply, err := json.Marshal(map[string]any{"accessToken": token.AccessToken, "expires_on": 4102444800, "tokenType": "Bearer"})
+	reply, err := json.Marshal(map[string]any{"accessToken": token.AccessToken, "expires_on": int64(4102444800), "tokenType": "Bearer"})
 	ts.Check(err)
 	bin := ts.MkAbs("bin")
 	ts.Check(os.MkdirAll(bin, 0o700))

@@ -12,11 +12,27 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
+// interruptLimit is how long an interrupted run may take to clean up; a read from
+// a terminal or a pipe cannot be called off.
+const interruptLimit = 20 * time.Second
+
 func main() {
+	os.Exit(run(signals(), os.Args, streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// signals returns the context of a run. The first signal ends it, so that the
+// chip is cleaned up; a second one ends the program at once. A reader that goes
+// away is an error of the write, not the end of the program.
+func signals() context.Context {
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args, streams{os.Stdin, os.Stdout, os.Stderr})
-	stop()
-	os.Exit(code)
+	context.AfterFunc(ctx, func() {
+		stop()
+		time.Sleep(interruptLimit)
+		os.Exit(130)
+	})
+	return ctx
 }

@@ -76,7 +76,7 @@ func readEK(s *session) (err error) {
 // is made for a record. What is wrong with a template is found before a chip is
 // asked.
 func chooseID(s *session) (func(identity.Record) (string, error), error) {
-	own, format := s.flag.String("registration-id"), s.flag.String("id-format")
+	own, format := s.ownID(), s.flag.String("id-format")
 	switch {
 	case own != "" && s.flag.IsSet("id-format"):
 		return nil, fmt.Errorf("%w: --registration-id and --id-format exclude each other", errUsage)
@@ -89,6 +89,15 @@ func chooseID(s *session) (func(identity.Record) (string, error), error) {
 		return nil, fmt.Errorf("%w: --id-format %q: choose base32 or hex", errUsage, identity.Printable(format, 20))
 	}
 	return func(r identity.Record) (string, error) { return identity.ExpandRegistrationID(own, r) }, identity.CheckTemplate(own)
+}
+
+// ownID is the registration ID that was given. A variable of the environment
+// gives way to a flag that asks for a derived one.
+func (s *session) ownID() string {
+	if s.onCommandLine("id-format") && !s.onCommandLine("registration-id") {
+		return ""
+	}
+	return s.flag.String("registration-id")
 }
 
 // localRecord reads the chip and the machine around it.

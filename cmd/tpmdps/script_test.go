@@ -145,6 +145,8 @@ func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
 			o.Limit, err = strconv.Atoi(value)
 		case "role":
 			o.Role = value
+		case "fault":
+			o.Faults = append(o.Faults, value)
 		case "whole":
 			o.WholeResources = true
 		case "life":

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -83,6 +85,10 @@ func keyCredential(s *session, who operator) (endpoint string, _ dps.Credential,
 	}
 	if endpoint == "" {
 		endpoint = "https://" + cs.HostName
+	}
+	// A token that is made for one DPS is of use to whoever receives it.
+	if named, err := dps.ServiceEndpoint(endpoint); err != nil || !strings.EqualFold(named, "https://"+cs.HostName) {
+		return "", dps.Credential{}, who, errors.Join(err, fmt.Errorf("%w: --dps (or TPMDPS_DPS) names %s, the connection string is for %s", errUsage, identity.Printable(endpoint, 100), cs.HostName))
 	}
 	who.policy = identity.Printable(cs.KeyName, 64)
 	return endpoint, dps.SharedKey(cs), who, nil

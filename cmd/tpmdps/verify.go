@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,10 +48,14 @@ func verifyCommand() command {
 			&cli.StringFlag{Name: "payload", Usage: "send the JSON object in `FILE` to a custom allocation policy"},
 		},
 		exits:   []int{10, 11, 12, 13, 15, 20, 21, 22, 31, 32, 33, 34, 40},
-		timeout: 2 * time.Minute,
+		timeout: 15 * time.Minute, // of which all but the chip's keys has networkLimit
 		run:     verify,
 	}
 }
+
+// networkLimit is the time for everything behind the chip's keys, which some
+// chips take minutes to derive.
+const networkLimit = 2 * time.Minute
 
 func verify(s *session) error {
 	req, err := tripRequest(s)
@@ -59,6 +64,9 @@ func verify(s *session) error {
 	}
 	if !s.quiet && s.format == "table" {
 		req.Observe = s.showStep
+	}
+	if !s.flag.IsSet("timeout") {
+		req.Limit = networkLimit
 	}
 	res, err := provision.Run(s.ctx, req)
 	out := tripResult{Outcome: "pass", Result: res}
@@ -95,7 +103,7 @@ func tripRequest(s *session) (provision.Request, error) {
 	}
 	req := provision.Request{
 		IDScope:        s.setting("id-scope", file.IDScope),
-		RegistrationID: s.setting("registration-id", file.RegistrationID),
+		RegistrationID: cmp.Or(s.ownID(), file.RegistrationID),
 		HexID:          s.flag.String("id-format") == "hex",
 		Until:          provision.Goal(s.flag.String("until")),
 	}

@@ -102,6 +102,9 @@ func (c Config) Validate() error {
 		check("payload", checkFileURL(c.PayloadURI))
 	}
 	check("tcti", checkText(c.TCTI))
+	if c.AuthKeyIndex != nil && (*c.AuthKeyIndex == 0x00_00_01 || *c.AuthKeyIndex == 0x01_00_01) {
+		check("auth_key_index", fmt.Errorf("%#06x is the place of the chip's own key (EK or SRK)", *c.AuthKeyIndex))
+	}
 	if c.AuthKeyIndex != nil && *c.AuthKeyIndex > maxAuthKeyIndex {
 		check("auth_key_index", fmt.Errorf("%#x is above %#x", *c.AuthKeyIndex, maxAuthKeyIndex))
 	}

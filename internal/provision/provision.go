@@ -70,6 +70,9 @@ type Request struct {
 	Report bool
 	// Persist keeps the hub's key at this persistent handle; 0 keeps nothing.
 	Persist uint32
+	// Limit bounds everything that follows the chip's keys, which take some
+	// chips minutes; 0 bounds nothing.
+	Limit time.Duration
 	// Until is the goal.
 	Until Goal
 	// Pause is how long to wait between two polls when the service names no
@@ -203,6 +206,11 @@ func Run(ctx context.Context, req Request) (_ Result, err error) {
 		if err != nil || slices.Index(Goals(), s.goal) > goal {
 			t.report(Step{Name: s.name, Status: Skipped})
 			continue
+		}
+		if s.name == "net.dns" && req.Limit > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, req.Limit)
+			defer cancel()
 		}
 		err = t.take(ctx, s)
 	}

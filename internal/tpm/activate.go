@@ -46,7 +46,7 @@ func (d *Device) Activate(ek, srk *Key, blob []byte) (*HMACKey, error) {
 		Secret:         tpm2.TPM2BEncryptedSecret{Buffer: b.Secret},
 	})
 	if err != nil {
-		return nil, otherChip(err)
+		return nil, d.otherChip(err, ek)
 	}
 	inner := activated.CertInfo.Buffer
 	defer clear(inner)
@@ -66,7 +66,7 @@ func (d *Device) Activate(ek, srk *Key, blob []byte) (*HMACKey, error) {
 		},
 	})
 	if err != nil {
-		return nil, otherChip(err)
+		return nil, d.otherChip(err, ek)
 	}
 	loaded, err := run(d, "load the key", tpm2.Load{
 		ParentHandle: srk.withAuth(tpm2.PasswordAuth(nil)),
@@ -89,7 +89,15 @@ var otherChipCodes = []tpm2.TPMRC{
 	tpm2.TPMRCValue, tpm2.TPMRCFailure, tpm2.TPMRCIntegrity, tpm2.TPMRCBinding, tpm2.TPMRCSize, tpm2.TPMRCInsufficient,
 }
 
-func otherChip(err error) error {
+// otherChip tells a blob that is for another chip from everything else. Behind
+// TPM_RC_FAILURE may also be a chip that has failed for good: that one answers
+// the next command with it too.
+func (d *Device) otherChip(err error, ek *Key) error {
+	if errors.Is(err, ErrFailure) {
+		if _, again := run(d, "ask again", tpm2.ReadPublic{ObjectHandle: ek.handle}); again != nil {
+			return err
+		}
+	}
 	for _, rc := range otherChipCodes {
 		if errors.Is(err, rc) {
 			return fmt.Errorf("%w: %w", ErrOtherChip, err)

@@ -216,6 +216,9 @@ func TestEveryResponseCodeOnEveryCommand(t *testing.T) {
 				if !errors.Is(err, m.is) {
 					t.Errorf("%v on %v number %d: %v, want %v", m.rc, place.cc, place.nth, err, m.is)
 				}
+				if m.rc != tpm2.TPMRCFailure && errors.Is(err, ErrOtherChip) {
+					t.Errorf("%v on %v number %d counts as another chip's key: %v", m.rc, place.cc, place.nth, err)
+				}
 				if key != nil {
 					closeAll(t, key)
 				}
@@ -346,4 +349,24 @@ func liveMemory() uint64 {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// A chip that fails for good in the middle of an activation is not taken for
+// one that the blob is not for.
+func TestFailureModeIsNoOtherChip(t *testing.T) {
+	onEach(t, func(t *testing.T, chip *recorder) {
+		d := open(t, chip, Options{})
+		ek, srk := keys(t, d)
+		defer closeAll(t, ek, srk)
+		failed := false
+		chip.fault = func(_ int, cc tpm2.TPMCC) (tpm2.TPMRC, bool) {
+			failed = failed || cc == tpm2.TPMCCActivateCredential
+			return tpm2.TPMRCFailure, failed && cc != tpm2.TPMCCFlushContext
+		}
+		_, err := d.Activate(ek, srk, wrap(t, ek, srk, testKey, "x/y"))
+		chip.fault = nil
+		if !errors.Is(err, ErrFailure) || errors.Is(err, ErrOtherChip) {
+			t.Errorf("Activate() = %v, want ErrFailure alone", err)
+		}
+	})
 }

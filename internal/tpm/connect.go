@@ -40,7 +40,7 @@ func connect(ctx context.Context, addr Address) (Address, transport.TPMCloser, e
 		t, err := dial(ctx, addr, "tcp", addr.host)
 		return addr, t, err
 	default:
-		t, err := dialMSSIM(addr.host)
+		t, err := dialMSSIM(ctx, addr.host)
 		return addr, t, err
 	}
 }

@@ -213,3 +213,28 @@ func TestInterruptedDeviceOnlyFlushes(t *testing.T) {
 		t.Errorf("sent %v, want FlushContext only", sent)
 	}
 }
+
+// A listener that says nothing: every kind of address gives up in time, and at
+// once when it is interrupted.
+func TestSilentListener(t *testing.T) {
+	command, platform := adjacentListeners(t)
+	for _, l := range []net.Listener{command, platform} {
+		go func() {
+			for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+				t.Cleanup(func() { c.Close() })
+			}
+		}()
+	}
+	_, port, _ := net.SplitHostPort(command.Addr().String())
+	for _, kind := range []string{"mssim", "swtpm"} {
+		addr, err := ParseAddress(kind + ":host=127.0.0.1,port=" + port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if _, err := Open(ctx, addr, Options{}); !errors.Is(err, ErrBusy) {
+			t.Errorf("%s: Open() = %v, want ErrBusy", kind, err)
+		}
+		cancel()
+	}
+}

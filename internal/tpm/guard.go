@@ -25,7 +25,9 @@ const (
 	firstLimit   = 5 * time.Second // the first command: is anybody there?
 	commandLimit = 30 * time.Second
 	createLimit  = 5 * time.Minute
-	cleanupLimit = 2 * time.Second // after the context ended
+	// After the context ended.
+	cleanupLimit       = 2 * time.Second
+	createCleanupLimit = 15 * time.Second
 )
 
 // guard stands between go-tpm and the transport. It lets no command wait for
@@ -119,20 +121,32 @@ func (g *guard) exchange(cmd []byte, limit time.Duration) ([]byte, error) {
 	}()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	interrupted := g.ctx.Done()
+	interrupted, over := g.ctx.Done(), false
 	for {
 		select {
 		case a := <-done:
 			return a.rsp, transportError(a.rsp, a.err)
 		case <-timer.C:
+			if over {
+				return nil, timeoutIsBusy(g.ctx.Err())
+			}
 			return nil, fmt.Errorf("%w: no answer within %s", ErrBusy, limit)
 		case <-interrupted:
 			// The command in flight cannot be recalled; its answer is
 			// awaited a little, so that what it made can be flushed.
-			interrupted = nil
-			timer.Reset(min(limit, cleanupLimit))
+			interrupted, over = nil, true
+			timer.Reset(min(limit, patience(cmd)))
 		}
 	}
+}
+
+// patience is how long a command is awaited after the context has ended: one
+// that makes a key gets more, because its key could not be flushed otherwise.
+func patience(cmd []byte) time.Duration {
+	if tpm2.TPMCC(binary.BigEndian.Uint32(cmd[6:10])) == tpm2.TPMCCCreatePrimary {
+		return createCleanupLimit
+	}
+	return cleanupLimit
 }
 
 // transportError names the ways in which go-tpm's transports fail. One of them
@@ -153,7 +167,7 @@ func transportError(rsp []byte, err error) error {
 // interruption what it is.
 func timeoutIsBusy(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%w: the time given with --timeout is over: %w", ErrBusy, err)
+		return fmt.Errorf("%w: the time of this run is over: %w", ErrBusy, err)
 	}
 	return err
 }

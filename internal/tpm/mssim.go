@@ -1,7 +1,9 @@
 package tpm
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
 	"time"
@@ -14,7 +16,31 @@ import (
 // dialMSSIM connects to a simulator that speaks Microsoft's framing and switches
 // it on, which a running one ignores. (go-tpm's tpmutil/mssim would power-cycle
 // it, and with that change what is only to be looked at.)
-func dialMSSIM(host string) (transport.TPMCloser, error) {
+//
+// go-tpm's transport knows no deadline before the first command, so opening runs
+// beside a limit; one that never answers keeps its goroutine until the program
+// ends.
+func dialMSSIM(ctx context.Context, host string) (transport.TPMCloser, error) {
+	type opened struct {
+		t   transport.TPMCloser
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		t, err := openMSSIM(host)
+		done <- opened{t, err}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	select {
+	case o := <-done:
+		return o.t, o.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: mssim %s does not answer: %w", ErrBusy, host, ctx.Err())
+	}
+}
+
+func openMSSIM(host string) (transport.TPMCloser, error) {
 	h, p, err := net.SplitHostPort(host)
 	if err != nil {
 		return nil, openError("mssim "+host, err)

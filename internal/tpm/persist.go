@@ -11,6 +11,9 @@ import (
 // otherwise. A key of that kind which is there already is replaced; anything
 // else is left alone and [ErrOccupied]. Three commands at most.
 func (d *Device) PersistDPSKey(k *HMACKey, handle uint32) error {
+	if handle == HandleEK || handle == HandleSRK {
+		return fmt.Errorf("%w: %#x is for the chip's own keys", ErrOccupied, handle)
+	}
 	old, err := d.find(handle)
 	if err != nil {
 		return err
