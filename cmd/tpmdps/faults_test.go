@@ -134,7 +134,8 @@ func TestDocsFaults(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# What verify says when a layer is broken\n\n" +
 		"Each row is a fault that `tpmdps emulator --fault NAME` plays, and a test: where `tpmdps verify` ends, with which\n" +
-		"[exit code](exit-codes.md), and the hint it gives.\n\n" +
+		"[exit code](exit-codes.md), and the hint it gives. A real proxy that wants a login refuses before: such a run ends\n" +
+		"at `net.tcp`, with the same code and hint as `proxy-407`, which the service itself answers here.\n\n" +
 		"| fault | what happens | step that fails | exit code | hint |\n| --- | --- | --- | --- | --- |\n")
 	for _, row := range faults {
 		name, _, _ := strings.Cut(row.fault, "=")

@@ -6,7 +6,9 @@
 // that is already as wanted is left alone; other settings and another
 // endorsement key are conflicts until a [Policy] allows to change them; a
 // setting that was not said is neither compared nor changed; and what somebody
-// else changes between plan and apply is never overwritten.
+// else changes between plan and apply is never overwritten. (One gap is the
+// service's: that it refuses a second enrollment made in the same moment is what
+// its users report, not what is documented.)
 //
 // In the flow it stands between read-ek and verify: the chip's record, or one
 // that travelled on a stick, goes in, the machine may register afterwards.
