@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -47,7 +48,7 @@ func Parse(data []byte) (Config, error) {
 		return Config{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(data), maxFile)
 	}
 	var f file
-	if err := toml.Unmarshal(data, &f); err != nil {
+	if err := toml.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), &f); err != nil { // IoT Edge takes a byte order mark, too
 		var syntax *toml.DecodeError
 		if errors.As(err, &syntax) {
 			row, column := syntax.Position()
