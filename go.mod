@@ -19,10 +19,11 @@ require (
 )
 
 // Test dependencies: the second TPM implementation (cgo), scripts over the real
-// program.
+// program, and a reader for the file of IoT Edge 1.1.
 require (
 	github.com/google/go-tpm-tools v0.4.11
 	github.com/rogpeppe/go-internal v1.16.0
+	go.yaml.in/yaml/v3 v3.0.6
 )
 
 require (

@@ -14,3 +14,9 @@ import _ "embed"
 //
 //go:embed config.toml.tmpl
 var ConfigTOML string
+
+// ConfigYAML is the text/template of the /etc/iotedge/config.yaml of IoT Edge
+// 1.1. Its function "yaml" (quotes a string) comes from internal/edge.
+//
+//go:embed config.yaml.tmpl
+var ConfigYAML string

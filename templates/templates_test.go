@@ -13,6 +13,7 @@ import (
 func TestEmbedded(t *testing.T) {
 	embedded := map[string]string{
 		"config.toml.tmpl": templates.ConfigTOML,
+		"config.yaml.tmpl": templates.ConfigYAML,
 	}
 	files, err := fs.Glob(os.DirFS("."), "*.tmpl")
 	if err != nil {
