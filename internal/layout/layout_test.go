@@ -32,7 +32,7 @@ const module = "tpmdps/"
 // ours says for each package which of our own packages it may import. The data
 // goes one way: chip, record, enrollment or provisioning, configuration.
 var ours = map[string][]string{
-	"cmd/tpmdps": {"internal/audit", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/host",
+	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/host",
 		"internal/identity", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
 		"internal/hub", "internal/dictionary"},
 
@@ -46,6 +46,7 @@ var ours = map[string][]string{
 	"internal/audit":      {}, // told what was done, asks nobody
 	"internal/dictionary": {},
 	"internal/edge":       {"internal/identity", "internal/tomledit", "templates"},
+	"internal/atomicfile": {},                    // a path and bytes
 	"internal/tomledit":   {},                    // text to text; what a key means is edge's
 	"internal/emulator":   {"internal/identity"}, // shares no code with the two clients it is to find faults in
 	"internal/host":       {},
@@ -92,7 +93,7 @@ var notLinked = []struct{ packages, reason string }{
 	{module + "internal/vmtest/...", "for tests"},
 	{"testing/...", "for tests"},
 	{"net/http/httptest", "for tests"},
-	{"github.com/rogpeppe/go-internal/...", "for tests"},
+	{"github.com/rogpeppe/go-internal/testscript/...", "for tests; its diff is not"},
 }
 
 // commandsOnly names what packages below cmd must not use: they print nothing,

@@ -1,4 +1,4 @@
-package edge
+package atomicfile
 
 import (
 	"errors"
@@ -16,12 +16,12 @@ func noLinks(string, string) error { return &os.LinkError{Op: "link", Err: sysca
 
 var namings = map[string]func(from, to string) error{"with links": os.Link, "without links": noLinks}
 
-func TestWriteNew(t *testing.T) {
+func TestCreate(t *testing.T) {
 	for name, link := range namings {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "config.toml")
-			if err := writeNew(path, []byte("first"), link); err != nil {
+			if err := create(path, []byte("first"), 0o600, link); err != nil {
 				t.Fatal(err)
 			}
 			info, err := os.Stat(path)
@@ -31,8 +31,8 @@ func TestWriteNew(t *testing.T) {
 			if mode := info.Mode(); mode != 0o600 && runtime.GOOS != "windows" {
 				t.Errorf("mode = %v, want %v", mode, fs.FileMode(0o600))
 			}
-			if err := writeNew(path, []byte("second"), link); !errors.Is(err, fs.ErrExist) {
-				t.Errorf("second WriteNew() = %v, want %v", err, fs.ErrExist)
+			if err := create(path, []byte("second"), 0o600, link); !errors.Is(err, fs.ErrExist) {
+				t.Errorf("second Create() = %v, want %v", err, fs.ErrExist)
 			}
 			wantOnly(t, dir, "config.toml", "first")
 		})
@@ -40,7 +40,7 @@ func TestWriteNew(t *testing.T) {
 }
 
 // A file that appears after the first look is not replaced either.
-func TestWriteNewLosesTheRace(t *testing.T) {
+func TestCreateLosesTheRace(t *testing.T) {
 	for name, link := range namings {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -51,15 +51,15 @@ func TestWriteNewLosesTheRace(t *testing.T) {
 				}
 				return link(from, to)
 			}
-			if err := writeNew(path, []byte("ours"), late); !errors.Is(err, fs.ErrExist) {
-				t.Errorf("WriteNew() = %v, want %v", err, fs.ErrExist)
+			if err := create(path, []byte("ours"), 0o600, late); !errors.Is(err, fs.ErrExist) {
+				t.Errorf("Create() = %v, want %v", err, fs.ErrExist)
 			}
 			wantOnly(t, dir, "config.toml", "theirs")
 		})
 	}
 }
 
-func TestWriteNewOnceOfMany(t *testing.T) {
+func TestCreateOnceOfMany(t *testing.T) {
 	for name, link := range namings {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -67,7 +67,7 @@ func TestWriteNewOnceOfMany(t *testing.T) {
 			var wg sync.WaitGroup
 			results := make(chan error, 8)
 			for range cap(results) {
-				wg.Go(func() { results <- writeNew(path, []byte("whole"), link) })
+				wg.Go(func() { results <- create(path, []byte("whole"), 0o600, link) })
 			}
 			wg.Wait()
 			close(results)
@@ -77,7 +77,7 @@ func TestWriteNewOnceOfMany(t *testing.T) {
 				case err == nil:
 					written++
 				case !errors.Is(err, fs.ErrExist):
-					t.Errorf("WriteNew() = %v, want nil or %v", err, fs.ErrExist)
+					t.Errorf("Create() = %v, want nil or %v", err, fs.ErrExist)
 				}
 			}
 			if written != 1 {
@@ -88,7 +88,7 @@ func TestWriteNewOnceOfMany(t *testing.T) {
 	}
 }
 
-func TestWriteNewRefusesLinksAndMissingDirectories(t *testing.T) {
+func TestCreateRefusesLinksAndMissingDirectories(t *testing.T) {
 	dir := t.TempDir()
 	dangling := filepath.Join(dir, "dangling")
 	if err := os.Symlink(filepath.Join(dir, "elsewhere"), dangling); err != nil {
@@ -104,8 +104,8 @@ func TestWriteNewRefusesLinksAndMissingDirectories(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if err := WriteNew(test.path, []byte("x")); !errors.Is(err, test.want) {
-				t.Errorf("WriteNew() = %v, want %v", err, test.want)
+			if err := Create(test.path, []byte("x"), 0o600); !errors.Is(err, test.want) {
+				t.Errorf("Create() = %v, want %v", err, test.want)
 			}
 		})
 	}

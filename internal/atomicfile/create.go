@@ -1,4 +1,9 @@
-package edge
+// Package atomicfile gives a file its content in one step: whoever looks, and
+// whatever fails, even the power, finds the whole old file or the whole new one.
+//
+// The rule for its users: Create never replaces anything. Replace does, and
+// leaves the old file beside the new one under another name.
+package atomicfile
 
 import (
 	"errors"
@@ -8,21 +13,20 @@ import (
 	"path/filepath"
 )
 
-// WriteNew writes a file that must not exist yet, with mode 0600. The file
-// appears whole or not at all, and nothing that stands at path is ever replaced,
-// not even what another program puts there at the same moment: then, and when
-// path exists beforehand, the error wraps fs.ErrExist. A missing directory is an
-// error that wraps fs.ErrNotExist.
-func WriteNew(path string, data []byte) error {
-	if err := writeNew(path, data, os.Link); err != nil {
+// Create writes a file that must not exist yet. It appears whole or not at all,
+// and nothing that stands at path is ever replaced, not even what another program
+// puts there at the same moment: then, and when path exists beforehand, the error
+// wraps fs.ErrExist. A missing directory is an error that wraps fs.ErrNotExist.
+func Create(path string, data []byte, mode fs.FileMode) error {
+	if err := create(path, data, mode, os.Link); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
 }
 
-// writeNew is WriteNew with the system call that gives a finished file its name,
+// create is Create with the system call that gives a finished file its name,
 // which some filesystems refuse.
-func writeNew(path string, data []byte, link func(from, to string) error) error {
+func create(path string, data []byte, mode fs.FileMode, link func(from, to string) error) error {
 	// Asked first for the sake of the message: in a directory that takes no new
 	// file, "it exists" is still what the user has to hear.
 	if _, err := os.Lstat(path); err == nil {
@@ -32,7 +36,7 @@ func writeNew(path string, data []byte, link func(from, to string) error) error 
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no directory %s: %w", dir, fs.ErrNotExist)
 	}
-	temp, err := writeTemp(dir, "."+filepath.Base(path)+".*", data)
+	temp, err := writeTemp(path, data, func(f *os.File) error { return f.Chmod(mode) }, (*os.File).Sync)
 	if err != nil {
 		return err
 	}
@@ -68,10 +72,10 @@ func reserveAndRename(temp, path string) error {
 	return nil
 }
 
-// writeTemp makes a temporary file, of mode 0600, whose content is on the disk
-// when it returns.
-func writeTemp(dir, pattern string, data []byte) (name string, err error) {
-	f, err := os.CreateTemp(dir, pattern)
+// writeTemp makes a file beside path, lets finish see to its owner and mode, and
+// flush to its content being on the disk.
+func writeTemp(path string, data []byte, finish, flush func(*os.File) error) (name string, err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return "", err
 	}
@@ -83,5 +87,8 @@ func writeTemp(dir, pattern string, data []byte) (name string, err error) {
 	if _, err := f.Write(data); err != nil {
 		return "", err
 	}
-	return f.Name(), f.Sync()
+	if err := finish(f); err != nil {
+		return "", err
+	}
+	return f.Name(), flush(f)
 }
