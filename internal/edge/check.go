@@ -1,0 +1,141 @@
+package edge
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"tpmdps/internal/identity"
+	"tpmdps/internal/tomledit"
+)
+
+// Severity says whether IoT Edge can work with what was found.
+type Severity string
+
+const (
+	Error   Severity = "error"   // it refuses the file, passes over a setting, or cannot provision
+	Warning Severity = "warning" // it works, perhaps, and somebody should look
+)
+
+// Finding is one thing that is wrong with a config.toml. No text in it is a
+// secret.
+type Finding struct {
+	Rule     string   `json:"rule"` // one of Rules
+	Severity Severity `json:"severity"`
+	// Line and Column are where it is, from 1; 0 for the file as a whole.
+	Line   int `json:"line"`
+	Column int `json:"column"`
+	// Key is the dotted path, "" where there is none.
+	Key     string `json:"key"`
+	Message string `json:"message"`
+	// Fix is what to do about it, or the very line to type.
+	Fix string `json:"fix"`
+}
+
+// Rules are the names of all rules, in the order of their documentation. They
+// are an interface for scripts.
+func Rules() []string {
+	return []string{
+		"syntax", "encoding", "unquoted-word", "quotes", "blanks", "duplicate-table", "duplicate-key", "toml-1.1",
+		"unknown-key", "misplaced-key", "missing-key", "wrong-type", "wrong-value", "out-of-range", "version",
+		"not-tpm", "nested", "id-scope", "registration-id", "endpoint", "payload", "placeholder", "cleartext",
+		"file-mode", "file-owner",
+	}
+}
+
+// CheckOptions are what Check may look at besides the text.
+type CheckOptions struct {
+	// Root is the file system from / down, for the files that the configuration
+	// names. nil: they are not looked at.
+	Root fs.FS
+	// File says how the file is kept. nil: that is not looked at.
+	File *FileFacts
+}
+
+// Report is what Check found.
+type Report struct {
+	Findings []Finding // by line; never nil
+	// Config is what the file says of DPS and the TPM, as far as it could be
+	// read.
+	Config Config
+	// Secrets are the dotted keys that hold a secret.
+	Secrets []string
+}
+
+// Count returns how many findings are errors, and how many warnings.
+func (r Report) Count() (failures, warnings int) {
+	for _, f := range r.Findings {
+		if f.Severity == Error {
+			failures++
+		} else {
+			warnings++
+		}
+	}
+	return failures, warnings
+}
+
+// Check reads a config.toml more strictly than IoT Edge does. Where IoT Edge
+// passes over a key in silence, or stops with the message of a parser, it says
+// what is meant. A file without an error is one that [Parse] takes and
+// [Config.Validate] finds good.
+func Check(data []byte, o CheckOptions) Report {
+	c := checker{options: o}
+	c.check(data)
+	order := func(a, b Finding) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) }
+	slices.SortStableFunc(c.findings, order)
+	return Report{Findings: append([]Finding{}, c.findings...), Config: c.config, Secrets: c.secrets}
+}
+
+// checker collects the findings of one file.
+type checker struct {
+	options  CheckOptions
+	doc      *tomledit.Document
+	root     *node
+	config   Config
+	findings []Finding
+	secrets  []string
+	misspelt map[string]bool
+}
+
+func (c *checker) check(data []byte) {
+	if len(data) > maxFile {
+		c.add(Finding{Rule: "syntax", Message: fmt.Sprintf("the file has %d bytes, IoT Edge's has a few thousand", len(data)), Fix: "is this the right file?"})
+		return
+	}
+	readable := c.syntax(data)
+	if readable {
+		c.root = tree(c.doc)
+		c.tree()
+		c.config, _ = Parse(c.doc.Bytes())
+		c.rules()
+		c.payload()
+	}
+	c.file()
+	if readable && !c.failed() {
+		c.last()
+	}
+}
+
+// last makes sure that no file passes here and fails there.
+func (c *checker) last() {
+	config, err := Parse(c.doc.Bytes())
+	if err == nil {
+		err = config.Validate()
+	}
+	if err != nil {
+		c.add(Finding{Rule: "wrong-value", Message: err.Error(), Fix: "correct that value"})
+	}
+}
+
+func (c *checker) failed() bool {
+	return slices.ContainsFunc(c.findings, func(f Finding) bool { return f.Severity == Error })
+}
+
+// add adds a finding, an error if it is not said to be a warning. The file's
+// words in it may hold anything.
+func (c *checker) add(f Finding) {
+	f.Key, f.Message, f.Fix = identity.Printable(f.Key, 200), identity.Printable(f.Message, 400), identity.Printable(f.Fix, 400)
+	f.Severity = cmp.Or(f.Severity, Error)
+	c.findings = append(c.findings, f)
+}

@@ -1,0 +1,149 @@
+package edge
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"tpmdps/internal/tomledit"
+)
+
+// slip finds one mistake that people make in a line, and writes the line as it
+// was meant. A Fix that it leaves empty is that line.
+type slip func(line string) (meant string, f Finding, ok bool)
+
+// slips stand in the order in which they are tried.
+var slips = []slip{curlyQuotes, oddBlanks, yaml, noValue, otherComment, wrongCase, bareWord, oneQuote, backslashes, openHeader}
+
+var curly = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‟", `"`, "«", `"`, "»", `"`, "″", `"`, "‘", `"`, "’", `"`, "‚", `"`, "‛", `"`, "´", `"`, "`", `"`)
+
+func curlyQuotes(line string) (string, Finding, bool) {
+	meant := curly.Replace(line)
+	return meant, Finding{Rule: "quotes", Message: `the quotes are those of a web page or a word processor; the plain " is needed`}, meant != line
+}
+
+var blanks = regexp.MustCompile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+var nothing = regexp.MustCompile("[\u00ad\u200b-\u200f\u2060\ufeff\x00-\x08\x0b-\x1f\x7f]")
+
+func oddBlanks(line string) (string, Finding, bool) {
+	meant := nothing.ReplaceAllString(blanks.ReplaceAllString(line, " "), "")
+	return meant, Finding{Rule: "blanks", Message: "there is an invisible character in the line, such as the no-break space of a web page"}, meant != line
+}
+
+var pair = regexp.MustCompile(`^(\s*)(?:- +)?([A-Za-z_][A-Za-z0-9_]*)\s*:(?:\s+(.*))?$`)
+
+// yaml is the format of IoT Edge 1.1.
+func yaml(line string) (string, Finding, bool) {
+	m := pair.FindStringSubmatch(line)
+	if m == nil {
+		return "", Finding{}, false
+	}
+	f := Finding{Rule: "syntax", Message: "that is YAML, the format of IoT Edge 1.1; here it is key = value, below a [table]"}
+	if m[3] == "" {
+		f.Fix = "write a [table] in its place"
+		return "#", f, true
+	}
+	meant := m[1] + m[2] + " = " + m[3]
+	if quoted, _, ok := bareWord(meant); ok {
+		meant = quoted
+	}
+	return meant, f, true
+}
+
+func noValue(line string) (string, Finding, bool) {
+	m := setting1.FindStringSubmatch(line)
+	if m == nil || m[2] != "" && m[2][0] != '#' {
+		return "", Finding{}, false
+	}
+	return "#", Finding{Rule: "syntax", Message: strings.TrimSpace(m[1]) + " has no value", Fix: "put the value behind the =, or # before the line"}, true
+}
+
+func otherComment(line string) (string, Finding, bool) {
+	text := strings.TrimSpace(line)
+	ok := strings.HasPrefix(text, "//") || strings.HasPrefix(text, ";") || strings.HasPrefix(text, "--") || strings.HasPrefix(text, "/*")
+	return "#", Finding{Rule: "syntax", Message: "a comment begins with #", Fix: "put # before the line"}, ok
+}
+
+// wrongCase is for True, FALSE, Yes, off.
+func wrongCase(line string) (string, Finding, bool) {
+	m := setting1.FindStringSubmatch(line)
+	if m == nil {
+		return "", Finding{}, false
+	}
+	value, rest := word(m[2])
+	k, _ := onlyPlace(strings.TrimSpace(m[1]))
+	var meant string
+	switch lower := strings.ToLower(value); {
+	case lower == "true" || lower == "false":
+		meant = lower
+	case k.is == isBool && slices.Contains([]string{"yes", "on"}, lower):
+		meant = "true"
+	case k.is == isBool && slices.Contains([]string{"no", "off"}, lower):
+		meant = "false"
+	}
+	return m[1] + " = " + meant + rest, Finding{Rule: "unquoted-word", Message: "yes and no are written true and false, in small letters"}, meant != ""
+}
+
+// bareWord is for a text without quotes.
+func bareWord(line string) (string, Finding, bool) {
+	m := setting1.FindStringSubmatch(line)
+	if m == nil || m[2] == "" || strings.ContainsAny(m[2][:1], `"'[{#`) {
+		return "", Finding{}, false
+	}
+	value, rest := word(m[2])
+	k, _ := onlyPlace(strings.TrimSpace(m[1]))
+	f := Finding{Rule: "unquoted-word", Message: "the value needs quotes"}
+	if plain(value) && k.name != "" && !k.secret {
+		f.Message = value + " needs quotes"
+	}
+	if near, ok := nearest(value, k.values); ok {
+		value = near
+	}
+	quoted := tomledit.Quote(value)
+	if digits := strings.TrimLeft(value, "0"); k.is == isNumber && digits != "" && strings.Trim(digits, "0123456789") == "" {
+		quoted, f.Rule, f.Message = digits, "syntax", "a number does not begin with 0"
+	}
+	return m[1] + " = " + quoted + rest, f, true
+}
+
+// word cuts a value without quotes from the comment behind it.
+func word(text string) (value, rest string) {
+	value = text
+	if i := strings.Index(text, " #"); i >= 0 {
+		value, rest = text[:i], text[i:]
+	}
+	return strings.TrimSpace(value), rest
+}
+
+// oneQuote is for a text that ends without a quote.
+func oneQuote(line string) (string, Finding, bool) {
+	m := setting1.FindStringSubmatch(line)
+	if m == nil || m[2] == "" || !strings.Contains(`"'`, m[2][:1]) {
+		return "", Finding{}, false
+	}
+	quote := m[2][:1]
+	value, rest := word(m[2])
+	other := strings.NewReplacer(`"`, "", `'`, "").Replace(value)
+	if strings.Count(value, quote) > 2 {
+		return "", Finding{}, false
+	}
+	return m[1] + " = " + quote + other + quote + rest, Finding{Rule: "quotes", Message: "one quote is missing, or is another one than at the other end"}, true
+}
+
+// backslashes is for a path of Windows.
+func backslashes(line string) (string, Finding, bool) {
+	m := setting1.FindStringSubmatch(line)
+	if m == nil || !strings.HasPrefix(m[2], `"`) || strings.Contains(m[2], "'") || strings.Count(m[2], `"`) != 2 {
+		return "", Finding{}, false
+	}
+	return m[1] + " = " + strings.ReplaceAll(m[2], `"`, "'"), Finding{Rule: "quotes", Message: `a \ means something else between ", and itself between '`}, strings.Contains(m[2], `\`)
+}
+
+func openHeader(line string) (string, Finding, bool) {
+	text := strings.TrimSpace(line)
+	if !strings.HasPrefix(text, "[") && !strings.HasSuffix(text, "]") || strings.Contains(text, "=") {
+		return "", Finding{}, false
+	}
+	meant := "[" + strings.Trim(text, "[] ") + "]"
+	return meant, Finding{Rule: "syntax", Message: "a table's name stands in brackets of both sorts, [ and ]"}, true
+}

@@ -1,0 +1,172 @@
+package edge
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"tpmdps/internal/identity"
+	"tpmdps/internal/tomledit"
+)
+
+// maxRepairs bounds the work on a file that is not TOML at all.
+const maxRepairs = 50
+
+// syntax reads the document. What is wrong with a line is reported and mended in
+// memory, so that one run finds everything. It tells whether the rest can be
+// read.
+func (c *checker) syntax(data []byte) bool {
+	for range maxRepairs {
+		doc, err := tomledit.Parse(data)
+		if err == nil {
+			c.doc = doc
+			return true
+		}
+		var at *tomledit.SyntaxError
+		if !errors.As(err, &at) {
+			at = &tomledit.SyntaxError{Line: 1, Column: 1, Message: err.Error()}
+		}
+		mended, f := mend(data, at)
+		f.Line, f.Column = at.Line, at.Column
+		c.add(f)
+		if mended == nil {
+			return false
+		}
+		data = mended
+	}
+	return false
+}
+
+// mend finds out what a person did wrong in the line at which the parser stops.
+// It returns the file as it was meant, nil if that cannot be told.
+func mend(data []byte, at *tomledit.SyntaxError) ([]byte, Finding) {
+	if f, ok := otherEncoding(data, at); ok {
+		return nil, f
+	}
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	if at.Line > len(lines) {
+		return nil, Finding{Rule: "syntax", Message: at.Message, Fix: "look at the end of the file"}
+	}
+	line := strings.TrimRight(string(lines[at.Line-1]), "\r\n")
+	if f, ok := duplicate(lines, at, line); ok {
+		return replaced(lines, at, "#"), f
+	}
+	for _, slip := range slips {
+		meant, f, ok := slip(line)
+		if !ok {
+			continue
+		}
+		mended := replaced(lines, at, meant)
+		if mended == nil {
+			continue
+		}
+		if f.Fix == "" {
+			f.Fix = telling(meant)
+		}
+		f.Key = strings.TrimSpace(keyOf(meant))
+		return mended, f
+	}
+	return nil, Finding{Rule: "syntax", Message: words(at.Message), Fix: "correct the line, or put # before it", Key: strings.TrimSpace(keyOf(line))}
+}
+
+// replaced puts another line in the place of one. It returns nil if that does
+// not help.
+func replaced(lines [][]byte, at *tomledit.SyntaxError, line string) []byte {
+	all := slices.Clone(lines)
+	old := all[at.Line-1]
+	end := old[len(bytes.TrimRight(old, "\r\n")):]
+	all[at.Line-1] = append([]byte(line), end...)
+	mended := bytes.Join(all, nil)
+	var next *tomledit.SyntaxError
+	if _, err := tomledit.Parse(mended); errors.As(err, &next) && next.Line <= at.Line && !isDuplicate(next.Message) {
+		return nil
+	}
+	return mended
+}
+
+func otherEncoding(data []byte, at *tomledit.SyntaxError) (Finding, bool) {
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")), bytes.IndexByte(data, 0) >= 0:
+		return Finding{Rule: "encoding", Message: "the file is saved as UTF-16, which Windows calls Unicode; IoT Edge reads UTF-8", Fix: "save it as UTF-8"}, true
+	case at.Message == "this is not UTF-8":
+		return Finding{Rule: "encoding", Message: "a letter here is not UTF-8, but of an older encoding such as Windows-1252", Fix: "write the letter again and save the file as UTF-8"}, true
+	}
+	return Finding{}, false
+}
+
+// setting finds key and value in a line.
+var setting1 = regexp.MustCompile(`^(\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=\s*(.*)$`)
+
+func keyOf(line string) string {
+	if m := setting1.FindStringSubmatch(line); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// telling is a line as it shall be typed, without what may be a secret.
+func telling(line string) string {
+	m := setting1.FindStringSubmatch(line)
+	if m == nil {
+		if h := strings.TrimSpace(line); header.MatchString(h) {
+			return h
+		}
+		return "correct the line"
+	}
+	name := strings.Trim(strings.TrimSpace(m[1]), `"'`)
+	if k, ok := onlyPlace(name); ok && !k.secret && plain(m[2]) {
+		return strings.TrimSpace(line)
+	}
+	return name + ` = "…"`
+}
+
+var header = regexp.MustCompile(`^\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$`)
+
+func isDuplicate(message string) bool {
+	return strings.Contains(message, "already") || strings.Contains(message, "should be a table") || strings.Contains(message, "cannot be redefined")
+}
+
+// duplicate is for what is defined twice; people meet it when they uncomment a
+// second example. The parser tells it after it has read all of the file.
+func duplicate(lines [][]byte, at *tomledit.SyntaxError, line string) (Finding, bool) {
+	if !isDuplicate(at.Message) {
+		return Finding{}, false
+	}
+	if h := header.FindStringSubmatch(line); h != nil {
+		f := Finding{Rule: "duplicate-table", Key: h[1], Message: fmt.Sprintf("[%s] is in the file twice", h[1]), Fix: "keep one, and put # before all lines of the other"}
+		if strings.Contains(at.Message, "not a value") {
+			f.Message = fmt.Sprintf("[%s] is a key with a value already, and cannot be a table as well", h[1])
+		}
+		if n := earlier(lines, at.Line, func(l string) bool { m := header.FindStringSubmatch(l); return m != nil && m[1] == h[1] }); n > 0 {
+			f.Message += fmt.Sprintf(", first in line %d", n)
+		}
+		return f, true
+	}
+	key := strings.TrimSpace(keyOf(line))
+	f := Finding{Rule: "duplicate-key", Key: key, Message: key + " is in the table twice", Fix: "keep one, and put # before the other"}
+	if n := earlier(lines, at.Line, func(l string) bool { return strings.TrimSpace(keyOf(l)) == key }); n > 0 {
+		f.Message += fmt.Sprintf(", first in line %d", n)
+	}
+	return f, true
+}
+
+// earlier finds the last line before n for which f holds, 0 if there is none.
+func earlier(lines [][]byte, n int, f func(string) bool) int {
+	for i := n - 2; i >= 0; i-- {
+		if f(strings.TrimRight(string(lines[i]), "\r\n")) {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+var character = regexp.MustCompile(`:? ?(but got )?U\+[0-9A-F]{4,6}( '.*')?`)
+
+// words makes a parser's message one for people. The character at which it
+// stopped may be one of a secret.
+func words(message string) string {
+	return "this line is not TOML: " + identity.Printable(strings.TrimSpace(character.ReplaceAllString(message, "")), 200)
+}
