@@ -52,7 +52,7 @@ func mend(data []byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 	}
 	line := strings.TrimRight(string(lines[at.Line-1]), "\r\n")
 	if f, ok := duplicate(lines, at, line); ok {
-		return replaced(lines, at, "#"), f
+		return without(lines, at, f.Rule == "duplicate-table"), f
 	}
 	for _, slip := range slips {
 		meant, f, ok := slip(line)
@@ -85,6 +85,17 @@ func replaced(lines [][]byte, at *tomledit.SyntaxError, line string) []byte {
 		return nil
 	}
 	return mended
+}
+
+// without is the file without a line, or without a header and all that stands
+// below it.
+func without(lines [][]byte, at *tomledit.SyntaxError, table bool) []byte {
+	all := slices.Clone(lines)
+	all[at.Line-1] = []byte("\n")
+	for i := at.Line; table && i < len(all) && !bytes.HasPrefix(bytes.TrimSpace(all[i]), []byte("[")); i++ {
+		all[i] = []byte("\n")
+	}
+	return replaced(all, at, "")
 }
 
 func otherEncoding(data []byte, at *tomledit.SyntaxError) (Finding, bool) {

@@ -142,10 +142,11 @@ func (c *checker) renamed(n *node, name string) string {
 	return c.line(n, name)
 }
 
-// onlyPlace finds a key by its name, if it means the same wherever it stands.
+// onlyPlace finds a key by its name, if there is no secret in it wherever it
+// stands.
 func onlyPlace(name string) (key, bool) {
 	all := places(func(k key) bool { return k.called(name) })
-	if len(all) == 0 || slices.ContainsFunc(all, func(p place) bool { return p.key.secret }) {
+	if len(all) == 0 || slices.ContainsFunc(all, func(p place) bool { return p.key.hides() }) {
 		return key{}, false
 	}
 	return all[0].key, true

@@ -3,6 +3,7 @@ package edge
 import (
 	"slices"
 	"strings"
+	"sync"
 )
 
 // kinds are the kinds of value that a key takes, one or more.
@@ -93,6 +94,11 @@ func (k key) in(variant string) bool {
 	return variant == "" || len(k.of) == 0 || slices.Contains(k.of, variant)
 }
 
+// hides tells whether there can be a secret in the key, or below it.
+func (k key) hides() bool {
+	return k.secret || k.each != nil && k.each.hides() || slices.ContainsFunc(k.keys, key.hides)
+}
+
 // place is where in the file a key may stand.
 type place struct {
 	table []string // nil is the top of the file
@@ -122,20 +128,32 @@ func (p place) forTPM() bool {
 	return true
 }
 
-// places finds every place in the schema for which f holds, from the top down.
-func places(f func(key) bool) []place {
-	var found []place
+// everyPlace is every place of the schema, from the top down. Where a name has
+// several variants in a table, the first stands for all.
+var everyPlace = sync.OnceValue(func() []place {
+	var all []place
 	var walk func(k key, table, chain []string)
 	walk = func(k key, table, chain []string) {
 		for _, m := range k.keys {
 			p := place{table: table, key: m, chain: append(slices.Clone(chain), strings.Join(m.of, " "))}
-			if f(m) && !slices.ContainsFunc(found, func(q place) bool { return q.key.name == m.name && slices.Equal(q.table, table) }) {
-				found = append(found, p)
+			if first, _ := k.named(m.name); slices.Equal(first.of, m.of) {
+				all = append(all, p)
+				walk(m, append(slices.Clone(table), m.name), p.chain)
 			}
-			walk(m, append(slices.Clone(table), m.name), p.chain)
 		}
 	}
 	walk(schema, nil, nil)
+	return all
+})
+
+// places finds every place for which f holds.
+func places(f func(key) bool) []place {
+	var found []place
+	for _, p := range everyPlace() {
+		if f(p.key) {
+			found = append(found, p)
+		}
+	}
 	return found
 }
 

@@ -1,0 +1,297 @@
+package edge_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"tpmdps/internal/edge"
+)
+
+// tpmFile is a file without a finding.
+const tpmFile = `[provisioning]
+source = "dps"
+global_endpoint = "https://global.azure-devices-provisioning.net/"
+id_scope = "0ne0012AB34"
+
+[provisioning.attestation]
+method = "tpm"
+registration_id = "box-7"
+`
+
+// one checks a file and returns the finding of a rule.
+func one(t *testing.T, text, rule string, o edge.CheckOptions) edge.Finding {
+	t.Helper()
+	report := edge.Check([]byte(text), o)
+	i := slices.IndexFunc(report.Findings, func(f edge.Finding) bool { return f.Rule == rule })
+	if i < 0 {
+		t.Fatalf("no %s is found in\n%s\nbut %+v", rule, text, report.Findings)
+	}
+	return report.Findings[i]
+}
+
+// Every trap that is known: where it is, and the text to type.
+func TestTraps(t *testing.T) {
+	replace := func(old, new string) string { return strings.Replace(tpmFile, old, new, 1) }
+	for _, test := range []struct {
+		name, text, rule string
+		severity         edge.Severity
+		line             int
+		key, fix         string
+	}{
+		{"mode unquoted", "auto_reprovisioning_mode = Dynamic\n" + tpmFile, "unquoted-word", edge.Error, 1, "auto_reprovisioning_mode", `auto_reprovisioning_mode = "Dynamic"`},
+		{"mode in small letters", "auto_reprovisioning_mode = \"dynamic\"\n" + tpmFile, "wrong-value", edge.Error, 1, "auto_reprovisioning_mode", `auto_reprovisioning_mode = "Dynamic"`},
+		{"mode below a table", tpmFile + "auto_reprovisioning_mode = \"Dynamic\"\n", "misplaced-key", edge.Error, 9, "provisioning.attestation.auto_reprovisioning_mode",
+			`move it above the first line that begins with [: auto_reprovisioning_mode = "Dynamic"`},
+		{"mode below a table, unquoted", tpmFile + "auto_reprovisioning_mode = Dynamic\n", "misplaced-key", edge.Error, 9, "provisioning.attestation.auto_reprovisioning_mode",
+			`move it above the first line that begins with [: auto_reprovisioning_mode = "Dynamic"`},
+		{"index in quotes", tpmFile + "[tpm]\nauth_key_index = \"0x00_01_00\"\n", "wrong-type", edge.Error, 10, "tpm.auth_key_index", "auth_key_index = 0x00_01_00"},
+		{"index too high", tpmFile + "[tpm]\nauth_key_index = 0x80_00_00\n", "out-of-range", edge.Error, 10, "tpm.auth_key_index", "auth_key_index = 0x00_01_00"},
+		{"index of the SRK", tpmFile + "[tpm]\nauth_key_index = 1\n", "out-of-range", edge.Error, 10, "tpm.auth_key_index", "auth_key_index = 0x00_01_00"},
+		{"timeout of the template", "cloud_timeout_sec = 10\n" + tpmFile, "out-of-range", edge.Error, 1, "cloud_timeout_sec", "cloud_timeout_sec = 70"},
+		{"no registration ID", replace("registration_id = \"box-7\"\n", ""), "missing-key", edge.Error, 6, "provisioning.attestation.registration_id", `add to [provisioning.attestation]: registration_id = "…"`},
+		{"two [provisioning]", tpmFile + "[provisioning]\nsource = \"manual\"\n", "duplicate-table", edge.Error, 9, "provisioning", "keep one, and put # before all lines of the other"},
+		{"endpoint without https", replace("https://", ""), "endpoint", edge.Error, 3, "provisioning.global_endpoint", `global_endpoint = "https://global.azure-devices-provisioning.net/"`},
+		{"unknown method", replace(`"tpm"`, `"TPM"`), "wrong-value", edge.Error, 7, "provisioning.attestation.method", `method = "tpm"`},
+		{"unknown source", replace(`"dps"`, `"dsp"`), "wrong-value", edge.Error, 2, "provisioning.source", `source = "dps"`},
+		{"another method", replace(`"tpm"`, `"symmetric_key"`), "not-tpm", edge.Error, 7, "provisioning.attestation.method", `method = "tpm"`},
+		{"another source", "[provisioning]\nsource = \"none\"\n", "not-tpm", edge.Error, 2, "provisioning.source", `source = "dps"`},
+		{"misspelt key", replace("id_scope", "idscope"), "unknown-key", edge.Error, 4, "provisioning.idscope", `id_scope = "0ne0012AB34"`},
+		{"misspelt table", replace("[provisioning.att", "[provisoning.att"), "unknown-key", edge.Error, 6, "provisoning", "[provisioning]"},
+		{"key of 1.1", replace("id_scope", "scope_id"), "unknown-key", edge.Error, 4, "provisioning.scope_id", `id_scope = "0ne0012AB34"`},
+		{"key that is nowhere", tpmFile + "frobnicate = 1\n", "unknown-key", edge.Error, 9, "provisioning.attestation.frobnicate", "put # before the line"},
+		{"key of another method", tpmFile + "symmetric_key = { value = \"AAAA\" }\n", "misplaced-key", edge.Error, 9, "provisioning.attestation.symmetric_key", "put # before the line"},
+		{"key one table too high", replace("id_scope =", "registration_id = \"box-7\"\nid_scope ="), "misplaced-key", edge.Error, 4, "provisioning.registration_id", `move it below [provisioning.attestation]: registration_id = "box-7"`},
+		{"ID scope with a letter O", replace("0ne0012AB34", "one0012AB34"), "id-scope", edge.Error, 4, "provisioning.id_scope", "correct the value"},
+		{"registration ID", replace("box-7", "box 7"), "registration-id", edge.Error, 8, "provisioning.attestation.registration_id", "correct the value"},
+		{"template's scope", replace("0ne0012AB34", "0ab1234C5D6"), "placeholder", edge.Warning, 4, "provisioning.id_scope", "put your own value in its place"},
+		{"template's ID", replace("box-7", "my-device"), "placeholder", edge.Warning, 8, "provisioning.attestation.registration_id", "put your own value in its place"},
+		{"a blank of the build", tpmFile + "[connect]\nworkload_uri = \"@connect_workload_uri@\"\nmanagement_uri = \"unix:///x\"\n", "placeholder", edge.Error, 10, "connect.workload_uri", "put # before the line"},
+		{"payload without a table", replace("\n[prov", "payload = \"file:///p.json\"\n[prov"), "wrong-type", edge.Error, 5, "provisioning.payload", `payload = { uri = "file:///p.json" }`},
+		{"payload on the web", replace("\n[prov", "payload = { uri = \"https://x/p.json\" }\n[prov"), "payload", edge.Error, 5, "provisioning.payload.uri", "correct the value"},
+		{"payload as a path", replace("\n[prov", "payload = { uri = \"/p.json\" }\n[prov"), "payload", edge.Error, 5, "provisioning.payload.uri", `uri = "file:///p.json"`},
+		{"nested", "parent_hostname = \"up\"\n" + tpmFile, "nested", edge.Error, 1, "parent_hostname", "put # before the line"},
+		{"nested by the other name", "local_gateway_hostname = \"up\"\n" + tpmFile, "nested", edge.Error, 1, "local_gateway_hostname", "put # before the line"},
+		{"TCTI as a path", tpmFile + "[tpm]\ntcti = \"/dev/tpmrm0\"\n", "wrong-value", edge.Error, 10, "tpm.tcti", `tcti = "device:/dev/tpmrm0"`},
+		{"number in the environment", tpmFile + "[agent.env]\nN = 1\n", "wrong-type", edge.Error, 10, "agent.env.N", `N = "…"`},
+		{"options as JSON", tpmFile + "[agent.config]\ncreateOptions = \"{}\"\n", "wrong-type", edge.Error, 10, "agent.config.createOptions", "createOptions = { HostConfig = { … } }"},
+		{"key of the agent in snake case", tpmFile + "[agent]\nname = \"a\"\ntype = \"docker\"\nconfig = { image = \"i\" }\nimage_pull_policy = \"never\"\n", "unknown-key", edge.Error, 13, "agent.image_pull_policy", `imagePullPolicy = "never"`},
+		{"restarts", tpmFile + "[watchdog]\nmax_retries = \"many\"\n", "wrong-value", edge.Error, 10, "watchdog.max_retries", "correct the value"},
+		{"renewal alone", tpmFile + "[edge_ca.auto_renew]\nrotate_key = true\nthreshold = \"80%\"\nretry = \"4%\"\n", "missing-key", edge.Error, 9, "edge_ca", "add it, or put # before the line"},
+		{"user without password", tpmFile + "[cert_issuance.est.auth]\nusername = \"u\"\n", "missing-key", edge.Error, 10, "cert_issuance.est.auth.username", "add password below it, or put # before the line"},
+		{"half of the requests", tpmFile + "[aziot_max_requests]\nkeyd = 5\ncertd = 5\ntpmd = 5\n", "missing-key", edge.Error, 9, "aziot_max_requests.identityd", "add to [aziot_max_requests]: identityd = 1"},
+		{"key of 1.4", tpmFile + "[listen]\nworkload_uri = \"unix:///a\"\nmanagement_uri = \"unix:///b\"\nmin_tls_version = \"tls1.2\"\n", "version", edge.Warning, 12, "listen.min_tls_version", "put # before the line"},
+		{"braces of 1.6", replace("\n[prov", "payload = {\n uri = \"file:///p.json\" }\n[prov"), "toml-1.1", edge.Warning, 5, "provisioning.payload", "write all between { and } on one line, without a comma at the end"},
+		{"unencrypted", tpmFile + "[cert_issuance.est.urls]\ndefault = \"http://est\"\n", "cleartext", edge.Warning, 10, "cert_issuance.est.urls.default", "let it begin with https:// if the server can"},
+		{"nothing about provisioning", "hostname = \"box\"\n", "missing-key", edge.Error, 0, "provisioning", "tpmdps config --id-scope SCOPE adds it"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := one(t, test.text, test.rule, edge.CheckOptions{})
+			if f.Severity != test.severity || f.Line != test.line || f.Key != test.key || f.Fix != test.fix {
+				t.Errorf("finding = %+v, want %s in line %d, key %s, fix %q", f, test.severity, test.line, test.key, test.fix)
+			}
+		})
+	}
+}
+
+// The slips of people in the syntax. Each is named, and what follows it is still
+// read.
+func TestSlips(t *testing.T) {
+	for _, test := range []struct{ line, rule, fix string }{
+		{`hostname = “box”`, "quotes", `hostname = "box"`},
+		{`hostname = "box”`, "quotes", `hostname = "box"`},
+		{`hostname = 'box"`, "quotes", `hostname = 'box'`},
+		{`hostname = "box`, "quotes", `hostname = "box"`},
+		{"hostname\u00a0= \"box\"", "blanks", `hostname = "box"`},
+		{"\u200bhostname = \"box\"", "blanks", `hostname = "box"`},
+		{`hostname = box # here`, "unquoted-word", `hostname = "box" # here`},
+		{`prefer_module_identity_cache = True`, "unquoted-word", `prefer_module_identity_cache = true`},
+		{`prefer_module_identity_cache = no`, "unquoted-word", `prefer_module_identity_cache = false`},
+		{`trust_bundle_cert = file:///a.pem`, "unquoted-word", `trust_bundle_cert = "file:///a.pem"`},
+		{`hostname: box`, "syntax", `hostname = "box"`},
+		{`provisioning:`, "syntax", "write a [table] in its place"},
+		{`hostname =`, "syntax", "put the value behind the =, or # before the line"},
+		{`cloud_timeout_sec = 090`, "syntax", "cloud_timeout_sec = 90"},
+		{`// hostname`, "syntax", "put # before the line"},
+		{`; hostname`, "syntax", "put # before the line"},
+		{`imported_master_encryption_key = "C:\key"`, "quotes", `imported_master_encryption_key = 'C:\key'`},
+		{`[watchdog`, "syntax", "[watchdog]"},
+		{"\xff", "encoding", "write the letter again and save the file as UTF-8"},
+	} {
+		f := one(t, test.line+"\n"+tpmFile, test.rule, edge.CheckOptions{})
+		if f.Line != 1 || f.Fix != test.fix || f.Severity != edge.Error {
+			t.Errorf("%s: %+v, want fix %q in line 1", test.line, f, test.fix)
+		}
+		if test.rule != "encoding" {
+			both := test.line + "\n" + tpmFile + "frobnicate = 1\n"
+			if f := one(t, both, "unknown-key", edge.CheckOptions{}); f.Line != 10 {
+				t.Errorf("%s: what follows is found in line %d", test.line, f.Line)
+			}
+		}
+	}
+	utf16 := "\xff\xfeh\x00o\x00"
+	if f := one(t, utf16, "encoding", edge.CheckOptions{}); f.Fix != "save it as UTF-8" {
+		t.Errorf("UTF-16: %+v", f)
+	}
+	if f := one(t, "hostname = [\n1,\nx = \"a\" b\n", "syntax", edge.CheckOptions{}); f.Line != 3 {
+		t.Errorf("a list without an end: %+v", f)
+	}
+}
+
+// What is right has no finding: byte order mark, tabs, CRLF, quoted and dotted
+// keys, literal strings.
+func TestNoFindings(t *testing.T) {
+	for name, text := range map[string]string{
+		"plain":              tpmFile,
+		"byte order mark":    "\xef\xbb\xbf" + tpmFile,
+		"CRLF":               strings.ReplaceAll(tpmFile, "\n", "\r\n"),
+		"tabs":               strings.ReplaceAll(tpmFile, " = ", "\t=\t"),
+		"literal strings":    strings.ReplaceAll(tpmFile, `"`, `'`),
+		"dotted keys":        "provisioning.source = \"dps\"\nprovisioning.global_endpoint = \"https://a.b\"\nprovisioning.id_scope = \"0ne0012AB34\"\nprovisioning.attestation.method = \"tpm\"\nprovisioning.attestation.registration_id = \"a\"\n",
+		"inline":             `provisioning = { source = "dps", global_endpoint = "https://localhost:8443/", id_scope = "0ne0012AB34", attestation = { method = "tpm", registration_id = "a" } }`,
+		"network":            tpmFile + "[moby_runtime]\nuri = \"unix:///d.sock\"\nnetwork = { name = \"n\", ipv6 = true, ipam = { config = [ { gateway = \"g\", subnet = \"s\", ip_range = \"r\" } ] } }\n",
+		"restarts":           tpmFile + "[watchdog]\nmax_retries = 3\n",
+		"quickstart":         tpmFile + "[edge_ca]\nauto_generated_edge_ca_expiry_days = 30\n[edge_ca.auto_renew]\nrotate_key = true\nthreshold = \"10day\"\nretry = \"90min\"\n",
+		"preloaded":          tpmFile + "[preloaded_certs]\na = \"file:///a\"\nb = [ \"a\" ]\n[preloaded_keys]\nk = \"pkcs11:object=k\"\n",
+		"images":             tpmFile + "[image_garbage_collection]\ncleanup_recurrence = \"2days\"\nimage_age_cleanup_threshold = \"1d 12h\"\ncleanup_time = \"23:30\"\n",
+		"options":            tpmFile + "[agent]\nname = \"edgeAgent\"\ntype = \"docker\"\n[agent.config]\nimage = \"i\"\n[agent.config.createOptions.HostConfig]\nBinds = [ \"a:b\" ]\nOther = 1\n[[agent.config.createOptions.HostConfig.Mounts]]\nTarget = \"t\"\n",
+		"issued local CA":    tpmFile + "[cert_issuance.local_ca.cert]\nmethod = \"self_signed\"\ncommon_name = \"ca\"\n",
+		"EST without a user": tpmFile + "[edge_ca]\nmethod = \"est\"\nurl = \"https://est.example\"\nbootstrap_identity_cert = \"file:///b\"\nbootstrap_identity_pk = \"file:///k\"\n",
+	} {
+		if got := edge.Check([]byte(text), edge.CheckOptions{}).Findings; len(got) != 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// The files that we write have no finding, and say the same to Check as to
+// Parse.
+func TestOwnFilesHaveNoFindings(t *testing.T) {
+	for _, name := range []string{"full.toml", "minimal.toml", "owner-password.toml", "iotedge-dps-tpm.toml"} {
+		data, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report := edge.Check(data, edge.CheckOptions{})
+		for _, f := range report.Findings {
+			if f.Rule != "placeholder" {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
+		if config, err := edge.Parse(data); err != nil || config.RegistrationID != report.Config.RegistrationID {
+			t.Errorf("%s: Check reads %+v, Parse %+v, %v", name, report.Config, config, err)
+		}
+	}
+}
+
+func TestPayload(t *testing.T) {
+	text := strings.Replace(tpmFile, "\n[prov", "payload = { uri = \"file:///etc/p%20q.json\" }\n[prov", 1)
+	for _, test := range []struct {
+		name string
+		file *fstest.MapFile
+		want string // "" means no finding
+	}{
+		{"good", &fstest.MapFile{Data: []byte(`{"a":1}`)}, ""},
+		{"none", nil, "there is no /etc/p q.json"},
+		{"no JSON", &fstest.MapFile{Data: []byte("a: 1")}, "/etc/p q.json: it is no JSON"},
+		{"directory", &fstest.MapFile{Mode: os.ModeDir}, "/etc/p q.json: it is no file"},
+		{"large", &fstest.MapFile{Data: make([]byte, 300<<10)}, "/etc/p q.json: it has more than 262144 bytes"},
+	} {
+		root := fstest.MapFS{}
+		if test.file != nil {
+			root["etc/p q.json"] = test.file
+		}
+		report := edge.Check([]byte(text), edge.CheckOptions{Root: root})
+		switch {
+		case test.want == "" && len(report.Findings) > 0:
+			t.Errorf("%s: %+v", test.name, report.Findings)
+		case test.want != "" && (len(report.Findings) != 1 || report.Findings[0].Rule != "payload" || report.Findings[0].Message != test.want || report.Findings[0].Line != 5):
+			t.Errorf("%s: %+v, want %q", test.name, report.Findings, test.want)
+		}
+	}
+}
+
+func TestFileModeAndOwner(t *testing.T) {
+	secret := tpmFile + "[tpm.hierarchy_authorization]\nowner = \"canary\"\n"
+	for _, test := range []struct {
+		text string
+		file edge.FileFacts
+		want string
+	}{
+		{tpmFile, edge.FileFacts{Mode: 0o600}, ""},
+		{secret, edge.FileFacts{Mode: 0o600}, ""},
+		{tpmFile, edge.FileFacts{Mode: 0o644}, "file-mode warning"},
+		{secret, edge.FileFacts{Mode: 0o644}, "file-mode error"},
+		{secret, edge.FileFacts{Mode: 0o640}, "file-mode error"},
+		{tpmFile, edge.FileFacts{Mode: 0o620}, "file-mode warning"},
+		{tpmFile, edge.FileFacts{Mode: 0o602}, "file-mode error"},
+		{tpmFile, edge.FileFacts{Mode: 0o600, UID: 1000}, "file-owner warning"},
+		{secret, edge.FileFacts{Mode: 0o600, GID: 5}, "file-owner warning"},
+		{"x = y z\n[", edge.FileFacts{Mode: 0o644}, "file-mode warning"},
+	} {
+		got := ""
+		for _, f := range edge.Check([]byte(test.text), edge.CheckOptions{File: &test.file}).Findings {
+			if strings.HasPrefix(f.Rule, "file-") {
+				got = f.Rule + " " + string(f.Severity)
+			}
+		}
+		if got != test.want {
+			t.Errorf("%+v, secret %t: %q, want %q", test.file, test.text == secret, got, test.want)
+		}
+	}
+}
+
+// No finding tells a secret, whatever is wrong around it.
+func TestFindingsTellNoSecret(t *testing.T) {
+	const canary = "Y2FuYXJ5Y2FuYXJ5"
+	keys := []string{"owner", "endorsement", "connection_string", "symmetric_key", "value", "password", "username", "identity_pk", "unheard_of", "pkcs11_base_slot", "device_id_pk"}
+	values := []string{"%s", `"%s"`, "“%s”", `"%s`, `'%s"`, `{ value = "%s" }`, `{ value = "%s", value = 1 }`, `"pkcs11:x?pin-value=%s"`, "[%s]", `"%s" "`, `"https://u:%s@h/"`, "00%s"}
+	tables := []string{"", "[tpm.hierarchy_authorization]", "[provisioning]", "[provisioning.attestation]", "[agent.env]", "[cert_issuance.est.auth]", "[nonsense]", "[broken"}
+	for _, key := range keys {
+		for _, value := range values {
+			for _, table := range tables {
+				for _, sep := range []string{" = ", ": ", " "} {
+					text := table + "\n" + key + sep + strings.ReplaceAll(value, "%s", canary) + "\n"
+					for _, f := range edge.Check([]byte(text), edge.CheckOptions{File: &edge.FileFacts{Mode: 0o644}}).Findings {
+						if strings.Contains(f.Message+f.Fix+f.Key, canary) {
+							t.Errorf("%q: %+v", text, f)
+						}
+					}
+					for name, masked := range map[string][]byte{"as it is": edge.Mask([]byte(text)), "in a comment": edge.Mask([]byte("# " + strings.ReplaceAll(text, "\n", "\n# ")))} {
+						if strings.Contains(string(masked), canary) {
+							t.Errorf("Mask(%q), %s = %q", text, name, masked)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// What Check finds good, Parse and Validate find good.
+func FuzzCheck(f *testing.F) {
+	f.Add([]byte(tpmFile))
+	f.Add([]byte("a = “x”\n[b\n\xff[[c]]\nd: e\n[provisioning]\n[provisioning]"))
+	for _, name := range []string{"full.toml", "template-settings.toml"} {
+		data, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		report := edge.Check(data, edge.CheckOptions{})
+		if failures, _ := report.Count(); failures > 0 {
+			return
+		}
+		config, err := edge.Parse(data)
+		if err == nil {
+			err = config.Validate()
+		}
+		if err != nil {
+			t.Errorf("Check finds nothing in %q, but %v", data, err)
+		}
+	})
+}
