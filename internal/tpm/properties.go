@@ -62,9 +62,15 @@ func (d *Device) group(first tpm2.TPMPT) (map[tpm2.TPMPT]uint32, error) {
 
 // Properties reads what the chip says of itself. One command.
 func (d *Device) Properties() (Properties, error) {
+	p, _, err := d.properties()
+	return p, err
+}
+
+// properties returns the variable ones also as the chip gives them.
+func (d *Device) properties() (Properties, map[tpm2.TPMPT]uint32, error) {
 	current, err := d.group(tpm2.TPMPTPermanent)
 	if err != nil {
-		return Properties{}, err
+		return Properties{}, nil, err
 	}
 	fixed := d.fixed
 	permanent := current[tpm2.TPMPTPermanent] // TPMA_PERMANENT, Part 2, 8.6
@@ -80,7 +86,7 @@ func (d *Device) Properties() (Properties, error) {
 		LockoutCounter:     current[tpm2.TPMPTLockoutCounter],
 		MaxAuthFail:        current[tpm2.TPMPTMaxAuthFail],
 		LockoutInterval:    current[tpm2.TPMPTLockoutInterval],
-	}, nil
+	}, current, nil
 }
 
 func (d *Device) vendor() string {
@@ -109,10 +115,7 @@ func firmware(v1, v2 uint32) string {
 // needed are the commands of DPS attestation; chips exist that lack HMAC
 // (Infineon SLB9665 and SLB9670 firmware among them), and find it out only
 // after the enrollment otherwise.
-var needed = []struct {
-	cc   tpm2.TPMCC
-	name string
-}{
+var needed = []neededCommand{
 	{tpm2.TPMCCPolicySecret, "PolicySecret"},
 	{tpm2.TPMCCActivateCredential, "ActivateCredential"},
 	{tpm2.TPMCCImport, "Import"},
@@ -120,23 +123,22 @@ var needed = []struct {
 	{tpm2.TPMCCHMAC, "HMAC"},
 }
 
+type neededCommand struct {
+	cc   tpm2.TPMCC
+	name string
+}
+
 // CheckCommands asks the chip which commands it has, and returns an
 // [ErrUnsupported] that names those it lacks of the ones DPS attestation needs.
 // One command.
 func (d *Device) CheckCommands() error {
-	rsp, err := run(d, "read the list of TPM commands", tpm2.GetCapability{
-		Capability: tpm2.TPMCapCommands, Property: 0x11f /* TPM_CC_FIRST */, PropertyCount: 512,
-	})
+	has, err := d.commands()
 	if err != nil {
 		return err
 	}
-	list, err := rsp.CapabilityData.Data.Command()
-	if err != nil {
-		return fmt.Errorf("read the list of TPM commands: %w", err)
-	}
 	var lacking []string
 	for _, n := range needed {
-		if !slices.ContainsFunc(list.CommandAttributes, func(a tpm2.TPMACC) bool { return !a.V && tpm2.TPMCC(a.CommandIndex) == n.cc }) {
+		if !hasCommand(has, n.cc) {
 			lacking = append(lacking, "TPM2_"+n.name)
 		}
 	}
@@ -146,26 +148,57 @@ func (d *Device) CheckCommands() error {
 	return nil
 }
 
-// handles lists the handles of one kind that are in use, from first on: TPM 2.0
-// Part 2, 7.2.
-func (d *Device) handles(first uint32) ([]uint32, error) {
-	rsp, err := run(d, "list TPM handles", tpm2.GetCapability{
-		Capability: tpm2.TPMCapHandles, Property: first, PropertyCount: 254,
+// commands lists the commands that the chip has. One command.
+func (d *Device) commands() ([]tpm2.TPMACC, error) {
+	rsp, err := run(d, "read the list of TPM commands", tpm2.GetCapability{
+		Capability: tpm2.TPMCapCommands, Property: 0x11f /* TPM_CC_FIRST */, PropertyCount: 512,
 	})
 	if err != nil {
 		return nil, err
 	}
-	list, err := rsp.CapabilityData.Data.Handles()
+	list, err := rsp.CapabilityData.Data.Command()
 	if err != nil {
-		return nil, fmt.Errorf("list TPM handles: %w", err)
+		return nil, fmt.Errorf("read the list of TPM commands: %w", err)
 	}
+	return list.CommandAttributes, nil
+}
+
+func hasCommand(has []tpm2.TPMACC, cc tpm2.TPMCC) bool {
+	return slices.ContainsFunc(has, func(a tpm2.TPMACC) bool { return !a.V && tpm2.TPMCC(a.CommandIndex) == cc })
+}
+
+// maxHandles bounds the handles of one kind: chips have room for some dozens.
+const maxHandles = 4096
+
+// handles lists the handles of one kind that are in use, from first on: TPM 2.0
+// Part 2, 7.2. One command, or more where the chip says that there is more.
+func (d *Device) handles(first uint32) ([]uint32, error) {
 	var out []uint32
-	for _, h := range list.Handle {
-		if uint32(h)>>24 == first>>24 {
-			out = append(out, uint32(h))
+	for next := first; ; {
+		rsp, err := run(d, "list TPM handles", tpm2.GetCapability{
+			Capability: tpm2.TPMCapHandles, Property: next, PropertyCount: 254,
+		})
+		if err != nil {
+			return nil, err
 		}
+		list, err := rsp.CapabilityData.Data.Handles()
+		if err != nil {
+			return nil, fmt.Errorf("list TPM handles: %w", err)
+		}
+		for _, h := range list.Handle {
+			if uint32(h)>>24 == first>>24 {
+				out = append(out, uint32(h))
+			}
+		}
+		n := len(list.Handle)
+		if !rsp.MoreData || n == 0 || uint32(list.Handle[n-1])>>24 != first>>24 {
+			return out, nil
+		}
+		if uint32(list.Handle[n-1]) < next || len(out) > maxHandles {
+			return nil, fmt.Errorf("list TPM handles: %w: its list has no end", ErrNoDevice)
+		}
+		next = uint32(list.Handle[n-1]) + 1
 	}
-	return out, nil
 }
 
 // PersistentHandles lists the persistent handles in use. One command; asked
