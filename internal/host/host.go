@@ -6,7 +6,9 @@
 // the fields as they found them; such a placeholder is not an identity and is
 // never returned as one, it becomes an empty value and a note that says so.
 //
-// Read-ek asks it once per machine; nothing else depends on it.
+// Read-ek asks it once per machine. For a support bundle it also reads what the
+// operating system says: which release it is, which packages, nodes and programs
+// have to do with the chip, and the kernel's log.
 package host
 
 import (

@@ -1,0 +1,46 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"syscall"
+)
+
+// ReadKernelLog reads the kernel's messages about the TPM from /dev/kmsg, or
+// from another path in its form. It takes what is there and does not wait for
+// more. Where only root may, the error wraps fs.ErrPermission.
+func ReadKernelLog(ctx context.Context, path string) (KernelLog, error) {
+	var filter kernelFilter
+	// Not with os: that would wait for more where there is nothing.
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return KernelLog{}, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer syscall.Close(fd)
+	overwritten := false
+	buf := make([]byte, 2*maxRecord)
+	for read := 0; read < maxLogBytes; {
+		if err := ctx.Err(); err != nil {
+			return KernelLog{}, err
+		}
+		n, err := syscall.Read(fd, buf)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EPIPE):
+			overwritten = true // the next read goes on with the oldest that is there
+			continue
+		case errors.Is(err, syscall.EAGAIN) || err == nil && n == 0:
+			read = maxLogBytes
+			continue
+		case err != nil:
+			return KernelLog{}, &fs.PathError{Op: "read", Path: path, Err: err}
+		}
+		read += n
+		filter.Write(buf[:n])
+	}
+	log := filter.log()
+	log.Overwritten = overwritten
+	return log, nil
+}
