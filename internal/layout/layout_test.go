@@ -32,7 +32,7 @@ const module = "tpmdps/"
 // ours says for each package which of our own packages it may import. The data
 // goes one way: chip, record, enrollment or provisioning, configuration.
 var ours = map[string][]string{
-	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/host",
+	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/bundle", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/host",
 		"internal/identity", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
 		"internal/hub", "internal/dictionary"},
 
@@ -47,6 +47,7 @@ var ours = map[string][]string{
 	"internal/dictionary": {},
 	"internal/edge":       {"internal/identity", "internal/tomledit", "templates"},
 	"internal/atomicfile": {},                    // a path and bytes
+	"internal/bundle":     {},                    // parts to a zip; who gathers them is its user's matter
 	"internal/tomledit":   {},                    // text to text; what a key means is edge's
 	"internal/emulator":   {"internal/identity"}, // shares no code with the two clients it is to find faults in
 	"internal/host":       {},

@@ -1,0 +1,59 @@
+package bundle
+
+import (
+	"fmt"
+	"strings"
+)
+
+// readme says in plain words what is in the zip and what is not, for who sends
+// it and for who gets it.
+func readme(b Bundle, m Manifest) []byte {
+	var t strings.Builder
+	fmt.Fprintf(&t, "Support bundle of a machine with a TPM\n\nMade by %s, %s (UTC). Nothing on the machine, on its chip or in the\n"+
+		"service was changed for it, and nothing was registered.\n", m.Tool, m.CreatedAt.Format("2006-01-02 15:04:05"))
+	for _, group := range []struct {
+		title string
+		in    func(Entry) bool
+	}{
+		{"What is inside", func(e Entry) bool { return e.Status == OK && !e.Identifying }},
+		{"What is inside, and tells this machine from others or whose it is\n(serial numbers, names, IDs, addresses)", func(e Entry) bool { return e.Status == OK && e.Identifying }},
+		{"What is not inside, and why", func(e Entry) bool { return e.Status != OK }},
+	} {
+		var lines []string
+		for _, e := range m.Parts {
+			if group.in(e) {
+				lines = append(lines, entryLine(e))
+			}
+		}
+		if len(lines) > 0 {
+			fmt.Fprintf(&t, "\n%s:\n\n%s", group.title, strings.Join(lines, ""))
+		}
+	}
+	t.WriteString(leftOut)
+	return []byte(t.String())
+}
+
+func entryLine(e Entry) string {
+	if e.Status != OK {
+		return fmt.Sprintf("  %-18s %s\n                     %s\n", e.Name, e.About, e.Reason)
+	}
+	return fmt.Sprintf("  %-18s %s\n", e.Name, e.About)
+}
+
+// leftOut holds for every bundle.
+const leftOut = `
+What was left out on purpose:
+
+  Passwords, keys, tokens, connection strings and certificates' private keys.
+  Where one stood there is "[redacted]" or "(not shown)" now. Of config.toml only
+  settings that are known to be harmless are shown, and few comments.
+  The content of the chip's NV memory, except for the certificate that its maker
+  put there. The arguments of programs, and all logs but the kernel's lines on
+  the TPM.
+
+The endorsement key in record.json is a public key: who knows it cannot pose as
+this machine. Look through the files all the same before you send them: a secret
+in a place where nobody expects one is not recognised.
+
+manifest.json lists all parts, with the SHA-256 of each file.
+`
