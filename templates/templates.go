@@ -3,7 +3,8 @@
 // Go can read and change them; go:embed cannot reach upwards, hence the package.
 //
 // The rule: a template decides layout and comments, the package that renders it
-// decides and checks every value (internal/edge for config.toml.tmpl).
+// decides and checks every value (internal/edge for config.toml.tmpl, internal/aziot
+// for tpmaccess.rules.tmpl).
 package templates
 
 import _ "embed"
@@ -20,3 +21,10 @@ var ConfigTOML string
 //
 //go:embed config.yaml.tmpl
 var ConfigYAML string
+
+// TPMAccessRules is the text/template of the udev rule that gives IoT Edge the
+// TPM, /etc/udev/rules.d/tpmaccess.rules. What is filled in comes from
+// internal/aziot.
+//
+//go:embed tpmaccess.rules.tmpl
+var TPMAccessRules string

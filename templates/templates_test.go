@@ -12,8 +12,9 @@ import (
 // Every template on disk is embedded, and with its present content.
 func TestEmbedded(t *testing.T) {
 	embedded := map[string]string{
-		"config.toml.tmpl": templates.ConfigTOML,
-		"config.yaml.tmpl": templates.ConfigYAML,
+		"config.toml.tmpl":     templates.ConfigTOML,
+		"config.yaml.tmpl":     templates.ConfigYAML,
+		"tpmaccess.rules.tmpl": templates.TPMAccessRules,
 	}
 	files, err := fs.Glob(os.DirFS("."), "*.tmpl")
 	if err != nil {

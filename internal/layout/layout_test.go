@@ -32,7 +32,7 @@ const module = "tpmdps/"
 // ours says for each package which of our own packages it may import. The data
 // goes one way: chip, record, enrollment or provisioning, configuration.
 var ours = map[string][]string{
-	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/bundle", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/host",
+	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/aziot", "internal/bundle", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/host",
 		"internal/identity", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
 		"internal/hub", "internal/dictionary"},
 
@@ -46,10 +46,11 @@ var ours = map[string][]string{
 	"internal/audit":      {}, // told what was done, asks nobody
 	"internal/dictionary": {},
 	"internal/edge":       {"internal/identity", "internal/tomledit", "templates"},
-	"internal/atomicfile": {},                    // a path and bytes
-	"internal/bundle":     {},                    // parts to a zip; who gathers them is its user's matter
-	"internal/tomledit":   {},                    // text to text; what a key means is edge's
-	"internal/emulator":   {"internal/identity"}, // shares no code with the two clients it is to find faults in
+	"internal/atomicfile": {},                                   // a path and bytes
+	"internal/aziot":      {"internal/atomicfile", "templates"}, // the machine's IoT Edge; what its file says is edge's
+	"internal/bundle":     {},                                   // parts to a zip; who gathers them is its user's matter
+	"internal/tomledit":   {},                                   // text to text; what a key means is edge's
+	"internal/emulator":   {"internal/identity"},                // shares no code with the two clients it is to find faults in
 	"internal/host":       {},
 	"internal/softtpm":    {},
 	"templates":           {},
@@ -78,7 +79,8 @@ var restricted = []struct {
 	{"github.com/urfave/cli/...", []string{"cmd/..."}, true, "flags are read by the commands alone"},
 	{"flag", []string{"cmd/..."}, false, "flags are read by the commands alone"},
 	{"log", nil, false, "log.Fatal exits and log prints; a *slog.Logger is handed down"},
-	{"os/exec", []string{"internal/softtpm", "internal/vmtest/init"}, false, "nothing but the software TPM is another process"},
+	{"os/exec", []string{"internal/softtpm", "internal/aziot", "internal/vmtest/init"}, false,
+		"other processes are the software TPM, and the programs of IoT Edge and udev: iotedge, aziotctl, systemctl, udevadm"},
 	{"github.com/olekukonko/tablewriter/...", []string{"cmd/..."}, false, "stages return values, the commands draw them"},
 	{"github.com/schollz/progressbar/...", []string{"cmd/..."}, false, "stages return values, the commands draw them"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity/...", []string{"cmd/..."}, false,

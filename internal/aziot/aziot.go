@@ -1,0 +1,82 @@
+// Package aziot is the IoT Edge that is installed on this machine: the user that
+// its TPM daemon runs as, the node that this daemon opens and whether it may,
+// the udev rule that lets it, the program that puts a configuration into effect,
+// and the daemons that come up with it.
+//
+// The rule for its users: Access and Holders only look. WriteRule, Trigger and
+// Apply change the machine, need root, and say what they did; whether it helped
+// is found out by looking again.
+//
+// It stands behind internal/edge, which writes the file: config --udev and
+// config --apply are made of it. The facts are those of iot-identity-service
+// 1.2 to 1.5, iotedge 1.2 to 1.6 and tpm2-tss 3 and 4.
+package aziot
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// User is who aziot-tpmd runs as: User= of its systemd unit.
+const User = "aziottpm"
+
+// ConfigFile is what is put into effect where no other file is named.
+const ConfigFile = "/etc/aziot/config.toml"
+
+// Errors that decide what the operator has to do.
+var (
+	// ErrNotRoot: the work needs root.
+	ErrNotRoot = errors.New("only root may do this")
+	// ErrNotInstalled: there is no user aziottpm, so IoT Edge's identity service
+	// is not installed.
+	ErrNotInstalled = errors.New("IoT Edge's identity service is not installed")
+	// ErrNoProgram: a program is not in the PATH.
+	ErrNoProgram = errors.New("it is not installed here")
+	// ErrApply: IoT Edge did not put the configuration into effect.
+	ErrApply = errors.New("the configuration was not applied")
+	// ErrConfig: IoT Edge cannot read the configuration.
+	ErrConfig = errors.New("IoT Edge refuses the file")
+	// ErrNoRule: no udev rule helps, because the daemon opens no node that udev
+	// makes.
+	ErrNoRule = errors.New("a udev rule does not help")
+)
+
+// Machine is the machine that is looked at and changed.
+type Machine struct {
+	// Root is the directory that stands for /; "" is / itself. Programs are
+	// found in the PATH all the same.
+	Root string
+	// UID is who this process is, 0 for root.
+	UID int
+	// Env is the environment of the programs that are run; nil is this
+	// process's.
+	Env []string
+	// Pause lies between two looks at the daemons; 0 is a second.
+	Pause time.Duration
+}
+
+func (m Machine) path(name string) string {
+	if m.Root == "" {
+		return name
+	}
+	return filepath.Join(m.Root, name)
+}
+
+// files is the machine's file tree, with names that do not begin with a slash.
+func (m Machine) files() fs.FS {
+	if m.Root == "" {
+		return os.DirFS("/")
+	}
+	return os.DirFS(m.Root)
+}
+
+// NeedRoot returns ErrNotRoot where this process is somebody else.
+func (m Machine) NeedRoot() error {
+	if m.UID != 0 {
+		return ErrNotRoot
+	}
+	return nil
+}

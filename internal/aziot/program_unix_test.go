@@ -1,0 +1,177 @@
+//go:build unix
+
+package aziot
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// programs puts shell scripts into the PATH, and nothing else but the shell's
+// own tools. What they are called with is in $CALLS.
+func programs(t *testing.T, scripts map[string]string) (calls func() []string) {
+	t.Helper()
+	dir := t.TempDir()
+	log := filepath.Join(dir, "calls")
+	for name, script := range scripts {
+		text := "#!/bin/sh\necho \"" + name + " $*\" >> '" + log + "'\ncd '" + dir + "'\n" + script + "\n"
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+"/usr/bin"+string(os.PathListSeparator)+"/bin")
+	return func() []string {
+		text, _ := os.ReadFile(log)
+		return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	}
+}
+
+func TestTrigger(t *testing.T) {
+	calls := programs(t, map[string]string{"udevadm": ""})
+	if err := (Machine{}).Trigger(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := calls(); !slices.Equal(got, TriggerCommands()) {
+		t.Errorf("called %q, want %q", got, TriggerCommands())
+	}
+	programs(t, map[string]string{"udevadm": "case $1 in settle) exit 1;; esac"})
+	if err := (Machine{}).Trigger(t.Context()); err != nil {
+		t.Errorf("a busy udev: %v", err)
+	}
+	programs(t, map[string]string{"udevadm": "echo 'Failed to send reload request: No such file or directory' >&2; exit 2"})
+	if err := (Machine{}).Trigger(t.Context()); err == nil || !strings.Contains(err.Error(), "exit status 2: Failed to send reload request") {
+		t.Errorf("no udev daemon: %v", err)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if err := (Machine{}).Trigger(t.Context()); !errors.Is(err, ErrNoProgram) {
+		t.Errorf("no udevadm: %v", err)
+	}
+}
+
+func TestTool(t *testing.T) {
+	tests := []struct {
+		programs []string
+		file     string
+		want     string
+		err      error
+	}{
+		{[]string{"iotedge", "aziotctl"}, ConfigFile, "iotedge config apply", nil},
+		{[]string{"aziotctl"}, ConfigFile, "aziotctl config apply", nil},
+		{[]string{"iotedge"}, "/tmp/it's/config.toml", `iotedge config apply -c '/tmp/it'\''s/config.toml'`, nil},
+		{nil, "/etc/aziot/other.toml", "iotedge config apply -c /etc/aziot/other.toml", ErrNoProgram},
+	}
+	for _, test := range tests {
+		scripts := map[string]string{}
+		for _, name := range test.programs {
+			scripts[name] = ""
+		}
+		programs(t, scripts)
+		tool, err := Machine{}.Tool(test.file)
+		if tool.String() != test.want || !errors.Is(err, test.err) {
+			t.Errorf("Tool() of %v = %s, %v, want %s, %v", test.programs, tool, err, test.want, test.err)
+		}
+	}
+}
+
+func TestApply(t *testing.T) {
+	const success = "echo 'Azure IoT Edge has been configured successfully!'; echo; echo Restarting; printf 'Stopping x...'; echo 'Stopped!'"
+	tests := []struct {
+		name, program, script string
+		want                  error
+		message               string
+		lines                 []string
+	}{
+		{"good", "iotedge", success, nil, "", []string{"Azure IoT Edge has been configured successfully!", "", "Restarting", "Stopping x...Stopped!"}},
+		{"good, and silent", "iotedge", "", nil, "", nil},
+		{"aziotctl", "aziotctl", "echo 'Azure IoT Identity Service has been configured successfully!'", nil, "", nil},
+		{"aziotctl fails with 0", "aziotctl", "echo 'could not read config file' >&2; exit 0", ErrApply, "without a word of success: could not read config file", nil},
+		{"not TOML", "iotedge", "printf 'Could not\\n\\tcaused by: could not parse config file: TOML parse error at line 3\\n  |\\n3 | password = \"swordfish\\n  |  ^\\ninvalid basic string\\n' >&2; exit 1",
+			ErrConfig, "exit status 1: caused by: could not parse config file: TOML parse error at line 3; invalid basic string",
+			[]string{"Could not", "\tcaused by: could not parse config file: TOML parse error at line 3", "  |", "3 | ...", "  |  ^", "invalid basic string"}},
+		{"not root", "iotedge", "echo 'this command must be run as root' >&2; exit 1", ErrNotRoot, "must be run as root", nil},
+		{"another reason", "iotedge", "for n in 1 2 3 4; do echo line $n; done; exit 7", ErrApply, "exit status 7: line 2; line 3; line 4", nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			calls := programs(t, map[string]string{test.program: test.script})
+			m := Machine{}
+			tool, err := m.Tool("/tmp/a b/config.toml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var lines []string
+			err = m.Apply(t.Context(), tool, func(line string) { lines = append(lines, line) })
+			if !errors.Is(err, test.want) || test.want != nil && !strings.Contains(err.Error(), test.message) {
+				t.Errorf("Apply() = %v, want %v, %s", err, test.want, test.message)
+			}
+			if test.lines != nil && !slices.Equal(lines, test.lines) {
+				t.Errorf("it said %q, want %q", lines, test.lines)
+			}
+			if got := calls(); got[0] != test.program+" config apply -c /tmp/a b/config.toml" || len(got) != 1 {
+				t.Errorf("called %q", got)
+			}
+		})
+	}
+}
+
+// A run that is called off reaches the tool, and waits until it has stopped. It
+// is the tool's own output that calls it off, so that no time is guessed.
+func TestApplyIsInterrupted(t *testing.T) {
+	programs(t, map[string]string{"iotedge": "trap 'echo caught; exit 1' INT; echo ready; while :; do sleep 0.01; done"})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	m := Machine{}
+	tool, _ := m.Tool(ConfigFile)
+	var lines []string
+	err := m.Apply(ctx, tool, func(line string) {
+		lines = append(lines, line)
+		cancel()
+	})
+	if !errors.Is(err, context.Canceled) || !slices.Equal(lines, []string{"ready", "caught"}) {
+		t.Errorf("Apply() = %v, it said %q", err, lines)
+	}
+}
+
+// Nothing can be asked of whoever sits there.
+func TestProgramsHaveNoInput(t *testing.T) {
+	programs(t, map[string]string{"iotedge": "read answer && echo \"answer: $answer\"; echo end"})
+	m := Machine{Env: []string{"PATH=" + os.Getenv("PATH")}}
+	out, err := m.output(t.Context(), "iotedge")
+	if err != nil || out != "end\n" {
+		t.Errorf("output() = %q, %v", out, err)
+	}
+}
+
+// A child that outlives the tool and holds its output does not hold us.
+func TestApplyLeavesAChild(t *testing.T) {
+	programs(t, map[string]string{"iotedge": "sleep 2 & echo done"})
+	m := Machine{}
+	old := stopLimit
+	stopLimit = 50 * time.Millisecond
+	defer func() { stopLimit = old }()
+	if out, err := m.output(t.Context(), "iotedge"); err != nil || out != "done\n" {
+		t.Errorf("output() = %q, %v", out, err)
+	}
+}
+
+func TestLineWriter(t *testing.T) {
+	var lines []string
+	w := &lineWriter{line: func(s string) { lines = append(lines, s) }}
+	for _, part := range []string{"a", "b\nc\r\n", "\n50%\r100%\n", strings.Repeat("x", maxLine), "end"} {
+		if n, err := w.Write([]byte(part)); n != len(part) || err != nil {
+			t.Fatalf("Write() = %d, %v", n, err)
+		}
+	}
+	w.flush()
+	w.flush()
+	want := []string{"ab", "c", "", "50%", "100%", strings.Repeat("x", maxLine), "end"}
+	if !slices.Equal(lines, want) {
+		t.Errorf("lines %q, want %q", lines, want)
+	}
+}

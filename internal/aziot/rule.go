@@ -1,0 +1,84 @@
+package aziot
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"text/template"
+	"time"
+
+	"tpmdps/internal/atomicfile"
+	"tpmdps/templates"
+)
+
+// RuleFile is where the rule stands, under the name that IoT Edge's
+// documentation gives it. It sorts behind the rules of tpm2-tss
+// (60-tpm-udev.rules), so that its owner counts.
+const RuleFile = "/etc/udev/rules.d/tpmaccess.rules"
+
+var ruleTemplate = template.Must(template.New("tpmaccess.rules").Parse(templates.TPMAccessRules))
+
+// Rule makes the rule that gives the daemon the chip that a TCTI string leads
+// to. The error wraps ErrNoRule where no node is opened that udev makes.
+func (m Machine) Rule(tcti string) ([]byte, error) {
+	w := parseTCTI(tcti)
+	number, ok := w.number()
+	switch {
+	case w.nodes == nil:
+		return nil, fmt.Errorf("%w for tcti %q: %s", ErrNoRule, tcti, w.other)
+	case !ok:
+		return nil, fmt.Errorf("%w for tcti %q: udev makes /dev/tpmrm0 and /dev/tpm0, and what has another number", ErrNoRule, tcti)
+	}
+	// Without the group the rule is good all the same.
+	local, _ := m.accounts()
+	var b bytes.Buffer
+	err := ruleTemplate.Execute(&b, map[string]any{"User": User, "Number": number, "TSS": local.hasGroup("tss")})
+	return b.Bytes(), err
+}
+
+// Installed tells whether the daemon's user is there. The error wraps
+// ErrNotInstalled where it is not: udev passes over a rule whose user it does
+// not know.
+func (m Machine) Installed() error {
+	local, err := m.accounts()
+	if err != nil {
+		return err
+	}
+	if _, found := local.user(User); !found {
+		return fmt.Errorf("%w: there is no user %s, and udev passes over a rule for a user that it does not know", ErrNotInstalled, User)
+	}
+	return nil
+}
+
+// RuleState says what WriteRule would do: create, change or do nothing
+// (unchanged). old is what stands there now.
+func (m Machine) RuleState(rule []byte) (action string, old []byte, err error) {
+	old, err = os.ReadFile(m.path(RuleFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "create", nil, nil
+	case err != nil:
+		return "", nil, err
+	case bytes.Equal(old, rule):
+		return "unchanged", old, nil
+	}
+	return "change", old, nil
+}
+
+// WriteRule puts the rule into its file, and returns what RuleState said. Of a
+// file that had something else, backup is where that is now.
+func (m Machine) WriteRule(rule []byte, now time.Time) (action, backup string, err error) {
+	action, old, err := m.RuleState(rule)
+	if err != nil {
+		return "", "", err
+	}
+	switch action {
+	case "create":
+		err = atomicfile.Create(m.path(RuleFile), rule, 0o644)
+	case "change":
+		backup, err = atomicfile.Replace(m.path(RuleFile), old, rule, now)
+	}
+	return action, backup, err
+}

@@ -1,0 +1,187 @@
+package aziot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// State is how a daemon is.
+type State string
+
+// The states of a daemon. IoT Edge starts the one at the top; the others are
+// started by their sockets when somebody asks, and are ready before.
+const (
+	Running  State = "running"
+	Ready    State = "ready"    // its socket listens
+	Starting State = "starting" // or it ends again and again
+	Failed   State = "failed"
+	Stopped  State = "stopped"
+)
+
+// Daemon is one of IoT Edge's, as systemd sees it.
+type Daemon struct {
+	Name  string `json:"name"`
+	State State  `json:"state"`
+	// Detail says why it is no good, "" where it is.
+	Detail string `json:"detail"`
+}
+
+// service is a daemon with its units.
+type service struct {
+	name    string
+	sockets []string
+}
+
+// services are IoT Edge's, in the order of "iotedge system status". Of
+// aziotctl's own the first is missing.
+var services = []service{
+	{"aziot-edged", []string{"aziot-edged.mgmt.socket", "aziot-edged.workload.socket"}},
+	{"aziot-identityd", []string{"aziot-identityd.socket"}},
+	{"aziot-keyd", []string{"aziot-keyd.socket"}},
+	{"aziot-certd", []string{"aziot-certd.socket"}},
+	{"aziot-tpmd", []string{"aziot-tpmd.socket"}},
+}
+
+// ErrNoUnits: systemd knows no daemon of IoT Edge, or there is no systemd.
+var ErrNoUnits = errors.New("systemd cannot say how the daemons are")
+
+// steadyLooks is how many looks in a row have to be the same: a daemon that
+// cannot work starts and ends again, every five seconds.
+const steadyLooks = 4
+
+// maxRestarts is when a daemon counts as one that does not come up.
+const maxRestarts = 3
+
+// Daemons waits until IoT Edge's daemons have come up, or until it is seen that
+// they do not, or until ctx ends; then it returns how they are. The error wraps
+// ErrNoUnits where nobody can tell.
+func (m Machine) Daemons(ctx context.Context) ([]Daemon, error) {
+	pause := m.Pause
+	if pause == 0 {
+		pause = time.Second
+	}
+	var last []Daemon
+	for same := 1; ; same++ {
+		u, err := m.units(ctx)
+		if err != nil {
+			if ctx.Err() != nil && last != nil {
+				return last, nil
+			}
+			return last, err
+		}
+		now := daemons(u)
+		if !slices.Equal(now, last) {
+			last, same = now, 1
+		}
+		if len(now) == 0 {
+			return nil, fmt.Errorf("%w: it knows none of them", ErrNoUnits)
+		}
+		if same >= steadyLooks && !Changing(now) || u.restless() {
+			return now, nil
+		}
+		select {
+		case <-ctx.Done():
+			return now, nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Changing tells whether a daemon is on its way up.
+func Changing(all []Daemon) bool {
+	return slices.ContainsFunc(all, func(d Daemon) bool { return d.State == Starting })
+}
+
+// Down lists the daemons that did not come up.
+func Down(all []Daemon) []Daemon {
+	return slices.DeleteFunc(slices.Clone(all), func(d Daemon) bool { return d.State == Running || d.State == Ready })
+}
+
+// units are what systemctl show says of each unit, by its name.
+type units map[string]map[string]string
+
+// units asks for all of them at once.
+func (m Machine) units(ctx context.Context) (units, error) {
+	args := []string{"show", "--property=Id,LoadState,ActiveState,SubState,NRestarts,Result", "--"}
+	for _, s := range services {
+		args = append(append(args, s.name+".service"), s.sockets...)
+	}
+	text, err := m.output(ctx, "systemctl", args...)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoUnits, err)
+	}
+	all := units{}
+	for block := range strings.SplitSeq(text, "\n\n") {
+		unit := map[string]string{}
+		for line := range strings.Lines(block) {
+			name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+			unit[name] = value
+		}
+		if unit["LoadState"] == "loaded" {
+			all[unit["Id"]] = unit
+		}
+	}
+	return all, nil
+}
+
+// restless tells whether one of them ends again and again.
+func (u units) restless() bool {
+	for _, s := range services {
+		unit := u[s.name+".service"]
+		if unit["ActiveState"] == "activating" && restarts(unit) >= maxRestarts {
+			return true
+		}
+	}
+	return false
+}
+
+func restarts(unit map[string]string) int {
+	n, _ := strconv.Atoi(unit["NRestarts"])
+	return n
+}
+
+// daemons are those that are installed.
+func daemons(u units) []Daemon {
+	var all []Daemon
+	for _, s := range services {
+		if unit, installed := u[s.name+".service"]; installed {
+			all = append(all, s.state(unit, u, len(all) == 0))
+		}
+	}
+	return all
+}
+
+// state is what "iotedge system status" would make of it. The first daemon has
+// to run: nobody asks for it.
+func (s service) state(unit map[string]string, u units, first bool) Daemon {
+	d := Daemon{Name: s.name}
+	silent := ""
+	for _, name := range s.sockets {
+		if socket, installed := u[name]; installed && socket["ActiveState"] != "active" {
+			silent = name
+		}
+	}
+	switch active := unit["ActiveState"]; {
+	case active == "active" && silent == "":
+		d.State = Running
+	case active == "inactive" && silent == "" && !first && len(s.sockets) > 0:
+		d.State = Ready
+	case active == "active":
+		d.State, d.Detail = Failed, silent+" does not listen"
+	case active == "activating" || active == "deactivating" || active == "reloading":
+		d.State = Starting
+		if n := restarts(unit); n > 0 {
+			d.Detail = fmt.Sprintf("it ended %d times and is started again: %s", n, unit["Result"])
+		}
+	case active == "failed":
+		d.State, d.Detail = Failed, unit["Result"]
+	default:
+		d.State, d.Detail = Stopped, unit["SubState"]
+	}
+	return d
+}

@@ -1,0 +1,63 @@
+package aziot
+
+import (
+	"path"
+	"regexp"
+	"strings"
+)
+
+// DefaultTCTI is what aziot-tpmd uses where the file says nothing.
+const DefaultTCTI = "device"
+
+// way is what a TCTI string leads to: nodes that are tried in turn, or
+// something else.
+type way struct {
+	nodes []string
+	other string // what it is instead of a node
+}
+
+// deviceNodes are what the device module of tpm2-tss tries, in its order, where
+// no node is named. It goes on to the next one for whatever reason it cannot
+// open the one before.
+var deviceNodes = []string{"/dev/tpmrm0", "/dev/tpm0"}
+
+var moduleFile = regexp.MustCompile(`^libtss2-tcti-(.+?)\.so(\.[0-9]+)*$`)
+
+// parseTCTI reads a string as the loader of tpm2-tss does: a module, and behind
+// the first colon its settings. The module may be named by its file. No module
+// means the loader's own list, which has the daemon tpm2-abrmd, where its module
+// is installed, before the nodes.
+func parseTCTI(tcti string) way {
+	module, conf, _ := strings.Cut(tcti, ":")
+	if m := moduleFile.FindStringSubmatch(path.Base(module)); m != nil {
+		module = m[1]
+	}
+	switch module {
+	case "device":
+		if conf != "" {
+			return way{nodes: []string{conf}}
+		}
+		return way{nodes: deviceNodes}
+	case "":
+		return way{nodes: deviceNodes}
+	case "tabrmd", "abrmd":
+		return way{other: "it asks the daemon tpm2-abrmd, which opens the chip itself"}
+	case "swtpm", "mssim":
+		return way{other: "it speaks with a software TPM over a socket"}
+	}
+	return way{other: "it uses a module of its own"}
+}
+
+var chipNode = regexp.MustCompile(`^/dev/tpm(?:rm)?([0-9]+)$`)
+
+// number is the number of the chip whose nodes are opened.
+func (w way) number() (string, bool) {
+	if len(w.nodes) == 0 {
+		return "", false
+	}
+	m := chipNode.FindStringSubmatch(path.Clean(w.nodes[0]))
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
+}
