@@ -164,12 +164,17 @@ func (s *session) tpm() (tpm.Address, tpm.Options, error) {
 	if err != nil {
 		return addr, tpm.Options{}, err
 	}
-	opts := tpm.Options{Log: s.log, PlainBus: s.flag.Bool("plain-bus")}
+	opts, err := s.tpmOptions()
+	return addr, opts, err
+}
+
+func (s *session) tpmOptions() (opts tpm.Options, err error) {
+	opts = tpm.Options{Log: s.log, PlainBus: s.flag.Bool("plain-bus")}
 	if opts.EndorsementAuth, err = s.readSecret(s.flag.String("endorsement-auth-file")); err != nil {
-		return addr, opts, err
+		return opts, err
 	}
 	opts.OwnerAuth, err = s.readSecret(s.flag.String("owner-auth-file"))
-	return addr, opts, err
+	return opts, err
 }
 
 func readAtMost(r io.Reader, name string, limit int64) ([]byte, error) {

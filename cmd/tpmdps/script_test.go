@@ -66,6 +66,7 @@ func TestScripts(t *testing.T) {
 			"proxied":   proxied,
 			"poisontpm": poison,
 			"anger":     anger,
+			"unpack":    unpackBundle,
 		},
 	})
 }

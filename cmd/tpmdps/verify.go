@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,6 +63,12 @@ func verify(s *session) error {
 	if err != nil {
 		return err
 	}
+	out, err := s.trip(req)
+	return errors.Join(err, s.print(out))
+}
+
+// trip makes the round trip and shows its steps.
+func (s *session) trip(req provision.Request) (tripResult, error) {
 	if !s.quiet && s.format == "table" {
 		req.Observe = s.showStep
 	}
@@ -77,7 +84,7 @@ func verify(s *session) error {
 			out.hint(failed.Step, verdict(err).hint)
 		}
 	}
-	return errors.Join(err, s.print(out))
+	return out, err
 }
 
 // showStep prints a step when it has ended. Why one failed is left to the error
@@ -171,21 +178,7 @@ func checkCombination(s *session, until provision.Goal) error {
 
 // online plans the ways to DPS and to the hub.
 func online(s *session, req *provision.Request, endpoint string) error {
-	endpoint, err := dps.DeviceEndpoint(endpoint)
-	if err != nil {
-		return err
-	}
-	roots, err := s.roots()
-	if err != nil {
-		return err
-	}
-	host, port := network.SplitHost(endpoint, "443")
-	if req.Route, err = network.NewRoute(host, port, roots); err != nil {
-		return err
-	}
-	req.Service, err = dps.NewDeviceClient(endpoint, req.IDScope, dps.ClientOptions{
-		HTTPClient: &http.Client{Transport: s.traced(req.Route.Transport())}, Application: application(), Log: s.log,
-	})
+	roots, err := toService(s, req, endpoint)
 	if err != nil {
 		return err
 	}
@@ -196,6 +189,26 @@ func online(s *session, req *provision.Request, endpoint string) error {
 	req.Hub = &hub.Options{Transport: transport, Application: application(), Roots: roots, Log: s.log}
 	req.Report = s.flag.Bool("report")
 	return nil
+}
+
+// toService plans the way to DPS, and returns the certificates to trust on it.
+func toService(s *session, req *provision.Request, endpoint string) (*x509.CertPool, error) {
+	endpoint, err := dps.DeviceEndpoint(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := s.roots()
+	if err != nil {
+		return nil, err
+	}
+	host, port := network.SplitHost(endpoint, "443")
+	if req.Route, err = network.NewRoute(host, port, roots); err != nil {
+		return nil, err
+	}
+	req.Service, err = dps.NewDeviceClient(endpoint, req.IDScope, dps.ClientOptions{
+		HTTPClient: &http.Client{Transport: s.traced(req.Route.Transport())}, Application: application(), Log: s.log,
+	})
+	return roots, err
 }
 
 // offlineHub is the hub that a chip is assigned to without a network.

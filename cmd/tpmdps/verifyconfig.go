@@ -59,18 +59,22 @@ func (s *session) tpmOr(file edge.Config) (tpm.Address, tpm.Options, error) {
 	if err != nil {
 		return addr, opts, err
 	}
-	if file.TCTI != "" && !s.onCommandLine("tpm") {
-		if addr, err = tpm.ParseAddress(file.TCTI); err != nil {
-			return addr, opts, err
-		}
-	}
+	return s.orFile(addr, opts, file)
+}
+
+// orFile takes from the file what no flag names. The passwords are taken also
+// where the file's address is none.
+func (s *session) orFile(addr tpm.Address, opts tpm.Options, file edge.Config) (_ tpm.Address, _ tpm.Options, err error) {
 	if len(opts.EndorsementAuth) == 0 {
 		opts.EndorsementAuth = []byte(file.EndorsementAuth)
 	}
 	if len(opts.OwnerAuth) == 0 {
 		opts.OwnerAuth = []byte(file.OwnerAuth)
 	}
-	return addr, opts, nil
+	if file.TCTI != "" && !s.onCommandLine("tpm") {
+		addr, err = tpm.ParseAddress(file.TCTI)
+	}
+	return addr, opts, err
 }
 
 // checkDaemons keeps a registration from a machine that is at work: DPS may

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/atomicfile"
+	"tpmdps/internal/bundle"
+	"tpmdps/internal/dps"
+	"tpmdps/internal/identity"
+)
+
+func supportBundleCommand() command {
+	return command{
+		name:  "support-bundle",
+		usage: "pack what a helper needs to know into one zip without secrets",
+		description: "Looks at the chip, the configuration, the way to DPS and the system, and packs what\n" +
+			"it sees into a new zip, mode 0600. Nothing is changed by looking: nothing is\n" +
+			"registered, and the chip is left as it was. What cannot be had is in the zip as the\n" +
+			"reason why: a broken chip is no error here. Passwords, keys and tokens are left out.\n" +
+			"--list shows what would go in.",
+		flags: []cli.Flag{
+			&cli.StringFlag{Name: "file", Usage: "write to the new `FILE`, - for stdout", DefaultText: "tpmdps-support-HOST-TIME.zip"},
+			&cli.BoolFlag{Name: "list", Usage: "show what would go in, and write nothing"},
+			&cli.StringFlag{Name: "config", Value: configTOML, Usage: "IoT Edge's config.toml is `FILE`"},
+			&cli.StringFlag{Name: "id-scope", EnvVars: []string{"IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE"}, Usage: "ask the DPS of this `SCOPE` for a challenge (default: that of the file)"},
+			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "ask for a challenge for `ID` (default: that of the file, or derived from the chip)"},
+			&cli.StringFlag{Name: "global-endpoint", EnvVars: []string{"IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST"}, Usage: "the device endpoint of DPS at `URL`", DefaultText: dps.DefaultDeviceEndpoint},
+			&cli.BoolFlag{Name: "offline", Usage: "use no network: test the chip against a service in this process"},
+		},
+		exits:   []int{15},
+		timeout: 15 * time.Minute, // slow chips take minutes for a key
+		run:     supportBundle,
+	}
+}
+
+// errTerminal: a zip on a screen is of no use.
+var errTerminal = fmt.Errorf("%w: stdout is a terminal, and the bundle is a zip: tpmdps support-bundle --file - >FILE", errUsage)
+
+func supportBundle(s *session) error {
+	now := time.Now().UTC().Truncate(time.Second)
+	host, _ := os.Hostname() // without one it is "unknown"
+	name := bundle.Name(host, now)
+	path, err := bundlePath(s, name)
+	if err != nil {
+		return err
+	}
+	g, err := newGatherer(s)
+	if err != nil {
+		return err
+	}
+	parts := g.all(s.ctx)
+	if errors.Is(s.ctx.Err(), context.Canceled) {
+		return s.ctx.Err()
+	}
+	data, manifest, err := bundle.Pack(bundle.Bundle{
+		Folder: name, Tool: "tpmdps " + version, Created: now, Parts: parts, Redact: g.redactor(),
+	})
+	if err != nil {
+		return err
+	}
+	r := bundleResult{Parts: manifest.Parts}
+	switch path {
+	case "":
+		r.list = true
+		return s.print(r)
+	case "-":
+		if _, err := s.out.Write(data); err != nil {
+			return err
+		}
+		s.say("%s", r.summary())
+		return nil
+	}
+	if err := atomicfile.Create(path, data, 0o600); err != nil {
+		return err
+	}
+	r.File, r.Bytes = path, len(data)
+	return s.print(r)
+}
+
+// bundlePath is where the zip goes; "" is nowhere. What stands in the way is
+// found before minutes are spent with the chip.
+func bundlePath(s *session, name string) (string, error) {
+	path := s.flag.String("file")
+	if s.flag.Bool("list") {
+		return "", s.excludes("list", "file")
+	}
+	if path == "-" {
+		if f, ok := s.out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+			return "", errTerminal
+		}
+		return path, nil
+	}
+	if path == "" {
+		path = name + ".zip"
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return "", fmt.Errorf("write %s: %w", path, fs.ErrExist)
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil {
+		return "", fmt.Errorf("%w: write %s: %w", errUsage, path, err)
+	} else if !info.IsDir() {
+		return "", fmt.Errorf("%w: write %s: %s is no directory", errUsage, path, filepath.Dir(path))
+	}
+	return path, nil
+}
+
+// bundleIdentity checks the flags that say who asks for the challenge.
+func bundleIdentity(s *session) error {
+	if s.onCommandLine("id-scope") {
+		if err := identity.CheckIDScope(s.flag.String("id-scope")); err != nil {
+			return err
+		}
+	}
+	if s.onCommandLine("registration-id") {
+		if err := identity.CheckRegistrationID(s.flag.String("registration-id")); err != nil {
+			return err
+		}
+	}
+	if s.onCommandLine("global-endpoint") {
+		if _, err := dps.DeviceEndpoint(s.flag.String("global-endpoint")); err != nil {
+			return err
+		}
+	}
+	if s.flag.Bool("offline") {
+		return s.excludes("offline", "id-scope", "global-endpoint")
+	}
+	return nil
+}

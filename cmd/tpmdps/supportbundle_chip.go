@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"tpmdps/internal/edge"
+	"tpmdps/internal/identity"
+	"tpmdps/internal/provision"
+	"tpmdps/internal/tpm"
+)
+
+// onChip opens the chip for one part. Each opens it anew, so that one in which
+// it hung, or was reset, does not take the others along.
+func (g *gatherer) onChip(use func(*tpm.Device) (any, error)) func(context.Context) (any, error) {
+	return func(ctx context.Context) (any, error) {
+		if g.nowhere != nil {
+			return nil, g.nowhere
+		}
+		d, err := tpm.Open(ctx, g.address, g.options)
+		if err != nil {
+			return nil, err
+		}
+		defer func() {
+			if err := d.Close(); err != nil {
+				g.s.log.Debug("close the TPM", "error", err)
+			}
+		}()
+		return use(d)
+	}
+}
+
+func (g *gatherer) recordSource() source {
+	return source{"record.json", "the chip's record, as read-ek prints it: public key, certificate, this machine's names", true, keyLimit,
+		g.onChip(func(d *tpm.Device) (any, error) { return localRecord(g.s, d) })}
+}
+
+func (g *gatherer) handlesSource() source {
+	return source{"handles.json", "what sits on the chip: keys, sessions, NV indices; not their content", true, chipLimit,
+		g.onChip(func(d *tpm.Device) (any, error) { return d.Inventory() })}
+}
+
+func (g *gatherer) propertiesSource() source {
+	return source{"properties.json", "the chip's kind: maker, firmware, hierarchies, lockout, sizes, algorithms, commands", false, chipLimit,
+		g.onChip(func(d *tpm.Device) (any, error) { return d.Capabilities() })}
+}
+
+// checkSource is what config --check finds. The enrollment is not asked for:
+// that would take a credential, and those have no place near a bundle.
+func (g *gatherer) checkSource(file readConfig, report edge.Report, record identity.Record) source {
+	return source{"check.json", "what is wrong with that configuration, and whether it fits chip and device", true, quickly,
+		func(context.Context) (any, error) {
+			if file.data == nil {
+				return nil, notHere("there is no configuration to check")
+			}
+			facts := edge.Facts{
+				RegistrationID: report.Config.RegistrationID, NoChip: "the chip's key could not be read",
+				NoService: "a support bundle does not ask DPS for the enrollment: tpmdps config --check does",
+			}
+			if ek, err := base64.StdEncoding.DecodeString(record.EndorsementKey); err == nil && len(ek) > 0 {
+				facts.Chip, facts.NoChip = ek, ""
+			}
+			facts.Device, facts.NoDevice = givenDevice()
+			r := checkResult{File: file.path, Findings: report.Findings, Ticks: edge.Drift(facts)}
+			r.failures, r.warnings = report.Count()
+			r.conclude(nil) // the verdict is in the result
+			return r, nil
+		}}
+}
+
+// trip is a round trip that registers nothing, and says how far it was to go.
+type trip struct {
+	// Mode is challenge, or offline where DPS was not asked; Why says why not.
+	Mode string `json:"mode"`
+	Why  string `json:"why"`
+	tripResult
+}
+
+func (g *gatherer) verifySource() source {
+	return source{"verify.json", "the steps of verify up to the challenge, which registers nothing", true, keyLimit,
+		func(ctx context.Context) (any, error) {
+			if g.nowhere != nil {
+				return nil, g.nowhere
+			}
+			req, why, err := g.request()
+			if err != nil {
+				return nil, err
+			}
+			out := trip{Mode: "challenge", Why: why}
+			if why != "" {
+				out.Mode = "offline"
+			}
+			out.Outcome = "pass"
+			out.Result, err = provision.Run(ctx, req)
+			if why != "" {
+				out.IDScope = "" // it was that of the service in this process
+			}
+			if err != nil {
+				out.Outcome = "fail"
+				var failed *provision.StepError
+				if errors.As(err, &failed) {
+					out.hint(failed.Step, verdict(err).hint)
+				}
+			}
+			return out, nil
+		}}
+}
+
+// request plans the trip: with DPS where a scope is known, and else with a
+// service in this process.
+func (g *gatherer) request() (req provision.Request, why string, err error) {
+	s := g.s
+	req = provision.Request{
+		TPM: g.address, TPMOptions: g.options, Until: provision.UntilChallenge, Limit: awayLimit,
+		IDScope:        s.setting("id-scope", g.file.IDScope),
+		RegistrationID: s.setting("registration-id", g.file.RegistrationID),
+	}
+	if identity.CheckRegistrationID(req.RegistrationID) != nil {
+		req.RegistrationID = "" // the one that the chip makes; the check names the other
+	}
+	switch {
+	case s.flag.Bool("offline"):
+		why = "--offline"
+	case req.IDScope == "":
+		why = "no ID scope is known: --id-scope"
+	case identity.CheckIDScope(req.IDScope) != nil:
+		why = "the ID scope is none"
+	default:
+		if _, err := toService(s, &req, s.setting("global-endpoint", g.file.GlobalEndpoint)); err != nil {
+			why = err.Error()
+		}
+	}
+	if why != "" {
+		req.Route, req.Limit = nil, time.Duration(0)
+		req, err = offlineRequest(s, req)
+	}
+	return req, why, err
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"tpmdps/internal/dps"
+)
+
+// minKnownSecret is how long a secret has to be to be looked for by its text: a
+// shorter one is a word that stands in many places for itself, and taking it out
+// there would tell it.
+const minKnownSecret = 8
+
+// redactor takes everything out that is known to be a secret on this machine, and
+// everything that looks like one.
+func (g *gatherer) redactor() func(string) string {
+	var pairs []string
+	secrets := g.knownSecrets()
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // one may be a part of another
+	for _, secret := range secrets {
+		if len(secret) < minKnownSecret {
+			continue
+		}
+		pairs = append(pairs, secret, "[redacted]")
+		if quoted, err := json.Marshal(secret); err == nil {
+			pairs = append(pairs, string(quoted[1:len(quoted)-1]), "[redacted]")
+		}
+	}
+	known := strings.NewReplacer(pairs...)
+	return func(text string) string { return dps.Redact(known.Replace(text)) }
+}
+
+// knownSecrets are those that this run was given, whether it uses them or not.
+func (g *gatherer) knownSecrets() []string {
+	known := []string{
+		string(g.options.EndorsementAuth), string(g.options.OwnerAuth), g.file.EndorsementAuth, g.file.OwnerAuth,
+	}
+	for _, name := range secretVariables {
+		value := os.Getenv(name)
+		known = append(known, value)
+		for field := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ';' || r == '&' }) {
+			if key, secret, _ := strings.Cut(field, "="); key == "SharedAccessKey" || key == "sig" {
+				known = append(known, secret)
+			}
+		}
+	}
+	for _, name := range proxyVariables {
+		_, login, _ := splitLogin(os.Getenv(name))
+		_, password, _ := strings.Cut(login, ":")
+		known = append(known, password)
+		if plain, err := url.PathUnescape(password); err == nil {
+			known = append(known, plain)
+		}
+	}
+	return known
+}
+
+// The variables of a bundle: those whose value can be shown, those of a proxy,
+// which may have a password in them, and those of which it is said only that they
+// are set.
+var (
+	plainVariables = []string{
+		"TPMDPS_TPM", "TPM2TOOLS_TCTI", "TPMDPS_DPS", "IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE",
+		"PROVISIONING_REGISTRATION_ID", "IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST", "SSL_CERT_FILE", "SSL_CERT_DIR",
+		"NO_PROXY", "no_proxy", "TZ", "SUDO_USER",
+	}
+	proxyVariables  = []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"}
+	secretVariables = []string{
+		"PROVISIONING_CONNECTION_STRING", "TPMDPS_SAS_TOKEN", "AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+	}
+)
+
+// variable is one of the environment, as it can be shown.
+type variable struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// shownEnvironment lists the variables that are set.
+func shownEnvironment(lookup func(string) (string, bool)) []variable {
+	set := []variable{}
+	add := func(names []string, show func(string) string) {
+		for _, name := range names {
+			if value, ok := lookup(name); ok {
+				set = append(set, variable{name, show(value)})
+			}
+		}
+	}
+	add(plainVariables, func(value string) string { return value })
+	add(proxyVariables, withoutLogin)
+	add(secretVariables, func(string) string { return "(set, not shown)" })
+	return set
+}
+
+// withoutLogin takes name and password out of a proxy's address.
+func withoutLogin(address string) string {
+	scheme, login, rest := splitLogin(address)
+	if login == "" {
+		return address
+	}
+	return scheme + "[redacted]@" + rest
+}
+
+// splitLogin takes a proxy's address apart, in every form in which people write
+// it: also without a scheme, and with signs in the password that belong escaped.
+func splitLogin(address string) (scheme, login, rest string) {
+	at := strings.LastIndex(address, "@")
+	if at < 0 {
+		return "", "", address
+	}
+	login, rest = address[:at], address[at+1:]
+	if i := strings.Index(login, "://"); i >= 0 {
+		scheme, login = login[:i+3], login[i+3:]
+	}
+	return scheme, login, rest
+}
