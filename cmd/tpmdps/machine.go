@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"tpmdps/internal/aziot"
+)
+
+// thisMachine is the one that the program runs on. Tests put another in its place.
+var thisMachine = aziot.Machine{UID: os.Geteuid()}
+
+// here is the machine for a session, whose programs are handed no secret of the
+// environment: they have no use for one.
+func here() aziot.Machine {
+	m := thisMachine
+	m.Env = slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return name == "PROVISIONING_CONNECTION_STRING" || name == "TPMDPS_SAS_TOKEN" || name == "AZURE_CLIENT_SECRET"
+	})
+	return m
+}
+
+// needLinux refuses what only IoT Edge's own system has.
+func needLinux(flag string) error {
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("%w: --%s: there is no IoT Edge on Windows but in a virtual machine with Linux; run it there", errUsage, flag)
+	}
+	return nil
+}

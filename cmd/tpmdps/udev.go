@@ -1,0 +1,184 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/aziot"
+	"tpmdps/internal/edge"
+)
+
+// errDaemonAccess: the chip is kept from IoT Edge.
+var errDaemonAccess = errors.New("IoT Edge may not open the TPM")
+
+func udevFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "udev", Usage: "write the udev rule that lets IoT Edge open the TPM, put it into force, and do nothing else"},
+	}
+}
+
+// configUdev writes the rule that gives the daemon the chip, has udev follow it,
+// and looks whether it helped. With --dry-run it only says what it would do.
+func configUdev(s *session) error {
+	others := slices.DeleteFunc(slices.Clone(settingFlags), func(name string) bool { return name == "tcti" || name == "dry-run" })
+	if err := s.excludes("udev", append(others, "check", "apply")...); err != nil {
+		return err
+	}
+	if err := needLinux("udev"); err != nil {
+		return err
+	}
+	m, tcti := here(), daemonTCTI(s)
+	rule, err := m.Rule(tcti)
+	if err != nil {
+		return err
+	}
+	r := udevResult{
+		File: aziot.RuleFile, DryRun: s.flag.Bool("dry-run"), Rule: string(rule),
+		Commands: aziot.TriggerCommands(), Access: m.Access(tcti), machine: m,
+	}
+	if r.DryRun {
+		if r.Action, _, err = m.RuleState(rule); err != nil {
+			return err
+		}
+		return s.print(r)
+	}
+	if err := errors.Join(m.Installed(), m.NeedRoot()); err != nil {
+		return err
+	}
+	if r.Action, r.Backup, err = m.WriteRule(rule, time.Now()); err != nil {
+		return err
+	}
+	err = r.enforce(s)
+	return errors.Join(err, s.print(r))
+}
+
+// daemonTCTI is the way to the chip that the daemon is told: by the flag, or by
+// the file. A file that nobody can read, or that is not there yet, says nothing.
+func daemonTCTI(s *session) string {
+	if tcti := s.flag.String("tcti"); tcti != "" {
+		return tcti
+	}
+	path := s.flag.String("file")
+	data, err := readLimited(path, maxConfigFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return aziot.DefaultTCTI
+	}
+	var c edge.Config
+	if err == nil {
+		c, err = edge.Parse(data)
+	}
+	if err != nil {
+		s.say("warning: %s is passed over: %v", path, err)
+	}
+	if c.TCTI == "" {
+		return aziot.DefaultTCTI
+	}
+	return c.TCTI
+}
+
+// enforce has udev follow the rule. An error is for a daemon that may not open
+// the chip although everything was done.
+func (r *udevResult) enforce(s *session) error {
+	before := r.Access.Verdict
+	err := r.machine.Trigger(s.ctx)
+	if s.ctx.Err() != nil {
+		return err
+	}
+	r.InForce = err == nil
+	r.Access = r.machine.Access(r.Access.TCTI)
+	switch {
+	case errors.Is(err, aziot.ErrNoProgram):
+		s.say("there is no udevadm here: the rule counts from the next start, or run")
+		for _, command := range r.Commands {
+			s.say("  sudo %s", command)
+		}
+		return nil
+	case r.Access.Verdict == aziot.Denied && err != nil:
+		return fmt.Errorf("%w: the rule is in its file, but udev did not take it: %w", errDaemonAccess, err)
+	case r.Access.Verdict == aziot.Denied:
+		return fmt.Errorf("%w: udev has the rule, and %s is still refused: %s", errDaemonAccess, r.Access.Node, r.Access.Reason)
+	case err != nil:
+		s.say("warning: udev did not take the rule now, it counts from the next start: %v", err)
+	case before == aziot.Denied && r.Access.Verdict == aziot.Allowed:
+		s.say("next: sudo systemctl restart aziot-tpmd, where IoT Edge is configured already")
+	}
+	return nil
+}
+
+// accessFinding is what config --check has to say of the daemon's access; found
+// is false where that is nothing. That a machine has no IoT Edge, or no chip, is
+// no fault of its file.
+func accessFinding(a aziot.Access) (f edge.Finding, found bool) {
+	f = edge.Finding{Rule: "tpm-access", Severity: edge.Warning, Key: "tpm.tcti", Message: fmt.Sprintf("%s opens %s: %s", a.User, a.Node, a.Reason), Fix: a.Hint}
+	if a.Verdict == aziot.Denied {
+		f.Severity, f.Message = edge.Error, fmt.Sprintf("%s may not open %s (%s %s:%s): %s", a.User, a.Node, a.Mode, a.Owner, a.Group, a.Reason)
+	}
+	return f, a.Verdict == aziot.Denied || a.Verdict == aziot.Allowed && a.Hint != ""
+}
+
+// udevResult says what became of the rule.
+type udevResult struct {
+	File     string       `json:"file"`
+	Action   string       `json:"action"` // create, change or unchanged
+	DryRun   bool         `json:"dry_run"`
+	Backup   string       `json:"backup"` // the old file, "" where there was none
+	Rule     string       `json:"rule"`
+	Commands []string     `json:"commands"` // that put it into force
+	InForce  bool         `json:"in_force"` // they were run, and did not fail
+	Access   aziot.Access `json:"access"`   // in the end
+
+	machine aziot.Machine
+}
+
+func (r udevResult) lines() []any { return []any{r} }
+
+func (r udevResult) fields() [][]string {
+	a := r.Access
+	return [][]string{{r.File, r.Action, r.Backup, string(a.Verdict), a.Node, a.Owner, a.Group, a.Mode, a.Reason}}
+}
+
+func (r udevResult) show(w io.Writer) error {
+	var b strings.Builder
+	switch {
+	case r.DryRun:
+		b.WriteString(r.Rule + "\n")
+		for _, command := range r.Commands {
+			fmt.Fprintf(&b, "sudo %s\n", command)
+		}
+		b.WriteString("\nnothing was written: " + map[string]string{
+			"create": "the rule would go into " + r.File, "change": "the rule would take the place of what is in " + r.File,
+			"unchanged": r.File + " says this already",
+		}[r.Action] + "\n")
+	case r.Action == "unchanged":
+		fmt.Fprintf(&b, "unchanged: %s says this already\n", r.File)
+	default:
+		fmt.Fprintf(&b, "wrote %s\n", r.File)
+	}
+	if r.Backup != "" {
+		fmt.Fprintf(&b, "the old file is %s\n", r.Backup)
+	}
+	b.WriteString(whoMay(r.Access) + "\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// whoMay puts access into a line.
+func whoMay(a aziot.Access) string {
+	node := fmt.Sprintf("%s (%s %s:%s)", a.Node, a.Mode, a.Owner, a.Group)
+	switch {
+	case a.Verdict == aziot.Allowed:
+		return fmt.Sprintf("%s may open %s: %s", a.User, node, a.Reason)
+	case a.Verdict == aziot.Denied:
+		return fmt.Sprintf("%s may not open %s: %s", a.User, node, a.Reason)
+	case a.Node != "":
+		return fmt.Sprintf("%s, who would open %s: %s", a.User, node, a.Reason)
+	}
+	return fmt.Sprintf("%s opens no TPM here: %s", a.User, a.Reason)
+}
