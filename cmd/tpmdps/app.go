@@ -290,7 +290,7 @@ func newApp(s streams) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 	}
-	for _, cmd := range []func() command{readEKCommand, enrollCommand, verifyCommand, configCommand, tokenCommand, auditCommand, emulatorCommand, demoCommand, explainCommand, versionCommand} {
+	for _, cmd := range []func() command{readEKCommand, enrollCommand, verifyCommand, configCommand, supportBundleCommand, tokenCommand, auditCommand, emulatorCommand, demoCommand, explainCommand, versionCommand} {
 		app.Commands = append(app.Commands, cmd().build(s))
 	}
 	return app

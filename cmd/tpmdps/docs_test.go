@@ -22,6 +22,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/bundle"
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
@@ -263,6 +264,7 @@ func TestDocsObjects(t *testing.T) {
 		"## enroll":               func() any { return &enrollResult{} },
 		"## verify":               func() any { return &tripResult{} },
 		"## config":               func() any { return &configResult{} },
+		"## support-bundle":       func() any { return &bundleResult{} },
 		"## emulator":             func() any { return &emulatorResult{} },
 		"## demo":                 func() any { return &demoResult{} },
 		"## explain":              func() any { return &explainResult{} },
@@ -345,7 +347,8 @@ func TestDocsColumns(t *testing.T) {
 		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
-		"explain": explainResult{[]dictionary.Entry{{}}}, "token": tokenResult{}, "audit": auditResult{},
+		"support-bundle": bundleResult{Parts: []bundle.Entry{{}}},
+		"explain":        explainResult{[]dictionary.Entry{{}}}, "token": tokenResult{}, "audit": auditResult{},
 	} {
 		row := regexp.MustCompile(`(?m)^\| ` + command + ` \| ([^|]*) \|`).FindStringSubmatch(text)
 		if row == nil {
