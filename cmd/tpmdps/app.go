@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/audit"
+	"tpmdps/internal/aziot"
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
@@ -92,6 +93,14 @@ var exits = []exit{
 	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
 	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
 	{enroll.ErrDuplicate, 15, "two machines cannot share a key or an ID: read the second one again"},
+	{aziot.ErrNotRoot, 11, "run it again with sudo"},
+	{aziot.ErrNotInstalled, 2, aziot.HintInstall},
+	{aziot.ErrNoRule, 2, "with tcti = \"device:/dev/tpmrm0\" the daemon opens the kernel's own resource manager"},
+	{aziot.ErrConfig, 40, "tpmdps config --check says where and why"},
+	{aziot.ErrApply, 1, "correct what it says, then run the same command again: the file is written already"},
+	{errDaemonAccess, 11, "sudo tpmdps config --udev gives it the chip; if that did not help: udevadm test /sys/class/tpmrm/tpmrm0 names the rules that count"},
+	{errDaemons, 1, "the logs say why: sudo iotedge system logs"},
+	{errOldDaemon, 1, "sudo systemctl restart aziot-tpmd"},
 	{errProvisioned, 15, "--until challenge registers nothing; if a registration is what you want: --even-if-provisioned, then restart IoT Edge: sudo iotedge system restart"},
 	{errTokenFile, 15, "choose another file with --out, or remove the old token"},
 	{fs.ErrExist, 15, "choose another file with --file, print it with --file -, or move the old one away"},

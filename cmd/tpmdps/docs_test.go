@@ -265,6 +265,8 @@ func TestDocsObjects(t *testing.T) {
 		"## verify":               func() any { return &tripResult{} },
 		"## config":               func() any { return &configResult{} },
 		"## support-bundle":       func() any { return &bundleResult{} },
+		"## config --udev":        func() any { return &udevResult{} },
+		"## config --apply":       func() any { return &applyResult{} },
 		"## emulator":             func() any { return &emulatorResult{} },
 		"## demo":                 func() any { return &demoResult{} },
 		"## explain":              func() any { return &explainResult{} },
@@ -344,7 +346,7 @@ func TestDocsColumns(t *testing.T) {
 	text := section(t, scripting, "## Tab-separated values")
 	for command, r := range map[string]result{
 		"read-ek": recordResult{}, "read-ek --compare": compareResult{Candidates: []tpm.Candidate{{}}},
-		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{},
+		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --apply": applyResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
 		"support-bundle": bundleResult{Parts: []bundle.Entry{{}}},
