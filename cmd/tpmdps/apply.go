@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,6 +55,9 @@ func checkApply(s *session) error {
 
 // applyConfig puts a file into effect, and finds out whether that did it.
 func applyConfig(s *session, file string) error {
+	if err := needLinux("apply"); err != nil {
+		return err
+	}
 	path, err := filepath.Abs(file)
 	if err != nil {
 		return err
@@ -65,7 +69,7 @@ func applyConfig(s *session, file string) error {
 		s.say("IoT Edge is not installed here; run later: %s", r.Command)
 		return s.print(r)
 	}
-	if err := errors.Join(needLinux("apply"), m.NeedRoot()); err != nil {
+	if err := m.NeedRoot(); err != nil {
 		return err
 	}
 	before := m.TPMDaemons()
@@ -143,6 +147,10 @@ func (r *applyResult) judge(s *session, old bool, m aziot.Machine) error {
 // prove makes the trip of "verify --until challenge" with what the file says. An
 // error of the daemons goes before one of the trip only where it explains it.
 func (r *applyResult) prove(s *session, daemons error) error {
+	if i := slices.IndexFunc(r.Holders, func(h aziot.Holder) bool { return h.Alone() && h.Name == "aziot-tpmd" }); i >= 0 {
+		s.say("warning: verify is left out: aziot-tpmd itself has %s, which one program at a time can open", r.Holders[i].Node)
+		return daemons
+	}
 	req, err := provedBy(s, r.File)
 	if errors.Is(err, tpm.ErrAddress) {
 		s.say("warning: verify is left out: %v", err)

@@ -27,7 +27,7 @@ func here() aziot.Machine {
 // needLinux refuses what only IoT Edge's own system has.
 func needLinux(flag string) error {
 	if runtime.GOOS != "linux" {
-		return fmt.Errorf("%w: --%s: there is no IoT Edge on Windows but in a virtual machine with Linux; run it there", errUsage, flag)
+		return fmt.Errorf("%w: --%s is for Linux, where IoT Edge runs; on Windows that is inside of its virtual machine", errUsage, flag)
 	}
 	return nil
 }
