@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"tpmdps/internal/identity"
@@ -54,8 +53,10 @@ type ServiceFacts struct {
 	Attestation string
 	// EndorsementKey is the base64 text of the enrollment.
 	EndorsementKey string
-	// State is the last registration's, nil if there was none.
-	State *RegistrationFacts
+	// State is the last registration's, nil if there was none, or if NoState
+	// says why it is not known.
+	State   *RegistrationFacts
+	NoState string
 }
 
 // RegistrationFacts are what became of a registration.
@@ -97,9 +98,6 @@ func (f Facts) chip() Tick {
 // key.
 func fingerprint(ek []byte) string { return fmt.Sprintf("%.8x…", sha256.Sum256(ek)) }
 
-// derived are registration IDs that are made of a key.
-var derived = regexp.MustCompile(`^(?i:[a-z2-7]{52}|[0-9a-f]{64})$`)
-
 func (f Facts) file() Tick {
 	t := Tick{Name: "file", Status: OK}
 	if f.RegistrationID == "" {
@@ -114,7 +112,7 @@ func (f Facts) file() Tick {
 	switch {
 	case form != "":
 		t.Detail = fmt.Sprintf("%s is this chip's (%s)", f.RegistrationID, form)
-	case derived.MatchString(f.RegistrationID):
+	case identity.IsDerived(f.RegistrationID):
 		t.Status, t.Detail = Fail, f.RegistrationID+" is made of another chip's key; was the file copied from another machine?"
 		t.Hint = "tpmdps config --registration-id " + identity.RegistrationIDs(f.Chip).Base32
 	case f.Service == nil:
@@ -171,7 +169,7 @@ func (f Facts) enrolledKey(t Tick) Tick {
 		t.Hint = "if this machine replaces the other one: tpmdps enroll --replace-ek --registration-id " + f.RegistrationID
 	case ownForm(f.RegistrationID, ek) != "":
 		t.Status, t.Detail = OK, "enabled, with the EK that the registration ID is made of"
-	case derived.MatchString(f.RegistrationID):
+	case identity.IsDerived(f.RegistrationID):
 		t.Detail, t.Hint = "the registration ID is made of another EK than the enrollment's, "+fingerprint(ek), "read the chip again: tpmdps read-ek"
 	default:
 		t.Status, t.Detail = Warn, "enabled, with EK "+fingerprint(ek)+" and no chip to compare with"

@@ -44,6 +44,7 @@ func TestDrift(t *testing.T) {
 		{"no chip, a name", edge.Facts{NoChip: "no TPM", RegistrationID: "box-7", Service: enrolled(other, assigned), Device: here}, "skipped skipped warn ok", "no chip to compare with", ""},
 		{"never registered", edge.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, nil), NoDevice: "none"}, "ok ok ok warn", "never registered", "iotedge config apply"},
 		{"never registered, device here", edge.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, nil), Device: here}, "ok ok ok fail", "box-7 on H.azure-devices.net", "reprovision"},
+		{"state not told", edge.Facts{Chip: chip, RegistrationID: base32, Service: &edge.ServiceFacts{Enrolled: true, Attestation: "tpm", EndorsementKey: text(chip), NoState: "no right"}}, "ok ok ok skipped", "no right", ""},
 		{"another hub", edge.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, assigned), Device: &edge.DeviceInfo{Hub: "old.azure-devices.net", DeviceID: "box-7"}}, "ok ok ok fail", "old.azure-devices.net", "reprovision"},
 		{"failed", edge.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, &edge.RegistrationFacts{Status: "failed", Code: 400209, Message: "no"})}, "ok ok ok fail", "failed: no (400209)", "tpmdps explain 400209"},
 		{"assigning", edge.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, &edge.RegistrationFacts{Status: "assigning"})}, "ok ok ok warn", "right now", "again"},

@@ -51,6 +51,9 @@ func (f Facts) device() Tick {
 	case !f.Service.Enrolled:
 		t.Detail = "there is no enrollment"
 		return t
+	case f.Service.NoState != "":
+		t.Detail = f.Service.NoState
+		return t
 	case f.Service.State == nil || f.Service.State.Status == "unassigned":
 		return f.unassigned(t)
 	}

@@ -75,3 +75,10 @@ func Parse(data []byte) (Config, error) {
 		OwnerAuth:              f.TPM.Authorize.Owner,
 	}, nil
 }
+
+// IsPlaceholder tells whether a registration ID is the example of IoT Edge's own
+// template, which nobody has replaced yet.
+func IsPlaceholder(registrationID string) bool {
+	id, ok := lookup([]string{"provisioning", "attestation", "registration_id"})
+	return ok && registrationID == id.stub
+}
