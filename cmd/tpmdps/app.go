@@ -15,6 +15,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/audit"
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/dictionary"
@@ -155,7 +156,11 @@ var exits = []exit{
 	{dps.ErrProxy, 21, "check HTTPS_PROXY and NO_PROXY, and whether the proxy allows this host"},
 	{dps.ErrMalformed, 21, "something else answered in the place of DPS: a proxy, a captive portal, or a wrong endpoint"},
 	{dps.ErrTooLarge, 21, "something else answered in the place of DPS: a proxy, a captive portal, or a wrong endpoint"},
+	{edge.ErrOtherProvisioning, 40, "if the TPM is what it shall use from now on: --replace-provisioning makes comments of the other way"},
+	{errOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},
+	{atomicfile.ErrChanged, 15, "run the same command again: it starts from what the file is now"},
 	{errConfigFile, 40, "correct the file; tpmdps config --file - prints one that is right"},
+	{errDisagree, 41, "the hint at the failed line says what to do"},
 	{edge.ErrInvalid, 2, ""},
 	{emulator.ErrOptions, 2, "another address is named with --listen and --mqtt"},
 	{errInputs, 2, ""},

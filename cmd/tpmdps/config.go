@@ -1,13 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -20,14 +17,16 @@ import (
 func configCommand() command {
 	return command{
 		name:  "config",
-		usage: "write IoT Edge's config.toml",
+		usage: "write IoT Edge's config.toml, or edit it in place",
 		description: "Writes a configuration that provisions IoT Edge 1.4 to 1.6 through DPS with the\n" +
-			"TPM. The file is new, with mode 0600; an existing one is never touched. Without\n" +
-			"--registration-id the ID is derived from the chip.",
-		flags: []cli.Flag{
-			&cli.StringFlag{Name: "file", Value: "/etc/aziot/config.toml", Usage: "write to `FILE`, - for stdout"},
+			"TPM. An existing file is edited: only the keys that flags name change, comments\n" +
+			"and order stay, the old file is kept beside it. A new one is made of IoT Edge's\n" +
+			"own template if that is installed, with mode 0600. Without --registration-id the\n" +
+			"ID is derived from the chip. A second run changes nothing.",
+		flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "file", Value: configTOML, Usage: "write or edit `FILE`, - for stdout"},
 			&cli.StringFlag{Name: "id-scope", EnvVars: []string{"IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE"}, Usage: "the `SCOPE` of the DPS, such as 0ne0012AB34"},
-			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "the enrollment's `ID` (default: derived from the chip)"},
+			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "the enrollment's `ID`, or a template such as line7-{ek32} (default: derived from the chip)"},
 			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "derive the ID in `FORMAT`: base32 or hex"},
 			&cli.StringFlag{Name: "global-endpoint", EnvVars: []string{"IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST"}, Usage: "the device endpoint of DPS at `URL`", DefaultText: edge.DefaultGlobalEndpoint},
 			&cli.StringFlag{Name: "hostname", Usage: "the device's `NAME`, if not the machine's own"},
@@ -35,67 +34,55 @@ func configCommand() command {
 			&cli.StringFlag{Name: "payload-uri", Usage: "file:// `URL` of the JSON for a custom allocation policy"},
 			&cli.StringFlag{Name: "tcti", Usage: "how aziot-tpmd reaches the chip, as a `TCTI` string such as device:/dev/tpmrm0"},
 			&cli.StringFlag{Name: "auth-key-index", Usage: "keep the key of DPS at 0x81000000 + `INDEX`", DefaultText: "0x000100"},
-		},
-		exits:   []int{10, 11, 12, 13, 15},
+			&cli.StringFlag{Name: "for", Usage: "write for IoT Edge `VERSION`: 1.4, 1.5, 1.6 (they read the same file), or 1.1 for its config.yaml", DefaultText: "1.4 to 1.6"},
+			&cli.BoolFlag{Name: "replace-provisioning", Usage: "edit a file that provisions in another way too: what that way needs becomes comments"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "print the difference, and write nothing"},
+		}, checkFlags(), udevFlags(), applyFlags()),
+		exits:   []int{10, 11, 12, 13, 15, 20, 21, 22, 30, 31, 32, 33, 40, 41},
 		timeout: 10 * time.Minute,
 		run:     config,
 	}
 }
 
+// Where IoT Edge reads its configuration, since 1.2 and before.
+const (
+	configTOML = "/etc/aziot/config.toml"
+	configYAML = "/etc/iotedge/config.yaml"
+)
+
 func config(s *session) error {
-	cfg, err := edgeConfig(s)
-	if err != nil {
-		return err
-	}
-	file := s.flag.String("file")
-	if err := checkTarget(s, file, cfg); err != nil {
-		return err
-	}
-	fromChip := cfg.RegistrationID == ""
-	if fromChip {
-		if cfg.RegistrationID, err = registrationID(s); err != nil {
+	switch {
+	case s.flag.Bool("check"):
+		if err := s.excludes("check", "udev", "apply"); err != nil {
+			return err
+		}
+		return configCheck(s)
+	case s.flag.Bool("udev"):
+		return configUdev(s)
+	case s.flag.Bool("apply"):
+		if err := checkApply(s); err != nil {
 			return err
 		}
 	}
-	data, err := edge.Render(cfg)
+	told, err := edgeConfig(s)
 	if err != nil {
 		return err
 	}
-	if file == "-" {
-		_, err := s.out.Write(data)
+	t, err := findTarget(s)
+	if err != nil {
 		return err
 	}
-	if err := edge.WriteNew(file, data); err != nil {
+	r, err := t.plan(s, told)
+	if err != nil {
 		return err
 	}
-	if err := s.print(configResult{File: file, IDScope: cfg.IDScope, RegistrationID: cfg.RegistrationID, FromChip: fromChip}); err != nil {
+	if t.path == "-" {
+		return printConfig(s, t, r)
+	}
+	if err := carryOut(s, t, r); err != nil || !s.flag.Bool("apply") {
 		return err
 	}
-	s.say("next: sudo iotedge config apply")
-	return nil
-}
-
-// checkTarget finds out before the chip is asked, which may take a minute,
-// whether the file can be written.
-func checkTarget(s *session, file string, cfg edge.Config) error {
-	if file == "-" {
-		if cfg.EndorsementAuth != "" || cfg.OwnerAuth != "" {
-			s.say("warning: the hierarchies' passwords are in what is printed")
-		}
-		return nil
-	}
-	if _, err := os.Lstat(file); err == nil {
-		return fmt.Errorf("%s: %w", file, fs.ErrExist)
-	}
-	if dir := filepath.Dir(file); !isDir(dir) {
-		return fmt.Errorf("%w: there is no directory %s to write %s to; is IoT Edge installed?", errUsage, dir, filepath.Base(file))
-	}
-	return nil
-}
-
-func isDir(path string) bool {
-	fi, err := os.Stat(path)
-	return err == nil && fi.IsDir()
+	return applyConfig(s, t.path)
 }
 
 // edgeConfig reads the flags. What can be wrong without the chip is found
@@ -103,15 +90,14 @@ func isDir(path string) bool {
 func edgeConfig(s *session) (edge.Config, error) {
 	cfg := edge.Config{
 		IDScope:                s.flag.String("id-scope"),
-		RegistrationID:         s.ownID(),
 		GlobalEndpoint:         s.flag.String("global-endpoint"),
 		Hostname:               s.flag.String("hostname"),
 		AutoReprovisioningMode: s.flag.String("auto-reprovisioning-mode"),
 		PayloadURI:             s.flag.String("payload-uri"),
 		TCTI:                   s.flag.String("tcti"),
 	}
-	if cfg.IDScope == "" {
-		return cfg, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", errUsage)
+	if id := s.ownID(); !strings.Contains(id, "{") {
+		cfg.RegistrationID = id
 	}
 	if cfg.GlobalEndpoint != "" {
 		endpoint, err := dps.DeviceEndpoint(cfg.GlobalEndpoint)
@@ -129,7 +115,13 @@ func edgeConfig(s *session) (edge.Config, error) {
 		return cfg, err
 	}
 	cfg.EndorsementAuth, cfg.OwnerAuth = string(opts.EndorsementAuth), string(opts.OwnerAuth)
+	if _, err := chooseID(s); err != nil {
+		return cfg, err
+	}
 	early := cfg
+	if early.IDScope == "" {
+		early.IDScope = "0ne00000000" // the file may have one
+	}
 	if early.RegistrationID == "" {
 		early.RegistrationID = "from-the-chip"
 	}
@@ -151,42 +143,4 @@ func authKeyIndex(s *session) (*uint32, error) {
 	}
 	index := uint32(n)
 	return &index, nil
-}
-
-// registrationID derives the ID from the chip.
-func registrationID(s *session) (_ string, err error) {
-	d, err := s.openTPM()
-	if err != nil {
-		return "", err
-	}
-	defer joinClose(&err, d)
-	ek, err := d.EK()
-	if err != nil {
-		return "", err
-	}
-	choose, err := chooseID(s)
-	if err != nil {
-		return "", errors.Join(err, ek.Close())
-	}
-	id, err := choose(identity.Record{RegistrationIDs: identity.RegistrationIDs(ek.Public)})
-	return id, errors.Join(err, ek.Close())
-}
-
-// configResult says what was written.
-type configResult struct {
-	File           string `json:"file"`
-	IDScope        string `json:"id_scope"`
-	RegistrationID string `json:"registration_id"`
-	FromChip       bool   `json:"registration_id_from_chip"`
-}
-
-func (r configResult) lines() []any { return []any{r} }
-
-func (r configResult) fields() [][]string {
-	return [][]string{{r.File, r.IDScope, r.RegistrationID}}
-}
-
-func (r configResult) show(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "wrote %s for %s\n", r.File, r.RegistrationID)
-	return err
 }

@@ -24,6 +24,7 @@ import (
 
 	"tpmdps/internal/bundle"
 	"tpmdps/internal/dictionary"
+	"tpmdps/internal/edge"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
@@ -264,6 +265,7 @@ func TestDocsObjects(t *testing.T) {
 		"## enroll":               func() any { return &enrollResult{} },
 		"## verify":               func() any { return &tripResult{} },
 		"## config":               func() any { return &configResult{} },
+		"## config --check":       func() any { return &checkResult{} },
 		"## support-bundle":       func() any { return &bundleResult{} },
 		"## config --udev":        func() any { return &udevResult{} },
 		"## config --apply":       func() any { return &applyResult{} },
@@ -346,7 +348,7 @@ func TestDocsColumns(t *testing.T) {
 	text := section(t, scripting, "## Tab-separated values")
 	for command, r := range map[string]result{
 		"read-ek": recordResult{}, "read-ek --compare": compareResult{Candidates: []tpm.Candidate{{}}},
-		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --apply": applyResult{},
+		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{Ticks: []edge.Tick{{}}}, "config --apply": applyResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
 		"support-bundle": bundleResult{Parts: []bundle.Entry{{}}},

@@ -112,11 +112,14 @@ func (r *udevResult) enforce(s *session) error {
 	return nil
 }
 
+// ruleAccess is the rule of config --check that asks the machine, not the file.
+const ruleAccess = "tpm-access"
+
 // accessFinding is what config --check has to say of the daemon's access; found
 // is false where that is nothing. That a machine has no IoT Edge, or no chip, is
 // no fault of its file.
 func accessFinding(a aziot.Access) (f edge.Finding, found bool) {
-	f = edge.Finding{Rule: "tpm-access", Severity: edge.Warning, Key: "tpm.tcti", Message: fmt.Sprintf("%s opens %s: %s", a.User, a.Node, a.Reason), Fix: a.Hint}
+	f = edge.Finding{Rule: ruleAccess, Severity: edge.Warning, Key: "tpm.tcti", Message: fmt.Sprintf("%s opens %s: %s", a.User, a.Node, a.Reason), Fix: a.Hint}
 	if a.Verdict == aziot.Denied {
 		f.Severity, f.Message = edge.Error, fmt.Sprintf("%s may not open %s (%s %s:%s): %s", a.User, a.Node, a.Mode, a.Owner, a.Group, a.Reason)
 	}

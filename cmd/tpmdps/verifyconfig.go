@@ -17,7 +17,7 @@ func (s *session) configFile() (edge.Config, error) {
 	if path == "" {
 		return edge.Config{}, nil
 	}
-	data, err := readLimited(path, 1<<20)
+	data, err := readLimited(path, maxConfigFile)
 	if err != nil {
 		return edge.Config{}, err
 	}

@@ -1,0 +1,10 @@
+package main
+
+import (
+	"io/fs"
+
+	"tpmdps/internal/edge"
+)
+
+// fileFacts are not known: Windows has other rights, and no IoT Edge of its own.
+func fileFacts(fs.FileInfo, string) *edge.FileFacts { return nil }

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"tpmdps/internal/atomicfile"
+	"tpmdps/internal/edge"
+)
+
+// configResult says what was written, or would be.
+type configResult struct {
+	File           string `json:"file"`
+	Action         string `json:"action"` // create, change or unchanged
+	DryRun         bool   `json:"dry_run"`
+	IDScope        string `json:"id_scope"`
+	RegistrationID string `json:"registration_id"`
+	FromChip       bool   `json:"registration_id_from_chip"`
+	// Template is what a new file was made of, "" for our own.
+	Template string        `json:"template"`
+	Backup   string        `json:"backup"` // the old file, "" where there was none
+	Changes  []edge.Change `json:"changes"`
+	Diff     string        `json:"diff"` // without secrets
+
+	data  []byte
+	color bool
+}
+
+// printConfig writes the file to stdout.
+func printConfig(s *session, t target, r configResult) error {
+	if strings.Contains(string(r.data), "[tpm.hierarchy_authorization]") {
+		s.say("warning: the hierarchies' passwords are in what is printed")
+	}
+	_, err := s.out.Write(r.data)
+	return err
+}
+
+// carryOut writes the file, unless there is nothing to write or it is only to
+// be shown.
+func carryOut(s *session, t target, r configResult) (err error) {
+	switch {
+	case r.DryRun || r.Action == "unchanged":
+	case r.Action == "create":
+		err = atomicfile.Create(t.path, r.data, 0o600)
+	default:
+		r.Backup, err = atomicfile.Replace(t.path, t.text, r.data, time.Now())
+	}
+	if err != nil {
+		return err
+	}
+	r.color = isTerminal(s.out)
+	if err := s.print(r); err != nil {
+		return err
+	}
+	switch {
+	case r.DryRun:
+	case t.legacy:
+		s.say("next: sudo systemctl restart iotedge")
+	case r.Action != "unchanged":
+		s.say("next: sudo iotedge config apply")
+	}
+	return nil
+}
+
+func (r configResult) lines() []any { return []any{r} }
+
+func (r configResult) fields() [][]string {
+	return [][]string{{r.File, r.IDScope, r.RegistrationID, r.Action, r.Backup}}
+}
+
+func (r configResult) show(w io.Writer) error {
+	var b strings.Builder
+	from := ""
+	if r.Template != "" {
+		from = ", made of " + r.Template
+	}
+	if r.DryRun {
+		b.WriteString(paint(r.Diff, r.color))
+	}
+	switch {
+	case r.Action == "unchanged":
+		fmt.Fprintf(&b, "unchanged: %s says all this already, for %s\n", r.File, r.RegistrationID)
+	case r.DryRun:
+		fmt.Fprintf(&b, "nothing was written: this would %s %s for %s%s\n", r.Action, r.File, r.RegistrationID, from)
+	case r.Action == "create":
+		fmt.Fprintf(&b, "wrote %s for %s%s\n", r.File, r.RegistrationID, from)
+	default:
+		fmt.Fprintf(&b, "changed %s for %s: %s\n", r.File, r.RegistrationID, changedKeys(r.Changes))
+		fmt.Fprintf(&b, "the old file is %s\n", r.Backup)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// changedKeys lists what was changed.
+func changedKeys(changes []edge.Change) string {
+	names := make([]string, len(changes))
+	for i, c := range changes {
+		names[i] = c.Key
+	}
+	return strings.Join(names, ", ")
+}
