@@ -74,7 +74,7 @@ func checkKeyURL(s string) error {
 		}
 		return nil
 	}
-	return errors.New("it must start with file:/// or pkcs11:")
+	return errors.New("it must start with file:/// or with the scheme pkcs11")
 }
 
 func checkPKCS11(s string) error {
