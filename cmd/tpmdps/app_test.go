@@ -62,3 +62,27 @@ func TestEveryExitHasAName(t *testing.T) {
 		}
 	}
 }
+
+// A batch that ends before its last record is no success, although no record
+// failed.
+func TestEnrollEndsEarly(t *testing.T) {
+	done := enrollResult{Items: []enrollItem{{}, {}}}
+	for _, tt := range []struct {
+		records int
+		ended   error
+		code    int
+	}{
+		{2, nil, 0},
+		{2, context.Canceled, 0}, // too late to matter
+		{3, context.Canceled, 130},
+		{3, context.DeadlineExceeded, 20},
+	} {
+		code := 0
+		if err := done.err(tt.records, tt.ended); err != nil {
+			code = verdict(err).code
+		}
+		if code != tt.code {
+			t.Errorf("2 of %d done, then %v: exit code %d, want %d", tt.records, tt.ended, code, tt.code)
+		}
+	}
+}

@@ -77,7 +77,7 @@ func runEnroll(s *session) (err error) {
 	if err := s.print(out); err != nil {
 		return err
 	}
-	return errors.Join(offRecord, out.err(len(records)))
+	return errors.Join(offRecord, out.err(len(records), s.ctx.Err()))
 }
 
 // enrollOne plans one record and, unless this is a dry run, applies the plan.
@@ -140,8 +140,9 @@ type enrollResult struct {
 	Items  []enrollItem `json:"items"`
 }
 
-// err is the run's error: that of the one record, or how many of many failed.
-func (r enrollResult) err(records int) error {
+// err is the run's error: that of the one record, how many of many failed, or
+// that the run ended before the last record, for the reason ended.
+func (r enrollResult) err(records int, ended error) error {
 	var failed int
 	var last error
 	for _, item := range r.Items {
@@ -150,6 +151,9 @@ func (r enrollResult) err(records int) error {
 		}
 	}
 	switch {
+	case failed == 0 && ended != nil && len(r.Items) < records:
+		return fmt.Errorf("stopped: %d of %d done, %d not tried; the same command goes on from there: %w",
+			len(r.Items), records, records-len(r.Items), ended)
 	case failed == 0:
 		return nil
 	case records == 1 || stopsBatch(last) && failed == 1 && len(r.Items) == 1:
