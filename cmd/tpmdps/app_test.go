@@ -63,6 +63,18 @@ func TestEveryExitHasAName(t *testing.T) {
 	}
 }
 
+// An entry that stands behind one that it wraps could never match.
+func TestEveryExitMatches(t *testing.T) {
+	for _, e := range exits {
+		if got := verdict(e.is); got != e {
+			t.Errorf("verdict(%v) = %d, hint %q; its entry in the table says %d, hint %q", e.is, got.code, got.hint, e.code, e.hint)
+		}
+	}
+	if got := verdict(fmt.Errorf("config.toml: %w: %w", errConfigFile, identity.ErrIDScope)); got.code != 40 {
+		t.Errorf("a bad ID scope in a file is exit code %d, want 40", got.code)
+	}
+}
+
 // A batch that ends before its last record is no success, although no record
 // failed.
 func TestEnrollEndsEarly(t *testing.T) {

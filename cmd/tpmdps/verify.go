@@ -119,7 +119,7 @@ func tripRequest(s *session) (provision.Request, error) {
 	}
 	if req.RegistrationID != "" {
 		if err := identity.CheckRegistrationID(req.RegistrationID); err != nil {
-			return req, err
+			return req, s.inFile(err, s.ownID() == "")
 		}
 	}
 	if !slices.Contains(provision.Goals(), req.Until) {
@@ -151,12 +151,16 @@ func tripRequest(s *session) (provision.Request, error) {
 		return req, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", errUsage)
 	}
 	if err := identity.CheckIDScope(req.IDScope); err != nil {
-		return req, err
+		return req, s.inFile(err, s.fromFile("id-scope", file.IDScope))
 	}
 	if req.Payload, err = readObject(s.flag.String("payload")); err != nil {
 		return req, err
 	}
-	return req, online(s, &req, s.setting("global-endpoint", file.GlobalEndpoint))
+	endpoint, err := dps.DeviceEndpoint(s.setting("global-endpoint", file.GlobalEndpoint))
+	if err != nil {
+		return req, s.inFile(err, s.fromFile("global-endpoint", file.GlobalEndpoint))
+	}
+	return req, online(s, &req, endpoint)
 }
 
 // checkCombination refuses flags that would be passed over. What an offline

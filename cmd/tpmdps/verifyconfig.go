@@ -28,13 +28,24 @@ func (s *session) configFile() (edge.Config, error) {
 	return c, nil
 }
 
-// setting is the flag's value if it was given on the command line, or else the
-// file's, or else the environment's.
+// fromFile tells whether a setting is the file's: the flag's value goes before
+// it if it was given on the command line, the environment's does not.
+func (s *session) fromFile(flag, file string) bool { return file != "" && !s.onCommandLine(flag) }
+
+// setting is the value of a flag that the file may have as well.
 func (s *session) setting(flag, file string) string {
-	if file != "" && !s.onCommandLine(flag) {
+	if s.fromFile(flag, file) {
 		return file
 	}
 	return s.flag.String(flag)
+}
+
+// inFile says of a value that is wrong that it stands in the file, if it does.
+func (s *session) inFile(err error, fromFile bool) error {
+	if err == nil || !fromFile {
+		return err
+	}
+	return fmt.Errorf("%s: %w: %w", s.flag.String("config"), errConfigFile, err)
 }
 
 // metadataArgs is where the program keeps its bare arguments.
