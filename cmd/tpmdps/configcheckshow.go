@@ -19,10 +19,8 @@ var (
 // marks are the signs where a terminal can show them, and else the words.
 func marks(w io.Writer) map[edge.Status]string {
 	locale := strings.ToLower(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG")))
-	if f, ok := w.(*os.File); ok && strings.Contains(strings.ReplaceAll(locale, "-", ""), "utf8") {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return signs
-		}
+	if isTerminal(w) && strings.Contains(strings.ReplaceAll(locale, "-", ""), "utf8") {
+		return signs
 	}
 	return words
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/fatih/color"
-	"github.com/mattn/go-isatty"
 	"github.com/rogpeppe/go-internal/diff"
 
 	"tpmdps/internal/edge"
@@ -28,27 +27,29 @@ func (t target) diff(text []byte) string {
 	return d
 }
 
-// isTerminal tells whether colours are seen by somebody, who wants them
+// forPeople is a diff as it is shown. On a terminal, control characters of the
+// file are left out, and lines are coloured unless somebody wants none
 // (https://no-color.org).
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isatty.IsTerminal(f.Fd())
+func forPeople(w io.Writer, diff string) string {
+	if !isTerminal(w) {
+		return diff
+	}
+	diff = strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && (r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0) {
+			return -1
+		}
+		return r
+	}, diff)
+	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return diff
+	}
+	return paint(diff)
 }
 
-// paint colours a unified diff. Whatever the file has of control characters
-// does not reach the terminal.
-func paint(text string, colors bool) string {
-	if !colors {
-		return text
-	}
+// paint colours a unified diff.
+func paint(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		line = strings.Map(func(r rune) rune {
-			if r != '\n' && r != '\t' && (r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0) {
-				return -1
-			}
-			return r
-		}, line)
 		c := color.New()
 		switch {
 		case strings.HasPrefix(line, "+++"), strings.HasPrefix(line, "---"):

@@ -24,8 +24,7 @@ type configResult struct {
 	Changes  []edge.Change `json:"changes"`
 	Diff     string        `json:"diff"` // without secrets
 
-	data  []byte
-	color bool
+	data []byte
 }
 
 // printConfig writes the file to stdout.
@@ -50,7 +49,6 @@ func carryOut(s *session, t target, r configResult) (err error) {
 	if err != nil {
 		return err
 	}
-	r.color = isTerminal(s.out)
 	if err := s.print(r); err != nil {
 		return err
 	}
@@ -77,7 +75,7 @@ func (r configResult) show(w io.Writer) error {
 		from = ", made of " + r.Template
 	}
 	if r.DryRun {
-		b.WriteString(paint(r.Diff, r.color))
+		b.WriteString(forPeople(w, r.Diff))
 	}
 	switch {
 	case r.Action == "unchanged":

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/atomicfile"
@@ -94,7 +93,7 @@ func bundlePath(s *session, name string) (string, error) {
 		return "", s.excludes("list", "file")
 	}
 	if path == "-" {
-		if f, ok := s.out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		if isTerminal(s.out) {
 			return "", errTerminal
 		}
 		return path, nil

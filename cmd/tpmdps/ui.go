@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 
+	"github.com/mattn/go-isatty"
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/tw"
 	"github.com/urfave/cli/v2"
@@ -46,6 +48,12 @@ func newUI(s streams, flag *cli.Context) (*ui, error) {
 		return u, nil
 	}
 	return nil, fmt.Errorf("%w: --output %q: choose table, json, jsonl, tsv or none", errUsage, identity.Printable(u.format, 20))
+}
+
+// isTerminal tells whether a person sees what is written to w.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
 }
 
 // result is what a command found out. Each of its shapes is made of the same
