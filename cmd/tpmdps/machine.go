@@ -19,7 +19,7 @@ func here() aziot.Machine {
 	m := thisMachine
 	m.Env = slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
-		return name == "PROVISIONING_CONNECTION_STRING" || name == "TPMDPS_SAS_TOKEN" || name == "AZURE_CLIENT_SECRET"
+		return slices.Contains(secretVariables, name)
 	})
 	return m
 }

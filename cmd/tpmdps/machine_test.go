@@ -2,7 +2,10 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strconv"
+	"strings"
+	"testing"
 	"time"
 
 	"tpmdps/internal/aziot"
@@ -14,5 +17,20 @@ func init() {
 	if root := os.Getenv("MACHINE"); root != "" {
 		uid, _ := strconv.Atoi(os.Getenv("MACHINE_UID"))
 		thisMachine = aziot.Machine{Root: root, UID: uid, Pause: time.Millisecond}
+	}
+}
+
+// What is a secret in the environment is handed to no other program.
+func TestProgramsGetNoSecrets(t *testing.T) {
+	for _, name := range secretVariables {
+		t.Setenv(name, "canary-environment")
+	}
+	t.Setenv("LANG", "C.UTF-8")
+	env := here().Env
+	if i := slices.IndexFunc(env, func(entry string) bool { return strings.Contains(entry, "canary-environment") }); i >= 0 {
+		t.Errorf("programs are handed %s", env[i])
+	}
+	if !slices.Contains(env, "LANG=C.UTF-8") {
+		t.Errorf("programs are not handed LANG: %q", env)
 	}
 }

@@ -15,6 +15,13 @@ import (
 // errRemovable is for a secret where it can be lost.
 var errRemovable = errors.New("a secret on removable media")
 
+// secretVariables are those of the environment in which this program, or
+// azidentity, finds a secret.
+var secretVariables = []string{
+	"PROVISIONING_CONNECTION_STRING", "TPMDPS_SAS_TOKEN",
+	"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_PASSWORD", "IDENTITY_HEADER", "MSI_SECRET",
+}
+
 // maxSecret bounds a password, a connection string, a token.
 const maxSecret = 16 << 10
 

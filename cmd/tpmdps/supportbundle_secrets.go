@@ -59,8 +59,8 @@ func (g *gatherer) knownSecrets() []string {
 	return known
 }
 
-// The variables of a bundle: those whose value can be shown, those of a proxy,
-// which may have a password in them, and those of which it is said only that they
+// The variables of a bundle: those whose value can be shown, and those of a proxy,
+// which may have a password in them. Of secretVariables it is said only that they
 // are set.
 var (
 	plainVariables = []string{
@@ -68,10 +68,7 @@ var (
 		"PROVISIONING_REGISTRATION_ID", "IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST", "SSL_CERT_FILE", "SSL_CERT_DIR",
 		"NO_PROXY", "no_proxy", "TZ", "SUDO_USER",
 	}
-	proxyVariables  = []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"}
-	secretVariables = []string{
-		"PROVISIONING_CONNECTION_STRING", "TPMDPS_SAS_TOKEN", "AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD",
-	}
+	proxyVariables = []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"}
 )
 
 // variable is one of the environment, as it can be shown.
