@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/mattn/go-isatty"
@@ -181,12 +182,15 @@ func (s streams) printError(err error, v exit, asJSON bool) {
 	}
 }
 
+// outputFlag is -o as it can be spelt, also behind other short flags.
+var outputFlag = regexp.MustCompile(`^(--?o|--?output|-[qv]+o)$`)
+
 // wantsJSON looks for -o json in the bare arguments, because an error in the
 // flags themselves must be told in the right form too.
 func wantsJSON(args []string) bool {
 	for i, arg := range args {
 		name, value, inline := strings.Cut(arg, "=")
-		if name != "-o" && name != "--o" && name != "-output" && name != "--output" {
+		if !outputFlag.MatchString(name) {
 			continue
 		}
 		if !inline && i+1 < len(args) {
