@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/aziot"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/identity"
@@ -46,7 +47,7 @@ func configCommand() command {
 
 // Where IoT Edge reads its configuration, since 1.2 and before.
 const (
-	configTOML = "/etc/aziot/config.toml"
+	configTOML = aziot.ConfigFile
 	configYAML = "/etc/iotedge/config.yaml"
 )
 

@@ -77,7 +77,7 @@ func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
 		o.Root = os.DirFS("/")
 	}
 	if path == "-" {
-		data, err := readAtMost(s.in, "standard input", maxConfigFile)
+		data, err := readAtMost(s.in, "standard input", edge.MaxFile)
 		return data, o, err
 	}
 	f, err := os.Open(path)
@@ -90,12 +90,9 @@ func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
 		return nil, o, fmt.Errorf("%w %w", errInputs, err)
 	}
 	o.File = fileFacts(info, path)
-	data, err := readAtMost(f, path, maxConfigFile)
+	data, err := readAtMost(f, path, edge.MaxFile)
 	return data, o, err
 }
-
-// maxConfigFile bounds a config.toml; the longest by hand have a hundred KiB.
-const maxConfigFile = 1 << 20
 
 // gather asks the chip, the service and this machine. What cannot be asked is
 // noted; an error is for what should have been possible.

@@ -58,7 +58,7 @@ func (t *target) read() error {
 		return fmt.Errorf("%s: %w; a file of IoT Edge 1.1 is not edited", t.path, fs.ErrExist)
 	}
 	t.exists = true
-	t.text, err = readLimited(t.path, maxConfigFile)
+	t.text, err = readLimited(t.path, edge.MaxFile)
 	return err
 }
 
@@ -75,7 +75,7 @@ func (t *target) readTemplate() error {
 		return nil
 	}
 	from := filepath.Join(dir, templateName)
-	text, err := readLimited(from, maxConfigFile)
+	text, err := readLimited(from, edge.MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

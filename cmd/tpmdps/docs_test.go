@@ -255,6 +255,23 @@ func TestDocsSteps(t *testing.T) {
 
 const scripting = "docs/scripting.md"
 
+// TestDocsRules compares the rules of config --check with their table.
+func TestDocsRules(t *testing.T) {
+	_, table, found := strings.Cut(section(t, scripting, "## config --check"), "| rule |")
+	if !found {
+		t.Fatalf("%s has no table of rules", scripting)
+	}
+	var got []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?`) \\|").FindAllStringSubmatch(table, -1) {
+		for name := range strings.SplitSeq(row[1], ", ") {
+			got = append(got, strings.Trim(name, "`"))
+		}
+	}
+	if want := append(edge.Rules(), ruleAccess); !slices.Equal(got, want) {
+		t.Errorf("%s: the table of rules has %q, config --check %q", scripting, got, want)
+	}
+}
+
 // TestDocsObjects reads each example of the manual into the value that the
 // program prints, and writes it again: were a field added, renamed or moved,
 // the two would differ.

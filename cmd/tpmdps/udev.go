@@ -66,7 +66,7 @@ func daemonTCTI(s *session) string {
 		return tcti
 	}
 	path := s.flag.String("file")
-	data, err := readLimited(path, maxConfigFile)
+	data, err := readLimited(path, edge.MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return aziot.DefaultTCTI
 	}

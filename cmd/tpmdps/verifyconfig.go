@@ -17,7 +17,7 @@ func (s *session) configFile() (edge.Config, error) {
 	if path == "" {
 		return edge.Config{}, nil
 	}
-	data, err := readLimited(path, maxConfigFile)
+	data, err := readLimited(path, edge.MaxFile)
 	if err != nil {
 		return edge.Config{}, err
 	}

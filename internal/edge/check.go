@@ -99,7 +99,7 @@ type checker struct {
 }
 
 func (c *checker) check(data []byte) {
-	if len(data) > maxFile {
+	if len(data) > MaxFile {
 		c.add(Finding{Rule: "syntax", Message: fmt.Sprintf("the file has %d bytes, IoT Edge's has a few thousand", len(data)), Fix: "is this the right file?"})
 		return
 	}

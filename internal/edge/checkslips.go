@@ -51,7 +51,7 @@ func yaml(line string) (string, Finding, bool) {
 }
 
 func noValue(line string) (string, Finding, bool) {
-	m := setting1.FindStringSubmatch(line)
+	m := settingLine.FindStringSubmatch(line)
 	if m == nil || m[2] != "" && m[2][0] != '#' {
 		return "", Finding{}, false
 	}
@@ -66,7 +66,7 @@ func otherComment(line string) (string, Finding, bool) {
 
 // wrongCase is for True, FALSE, Yes, off.
 func wrongCase(line string) (string, Finding, bool) {
-	m := setting1.FindStringSubmatch(line)
+	m := settingLine.FindStringSubmatch(line)
 	if m == nil {
 		return "", Finding{}, false
 	}
@@ -86,7 +86,7 @@ func wrongCase(line string) (string, Finding, bool) {
 
 // bareWord is for a text without quotes.
 func bareWord(line string) (string, Finding, bool) {
-	m := setting1.FindStringSubmatch(line)
+	m := settingLine.FindStringSubmatch(line)
 	if m == nil || m[2] == "" || strings.ContainsAny(m[2][:1], `"'[{#`) {
 		return "", Finding{}, false
 	}
@@ -117,7 +117,7 @@ func word(text string) (value, rest string) {
 
 // oneQuote is for a text that ends without a quote.
 func oneQuote(line string) (string, Finding, bool) {
-	m := setting1.FindStringSubmatch(line)
+	m := settingLine.FindStringSubmatch(line)
 	if m == nil || m[2] == "" || !strings.Contains(`"'`, m[2][:1]) {
 		return "", Finding{}, false
 	}
@@ -132,7 +132,7 @@ func oneQuote(line string) (string, Finding, bool) {
 
 // backslashes is for a path of Windows.
 func backslashes(line string) (string, Finding, bool) {
-	m := setting1.FindStringSubmatch(line)
+	m := settingLine.FindStringSubmatch(line)
 	if m == nil || !strings.HasPrefix(m[2], `"`) || strings.Contains(m[2], "'") || strings.Count(m[2], `"`) != 2 {
 		return "", Finding{}, false
 	}

@@ -108,11 +108,11 @@ func otherEncoding(data []byte, at *tomledit.SyntaxError) (Finding, bool) {
 	return Finding{}, false
 }
 
-// setting finds key and value in a line.
-var setting1 = regexp.MustCompile(`^(\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=\s*(.*)$`)
+// settingLine finds key and value in a line.
+var settingLine = regexp.MustCompile(`^(\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=\s*(.*)$`)
 
 func keyOf(line string) string {
-	if m := setting1.FindStringSubmatch(line); m != nil {
+	if m := settingLine.FindStringSubmatch(line); m != nil {
 		return m[1]
 	}
 	return ""
@@ -120,7 +120,7 @@ func keyOf(line string) string {
 
 // telling is a line as it shall be typed, without what may be a secret.
 func telling(line string) string {
-	m := setting1.FindStringSubmatch(line)
+	m := settingLine.FindStringSubmatch(line)
 	if m == nil {
 		if h := strings.TrimSpace(line); header.MatchString(h) {
 			return h

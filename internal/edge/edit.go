@@ -48,8 +48,8 @@ type EditOptions struct {
 // ErrOtherProvisioning; or wraps ErrInvalid when the file would not work even
 // then.
 func (c Config) ApplyTo(file []byte, o EditOptions) (Edit, error) {
-	if len(file) > maxFile {
-		return Edit{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(file), maxFile)
+	if len(file) > MaxFile {
+		return Edit{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(file), MaxFile)
 	}
 	doc, err := tomledit.Parse(file)
 	if err != nil {

@@ -38,7 +38,7 @@ func MaskPair(old, updated []byte) (a, b []byte) {
 
 func mask(data []byte, before map[string]string) []byte {
 	doc, err := tomledit.Parse(data)
-	if err != nil || len(data) > maxFile {
+	if err != nil || len(data) > MaxFile {
 		return maskLines(data)
 	}
 	var edits []edit

@@ -115,7 +115,7 @@ func (p *passage) line(text string) (string, bool) {
 		_, known := lookup(path)
 		return text[:strings.Index(text, m[1])+len(m[1])] + strings.Repeat("]", strings.Count(text[:2], "[")), known
 	}
-	m := setting1.FindStringSubmatch(text)
+	m := settingLine.FindStringSubmatch(text)
 	if m == nil || p.closed {
 		return "", false
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// maxFile bounds a config.toml; the longest by hand have a hundred KiB.
-const maxFile = 1 << 20
+// MaxFile bounds a config.toml; the longest by hand have a hundred KiB.
+const MaxFile = 1 << 20
 
 // file is the part of config.toml that concerns DPS and the TPM, by the names
 // that IoT Edge reads. It is as lenient as IoT Edge: what it does not know it
@@ -44,8 +44,8 @@ type file struct {
 // provision through DPS with its TPM. The values themselves are not checked:
 // see [Config.Validate].
 func Parse(data []byte) (Config, error) {
-	if len(data) > maxFile {
-		return Config{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(data), maxFile)
+	if len(data) > MaxFile {
+		return Config{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(data), MaxFile)
 	}
 	var f file
 	if err := toml.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), &f); err != nil { // IoT Edge takes a byte order mark, too

@@ -36,7 +36,7 @@ func TestParseRefuses(t *testing.T) {
 		dps + "[provisioning.attestation]\nmethod = \"x509\"\n": `method is "x509"`,
 		dps + "[tpm]\nauth_key_index = \"0x00_01_00\"\n":        "line",
 		"":                             `source is ""`,
-		strings.Repeat("#", maxFile+1): "at most",
+		strings.Repeat("#", MaxFile+1): "at most",
 	} {
 		if _, err := Parse([]byte(text)); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), want) {
 			t.Errorf("Parse(%.40q) = %v, want %q in it", text, err, want)

@@ -3,16 +3,16 @@ package edge
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"text/template"
 
+	"tpmdps/internal/tomledit"
 	"tpmdps/templates"
 )
 
 // configTOML is parsed once; a broken template cannot be released, because
 // every test of this package would panic.
 var configTOML = template.Must(template.New("config.toml").Funcs(template.FuncMap{
-	"toml":    quote,
+	"toml":    tomledit.Quote,
 	"index24": index24,
 }).Parse(templates.ConfigTOML))
 
@@ -40,26 +40,6 @@ func Render(c Config) ([]byte, error) {
 		return nil, fmt.Errorf("render config.toml: %w", err)
 	}
 	return out.Bytes(), nil
-}
-
-// quote writes a TOML basic string (TOML 1.0, "String"): everything stands for
-// itself but the quote, the backslash and the control characters.
-func quote(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r < 0x20 || r == 0x7f:
-			fmt.Fprintf(&b, `\u%04X`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
 }
 
 // index24 writes a handle index as IoT Edge's own documentation does, as a bare

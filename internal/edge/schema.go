@@ -15,7 +15,6 @@ const (
 	isBool
 	isList
 	isTable // a [table] or an inline one
-	isAny   = isText | isNumber | isBool | isList | isTable
 )
 
 // String names the kinds as a technician calls them.
