@@ -52,13 +52,7 @@ type exit struct {
 }
 
 // names says what a code stands for, in one or two words.
-var names = map[int]string{
-	0: "done", 1: "unexpected", 2: "usage",
-	10: "no-tpm", 11: "no-permission", 12: "tpm-refuses", 13: "tpm-unsuitable", 14: "ek-refused", 15: "conflict",
-	20: "network", 21: "tls-or-proxy", 22: "clock",
-	30: "credentials", 31: "device-refused", 32: "unavailable", 33: "not-assigned", 34: "hub-refused",
-	40: "config-invalid", 41: "disagreement", 50: "batch-damaged", 51: "batch-partly", 130: "interrupted",
-}
+var names = dictionary.ExitNames()
 
 // exits is the one table from an error to its exit code and to what to do next.
 // The first entry that matches counts, so causes stand before the layers that

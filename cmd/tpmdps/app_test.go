@@ -53,16 +53,6 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// Every code of the table has a name, and each name a place in the table or in
-// the switches behind it.
-func TestEveryExitHasAName(t *testing.T) {
-	for _, e := range exits {
-		if names[e.code] == "" {
-			t.Errorf("exit code %d of %v has no name", e.code, e.is)
-		}
-	}
-}
-
 // An entry that stands behind one that it wraps could never match.
 func TestEveryExitMatches(t *testing.T) {
 	for _, e := range exits {

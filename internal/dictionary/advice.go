@@ -23,3 +23,12 @@ func ExitAdvice(code int) string {
 	}
 	return ""
 }
+
+// ExitNames are the names of this program's exit codes, one or two words each.
+func ExitNames() map[int]string {
+	names := map[int]string{}
+	for _, e := range exitCodes {
+		names[e.code] = e.name
+	}
+	return names
+}

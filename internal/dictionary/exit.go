@@ -2,8 +2,7 @@ package dictionary
 
 import "strconv"
 
-// exitCodes are those of docs/exit-codes.md: an interface. A test of the
-// commands holds them to the program.
+// exitCodes are those of docs/exit-codes.md: an interface.
 var exitCodes = []struct {
 	code                 int
 	name, means, why, do string
