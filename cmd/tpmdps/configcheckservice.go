@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"net/http"
 	"os"
 	"slices"
@@ -36,7 +35,7 @@ func enrollmentFacts(s *session, id string) (facts *edge.ServiceFacts, why strin
 	}
 	e, err := client.Enrollment(s.ctx, id)
 	switch {
-	case isStatus(err, http.StatusNotFound):
+	case dps.HasStatus(err, http.StatusNotFound):
 		return &edge.ServiceFacts{}, "", nil
 	case err != nil:
 		err = client.operator.explain(err)
@@ -57,9 +56,9 @@ func registrationFacts(s *session, client service, e dps.Enrollment) (_ *edge.Re
 	if state == nil {
 		asked, err := client.RegistrationState(s.ctx, e.RegistrationID)
 		switch {
-		case isStatus(err, http.StatusNotFound):
+		case dps.HasStatus(err, http.StatusNotFound):
 			return nil, "", nil
-		case isStatus(err, http.StatusUnauthorized), isStatus(err, http.StatusForbidden):
+		case dps.HasStatus(err, http.StatusUnauthorized), dps.HasStatus(err, http.StatusForbidden):
 			return nil, "the credential does not open registrations", nil
 		case err != nil:
 			return nil, "DPS did not answer: " + identity.Printable(err.Error(), 200), err
@@ -70,9 +69,4 @@ func registrationFacts(s *session, client service, e dps.Enrollment) (_ *edge.Re
 		Status: state.Status, Hub: state.AssignedHub, DeviceID: cmp.Or(state.DeviceID, e.DeviceID, e.RegistrationID),
 		Code: state.ErrorCode, Message: state.ErrorMessage,
 	}, "", nil
-}
-
-func isStatus(err error, status int) bool {
-	var refused *dps.Error
-	return errors.As(err, &refused) && refused.Status == status
 }

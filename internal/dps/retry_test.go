@@ -243,7 +243,7 @@ func TestLogHasOneLineForEachTryAndNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Enrollment(context.Background(), "machine-1"); !IsNotFound(err) {
+	if _, err := c.Enrollment(context.Background(), "machine-1"); !HasStatus(err, http.StatusNotFound) {
 		t.Fatalf("Enrollment() = %v, want a 404", err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")

@@ -162,11 +162,9 @@ func readEnrollment(a answer) (Enrollment, error) {
 	return e, nil
 }
 
-// IsNotFound reports whether an error is the service saying that what was asked
-// for does not exist.
-func IsNotFound(err error) bool { return hasStatus(err, http.StatusNotFound) }
-
-func hasStatus(err error, status int) bool {
+// HasStatus reports whether an error is a refusal by the service with that HTTP
+// status.
+func HasStatus(err error, status int) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Status == status
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"reflect"
 	"strings"
 	"testing"
@@ -29,11 +30,11 @@ func TestEnrollment(t *testing.T) {
 
 func TestEnrollmentNotFound(t *testing.T) {
 	s := serve(t, reply{status: 404, body: `{"errorCode":404201,"message":"not found"}`})
-	if _, err := s.client(t).Enrollment(ctx, "x"); !IsNotFound(err) {
+	if _, err := s.client(t).Enrollment(ctx, "x"); !HasStatus(err, http.StatusNotFound) {
 		t.Errorf("Enrollment() = %v, want a 404", err)
 	}
-	if IsNotFound(errors.New("404")) || IsNotFound(nil) || IsNotFound(&Error{Status: 409}) {
-		t.Error("IsNotFound is true of another error")
+	if HasStatus(errors.New("404"), http.StatusNotFound) || HasStatus(nil, http.StatusNotFound) || HasStatus(&Error{Status: 409}, http.StatusNotFound) {
+		t.Error("HasStatus is true of another error")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"reflect"
 	"strings"
 	"testing"
@@ -177,7 +178,7 @@ func TestPlanWritesNothing(t *testing.T) {
 	if _, err := Plan(ctx, svc, record(t, "machine-1", "chip 1"), everything(), Policy{Update: true, ReplaceEK: true}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := svc.Enrollment(ctx, "machine-1"); !dps.IsNotFound(err) {
+	if _, err := svc.Enrollment(ctx, "machine-1"); !dps.HasStatus(err, http.StatusNotFound) {
 		t.Errorf("Enrollment() = %v, want a 404", err)
 	}
 }

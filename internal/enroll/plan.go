@@ -3,6 +3,7 @@ package enroll
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
@@ -41,7 +42,7 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 		return Item{}, err
 	}
 	have, err := svc.Enrollment(ctx, w.registrationID)
-	if dps.IsNotFound(err) {
+	if dps.HasStatus(err, http.StatusNotFound) {
 		return w.create(), nil
 	}
 	if err != nil {
