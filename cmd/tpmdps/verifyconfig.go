@@ -2,11 +2,9 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"tpmdps/internal/edge"
-	"tpmdps/internal/host"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
 )
@@ -95,9 +93,9 @@ func checkDaemons(s *session, until provision.Goal) error {
 	if until == provision.UntilChallenge || s.flag.Bool("even-if-provisioned") {
 		return nil
 	}
-	if running := host.Daemons(os.DirFS("/")); len(running) > 0 {
-		return fmt.Errorf("%w: %s runs on this machine; a registration may move the device to another hub, reset its data, or replace the key that is in use",
-			errProvisioned, strings.Join(running, " and "))
+	if running := here().AtWork(); len(running) > 0 {
+		return fmt.Errorf("%w: IoT Edge runs here (%s); a registration may move the device to another hub, reset its data, or replace the key that is in use",
+			errProvisioned, strings.Join(running, ", "))
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func (m Machine) TPMDaemons() []Process {
 	var all []Process
 	for _, pid := range pids(fsys) {
 		dir := path.Join("proc", strconv.Itoa(pid))
-		if comm, err := fs.ReadFile(fsys, dir+"/comm"); err != nil || strings.TrimSpace(string(comm)) != "aziot-tpmd" {
+		if comm(fsys, dir) != "aziot-tpmd" {
 			continue
 		}
 		if started, err := startOf(fsys, dir); err == nil {
@@ -42,6 +42,27 @@ func (m Machine) TPMDaemons() []Process {
 		}
 	}
 	return all
+}
+
+// AtWork names those of IoT Edge's daemons that run and that a registration made
+// by somebody else would disturb: the ones that work with the chip and with DPS.
+func (m Machine) AtWork() []string {
+	fsys := m.files()
+	var running []string
+	for _, pid := range pids(fsys) {
+		switch name := comm(fsys, path.Join("proc", strconv.Itoa(pid))); name {
+		case "aziot-identityd", "aziot-tpmd":
+			running = append(running, name)
+		}
+	}
+	slices.Sort(running)
+	return slices.Compact(running)
+}
+
+// comm is what the kernel calls a process, "" if it has ended.
+func comm(fsys fs.FS, dir string) string {
+	name, _ := fs.ReadFile(fsys, dir+"/comm")
+	return strings.TrimSpace(string(name))
 }
 
 // StillThere are those of the processes before that run on.
@@ -79,8 +100,7 @@ func (m Machine) Holders() []Holder {
 			if err != nil || !chipNode.MatchString(node) {
 				continue
 			}
-			comm, _ := fs.ReadFile(fsys, dir+"/comm")
-			h := Holder{PID: pid, Name: strings.TrimSpace(string(comm)), Unit: unitOf(fsys, dir), Node: node}
+			h := Holder{PID: pid, Name: comm(fsys, dir), Unit: unitOf(fsys, dir), Node: node}
 			if !slices.Contains(all, h) {
 				all = append(all, h)
 			}

@@ -50,6 +50,20 @@ func TestHolders(t *testing.T) {
 	}
 }
 
+func TestAtWork(t *testing.T) {
+	m := tree(t, nil)
+	process(t, m, "1", "systemd", "3", "")
+	process(t, m, "77", "aziot-tpmd", "500", "")
+	process(t, m, "78", "aziot-identityd", "500", "")
+	process(t, m, "79", "aziot-identityd", "600", "")
+	if got, want := m.AtWork(), []string{"aziot-identityd", "aziot-tpmd"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("AtWork() = %q, want %q", got, want)
+	}
+	if got := tree(t, nil).AtWork(); len(got) != 0 {
+		t.Errorf("AtWork() without /proc = %q", got)
+	}
+}
+
 func TestStillThere(t *testing.T) {
 	m := tree(t, nil)
 	process(t, m, "77", "aziot-tpmd", "500", "")
