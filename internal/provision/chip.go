@@ -52,7 +52,7 @@ func (t *trip) findEK(context.Context) (outcome, error) {
 			t.result.RegistrationID = ids.Hex
 		}
 	}
-	return saw("%s", whence(ek)), nil
+	return outcome{detail: whence(ek)}, nil
 }
 
 func (t *trip) findSRK(context.Context) (outcome, error) {
@@ -65,13 +65,13 @@ func (t *trip) findSRK(context.Context) (outcome, error) {
 		return outcome{warn: true, detail: whence(srk) + "; " + srk.Warning,
 			hint: "make a new one where that is possible: tpm2_evictcontrol -c 0x81000001, then tpmdps read-ek --persist"}, nil
 	}
-	return saw("%s", whence(srk)), nil
+	return outcome{detail: whence(srk)}, nil
 }
 
 // whence says where a key is from.
 func whence(k *tpm.Key) string {
 	if k.Handle != 0 {
-		return saw("at %#x", k.Handle).detail
+		return fmt.Sprintf("at %#x", k.Handle)
 	}
 	return "derived from the TCG template for this run"
 }
@@ -112,7 +112,7 @@ func (t *trip) importHubKey(context.Context) (outcome, error) {
 	}
 	if want := state.AssignedHub + "/" + state.DeviceID; key.URI != "" && key.URI != want {
 		return outcome{warn: true,
-			detail: saw("the chip took the key, but the text with it says %q instead of %q", key.URI, want).detail,
+			detail: fmt.Sprintf("the chip took the key, but the text with it says %q instead of %q", key.URI, want),
 			hint:   "no known client reads that text; mention it when you report a problem with the hub",
 		}, nil
 	}

@@ -81,8 +81,6 @@ type Request struct {
 	// Observe is called with each step when it has ended, in order. It may be
 	// nil.
 	Observe func(Step)
-	// Begin is called with the name of each step before it. It may be nil.
-	Begin func(name string)
 }
 
 // Status is how a step ended.
@@ -109,8 +107,6 @@ type Step struct {
 	// Hint is what to do about it; the package leaves it empty for errors,
 	// since the one table of hints is the program's.
 	Hint string `json:"hint"`
-	// Err is the cause of a Fail.
-	Err error `json:"-"`
 }
 
 // Result is what the trip found out. Fields that were not reached are empty.
@@ -219,9 +215,6 @@ func Run(ctx context.Context, req Request) (_ Result, err error) {
 
 // take does one step and reports it.
 func (t *trip) take(ctx context.Context, s step) error {
-	if t.req.Begin != nil {
-		t.req.Begin(s.name)
-	}
 	start := time.Now()
 	var seen outcome
 	var err error
@@ -230,7 +223,7 @@ func (t *trip) take(ctx context.Context, s step) error {
 	} else {
 		seen, err = s.run(t, ctx)
 	}
-	done := Step{Name: s.name, Status: OK, MS: time.Since(start).Milliseconds(), Detail: seen.detail, Hint: seen.hint, Err: err}
+	done := Step{Name: s.name, Status: OK, MS: time.Since(start).Milliseconds(), Detail: seen.detail, Hint: seen.hint}
 	switch {
 	case err != nil:
 		done.Status, done.Detail = Fail, err.Error()

@@ -209,11 +209,11 @@ func TestRunInterruptedAtEveryStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range itinerary[1:] {
+	for i, s := range itinerary[1:] {
 		ctx, cancel := context.WithCancel(context.Background())
 		req := b.request(t, nil)
-		req.Begin = func(name string) {
-			if name == s.name {
+		req.Observe = func(done Step) {
+			if done.Name == itinerary[i].name {
 				cancel()
 			}
 		}
