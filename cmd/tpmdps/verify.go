@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -75,14 +76,19 @@ func (s *session) trip(req provision.Request) (tripResult, error) {
 	if !s.flag.IsSet("timeout") {
 		req.Limit = networkLimit
 	}
-	res, err := provision.Run(s.ctx, req)
+	return roundTrip(s.ctx, req)
+}
+
+// roundTrip makes the trip, and puts the hint to the step that failed.
+func roundTrip(ctx context.Context, req provision.Request) (tripResult, error) {
+	res, err := provision.Run(ctx, req)
 	out := tripResult{Outcome: "pass", Result: res}
 	if err != nil {
-		out.Outcome, out.err = "fail", err
-		var failed *provision.StepError
-		if errors.As(err, &failed) {
-			out.hint(failed.Step, verdict(err).hint)
-		}
+		out.Outcome = "fail"
+	}
+	var failed *provision.StepError
+	if errors.As(err, &failed) {
+		out.hint(failed.Step, verdict(err).hint)
 	}
 	return out, err
 }
@@ -252,7 +258,6 @@ func readObject(path string) (json.RawMessage, error) {
 type tripResult struct {
 	Outcome string `json:"result"` // pass or fail
 	provision.Result
-	err error
 }
 
 // hint puts the hint of the error on the step that failed.
