@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
 )
@@ -85,7 +85,7 @@ func mintToken(s *session) error {
 	if err := s.checkPlace(out); err != nil {
 		return err
 	}
-	if err := writeSecret(out, text+"\n"); errors.Is(err, fs.ErrExist) {
+	if err := atomicfile.Create(out, []byte(text+"\n"), 0o600); errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: %w", errTokenFile, err)
 	} else if err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
@@ -107,20 +107,6 @@ func (s *session) policyKey() (dps.ConnectionString, error) {
 		return dps.ConnectionString{}, err
 	}
 	return dps.ParseConnectionString(text)
-}
-
-// writeSecret makes a new file that nobody else can read. It never replaces
-// one, and leaves none behind that is not whole.
-func writeSecret(path, text string) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return nil
 }
 
 func tokenShowCommand() command {
