@@ -245,9 +245,7 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 			code = 1
 		}
 	}()
-	app := newApp(s)
-	app.Metadata = map[string]any{metadataArgs: args}
-	err := app.RunContext(ctx, args)
+	err := runApp(ctx, args, s)
 	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) && err != nil {
 		err = interrupted(err)
 	}
@@ -257,6 +255,13 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 	v := verdict(err)
 	s.printError(err, v, wantsJSON(args))
 	return v.code
+}
+
+// runApp runs one command line. The bare arguments go along: see onCommandLine.
+func runApp(ctx context.Context, args []string, s streams) error {
+	app := newApp(s)
+	app.Metadata = map[string]any{metadataArgs: args}
+	return app.RunContext(ctx, args)
 }
 
 // interrupted says where the run was when it was told to stop.
@@ -289,7 +294,7 @@ func newApp(s streams) *cli.App {
 		Action: func(c *cli.Context) error {
 			switch {
 			case c.Bool("version"):
-				return newApp(s).RunContext(c.Context, []string{"tpmdps", "version"})
+				return runApp(c.Context, []string{"tpmdps", "version"}, s)
 			case c.Args().First() == "help":
 				return cli.ShowAppHelp(c)
 			case c.NArg() > 0:

@@ -74,7 +74,9 @@ func (r auditResult) show(w io.Writer) error {
 var errOffRecord = errors.New("not on record")
 
 // auditFlag is on every command that changes something at the service.
-var auditFlag = &cli.StringFlag{Name: "audit", Usage: "append to the audit trail in `FILE`: who did what to which ID, when"}
+func auditFlag() cli.Flag {
+	return &cli.StringFlag{Name: "audit", Usage: "append to the audit trail in `FILE`: who did what to which ID, when"}
+}
 
 // trail is the open audit trail of a run; nil where none was asked for.
 type trail struct {

@@ -26,11 +26,11 @@ var errDisagree = errors.New("they disagree")
 func checkFlags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.BoolFlag{Name: "check", Usage: "check the file, write nothing: keys, values and traps; whether chip, file, enrollment and device agree"},
-	}, serviceFlags...)
+	}, serviceFlags()...)
 }
 
-// settingFlags say what to write; they mean nothing to a check.
-var settingFlags = []string{
+// configSettings say what to write; they mean nothing to a check.
+var configSettings = []string{
 	"id-scope", "registration-id", "id-format", "global-endpoint", "hostname", "auto-reprovisioning-mode",
 	"payload-uri", "tcti", "auth-key-index", "for", "replace-provisioning", "dry-run",
 }
@@ -38,7 +38,7 @@ var settingFlags = []string{
 // configCheck reports what is wrong with the file, and where it does not fit the
 // chip, the enrollment and the device. It writes nothing anywhere.
 func configCheck(s *session) error {
-	if err := s.excludes("check", settingFlags...); err != nil {
+	if err := s.excludes("check", configSettings...); err != nil {
 		return err
 	}
 	path := s.flag.String("file")

@@ -95,7 +95,7 @@ func (s *session) step(args []string) error {
 			defer os.Setenv(name, value)
 		}
 	}
-	return newApp(inner).RunContext(s.ctx, append([]string{"tpmdps"}, args...))
+	return runApp(s.ctx, append([]string{"tpmdps"}, args...), inner)
 }
 
 // demoHides are the variables that name a service or a chip.

@@ -30,10 +30,10 @@ func enrollCommand() command {
 			labelFlag("what {label:KEY} in a template stands for, as `KEY=VALUE`; may be given more than once"),
 			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "derive the ID in `FORMAT`: base32 or hex"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, field by field, and do nothing"},
-			auditFlag,
+			auditFlag(),
 			&cli.BoolFlag{Name: "update", Usage: "change the settings of an existing enrollment"},
 			&cli.BoolFlag{Name: "replace-ek", Usage: "give an existing enrollment this key: the machine that has the other one can no longer provision"},
-		}, append(serviceFlags, settingsFlags...)...),
+		}, append(serviceFlags(), settingsFlags()...)...),
 		exits: []int{10, 11, 12, 13, 14, 15, 20, 21, 30, 32, 50, 51},
 		run:   runEnroll,
 	}

@@ -15,17 +15,19 @@ import (
 )
 
 // settingsFlags have the names and value spellings of az iot dps enrollment.
-var settingsFlags = []cli.Flag{
-	&cli.StringFlag{Name: "device-id", Category: "Enrollment:", Usage: "device `ID` on the hub (default: the registration ID)"},
-	&cli.BoolFlag{Name: "edge-enabled", Category: "Enrollment:", Usage: "make it an IoT Edge device"},
-	&cli.StringSliceFlag{Name: "iot-hubs", Category: "Enrollment:", Usage: "assign to this hub, a `HOST`; may be given several times"},
-	&cli.StringFlag{Name: "allocation-policy", Category: "Enrollment:", Usage: "`POLICY`: hashed, geoLatency, static or custom"},
-	&cli.StringFlag{Name: "webhook-url", Category: "Enrollment:", Usage: "`URL` of the custom allocation"},
-	&cli.StringFlag{Name: "reprovision-policy", Category: "Enrollment:", Usage: "`POLICY`: reprovisionandmigratedata, reprovisionandresetdata or never"},
-	&cli.StringFlag{Name: "provisioning-status", Category: "Enrollment:", Usage: "`STATUS`: enabled or disabled"},
-	&cli.StringFlag{Name: "initial-twin-tags", Category: "Enrollment:", Usage: "tags of the twin: a `JSON` object"},
-	&cli.StringFlag{Name: "initial-twin-properties", Category: "Enrollment:", Usage: "desired properties of the twin: a `JSON` object"},
-	&cli.StringFlag{Name: "device-information", Category: "Enrollment:", Usage: "information kept with the enrollment: a `JSON` object"},
+func settingsFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "device-id", Category: "Enrollment:", Usage: "device `ID` on the hub (default: the registration ID)"},
+		&cli.BoolFlag{Name: "edge-enabled", Category: "Enrollment:", Usage: "make it an IoT Edge device"},
+		&cli.StringSliceFlag{Name: "iot-hubs", Category: "Enrollment:", Usage: "assign to this hub, a `HOST`; may be given several times"},
+		&cli.StringFlag{Name: "allocation-policy", Category: "Enrollment:", Usage: "`POLICY`: hashed, geoLatency, static or custom"},
+		&cli.StringFlag{Name: "webhook-url", Category: "Enrollment:", Usage: "`URL` of the custom allocation"},
+		&cli.StringFlag{Name: "reprovision-policy", Category: "Enrollment:", Usage: "`POLICY`: reprovisionandmigratedata, reprovisionandresetdata or never"},
+		&cli.StringFlag{Name: "provisioning-status", Category: "Enrollment:", Usage: "`STATUS`: enabled or disabled"},
+		&cli.StringFlag{Name: "initial-twin-tags", Category: "Enrollment:", Usage: "tags of the twin: a `JSON` object"},
+		&cli.StringFlag{Name: "initial-twin-properties", Category: "Enrollment:", Usage: "desired properties of the twin: a `JSON` object"},
+		&cli.StringFlag{Name: "device-information", Category: "Enrollment:", Usage: "information kept with the enrollment: a `JSON` object"},
+	}
 }
 
 // enrollSettings reads what the enrollment is to look like. What was not said

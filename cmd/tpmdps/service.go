@@ -14,10 +14,12 @@ import (
 )
 
 // serviceFlags name the DPS and the operator's credential.
-var serviceFlags = slices.Concat([]cli.Flag{
-	&cli.StringFlag{Name: "dps", EnvVars: []string{"TPMDPS_DPS"}, Usage: "the DPS, as `NAME`, host or URL (default: the connection string's)"},
-	&cli.StringFlag{Name: "auth-type", Value: "key", Usage: "`TYPE` of credential: key (connection string or SAS token) or login (Microsoft Entra ID)"},
-}, loginFlags(), keyFlags(), tokenFlags())
+func serviceFlags() []cli.Flag {
+	return slices.Concat([]cli.Flag{
+		&cli.StringFlag{Name: "dps", EnvVars: []string{"TPMDPS_DPS"}, Usage: "the DPS, as `NAME`, host or URL (default: the connection string's)"},
+		&cli.StringFlag{Name: "auth-type", Value: "key", Usage: "`TYPE` of credential: key (connection string or SAS token) or login (Microsoft Entra ID)"},
+	}, loginFlags(), keyFlags(), tokenFlags())
+}
 
 // service is the service API, and who asks it.
 type service struct {

@@ -27,7 +27,7 @@ func udevFlags() []cli.Flag {
 // configUdev writes the rule that gives the daemon the chip, has udev follow it,
 // and looks whether it helped. With --dry-run it only says what it would do.
 func configUdev(s *session) error {
-	others := slices.DeleteFunc(slices.Clone(settingFlags), func(name string) bool { return name == "tcti" || name == "dry-run" })
+	others := slices.DeleteFunc(slices.Clone(configSettings), func(name string) bool { return name == "tcti" || name == "dry-run" })
 	if err := s.excludes("udev", append(others, "check", "apply")...); err != nil {
 		return err
 	}
