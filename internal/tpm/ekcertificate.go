@@ -64,7 +64,7 @@ func (d *Device) certificates() (nvCertificates, error) {
 	}
 	for _, c := range certificateIndices {
 		if slices.Contains(indices, c.index) {
-			found.indices = append(found.indices, identity.EKCertificateIndex{Index: fmt.Sprintf("0x%08x", c.index), Key: c.key})
+			found.indices = append(found.indices, identity.EKCertificateIndex{Index: spelt(c.index), Key: c.key})
 		}
 	}
 	found.ownTemplate = slices.Contains(indices, indexNonce) || slices.Contains(indices, indexTemplate)
@@ -86,7 +86,7 @@ func (d *Device) readCertificate(found *nvCertificates) error {
 			found.certificate = &c
 			return nil
 		}
-		err = fmt.Errorf("read NV index 0x%08x: %w: %w", indexCertificate, errUnreadable, err)
+		err = fmt.Errorf("read NV index %s: %w: %w", spelt(indexCertificate), errUnreadable, err)
 	}
 	return found.note(err)
 }

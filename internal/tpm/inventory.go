@@ -172,6 +172,7 @@ func nvAttributes(a tpm2.TPMANV) []string {
 	return set
 }
 
+// spelt is a handle or an index as tpm2-tools writes it.
 func spelt(handle uint32) string { return fmt.Sprintf("0x%08x", handle) }
 
 func spell(handles []uint32) []string {

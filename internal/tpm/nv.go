@@ -38,7 +38,7 @@ func (d *Device) tcgIndices() ([]uint32, error) {
 // returns nil for an index that is absent, and an error for which [unreadable]
 // is true when the chip works and does not give the content away.
 func (d *Device) readNV(index uint32, limit int) ([]byte, error) {
-	doing := fmt.Sprintf("read NV index 0x%08x", index)
+	doing := "read NV index " + spelt(index)
 	rsp, err := run(d, doing, tpm2.NVReadPublic{NVIndex: tpm2.TPMHandle(index)})
 	if errors.Is(err, tpm2.TPMRCHandle) {
 		return nil, nil

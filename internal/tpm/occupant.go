@@ -35,11 +35,12 @@ func (d *Device) Occupant(handle uint32) (*Occupant, error) {
 // FreeAuthKeyIndex is the lowest auth_key_index from 0x000101 on whose handle
 // is not in use. No command once the handles are known.
 func (d *Device) FreeAuthKeyIndex() (uint32, error) {
-	if _, err := d.isPersistent(HandleDPSKey); err != nil {
+	used, err := d.persistentHandles()
+	if err != nil {
 		return 0, err
 	}
 	for index := uint32(0x101); index <= 0x7fffff; index++ {
-		if !slices.Contains(d.persistent, 0x81000000+index) {
+		if !slices.Contains(used, 0x81000000+index) {
 			return index, nil
 		}
 	}

@@ -201,27 +201,22 @@ func (d *Device) handles(first uint32) ([]uint32, error) {
 	}
 }
 
-// PersistentHandles lists the persistent handles in use. One command; asked
-// again on every call.
-func (d *Device) PersistentHandles() ([]uint32, error) {
-	h, err := d.handles(0x81000000)
-	if err != nil {
-		return nil, err
-	}
-	d.persistent = h
+// persistentHandles lists the persistent handles in use. One command for the
+// first call, and for the first after a change.
+func (d *Device) persistentHandles() ([]uint32, error) {
 	if d.persistent == nil {
-		d.persistent = []uint32{}
+		found, err := d.handles(0x81000000)
+		if err != nil {
+			return nil, err
+		}
+		d.persistent = append([]uint32{}, found...) // not nil, also where there is none
 	}
 	return d.persistent, nil
 }
 
 func (d *Device) isPersistent(handle uint32) (bool, error) {
-	if d.persistent == nil {
-		if _, err := d.PersistentHandles(); err != nil {
-			return false, err
-		}
-	}
-	return slices.Contains(d.persistent, handle), nil
+	all, err := d.persistentHandles()
+	return slices.Contains(all, handle), err
 }
 
 // Description names the chip in a few words, from what Open read: "IFX SLB9670,
