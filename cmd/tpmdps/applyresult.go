@@ -46,10 +46,10 @@ func (r applyResult) fields() [][]string {
 }
 
 func (r applyResult) show(w io.Writer) error {
-	var b strings.Builder
 	if !r.Applied {
 		return nil // the line on stderr says it
 	}
+	var b strings.Builder
 	for _, d := range r.Daemons {
 		fmt.Fprintf(&b, "%-8s %s%s\n", d.State, d.Name, inBrackets(d.Detail))
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"regexp"
 	"strings"
@@ -100,7 +99,7 @@ func (o operator) clockOff(e *dps.Error) time.Duration {
 	if e.Date.IsZero() {
 		return 0
 	}
-	if off := o.now().Sub(e.Date); math.Abs(float64(off)) > float64(maxClockError) {
+	if off := o.now().Sub(e.Date); off.Abs() > maxClockError {
 		return off
 	}
 	return 0

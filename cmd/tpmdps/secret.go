@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -70,7 +71,7 @@ func secretFrom(r io.Reader, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret := []byte(strings.TrimRight(string(data), "\r\n"))
+	secret := bytes.TrimRight(data, "\r\n")
 	switch {
 	case len(secret) == 0:
 		return nil, fmt.Errorf("%w %s: it is empty; leave the flag out for an empty password", errInputs, name)

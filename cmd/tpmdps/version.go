@@ -4,6 +4,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"slices"
 )
 
 // Build facts, set by the linker: see Makefile.
@@ -12,6 +13,11 @@ var (
 	commit  = "unknown"
 	date    = "unknown"
 )
+
+// libraries are those that speak with the chip and the service.
+var libraries = []string{
+	"github.com/google/go-tpm", "github.com/Azure/azure-sdk-for-go/sdk/azcore", "github.com/Azure/azure-sdk-for-go/sdk/azidentity",
+}
 
 func versionCommand() command {
 	return command{
@@ -45,14 +51,9 @@ func buildFacts() versionResult {
 		Version: version, Commit: commit, Date: date,
 		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Libraries: map[string]string{},
 	}
-	shown := map[string]bool{
-		"github.com/google/go-tpm":                         true,
-		"github.com/Azure/azure-sdk-for-go/sdk/azcore":     true,
-		"github.com/Azure/azure-sdk-for-go/sdk/azidentity": true,
-	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
-			if shown[dep.Path] {
+			if slices.Contains(libraries, dep.Path) {
 				r.Libraries[dep.Path] = dep.Version
 			}
 		}
@@ -68,7 +69,7 @@ func (r versionResult) fields() [][]string {
 
 func (r versionResult) show(w io.Writer) error {
 	rows := [][]string{{"tpmdps", r.Version}, {"commit", r.Commit}, {"date", r.Date}, {"go", r.Go}, {"platform", r.Platform}}
-	for _, path := range []string{"github.com/google/go-tpm", "github.com/Azure/azure-sdk-for-go/sdk/azcore", "github.com/Azure/azure-sdk-for-go/sdk/azidentity"} {
+	for _, path := range libraries {
 		if v := r.Libraries[path]; v != "" {
 			rows = append(rows, []string{path, v})
 		}

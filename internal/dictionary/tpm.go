@@ -9,10 +9,7 @@ const (
 	bitParameter = 1 << 6  // format 1: of a parameter
 	bitVersion   = 1 << 8  // format 0: of a TPM 2.0
 	bitVendor    = 1 << 10 // format 0: of the chip's maker
-	bitWarning   = 1 << 11 // format 0: the command may succeed later
-	bitSession   = 1 << 11 // format 1, no parameter: of a session
 	errorFormat1 = 0x3f
-	errorFormat0 = 0x7f
 	codeBits     = 0xfff
 )
 

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 )
@@ -26,7 +27,7 @@ func (p inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	p.server.ServeHTTP(w, req)
 	return &http.Response{
 		StatusCode:    w.status,
-		Status:        http.StatusText(w.status),
+		Status:        fmt.Sprint(w.status, " ", http.StatusText(w.status)),
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,

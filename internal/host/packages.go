@@ -30,10 +30,10 @@ var packagePrefixes = []string{
 	"tpm-udev", "tpm2-", "libtss2-", "libtpm", "tpm-tools", "libtspi", "trousers", "swtpm",
 }
 
-// ParsePackages reads dpkg's status file: paragraphs of "Field: value" lines, a
+// parsePackages reads dpkg's status file: paragraphs of "Field: value" lines, a
 // blank line between them (deb-control(5)). Packages that have nothing to do with
 // the chip are passed over. Packages are in the order of their names.
-func ParsePackages(r io.Reader) ([]Package, error) {
+func parsePackages(r io.Reader) ([]Package, error) {
 	found := []Package{}
 	var p Package
 	end := func() {

@@ -90,7 +90,7 @@ func (s *System) readPackages(fsys fs.FS) {
 		return
 	}
 	defer f.Close()
-	if s.Packages, err = ParsePackages(f); err != nil {
+	if s.Packages, err = parsePackages(f); err != nil {
 		s.Notes = append(s.Notes, "packages: "+err.Error())
 	}
 }

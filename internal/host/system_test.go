@@ -42,29 +42,29 @@ func TestParsePackages(t *testing.T) {
 		{"libtss2-esys-3.0.2-0", "3.2.1-3", "arm64", "install ok installed"},
 	}
 	for _, text := range []string{dpkgStatus, strings.ReplaceAll(dpkgStatus, "\n", "\r\n")} {
-		got, err := ParsePackages(strings.NewReader(text))
+		got, err := parsePackages(strings.NewReader(text))
 		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("ParsePackages() = %+v, %v", got, err)
+			t.Errorf("parsePackages() = %+v, %v", got, err)
 		}
 	}
-	got, err := ParsePackages(strings.NewReader("Package: aziot-edge\n\n" + strings.Repeat("x", maxStatusLine+1)))
+	got, err := parsePackages(strings.NewReader("Package: aziot-edge\n\n" + strings.Repeat("x", maxStatusLine+1)))
 	if err == nil || len(got) != 1 {
-		t.Errorf("ParsePackages() of a line without end = %+v, %v", got, err)
+		t.Errorf("parsePackages() of a line without end = %+v, %v", got, err)
 	}
 	var many strings.Builder
 	for i := range 2 * maxPackages {
 		fmt.Fprintf(&many, "Package: tpm2-%d\nVersion: %s\n\n", i, strings.Repeat("1", 5000))
 	}
-	got, err = ParsePackages(strings.NewReader(many.String()))
+	got, err = parsePackages(strings.NewReader(many.String()))
 	if err != nil || len(got) != maxPackages || len(got[0].Version) > maxValue {
-		t.Errorf("ParsePackages() of many: %d, %v", len(got), err)
+		t.Errorf("parsePackages() of many: %d, %v", len(got), err)
 	}
 }
 
 func FuzzParsePackages(f *testing.F) {
 	f.Add([]byte(dpkgStatus))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, _ := ParsePackages(strings.NewReader(string(data)))
+		got, _ := parsePackages(strings.NewReader(string(data)))
 		for _, p := range got {
 			if strings.ContainsAny(p.Name+p.Version+p.Architecture+p.State, "\n\x1b") {
 				t.Errorf("%+v", p)

@@ -13,7 +13,7 @@
 // `make test-vm`, which brings what they need. They never skip.
 package vmtest
 
-// The serial port that outcomes are written to. The kernel's messages have the
+// OutcomePort is the serial port that outcomes are written to. The kernel's messages have the
 // first one for themselves.
 const OutcomePort = "/dev/ttyS1"
 
