@@ -50,7 +50,7 @@ var ours = map[string][]string{
 	"internal/aziot":      {"internal/atomicfile", "templates"}, // the machine's IoT Edge; what its file says is edge's
 	"internal/bundle":     {},                                   // parts to a zip; who gathers them is its user's matter
 	"internal/tomledit":   {},                                   // text to text; what a key means is edge's
-	"internal/emulator":   {"internal/identity"},                // shares no code with the two clients it is to find faults in
+	"internal/emulator":   {},                                   // shares no code with the two clients it is to find faults in
 	"internal/host":       {},
 	"internal/softtpm":    {},
 	"templates":           {},
@@ -82,7 +82,6 @@ var restricted = []struct {
 	{"os/exec", []string{"internal/softtpm", "internal/aziot", "internal/vmtest/init"}, false,
 		"other processes are the software TPM, and the programs of IoT Edge and udev: iotedge, aziotctl, systemctl, udevadm"},
 	{"github.com/olekukonko/tablewriter/...", []string{"cmd/..."}, false, "stages return values, the commands draw them"},
-	{"github.com/schollz/progressbar/...", []string{"cmd/..."}, false, "stages return values, the commands draw them"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity/...", []string{"cmd/..."}, false,
 		"the operator chooses the credential, the stages are handed it"},
 	{"testing/...", []string{"internal/softtpm/softtpmtest"}, false, "for tests"},
@@ -127,6 +126,44 @@ func TestImports(t *testing.T) {
 		}
 		for _, fault := range slices.Concat(checkOurs(packages), checkRestricted(packages), checkLinked(packages)) {
 			t.Errorf("%s: %s", goos, fault)
+		}
+	}
+}
+
+// The table in docs/layout.md is this one, for people.
+func TestManual(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "layout.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string][]string{}
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || !strings.HasPrefix(cells[1], " `") {
+			continue
+		}
+		imports := []string{}
+		for name := range strings.FieldsFuncSeq(cells[3], func(r rune) bool { return r == ',' || r == ' ' }) {
+			if name != "templates" {
+				name = "internal/" + name
+			}
+			imports = append(imports, name)
+		}
+		documented[strings.Trim(cells[1], " `")] = imports
+	}
+	for name, allowed := range ours {
+		imports, found := documented[name]
+		switch {
+		case !found:
+			t.Errorf("docs/layout.md does not have %s", name)
+		case name == "cmd/tpmdps": // in words
+		case !slices.Equal(slices.Sorted(slices.Values(imports)), slices.Sorted(slices.Values(allowed))):
+			t.Errorf("docs/layout.md: %s imports %q, want %q", name, imports, allowed)
+		}
+	}
+	for name := range documented {
+		if _, found := ours[name]; !found {
+			t.Errorf("docs/layout.md has %s, which is no package", name)
 		}
 	}
 }
@@ -199,6 +236,11 @@ func checkOurs(packages []pkg) (faults []string) {
 			name, own := strings.CutPrefix(imported, module)
 			if own && !slices.Contains(allowed, name) {
 				faults = append(faults, fmt.Sprintf("%s imports %s, which is against the direction of the data", p.name(), name))
+			}
+		}
+		for _, name := range allowed {
+			if !slices.Contains(p.Imports, module+name) {
+				faults = append(faults, fmt.Sprintf("%s may import %s, and does not", p.name(), name))
 			}
 		}
 	}
