@@ -148,8 +148,6 @@ var exits = []exit{
 	{dps.ErrConnectionString, 30, ""},
 	{dps.ErrCredential, 30, ""},
 
-	{dps.ErrProxyLogin, 21, "put name and password into HTTPS_PROXY: http://NAME:PASSWORD@HOST:PORT"},
-	{dps.ErrProxy, 21, "check HTTPS_PROXY and NO_PROXY, and whether the proxy allows this host"},
 	{dps.ErrMalformed, 21, "something else answered in the place of DPS: a proxy, a captive portal, or a wrong endpoint"},
 	{dps.ErrTooLarge, 21, "something else answered in the place of DPS: a proxy, a captive portal, or a wrong endpoint"},
 	{errOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},

@@ -11,15 +11,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"tpmdps/internal/identity"
-)
-
-// What an HTTP proxy can do to a request; both are wrapped with what it said.
-var (
-	// ErrProxy: it refused to connect to the service.
-	ErrProxy = errors.New("the proxy refused the connection")
-	// ErrProxyLogin: it wants to know who asks. It is an [ErrProxy].
-	ErrProxyLogin = fmt.Errorf("%w: it wants a login", ErrProxy)
+	"tpmdps/internal/network"
 )
 
 // NewHTTPClient makes the client that both APIs are meant to share: TLS 1.2 or
@@ -57,7 +49,7 @@ func showRedirect(*http.Request, []*http.Request) error { return http.ErrUseLast
 func environmentProxy(req *http.Request) (*url.URL, error) {
 	u, err := http.ProxyFromEnvironment(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w: HTTPS_PROXY is not a proxy's URL", ErrProxy)
+		return nil, fmt.Errorf("%w: HTTPS_PROXY is not a proxy's URL", network.ErrProxy)
 	}
 	return u, nil
 }
@@ -65,14 +57,7 @@ func environmentProxy(req *http.Request) (*url.URL, error) {
 // checkProxy gives a refused CONNECT a type; net/http would return only the
 // status text.
 func checkProxy(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
-	refused := ErrProxy
-	switch answer.StatusCode {
-	case http.StatusOK:
-		return nil
-	case http.StatusProxyAuthRequired, http.StatusUnauthorized: // tinyproxy: none, and a wrong one
-		refused = ErrProxyLogin
-	}
-	return fmt.Errorf("%w: %s answered %s", refused, proxy.Host, identity.Printable(answer.Status, 80))
+	return network.ProxyAnswer(proxy.Host, answer)
 }
 
 // boundedTransport is the pipeline's last policy. The bound has to be here:
@@ -127,7 +112,7 @@ func mayPass(err error) bool {
 		lookup       *net.DNSError
 	)
 	switch {
-	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrProxy):
+	case errors.Is(err, ErrTooLarge), errors.Is(err, network.ErrProxy), errors.Is(err, network.ErrProxyLogin):
 		return false
 	case errors.As(err, &verification), errors.As(err, &record), errors.As(err, &alert):
 		return false

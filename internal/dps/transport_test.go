@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"tpmdps/internal/network"
 )
 
 func TestHundredMegabyteBody(t *testing.T) {
@@ -172,7 +174,7 @@ func TestProxyThatRefuses(t *testing.T) {
 	var log bytes.Buffer
 	c, _ := NewDeviceClient("", testScope, ClientOptions{HTTPClient: client, RetryDelay: time.Microsecond, Log: debugLog(&log)})
 	_, err := c.Register(context.Background(), registration, "")
-	if !errors.Is(err, ErrProxyLogin) || !errors.Is(err, ErrProxy) || !strings.Contains(err.Error(), u.Host+" answered 407") {
+	if !errors.Is(err, network.ErrProxyLogin) || !strings.Contains(err.Error(), u.Host+" answered 407") {
 		t.Errorf("Register() = %v, want ErrProxyLogin with the proxy and its answer", err)
 	}
 	if all := err.Error() + log.String(); strings.Contains(all, "proxy-password") || strings.Count(log.String(), "\n") != 1 {

@@ -38,7 +38,7 @@ var ours = map[string][]string{
 
 	"internal/identity":   {}, // pure values, under everything else
 	"internal/tpm":        {"internal/identity"},
-	"internal/dps":        {"internal/identity"}, // the wire, no policy
+	"internal/dps":        {"internal/identity", "internal/network"}, // the wire, no policy; a proxy's refusal is network's to name
 	"internal/enroll":     {"internal/dps", "internal/identity"},
 	"internal/network":    {"internal/identity"}, // the way to a service, layer by layer
 	"internal/provision":  {"internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/tpm"},

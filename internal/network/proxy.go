@@ -59,13 +59,23 @@ func (r *Route) tunnel(ctx context.Context, conn net.Conn) (_ net.Conn, err erro
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s answers no HTTP: %w", ErrProxy, r.proxy.Host, bare(err))
 	}
-	switch resp.StatusCode {
-	case http.StatusOK:
-		return conn, nil
-	case http.StatusProxyAuthRequired, http.StatusUnauthorized: // tinyproxy: none, and a wrong one
-		return nil, fmt.Errorf("%w: %s answered %s", ErrProxyLogin, r.proxy.Host, identity.Printable(resp.Status, 80))
+	if err := ProxyAnswer(r.proxy.Host, resp); err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("%w: %s answered %s", ErrProxy, r.proxy.Host, identity.Printable(resp.Status, 80))
+	return conn, nil
+}
+
+// ProxyAnswer is nil where a proxy that was asked to connect did so, and otherwise
+// wraps [ErrProxyLogin] or [ErrProxy].
+func ProxyAnswer(proxy string, answer *http.Response) error {
+	refused := ErrProxy
+	switch answer.StatusCode {
+	case http.StatusOK:
+		return nil
+	case http.StatusProxyAuthRequired, http.StatusUnauthorized: // tinyproxy: none, and a wrong one
+		refused = ErrProxyLogin
+	}
+	return fmt.Errorf("%w: %s answered %s", refused, proxy, identity.Printable(answer.Status, 80))
 }
 
 // oneByte reads as little as it can.
