@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"os"
 	"runtime/debug"
 	"syscall"
 
@@ -309,15 +308,4 @@ func newApp(s streams) *cli.App {
 
 func usageError(_ *cli.Context, err error, _ bool) error {
 	return fmt.Errorf("%w: %w", errUsage, err)
-}
-
-// readLimited reads a whole file, or refuses one that is larger than any of its
-// kind could be.
-func readLimited(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w %w", errInputs, err)
-	}
-	defer f.Close()
-	return readAtMost(f, path, limit)
 }

@@ -39,7 +39,7 @@ func auditCommand() command {
 func verifyAudit(s *session) error {
 	f, err := os.Open(s.arg)
 	if err != nil {
-		return fmt.Errorf("%w %w", errInputs, err)
+		return cannotRead(s.arg, err)
 	}
 	defer f.Close()
 	report, err := audit.Verify(f, s.flag.String("head"))

@@ -177,17 +177,6 @@ func (s *session) tpmOptions() (opts tpm.Options, err error) {
 	return opts, err
 }
 
-func readAtMost(r io.Reader, name string, limit int64) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("%w %s: %w", errInputs, name, err)
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%w %s: it is larger than %d bytes", errInputs, name, limit)
-	}
-	return data, nil
-}
-
 // clientOptions are those of both clients of the DPS. They share one
 // connection.
 func (s *session) clientOptions() (dps.ClientOptions, error) {

@@ -82,12 +82,12 @@ func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, o, fmt.Errorf("%w %w", errInputs, err)
+		return nil, o, cannotRead(path, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, o, fmt.Errorf("%w %w", errInputs, err)
+		return nil, o, cannotRead(path, err)
 	}
 	o.File = fileFacts(info, path)
 	data, err := readAtMost(f, path, edge.MaxFile)

@@ -51,7 +51,7 @@ func (t *target) read() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return t.readTemplate()
 	case err != nil:
-		return fmt.Errorf("%w %w", errInputs, err)
+		return cannotRead(t.path, err)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%w: %s is no file", errUsage, t.path)
 	case t.legacy:

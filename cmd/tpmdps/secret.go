@@ -37,7 +37,7 @@ func (s *session) readSecret(path string) ([]byte, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w %w", errInputs, err)
+		return nil, cannotRead(path, err)
 	}
 	defer f.Close()
 	s.warnReadable(f)

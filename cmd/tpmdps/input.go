@@ -1,0 +1,42 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// cannotRead is for a file that was named and cannot be read. The system's error
+// names it as well, and what was tried.
+func cannotRead(name string, err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return fmt.Errorf("%w %s: %w", errInputs, name, err)
+}
+
+// readLimited reads a whole file, or refuses one that is larger than any of its
+// kind could be.
+func readLimited(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, cannotRead(path, err)
+	}
+	defer f.Close()
+	return readAtMost(f, path, limit)
+}
+
+// readAtMost reads to the end, or refuses what is longer than the limit.
+func readAtMost(r io.Reader, name string, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, cannotRead(name, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%w %s: it is larger than %d bytes", errInputs, name, limit)
+	}
+	return data, nil
+}
