@@ -11,26 +11,75 @@ const redacted = "[redacted]"
 
 // Redact takes the credentials out of a text: SAS signatures, bearer tokens,
 // keys of connection strings and of enrollments, challenges, passwords in JSON,
-// in forms and in URLs. It is the one place that knows what a secret looks
-// like; errors, logs and traces all pass through it. What it cannot know is a
+// in forms and in URLs, private keys; also where a relay has escaped them for
+// JSON or for a URL. It is the one place that knows what a secret looks like;
+// errors, logs and traces all pass through it. What it cannot know is a
 // password that stands alone, so those are never given to a log.
 func Redact(text string) string {
-	text = sharedAccess.ReplaceAllStringFunc(text, redactSAS)
+	text = redactMembers(text)
 	for _, s := range secrets {
 		text = s.pattern.ReplaceAllString(text, s.with)
 	}
-	return text
+	return sharedAccess.ReplaceAllStringFunc(text, redactSAS)
+}
+
+// How a relay writes what it repeats: & is %26 or %2526 in a URL, \u0026 or
+// \\u0026 in the JSON of System.Text.Json and of encoding/json.
+const (
+	escape = `(?:%(?:25)*|\\+u00)`
+	blank  = `(?:\s|\+|` + escape + `(?:20|09)|\\+[trn])+`
+	equals = `[ \t]*(?:=|` + escape + `3d)[ \t]*`
+	// A name begins where a word does, or behind an escaped sign.
+	begins = `(?:\b|_|` + escape + `[0-9a-f]{2}|\\+[trn])`
+	plain  = `(?:[^\s"'<>&;\\\[]|\\+/|\\+u00(?:2b|2f|3d))+`
+	// A value that was broken into two lines has nothing but base64 on the
+	// second; what ends that is kept.
+	value = plain + `(?:[ \t]*(?:\r?\n|(?:\\+r)?\\+n)[ \t]*[a-z0-9+/%]{8,}={0,2}([\s"'&;<\\]|$))?`
+)
+
+// secretName matches the names under which JSON, forms and connection strings
+// carry secrets, with what may stand before it.
+const secretName = `(?:[a-z0-9_.-]*(?:password|passwd|secret|token|connection[_-]?string|identity[_-]?header|` + keyName + `)` +
+	`|device[_-]code|(?:client[_-])?assertion|signature|sig)`
+
+const keyName = `(?:primary|secondary|authentication|private|symmetric|account|access|signing|api|functions|subscription)[_-]?key`
+
+// secrets are replaced in this order.
+var secrets = []struct {
+	pattern *regexp.Regexp
+	with    string
+}{
+	{regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`), redacted},
+	// Fields of forms, of connection strings and of URLs; code= is the key of
+	// an Azure Function in a web hook's URL, or a sign-in that can be redeemed.
+	{regexp.MustCompile(`(?i)(` + begins + secretName + equals + `)` + value), "${1}" + redacted + "${2}"},
+	{regexp.MustCompile(`(?i)(` + begins + secretName + equals + `\\*")[^"\\\r\n]+`), "${1}" + redacted},
+	{regexp.MustCompile(`(?i)(` + begins + secretName + equals + `\\*')[^'\\\r\n]+`), "${1}" + redacted},
+	{regexp.MustCompile(`(?i)((?:[?&#]|` + escape + `(?:3f|26|23))code` + equals + `)` + plain), "${1}" + redacted},
+	// YAML, headers that a page repeats, and what Python and Go print.
+	{regexp.MustCompile(`(?i)(\b[a-z0-9_-]*(?:` + keyName + `|identity[_-]header|client_?secret|connection_?string)\s*:\s*)` + plain), "${1}" + redacted},
+	{regexp.MustCompile(`(?i)('` + secretName + `'\s*:\s*')[^'\r\n]+`), "${1}" + redacted},
+	{regexp.MustCompile(`(?i)(authorization["']?\s*[:=]\s*["']?(?:Basic|Negotiate|NTLM)\s+)[a-z0-9+/=._-]+`), "${1}" + redacted},
+	{regexp.MustCompile(`(?i)(\b(?:set-)?cookie[ \t]*:[ \t]*)[^\s"'<>\\\[][^\r\n"'<>\\]*`), "${1}" + redacted},
+	// Bearer tokens, and JSON Web Tokens wherever they stand.
+	{regexp.MustCompile(`(?i)Bearer` + blank + `[a-z0-9._~+/-]{12,}=*`), redacted},
+	{regexp.MustCompile(`eyJ[A-Za-z0-9_-]{5,}(?:(?:\.|%(?:25)*2[Ee])[A-Za-z0-9_-]*)+`), redacted},
+	// The login of a proxy.
+	{regexp.MustCompile(`(?i)([a-z][a-z0-9+.-]*:(?:\\*/){2})[^\s/"'<>\\]+@`), "${1}" + redacted + "@"},
 }
 
 // sharedAccess matches a shared access signature, escaped or not.
-var sharedAccess = regexp.MustCompile(`(?i)SharedAccessSignature(?:\s|%20|\+)+[^\s"'<>\\]+`)
+var sharedAccess = regexp.MustCompile(`(?i)SharedAccessSignature` + blank + `(?:[^\s"'<>\\]|\\+/|\\+u00[23][0-9a-f])+`)
 
 // redactSAS leaves the fields that say what a token is for: resource, expiry
 // and policy are what one looks for in a trace.
 func redactSAS(token string) string {
-	at := strings.IndexFunc(token, func(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\r' })
-	if at < 0 {
+	at := strings.IndexAny(token, " \t\r\n")
+	switch {
+	case at < 0:
 		return redacted
+	case strings.Contains(token, `\`): // its fields are not told apart
+		return token[:at] + " " + redacted
 	}
 	fields := strings.Split(strings.TrimSpace(token[at:]), "&")
 	for i, field := range fields {
@@ -49,29 +98,41 @@ func redactSAS(token string) string {
 	return token[:at] + " " + strings.Join(fields, "&")
 }
 
-// secretName matches the names under which JSON, forms and connection strings
-// carry secrets, with what may stand before it.
-const secretName = `(?:[a-z0-9_.-]*(?:password|passwd|secret|connection[_-]?string|(?:primary|secondary|authentication|private|symmetric|account|access|signing)[_-]?key)` +
-	`|(?:access|refresh|id|bearer|sas)[_-]?token|token|device[_-]code|(?:client[_-])?assertion|signature|sig)`
+// member is a secret's name in JSON, or in JSON inside a quoted text, up to the
+// quote that opens its value.
+var member = regexp.MustCompile(`(?i)"` + secretName + `\\*"(?:\s|\\+[trn])*:(?:\s|\\+[trn])*(\\*)"`)
 
-// secrets are replaced in this order.
-var secrets = []struct {
-	pattern *regexp.Regexp
-	with    string
-}{
-	// Members of JSON, and of JSON inside a quoted text. A value that was cut
-	// short counts too.
-	{regexp.MustCompile(`(?i)(\\+"` + secretName + `\\+"\s*:\s*\\+")(?:[^"\\]|\\[^"\\]|\\\\[^"\\])+`), "${1}" + redacted},
-	{regexp.MustCompile(`(?i)("` + secretName + `"\s*:\s*")(?:[^"\\]|\\.)+`), "${1}" + redacted},
-	// Fields of forms, of connection strings and of URLs; code= is the key of
-	// an Azure Function in a web hook's URL.
-	{regexp.MustCompile(`(?i)((?:^|[^a-z0-9_])` + secretName + `(?:=|%(?:25)*3d))[^\s"'<>&;\\\[]+`), "${1}" + redacted},
-	{regexp.MustCompile(`(?i)([?&]code=)[^\s"'<>&;\\\[]+`), "${1}" + redacted},
-	// Bearer tokens, and JSON Web Tokens wherever they stand.
-	{regexp.MustCompile(`(?i)Bearer(?:\s|%20|\+)+[a-z0-9._~+/-]{12,}=*`), redacted},
-	{regexp.MustCompile(`eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*`), redacted},
-	// The login of a proxy.
-	{regexp.MustCompile(`(?i)((?:https?|socks5h?)://)[^\s/@"'<>]+@`), "${1}" + redacted + "@"},
+func redactMembers(text string) string {
+	var b strings.Builder
+	for at := member.FindStringSubmatchIndex(text); at != nil; at = member.FindStringSubmatchIndex(text) {
+		b.WriteString(text[:at[1]])
+		text = text[at[1]:]
+		if end := memberEnd(text, at[3]-at[2]); end > 0 {
+			b.WriteString(redacted)
+			text = text[end:]
+		}
+	}
+	return b.String() + text
+}
+
+// memberEnd finds the end of a value whose quotes have depth backslashes before
+// them, which is one less than a power of two: a quote of the value's own has
+// more. A value that was cut short ends with the text.
+func memberEnd(text string, depth int) int {
+	run := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '\\':
+			run++
+			continue
+		case '"':
+			if run < depth || (run-depth)%(2*(depth+1)) == 0 {
+				return i - min(run, depth)
+			}
+		}
+		run = 0
+	}
+	return len(text)
 }
 
 // RedactWriter passes on what is written to it, redacted. Each write has to

@@ -2,6 +2,7 @@ package dps
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -38,6 +39,61 @@ func TestRedact(t *testing.T) {
 		}
 		if again := Redact(got); again != got {
 			t.Errorf("Redact(%s) = %s: not the same twice", got, again)
+		}
+	}
+}
+
+// Whoever relays a secret writes it in his own way: escaped, quoted, broken up.
+func TestRedactAsRelaysWriteIt(t *testing.T) {
+	quoted := func(s string) string {
+		data, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	const (
+		sas    = "SharedAccessSignature sr=plant%2Fenrollments&sig=canary%2B%3D&se=1800000000&skn=enroller"
+		member = `{"password":"a\"canary+","x":"y"}`
+		pem    = "-----BEGIN RSA PRIVATE KEY-----\ncanary\n-----END RSA PRIVATE KEY-----"
+	)
+	for _, text := range []string{
+		// JSON writes & as \u0026 and + as \u002b; others escape the slash.
+		quoted(sas), quoted(quoted(sas)), quoted("sr=x&sig=canary&se=1"), quoted("https://f.example/?a=1&code=canary"),
+		`sr\u003dx\u0026sig\u003dab\u002Bcanary`, `"sr=x&sig=ab\/canary"`, `{"primaryKey":"ab\/canary"}`, `SharedAccessSignature\tsr=x\u0026sig=canary`,
+		member, quoted(member), quoted(quoted(member)), `{"password":"a\\\"canary"}`, `{"password":"a\\","secret":"canary"}`, `{"password":"a\\\"canary`,
+		// URLs, once and twice.
+		"sr%3Dx%26sig%3Dcanary%26se%3D1", "https://p.example/?to=sr%253Dx%2526sig%253Dcanary", "SharedAccessSignature%2520sr%253Dx%2526sig%253Dcanary",
+		"SharedAccessSignature%09sr%3Dx%26sig%3Dcanary", "a%3Db%26client_secret%3Dcanary", "https://p.example/?to=https%3A%2F%2Ff%2Fapi%3Fcode%3Dcanary",
+		"Authorization%3A%20Bearer%20canarycanary", "eyJ0eXAiOiJ%2EeyJcanary", "https://p.example/#code=canary", `http:\/\/me:canary@proxy`,
+		strings.ReplaceAll(sas, "&", "&amp;"),
+		// Two lines.
+		"sr=x&sig=abc%2B\ncanarycanary%3D&se=1", "SharedAccessSignature sr=x&sig=abc\r\n  canarycanary%3D&se=1", "SharedAccessKey=abc\ncanarycanary==",
+		`sig=abc\ncanarycanary`, "sig=abc\ndefdefdef&client_secret=canary~x", "X_TOKEN=abc\nACCOUNTKEY=canary", "X_TOKEN=abc\nAZURE_CLIENT_SECRET=ab8Q~canary",
+		"SharedAccessSignature\r\n sr=x&sig=canary&se=1", pem, quoted(pem), pem[:40],
+		// Blanks and quotes, as files and languages have them.
+		"SharedAccessKey = canary==", "SharedAccessKey= canary==", `SharedAccessKey="canary=="`, "SharedAccessKey='canary=='", quoted(`SharedAccessKey="canary=="`),
+		"SharedAccessKey: canary==", "primaryKey: canary", "map[primaryKey:canary]", "{'primaryKey': 'canary'}", `AZURE_CLIENT_SECRET="two canary"`,
+		"TPMDPS_SAS_TOKEN=canary", "IDENTITY_HEADER=canary", "https://f.example/?api-key=canary",
+		// Headers that a page repeats.
+		"Authorization: Basic canary==", `{"Authorization":"Basic canary"}`, "Cookie: a=b; c=canary", "X-IDENTITY-HEADER: canary", "x-functions-key: canary",
+		"http://me:p@canary@proxy:8080", "wss://me:canary@hub.example",
+	} {
+		got := Redact(text)
+		if strings.Contains(got, "canary") {
+			t.Errorf("Redact(%s) = %s", text, got)
+		}
+		if again := Redact(got); again != got {
+			t.Errorf("Redact(%s) = %s: not the same twice", got, again)
+		}
+	}
+	for _, text := range []string{ // nothing secret
+		"give the hierarchy's password: --endorsement-auth-file FILE", "--connection-string: a command line is seen by every user",
+		"SharedAccessKey is not base64: copy it whole", `auth_key_index = 0x100`, "https://localhost:8443/devices/a", "read token: open x: no such file",
+		"keyName: registration",
+	} {
+		if got := Redact(text); got != text {
+			t.Errorf("Redact(%s) = %s", text, got)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -119,16 +120,18 @@ func (t *trace) write(title string, header http.Header, body []byte, mark string
 	_, _ = io.WriteString(t.w, b.String()) // a trace that cannot be written stops no work
 }
 
-// redactHeader hides the whole of what Redact does not know the form of.
+// secretHeader matches the headers that carry a secret in a form of their own:
+// a managed identity has Secret on Service Fabric and in Azure Machine Learning,
+// and X-Identity-Header in App Service.
+var secretHeader = regexp.MustCompile(`(?i)secret|token|cookie|-key|authorization|identity-header`)
+
+// redactHeader hides the whole of what Redact does not know the form of, and
+// leaves of a shared access signature what it is for.
 func redactHeader(name, value string) string {
-	clean := Redact(value)
-	switch strings.ToLower(name) {
-	case "authorization", "proxy-authorization", "cookie", "set-cookie", "x-identity-header":
-		if clean == value {
-			return redacted
-		}
+	if secretHeader.MatchString(name) && !strings.HasPrefix(value, "SharedAccessSignature ") {
+		return redacted
 	}
-	return clean
+	return Redact(value)
 }
 
 // printableLine replaces what moves a terminal's cursor or changes its colours.

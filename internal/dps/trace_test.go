@@ -87,6 +87,24 @@ func TestTraceChangesNothing(t *testing.T) {
 	}
 }
 
+// Headers whose secret has no form that could be known.
+func TestRedactHeader(t *testing.T) {
+	for _, h := range [][2]string{
+		{"Secret", "canary"}, {"X-Identity-Header", "canary"}, {"Set-Cookie", "sig=1; esctx=canary"}, {"Cookie", "token=1; a=canary"},
+		{"Authorization", "Basic canary"}, {"Authorization", "token=1 canary"}, {"Proxy-Authorization", "NTLM canary"},
+		{"Ocp-Apim-Subscription-Key", "canary"}, {"X-Auth-Token", "canary"}, {"Location", "https://x.example/?to=sr%3Dx%26sig%3Dcanary"},
+	} {
+		if got := redactHeader(h[0], h[1]); strings.Contains(got, "canary") {
+			t.Errorf("redactHeader(%s: %s) = %s", h[0], h[1], got)
+		}
+	}
+	for _, h := range [][2]string{{"Www-Authenticate", `Bearer realm="x"`}, {"Location", "https://x.example/?a=b"}, {"X-Ms-Continuation", "abc"}} {
+		if got := redactHeader(h[0], h[1]); got != h[1] {
+			t.Errorf("redactHeader(%s: %s) = %s", h[0], h[1], got)
+		}
+	}
+}
+
 func TestTraceOfNoAnswer(t *testing.T) {
 	var out bytes.Buffer
 	c, err := NewServiceClient("https://localhost:1", SharedAccessToken("SharedAccessSignature sr=x&sig=canary&se=1&skn=p"),
