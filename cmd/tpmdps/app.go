@@ -139,7 +139,7 @@ var exits = []exit{
 	{errAudience, 30, "the token has to be for https://azure-devices-provisioning.net; the tenant has to know that service"},
 	{errLoginClock, 30, "set this machine's clock: timedatectl; assertions and tokens are good for minutes only"},
 	{errConditional, 30, "a rule of the tenant asks for more, such as a second factor: --credential device-code or browser, or ask who administers Entra ID"},
-	{errSignIn, 30, "look the code (AADSTS and a number) up in Microsoft's reference of Entra ID's error codes"},
+	{errSignIn, 30, "a code (AADSTS and a number) stands in Microsoft's reference of Entra ID's error codes; -vv shows what was sent and answered"},
 	{errRole, 30, ""},
 	{errPolicy, 30, ""},
 	{errIPFilter, 30, "run it from a network that the DPS lets in: see its networking page in the portal for IP filter, public access and private endpoints"},
@@ -242,6 +242,7 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 			code = 1
 		}
 	}()
+	listenToAzure(s.err)
 	err := runApp(ctx, args, s)
 	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) && err != nil {
 		err = interrupted(err)

@@ -122,7 +122,7 @@ type enrollItem struct {
 func describe(item enroll.Item, err error) string {
 	known := item.Action == enroll.Conflict || item.Action == enroll.EKConflict
 	if err != nil && !known {
-		return err.Error()
+		return dps.Redact(err.Error())
 	}
 	if item.Action == enroll.Create {
 		return "" // every field is new

@@ -11,6 +11,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
+	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/network"
 )
@@ -101,7 +102,7 @@ func noCredential(s *session, kind string, err error) error {
 		if line == "" || strings.HasSuffix(line, "Attempted credentials:") || strings.HasPrefix(line, "DefaultAzureCredential: failed") {
 			continue
 		}
-		tried = append(tried, identity.Printable(withoutLink(line), 300))
+		tried = append(tried, identity.Printable(dps.Redact(withoutLink(line)), 300))
 	}
 	if len(tried) < 2 {
 		return fmt.Errorf("%w by --credential %s: %s", errNoLogin, kind, strings.Join(tried, " "))
@@ -121,11 +122,13 @@ func entraSentence(text string) string {
 	for _, end := range []string{" Trace ID", " Correlation ID", `\r\n`, `\n`, "\r", "\n", `",`} {
 		text, _, _ = strings.Cut(text, end)
 	}
-	return identity.Printable(strings.TrimSpace(text), 400)
+	return identity.Printable(dps.Redact(strings.TrimSpace(text)), 400)
 }
 
+// oneLine is redacted because it gets into results too: az repeats what it was
+// answered.
 func oneLine(text string) string {
-	return identity.Printable(withoutLink(strings.Join(strings.Fields(text), " ")), 500)
+	return identity.Printable(dps.Redact(withoutLink(strings.Join(strings.Fields(text), " "))), 500)
 }
 
 // withoutLink leaves out where azidentity sends its readers: the hint stands there.
