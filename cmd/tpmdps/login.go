@@ -39,7 +39,7 @@ type loginKind struct {
 var loginKinds = []loginKind{
 	{"default", func(o loginOptions) (azcore.TokenCredential, error) {
 		return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
-			ClientOptions: o.client, DisableInstanceDiscovery: o.private})
+			ClientOptions: o.client, DisableInstanceDiscovery: o.private, TenantID: o.tenant})
 	}},
 	{"cli", func(o loginOptions) (azcore.TokenCredential, error) {
 		return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: o.tenant})
