@@ -142,6 +142,7 @@ var exits = []exit{
 	{errSignIn, 30, "a code (AADSTS and a number) stands in Microsoft's reference of Entra ID's error codes; -vv shows what was sent and answered"},
 	{errRole, 30, ""},
 	{errPolicy, 30, ""},
+	{errSASExpired, 30, ""},
 	{errIPFilter, 30, "run it from a network that the DPS lets in: see its networking page in the portal for IP filter, public access and private endpoints"},
 	{errClock, 30, ""},
 	{dps.ErrConnectionString, 30, ""},

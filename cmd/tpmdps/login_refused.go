@@ -13,10 +13,11 @@ import (
 
 // Why the service refuses an operator whose credential is well formed.
 var (
-	errRole     = errors.New("the account's role does not allow it")
-	errPolicy   = errors.New("the shared access policy does not allow it")
-	errIPFilter = errors.New("the service does not take requests from this network")
-	errClock    = errors.New("this machine's clock is wrong")
+	errRole       = errors.New("the account's role does not allow it")
+	errPolicy     = errors.New("the shared access policy does not allow it")
+	errSASExpired = errors.New("the SAS token has expired")
+	errIPFilter   = errors.New("the service does not take requests from this network")
+	errClock      = errors.New("this machine's clock is wrong")
 )
 
 // Roles for enrollments, as Azure calls them, the smaller one first.
@@ -40,8 +41,9 @@ func (r *refusal) Unwrap() []error { return []error{r.is, r.err} }
 
 // operator is who asks the service: a sign-in, or the holder of a key.
 type operator struct {
-	login    *signIn // nil for a key
-	policy   string  // of a connection string; "" for a token
+	login    *signIn   // nil for a key
+	policy   string    // of a connection string; "" for a token
+	token    dps.Token // a ready SAS token, else zero
 	endpoint string
 	now      func() time.Time
 }
@@ -87,6 +89,10 @@ func (o operator) explain(err error) error {
 		return &refusal{errClock, fmt.Sprintf("by the service's clock it is %s: set this machine's (timedatectl), and run the command again", e.Date.UTC().Format(time.RFC3339)), err}
 	case o.login != nil:
 		return o.explainLogin(e, said, writing, err)
+	case !o.token.Expiry.IsZero() && o.now().After(o.token.Expiry):
+		return &refusal{errSASExpired, "it ended at " + o.token.Expiry.Format(time.RFC3339) + ": make another where the policy's key is, tpmdps token mint; the same command goes on from there", err}
+	case o.token.Resource != "" && !o.token.Opens(strings.TrimPrefix(o.endpoint, "https://"), e.Path):
+		return &refusal{errAudience, "the SAS token opens " + scopeInWords(o.token.Resource) + ", and nothing else: tpmdps token mint makes one for all enrollments", err}
 	// Enrollments are read before they are written: the key was good then.
 	case e.Status == http.StatusForbidden || writing:
 		return &refusal{errPolicy, policyHint(o.policy), err}

@@ -75,6 +75,10 @@ func TestExplain(t *testing.T) {
 		return o
 	}
 	good := account{Object: "7a", Tenant: "t1", Audience: "https://azure-devices-provisioning.net", Expiry: now.Add(time.Hour)}
+	sas := key
+	sas.policy, sas.endpoint, sas.token = "", "https://factory.azure-devices-provisioning.net", dps.Token{Resource: "factory.azure-devices-provisioning.net/enrollments/box-2", Expiry: now.Add(time.Hour)}
+	ended := sas
+	ended.token.Expiry = now.Add(-time.Minute)
 	expired, foreign := good, good
 	expired.Expiry, foreign.Audience = now.Add(-time.Minute), "https://management.azure.com/"
 	for name, test := range map[string]struct {
@@ -87,6 +91,10 @@ func TestExplain(t *testing.T) {
 		"key, no EnrollmentWrite": {key, &dps.Error{Status: 401, Method: http.MethodPut}, errPolicy, "policy enroller needs EnrollmentRead and EnrollmentWrite"},
 		"key, forbidden":          {key, &dps.Error{Status: 403, Method: http.MethodGet}, errPolicy, "--rights EnrollmentRead EnrollmentWrite"},
 		"key, clock":              {key, &dps.Error{Status: 401, Method: http.MethodGet, Date: now.Add(time.Hour)}, errClock, "2026-03-01T13:00:00Z"},
+		"token, ended":            {ended, &dps.Error{Status: 401, Method: http.MethodPut, Path: "/enrollments/box-2"}, errSASExpired, "it ended at 2026-03-01T11:59:00Z: make another"},
+		"token, narrow":           {sas, &dps.Error{Status: 401, Method: http.MethodGet, Path: "/enrollments/box-20"}, errAudience, "opens the enrollment box-2 of factory."},
+		"token, no write":         {sas, &dps.Error{Status: 401, Method: http.MethodPut, Path: "/enrollments/BOX-2"}, errPolicy, "the token's policy needs"},
+		"token, clock":            {ended, &dps.Error{Status: 401, Method: http.MethodGet, Path: "/enrollments/box-2", Date: now.Add(-time.Hour)}, errClock, "timedatectl"},
 		"IP filter":               {key, &dps.Error{Status: 403, Message: "Unauthorized IP address"}, errIPFilter, "IP filter"},
 		"private endpoint":        {signedIn(good), &dps.Error{Status: 403, Body: "Public network access is disabled"}, errIPFilter, "private endpoints"},
 		"role to write":           {signedIn(good), &dps.Error{Status: 403, Method: http.MethodPut, Path: "/enrollments/x"}, errRole, "--assignee-object-id 7a --role \"Device Provisioning Service Data Contributor\" --scope \"$(az iot dps show -n factory "},

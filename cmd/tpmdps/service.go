@@ -33,53 +33,52 @@ func serviceClient(s *session) (service, error) {
 	if err != nil {
 		return service{}, err
 	}
-	endpoint, cred, who, err := credential(s, opts)
-	if err != nil {
+	if err := s.refuseSecrets(); err != nil {
 		return service{}, err
 	}
 	c, err := s.cloud()
 	if err != nil {
 		return service{}, err
 	}
-	if who.endpoint, err = dps.ServiceEndpoint(c.complete(endpoint)); err != nil {
+	endpoint, cred, who, err := credential(s, c.complete(s.flag.String("dps")), opts)
+	if err != nil {
+		return service{}, err
+	}
+	if who.endpoint, err = dps.ServiceEndpoint(endpoint); err != nil {
 		return service{}, err
 	}
 	client, err := dps.NewServiceClient(who.endpoint, cred, opts)
 	return service{client, who}, err
 }
 
-// credential finds the operator's credential, and the DPS it is for.
-func credential(s *session, opts dps.ClientOptions) (endpoint string, _ dps.Credential, who operator, err error) {
-	if err := s.refuseSecrets(); err != nil {
-		return "", dps.Credential{}, who, err
-	}
+// credential finds the operator's credential, and the DPS it is for: the one that
+// --dps names, or the connection string's.
+func credential(s *session, named string, opts dps.ClientOptions) (endpoint string, _ dps.Credential, who operator, err error) {
 	who.now = time.Now
 	switch kind := s.flag.String("auth-type"); kind {
 	case "key":
-		return keyCredential(s, who)
+		return keyCredential(s, named, who)
 	case "login":
 	default:
 		return "", dps.Credential{}, who, fmt.Errorf("%w: --auth-type %q: choose key or login", errUsage, identity.Printable(kind, 20))
 	}
-	if endpoint = s.flag.String("dps"); endpoint == "" {
+	if named == "" {
 		return "", dps.Credential{}, who, fmt.Errorf("%w: --auth-type login needs to know which", errNoDPS)
 	}
 	if who.login, err = login(s, opts.HTTPClient); err != nil {
 		return "", dps.Credential{}, who, err
 	}
-	return endpoint, dps.Entra(who.login, dps.DefaultScope), who, nil
+	return named, dps.Entra(who.login, dps.DefaultScope), who, nil
 }
 
 // keyCredential is for a connection string or a token made from one.
-func keyCredential(s *session, who operator) (endpoint string, _ dps.Credential, _ operator, err error) {
-	endpoint = s.flag.String("dps")
+func keyCredential(s *session, endpoint string, who operator) (string, dps.Credential, operator, error) {
 	text, isToken, err := s.keyText()
 	if err != nil {
 		return "", dps.Credential{}, who, err
 	}
 	if isToken {
-		endpoint, cred, err := sasCredential(s, endpoint, text)
-		return endpoint, cred, who, err
+		return sasCredential(s, endpoint, text, who)
 	}
 	cs, err := dps.ParseConnectionString(text)
 	if err != nil {
@@ -96,14 +95,26 @@ func keyCredential(s *session, who operator) (endpoint string, _ dps.Credential,
 	return endpoint, dps.SharedKey(cs), who, nil
 }
 
-// sasCredential takes a ready token. One that has ended is sent all the same:
-// this machine's clock may be the one that is wrong.
-func sasCredential(s *session, endpoint, text string) (string, dps.Credential, error) {
+// sasCredential takes a ready token, for the DPS that it is for. One that has
+// ended is sent all the same: this machine's clock may be the one that is wrong.
+func sasCredential(s *session, endpoint, text string, who operator) (_ string, _ dps.Credential, _ operator, err error) {
 	if endpoint == "" {
-		return "", dps.Credential{}, fmt.Errorf("%w: a SAS token does not say which", errNoDPS)
+		return "", dps.Credential{}, who, fmt.Errorf("%w: a SAS token does not say which", errNoDPS)
 	}
-	if token, err := dps.ParseToken(text); err == nil && time.Until(token.Expiry) < 0 {
-		s.say("warning: the SAS token ended %s ago, at %s, by this machine's clock", inWords(time.Since(token.Expiry)), token.Expiry.Format(time.RFC3339))
+	if endpoint, err = dps.ServiceEndpoint(endpoint); err != nil {
+		return "", dps.Credential{}, who, err
 	}
-	return endpoint, dps.SharedAccessToken(text), nil
+	cred := dps.SharedAccessToken(text)
+	if who.token, err = dps.ParseToken(text); err != nil {
+		return endpoint, cred, who, nil // it says so itself
+	}
+	host := strings.TrimPrefix(endpoint, "https://")
+	if own := (dps.Token{Resource: who.token.Host()}); !own.Opens(host, "") {
+		return "", dps.Credential{}, who, &refusal{errAudience, "name that DPS with --dps, or make a token for this one: tpmdps token mint",
+			fmt.Errorf("--dps (or TPMDPS_DPS) names %s, the SAS token is for %s", host, who.token.Host())}
+	}
+	if time.Until(who.token.Expiry) < 0 {
+		s.say("warning: the SAS token ended %s ago, at %s, by this machine's clock", inWords(time.Since(who.token.Expiry)), who.token.Expiry.Format(time.RFC3339))
+	}
+	return endpoint, cred, who, nil
 }

@@ -47,13 +47,18 @@ func SharedKey(cs ConnectionString) Credential {
 	}}
 }
 
-// SharedAccessToken sends a token that somebody else made, as it is:
-// "SharedAccessSignature sr=...".
+// SharedAccessToken sends a token that somebody else made, with its fields in
+// whatever order: az writes "SharedAccessSignature sr=...", Microsoft's
+// documentation "SharedAccessSignature sig=...".
 func SharedAccessToken(token string) Credential {
 	token = unquote(token)
-	if !strings.HasPrefix(token, "SharedAccessSignature sr=") || strings.ContainsAny(token, "\r\n") {
-		return Credential{err: fmt.Errorf("%w: a SAS token is one line that starts with \"SharedAccessSignature sr=\"", ErrCredential)}
+	if _, err := ParseToken(token); err != nil {
+		return Credential{err: fmt.Errorf("%w: %w", ErrCredential, err)}
 	}
+	if len(token) > len(sasScheme) && strings.EqualFold(token[:len(sasScheme)], sasScheme) {
+		token = token[len(sasScheme):]
+	}
+	token = sasScheme + strings.TrimSpace(token)
 	return Credential{kind: "SAS token", policy: func() policy.Policy {
 		return runtime.NewSASCredentialPolicy(azcore.NewSASCredential(token), "Authorization", nil)
 	}}

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// sasScheme is what a token starts with.
+const sasScheme = "SharedAccessSignature "
+
 // SASToken makes a shared access signature for a resource, which is given
 // unescaped: the value of an Authorization header. sign returns the
 // HMAC-SHA256 of its argument under the key that keyName names; for a device
@@ -22,7 +25,7 @@ func SASToken(resource, keyName string, expiry time.Time, sign func([]byte) ([]b
 	if err != nil {
 		return "", fmt.Errorf("sign the SAS token for %s: %w", resource, err)
 	}
-	token := "SharedAccessSignature sr=" + sr + "&sig=" + url.QueryEscape(base64.StdEncoding.EncodeToString(mac)) + "&se=" + se
+	token := sasScheme + "sr=" + sr + "&sig=" + url.QueryEscape(base64.StdEncoding.EncodeToString(mac)) + "&se=" + se
 	if keyName != "" {
 		token += "&skn=" + url.QueryEscape(keyName)
 	}

@@ -3,6 +3,7 @@ package dps
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -21,6 +22,27 @@ type Token struct {
 	Resource string    // sr, unescaped: the URI without its scheme that it opens, and all below it
 	KeyName  string    // skn, the policy; empty in a token of a device's own key
 	Expiry   time.Time // se, UTC
+}
+
+// Opens reports whether the token's resource is a host, named with or without
+// its port, and a path on it, or something above that: it is compared segment by
+// segment, in any case.
+func (t Token) Opens(host, path string) bool {
+	resource := strings.ToLower(strings.TrimRight(strings.TrimPrefix(t.Resource, "https://"), "/"))
+	name, _, _ := net.SplitHostPort(host)
+	for _, host := range []string{host, name} {
+		target := strings.ToLower(host + path)
+		if resource != "" && (target == resource || strings.HasPrefix(target, resource+"/")) {
+			return true
+		}
+	}
+	return false
+}
+
+// Host is the service that the token's resource is of.
+func (t Token) Host() string {
+	host, _, _ := strings.Cut(strings.TrimPrefix(t.Resource, "https://"), "/")
+	return host
 }
 
 // ParseToken reads a SAS token, with or without the name of its scheme in

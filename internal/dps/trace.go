@@ -128,7 +128,7 @@ var secretHeader = regexp.MustCompile(`(?i)secret|token|cookie|-key|authorizatio
 // redactHeader hides the whole of what Redact does not know the form of, and
 // leaves of a shared access signature what it is for.
 func redactHeader(name, value string) string {
-	if secretHeader.MatchString(name) && !strings.HasPrefix(value, "SharedAccessSignature ") {
+	if secretHeader.MatchString(name) && !strings.HasPrefix(value, sasScheme) {
 		return redacted
 	}
 	return Redact(value)
