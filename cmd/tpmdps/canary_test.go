@@ -10,11 +10,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"tpmdps/internal/emulator"
 )
 
 // Every secret of the scripts has this word in it: whatever the program prints
@@ -22,12 +26,27 @@ import (
 const canary = "canary"
 
 // canaryForms finds the word in the clear, in base64 at each of the three places
-// in a group that it can begin at, and in hex. A signature is a secret, too,
-// and has no word in it.
+// in a group that it can begin at, and in hex. What is drawn or signed has no
+// word in it, and is known by its form: signatures, tokens of a sign-in, private
+// keys, challenges.
 var canaryForms = regexp.MustCompile(canary + "|Y2FuYXJ5|jYW5hcn|NhbmFye|" + hex.EncodeToString([]byte(canary)) +
-	`|sig(=|%3[dD])[A-Za-z0-9%+/=]{20,}`)
+	`|sig(=|%(25)*3[dD]|\\+u003[dD])[A-Za-z0-9%+/=]{20,}|eyJ[A-Za-z0-9_-]+\.eyJ|PRIVATE KEY-----|authenticationKey\\*":\s*\\*"[A-Za-z0-9]`)
 
-func findCanary(text []byte) []byte { return canaryForms.Find(text) }
+// findCanary looks for a secret in a text. known are some that have no form.
+func findCanary(text []byte, known ...string) []byte {
+	for _, secret := range known {
+		if bytes.Contains(text, []byte(secret)) {
+			return []byte(secret)
+		}
+	}
+	return canaryForms.Find(text)
+}
+
+// drawn are the secrets of a service that are different each time.
+func drawn(s *emulator.Server) []string {
+	_, key, _ := strings.Cut(s.ConnectionString(), "SharedAccessKey=")
+	return []string{key, s.ClientSecret(), s.IdentityHeader()}
+}
 
 // canaryWatch names the folder where the program leaves what it prints.
 const canaryWatch = "TPMDPS_TEST_PRINTED"
@@ -69,13 +88,13 @@ func watch(env *testscript.Env) error {
 		return err
 	}
 	// The service's own files, and the chip's.
-	secret := &secretNames{[]string{"cs", "emulator.env", "tpm2-00.permall"}}
+	secret := &secretNames{names: []string{"cs", "emulator.env", "client.pem", "federated-token", "ca-key.pem", "tpm2-00.permall"}}
 	env.Values[secretNames{}.key()] = secret
 	env.Defer(func() {
 		defer os.RemoveAll(dir)
 		var leaks []string
 		look := func(name string, data []byte) {
-			if found := findCanary(data); found != nil && !given[name] && !slices.Contains(secret.names, filepath.Base(name)) {
+			if found := findCanary(data, secret.known...); found != nil && !given[name] && !slices.Contains(secret.names, filepath.Base(name)) {
 				leaks = append(leaks, fmt.Sprintf("%s has %q", name, found))
 			}
 		}
@@ -105,15 +124,20 @@ func eachFile(dir string, do func(name string, data []byte)) error {
 	})
 }
 
-// secretNames are the files of a script that may hold a secret.
-type secretNames struct{ names []string }
+// secretNames are the files of a script that may hold a secret, and what else is
+// looked for in all others.
+type secretNames struct{ names, known []string }
 
 func (secretNames) key() any { return "secret files" }
+
+func secretsOf(ts *testscript.TestScript) *secretNames {
+	return ts.Value(secretNames{}.key()).(*secretNames)
+}
 
 // secretFiles: secret FILE... Names files that the script, or a command that is
 // made for it, writes a secret into.
 func secretFiles(ts *testscript.TestScript, neg bool, args []string) {
-	s := ts.Value(secretNames{}.key()).(*secretNames)
+	s := secretsOf(ts)
 	s.names = append(s.names, args...)
 }
 
@@ -141,14 +165,86 @@ func TestCanaryIsFound(t *testing.T) {
 			}
 		}
 	}
-	for _, text := range []string{"SharedAccessSignature sr=x&sig=0bl3CWW8yDmTD3zYvSLc3sKZk9HwfMVrTh0kQ&se=1"} {
+	for _, text := range []string{
+		"SharedAccessSignature sr=x&sig=0bl3CWW8yDmTD3zYvSLc3sKZk9HwfMVrTh0kQ&se=1", `sr=x\u0026sig\u003d0bl3CWW8yDmTD3zYvSLc3sKZk9HwfMVrTh0kQ`,
+		"Bearer eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln", "-----BEGIN PRIVATE KEY-----", `{\"authenticationKey\":\"AEAA`,
+	} {
 		if findCanary([]byte(text)) == nil {
 			t.Errorf("%s is not found", text)
 		}
 	}
-	for _, text := range []string{"sig=[redacted]&se=1", "a canny word", "sr, sig and se"} {
+	if findCanary([]byte("secret: 0bl3CWW8"), "0bl3CWW8") == nil {
+		t.Error("a known one is not found")
+	}
+	for _, text := range []string{"sig=[redacted]&se=1", `"authenticationKey":"[redacted]"`, "a canny word", "sr, sig and se"} {
 		if found := findCanary([]byte(text)); found != nil {
 			t.Errorf("%s: %q is taken for a secret", text, found)
 		}
 	}
+}
+
+// The search of a script finds what is planted in it: printed, written to a
+// file, or known to nobody but the service.
+func TestCanaryIsFoundInAScript(t *testing.T) {
+	const known = "0bl3CWW8yDmTD3zYvSLc3s"
+	for script, want := range map[string]string{
+		"! exec tpmdps verify canary-on-the-command-line\n":                  `printed-.* has "canary"`,
+		"exec sh -c 'echo Y2FuYXJ5 >trail'\n":                                `trail has "Y2FuYXJ5"`,
+		"exec sh -c 'echo " + known + " >result.json'\n":                     `result.json has "` + known + `"`,
+		"secret key\nexec sh -c 'echo canary >key'\n":                        "",
+		"exec tpmdps version\ncp given copy\nrm copy\n-- given --\ncanary\n": "",
+	} {
+		path := filepath.Join(t.TempDir(), "planted.txtar")
+		if err := os.WriteFile(path, []byte(script), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := &planted{}
+		testscript.RunT(got, testscript.Params{
+			Files: []string{path}, Cmds: map[string]func(*testscript.TestScript, bool, []string){"secret": secretFiles},
+			Setup: func(env *testscript.Env) error {
+				if err := watch(env); err != nil {
+					return err
+				}
+				env.Values[secretNames{}.key()].(*secretNames).known = []string{known}
+				return nil
+			},
+		})
+		if matched := regexp.MustCompile("^a secret got out: .*" + want).MatchString(got.failed); matched != (want != "") || want == "" && got.failed != "" {
+			t.Errorf("%q: it failed with %q, want %q", script, got.failed, want)
+		}
+	}
+}
+
+// planted runs scripts, and keeps why one failed.
+type planted struct{ failed string }
+
+func (p *planted) Skip(...any)   { runtime.Goexit() }
+func (p *planted) Parallel()     {}
+func (p *planted) Log(...any)    {}
+func (p *planted) Verbose() bool { return false }
+func (p *planted) FailNow()      { p.Fatal("failed") }
+
+func (p *planted) Fatal(args ...any) {
+	if p.failed == "" {
+		p.failed = fmt.Sprint(args...)
+	}
+	runtime.Goexit()
+}
+
+func (p *planted) Run(_ string, f func(testscript.T)) {
+	var group sync.WaitGroup
+	group.Go(func() { f(p) })
+	group.Wait()
+}
+
+// searched is a stream of a program that is run within a test: what came out is
+// searched when the test is over, like what scripts print.
+func searched(t *testing.T, server *emulator.Server) *bytes.Buffer {
+	out := &bytes.Buffer{}
+	t.Cleanup(func() {
+		if found := findCanary(out.Bytes(), drawn(server)...); found != nil {
+			t.Errorf("a secret got out: %q", found)
+		}
+	})
+	return out
 }

@@ -47,8 +47,8 @@ func TestTokenEndsInTheMiddleOfABatch(t *testing.T) {
 		}
 	}
 	program := func(args ...string) (code int, stdout, stderr string) {
-		var out, err bytes.Buffer
-		code = run(context.Background(), append([]string{"tpmdps"}, args...), streams{strings.NewReader(""), &out, &err})
+		out, err := searched(t, server), searched(t, server)
+		code = run(context.Background(), append([]string{"tpmdps"}, args...), streams{strings.NewReader(""), out, err})
 		return code, out.String(), err.String()
 	}
 	mint := func(name string) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -112,8 +111,8 @@ func verifyWith(t *testing.T, chip, fault, timeout string) (tripResult, failure)
 	if timeout != "" {
 		args = append(args, "--timeout", timeout)
 	}
-	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), args, streams{strings.NewReader(""), &stdout, &stderr})
+	stdout, stderr := searched(t, server), searched(t, server)
+	code := run(t.Context(), args, streams{strings.NewReader(""), stdout, stderr})
 	var out tripResult
 	if err := json.Unmarshal(stdout.Bytes(), &out); err != nil {
 		t.Fatalf("stdout %q: %v", stdout.String(), err)

@@ -88,6 +88,7 @@ func standIn(ts *testscript.TestScript, resource, tenant string) {
 	ts.Check(err)
 	bin := ts.MkAbs("bin")
 	ts.Check(os.MkdirAll(bin, 0o700))
+	secretsOf(ts).names = append(secretsOf(ts).names, "az")
 	script := "#!/bin/sh\ncase \"$*\" in\n'account get-access-token -o json --resource https://azure-devices-provisioning.net'*) cat <<'EOF'\n" +
 		string(reply) + "\nEOF\n;;\n*) echo \"az: unexpected: $*\" >&2; exit 2;;\nesac\n"
 	ts.Check(os.WriteFile(filepath.Join(bin, "az"), []byte(script), 0o700))

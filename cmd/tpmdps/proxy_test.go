@@ -73,6 +73,7 @@ func runTinyproxy(ts *testscript.TestScript, settings string) *forwardProxy {
 	dir, err := os.MkdirTemp(ts.Getenv("WORK"), "proxy-")
 	ts.Check(err)
 	hosts, config := dir+"/hosts", dir+"/tinyproxy.conf"
+	secretsOf(ts).names = append(secretsOf(ts).names, "tinyproxy.conf")
 	p := &forwardProxy{address: freeAddress(ts), log: dir + "/log"}
 	host, port, _ := net.SplitHostPort(p.address)
 	ts.Check(os.WriteFile(hosts, []byte("127.0.0.1 "+proxiedDPS+" "+proxiedHub+"\n"), 0o600))

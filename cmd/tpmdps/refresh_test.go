@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"os"
@@ -40,9 +39,9 @@ func TestSignInIsRenewedInABatch(t *testing.T) {
 	if err := os.WriteFile(batch, batchOf(t, records), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var stdout, stderr bytes.Buffer
+	stdout, stderr := searched(t, server), searched(t, server)
 	code := run(t.Context(), []string{"tpmdps", "enroll", "--from", batch, "--auth-type", "login", "--credential", "environment",
-		"--dps", server.Endpoint(), "--ca-file", filepath.Join(dir, "ca.pem"), "-o", "tsv"}, streams{strings.NewReader(""), &stdout, &stderr})
+		"--dps", server.Endpoint(), "--ca-file", filepath.Join(dir, "ca.pem"), "-o", "tsv"}, streams{strings.NewReader(""), stdout, stderr})
 	if code != 0 || strings.Count(stdout.String(), "\tcreate\t") != records {
 		t.Errorf("exit code %d, %d created, want 0 and %d: %s", code, strings.Count(stdout.String(), "\tcreate\t"), records, stderr.String())
 	}

@@ -163,6 +163,7 @@ func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(server.Start(context.Background()))
 	ts.Defer(func() { ts.Check(server.Close()) })
 	of(ts).server = server
+	secretsOf(ts).known = append(secretsOf(ts).known, drawn(server)...)
 	ca := ts.MkAbs("ca.pem")
 	ts.Check(os.WriteFile(ca, server.CAPEM(), 0o600))
 	ts.Setenv("SSL_CERT_FILE", ca)
