@@ -90,9 +90,14 @@ func (t *Trail) Append(e Entry) error {
 		if err != nil {
 			return err
 		}
+		size, err := t.file.Seek(0, io.SeekEnd)
+		if err != nil {
+			return fmt.Errorf("write the audit trail: %w", err)
+		}
 		// One write, so that a process that is killed leaves it whole or not at all.
 		if _, err := t.file.Write(append(text, '\n')); err != nil {
-			return fmt.Errorf("write the audit trail: %w", err)
+			// What a full disk did take would be a line cut short for ever.
+			return fmt.Errorf("write the audit trail: %w", errors.Join(err, t.file.Truncate(size)))
 		}
 		if err := t.file.Sync(); err != nil {
 			return fmt.Errorf("write the audit trail: %w", err)
