@@ -117,6 +117,9 @@ func login(s *session, transport *http.Client) (*signIn, error) {
 		o.private = true
 		s.say("warning: signing in at %s, as AZURE_AUTHORITY_HOST says: it is none of Microsoft's", identity.Printable(host, 80))
 	}
+	if err := s.checkLoginFiles(name); err != nil {
+		return nil, err
+	}
 	in := &signIn{kind: name, session: s}
 	if in.inner, err = loginKinds[i].make(o); err != nil {
 		return nil, noCredential(s, name, err)

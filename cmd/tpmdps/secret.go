@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -32,15 +34,14 @@ func (s *session) readSecret(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	if err := s.checkPlace(path); err != nil {
-		return nil, err
-	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, cannotRead(path, err)
 	}
 	defer f.Close()
-	s.warnReadable(f)
+	if err := s.checkOpen(f, path); err != nil {
+		return nil, err
+	}
 	return secretFrom(f, path)
 }
 
@@ -55,14 +56,27 @@ func (s *session) checkPlace(path string) error {
 
 // warnReadable says that others can read a secret. Windows has other rights,
 // which the mode does not tell.
-func (s *session) warnReadable(f *os.File) {
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || runtime.GOOS == "windows" {
+func (s *session) warnReadable(info fs.FileInfo, path string) {
+	if !info.Mode().IsRegular() || runtime.GOOS == "windows" {
 		return
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		s.say("warning: %s: others can read it (mode %04o): chmod 600 %[1]s", f.Name(), mode)
+		s.say("warning: %s: others can read it (mode %04o): chmod 600 %[1]s", path, mode)
 	}
+}
+
+// checkOpen does both for a file that is open. One of no known place, such as a
+// pipe, lies nowhere.
+func (s *session) checkOpen(f *os.File, path string) error {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	if err := s.checkPlace(path); err != nil {
+		return err
+	}
+	s.warnReadable(info, path)
+	return nil
 }
 
 // secretFrom reads what a person, an editor or a secret store has written.
@@ -87,7 +101,7 @@ func (s *session) readSecretFD(flag string) ([]byte, error) {
 	n := s.flag.Int(flag)
 	switch {
 	case n == 0:
-		return secretFrom(s.in, "standard input")
+		return s.readSecretIn()
 	case n < 3:
 		return nil, fmt.Errorf("%w: --%s %d: give 0, or 3 and above", errUsage, flag, n)
 	case runtime.GOOS == "windows":
@@ -95,7 +109,30 @@ func (s *session) readSecretFD(flag string) ([]byte, error) {
 	}
 	f := os.NewFile(uintptr(n), fmt.Sprintf("file descriptor %d", n))
 	defer f.Close()
+	if err := s.checkDescriptor(f, n); err != nil {
+		return nil, err
+	}
 	return secretFrom(f, f.Name())
+}
+
+// readSecretIn reads a secret from standard input.
+func (s *session) readSecretIn() ([]byte, error) {
+	if f, ok := s.in.(*os.File); ok {
+		if err := s.checkDescriptor(f, 0); err != nil {
+			return nil, err
+		}
+	}
+	return secretFrom(s.in, "standard input")
+}
+
+// checkDescriptor looks where a redirection leads to: a shell opens what lies on
+// a stick as willingly as this program.
+func (s *session) checkDescriptor(f *os.File, n int) error {
+	path, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", n))
+	if err != nil || !filepath.IsAbs(path) { // not on Linux, or a pipe
+		return nil
+	}
+	return s.checkOpen(f, path)
 }
 
 // keyFlags say where a connection string or a SAS token is. The last ones are

@@ -10,9 +10,12 @@ import (
 	"strings"
 )
 
+// kernelFiles is where proc and sys are mounted. It can be moved by tests.
+var kernelFiles = "/"
+
 // removable names the medium that a file lies on, if it can be pulled out.
 // What cannot be found out is taken for built in.
-func removable(path string) string { return removableUnder("/", path) }
+func removable(path string) string { return removableUnder(kernelFiles, path) }
 
 // removableUnder asks the kernel's files below root, which a test may have
 // written: the mount that holds the path, and the block device behind it.
@@ -38,7 +41,8 @@ func removableUnder(root, path string) string {
 	}
 	onUSB := strings.Contains(device, "/usb")
 	portable := slices.Contains([]string{"vfat", "exfat", "ntfs", "ntfs3", "fuseblk"}, m.kind)
-	if saysRemovable(device) || saysRemovable(filepath.Dir(device)) || onUSB && portable {
+	disk := filepath.Dir(device) // of a partition
+	if saysRemovable(device) || saysRemovable(disk) || (onUSB || isSDCard(device) || isSDCard(disk)) && portable {
 		return filepath.Base(device) + ", " + m.point
 	}
 	return ""
@@ -48,6 +52,14 @@ func removableUnder(root, path string) string {
 func saysRemovable(device string) bool {
 	data, err := os.ReadFile(filepath.Join(device, "removable"))
 	return err == nil && string(bytes.TrimSpace(data)) == "1"
+}
+
+// isSDCard tells a card from a soldered eMMC, both of which the kernel calls not
+// removable. Machines start from cards, too: with a file system of Linux on it,
+// one is taken for the machine's own.
+func isSDCard(device string) bool {
+	data, err := os.ReadFile(filepath.Join(device, "device/type"))
+	return err == nil && string(bytes.TrimSpace(data)) == "SD"
 }
 
 // mount is one line of mountinfo.

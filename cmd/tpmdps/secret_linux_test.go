@@ -7,6 +7,13 @@ import (
 	"testing"
 )
 
+// The scripts have a stick where there is none.
+func init() {
+	if root := os.Getenv("TPMDPS_TEST_KERNEL"); root != "" {
+		kernelFiles = root
+	}
+}
+
 // A kernel's files as they are on a machine with a disk, a stick, a USB disk
 // that does not call itself removable, and a card reader.
 func TestRemovable(t *testing.T) {
@@ -26,6 +33,8 @@ func TestRemovable(t *testing.T) {
 		"8:16":  {"devices/pci0/usb2/2-1/block/sdb", "devices/pci0/usb2/2-1/block/sdb", "0\n"},
 		"8:33":  {"devices/pci0/usb2/2-2/block/sdc/sdc1", "devices/pci0/usb2/2-2/block/sdc", "0\n"},
 		"179:1": {"devices/platform/mmc1/mmcblk1/mmcblk1p1", "devices/platform/mmc1/mmcblk1", "1\n"},
+		"179:8": {"devices/platform/mmc2/mmcblk2/mmcblk2p1", "devices/platform/mmc2/mmcblk2", "0\n"},
+		"179:9": {"devices/platform/mmc3/mmcblk3/mmcblk3p1", "devices/platform/mmc3/mmcblk3", "0\n"},
 	} {
 		write("sys/"+at.disk+"/removable", at.says)
 		if err := os.MkdirAll(filepath.Join(root, "sys", at.path), 0o700); err != nil {
@@ -39,6 +48,8 @@ func TestRemovable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	write("sys/devices/platform/mmc2/mmcblk2/device/type", "SD\n")
+	write("sys/devices/platform/mmc3/mmcblk3/device/type", "MMC\n")
 	write("proc/self/mountinfo", strings.Join([]string{
 		`22 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw`,
 		`23 22 0:5 / /nowhere/mem rw - tmpfs tmpfs rw`,
@@ -49,6 +60,9 @@ func TestRemovable(t *testing.T) {
 		`34 30 259:2 /x /nowhere/stick/inner rw - ext4 /dev/nvme0n1p2 rw`,
 		`35 22 8:1 / /nowhere/twice rw - vfat /dev/sda1 rw`,
 		`36 22 259:2 / /nowhere/twice rw - ext4 /dev/nvme0n1p2 rw`,
+		`37 22 179:8 / /nowhere/sd rw - vfat /dev/mmcblk2p1 rw`,
+		`38 22 179:8 / /nowhere/sdroot rw - ext4 /dev/mmcblk2p1 rw`,
+		`39 22 179:9 / /nowhere/emmc rw - vfat /dev/mmcblk3p1 rw`,
 		`damaged`,
 	}, "\n"))
 	for path, want := range map[string]string{
@@ -61,6 +75,9 @@ func TestRemovable(t *testing.T) {
 		"/nowhere/USB DISK/a/cs":  "sdb, /nowhere/USB DISK",
 		"/nowhere/backup/cs":      "", // a disk with Linux on it, in a USB frame
 		"/nowhere/card/cs":        "mmcblk1p1, /nowhere/card",
+		"/nowhere/sd/cs":          "mmcblk2p1, /nowhere/sd",
+		"/nowhere/sdroot/cs":      "",
+		"/nowhere/emmc/cs":        "",
 		"/nowhere/twice/cs":       "",
 	} {
 		if got := removableUnder(root, path); got != want {

@@ -124,7 +124,7 @@ func showToken(s *session) error {
 	var text []byte
 	var err error
 	if s.arg == "-" {
-		text, err = secretFrom(s.in, "standard input")
+		text, err = s.readSecretIn()
 	} else {
 		text, err = s.readSecret(s.arg)
 	}
