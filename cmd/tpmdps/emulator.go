@@ -29,6 +29,7 @@ func emulatorCommand() command {
 			&cli.IntFlag{Name: "limit", Usage: "answer 429 beyond `N` operations a minute"},
 			&cli.StringFlag{Name: "role", Value: "contributor", Usage: "give whoever signs in with Entra ID the `ROLE`: contributor, reader or none"},
 			&cli.BoolFlag{Name: "whole-resources", Usage: "take no SAS tokens for a part of the service, such as those of token mint"},
+			&cli.BoolFlag{Name: "read-only-policy", Usage: "leave the policy EnrollmentRead and nothing else"},
 			&cli.StringSliceFlag{Name: "fault", Usage: "fail in the way of `NAME`, as docs/emulator.md lists them; may be given several times"},
 		},
 		run: runEmulator,
@@ -48,6 +49,7 @@ func runEmulator(s *session) (err error) {
 		Log:       s.log,
 
 		WholeResources: s.flag.Bool("whole-resources"),
+		ReadOnlyPolicy: s.flag.Bool("read-only-policy"),
 	}
 	server, err := emulator.New(opts)
 	if err != nil {

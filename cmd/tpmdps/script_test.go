@@ -150,6 +150,8 @@ func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
 			o.Faults = append(o.Faults, value)
 		case "whole":
 			o.WholeResources = true
+		case "read-only":
+			o.ReadOnlyPolicy = true
 		case "life":
 			o.TokenLife, err = time.ParseDuration(value)
 		default:

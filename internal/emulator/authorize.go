@@ -22,7 +22,7 @@ func (s *Server) authorize(r *request) error {
 // the part of it that is asked for.
 func (s *Server) authorizeSAS(r *request, text string) error {
 	token, err := parseSAS(text)
-	if err != nil || token.keyName != s.state.policy.Name {
+	if err != nil || token.keyName != s.state.policy.Name || s.opts.ReadOnlyPolicy && !allows(roleNames["reader"], r) {
 		return refuse(codeUnauthorized, "Unauthorized")
 	}
 	hosts := []string{r.Host}

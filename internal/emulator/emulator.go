@@ -65,6 +65,8 @@ type Options struct {
 	// WholeResources has the service take SAS tokens for all of it only, as
 	// some do; otherwise one for a part of it opens that part.
 	WholeResources bool
+	// ReadOnlyPolicy leaves the policy EnrollmentRead and nothing else.
+	ReadOnlyPolicy bool
 	// Role is that of everybody who signs in with Entra ID: contributor,
 	// reader (of enrollments) or none; "" is contributor.
 	Role string
