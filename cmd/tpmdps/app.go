@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -175,6 +176,7 @@ func verdict(err error) exit {
 	}
 	var (
 		service *dps.Error
+		invalid x509.CertificateInvalidError
 		verify  *tls.CertificateVerificationError
 		record  tls.RecordHeaderError
 		alert   tls.AlertError
@@ -186,6 +188,8 @@ func verdict(err error) exit {
 		return serviceVerdict(service)
 	case errors.As(err, &format):
 		return exit{code: 14, hint: formatHint(format, "")}
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return exit{code: 22, hint: hintClock}
 	case errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert):
 		return exit{code: 21, hint: "if a proxy inspects TLS here, give its CA with --ca-file; otherwise check the host name"}
 	// A system error counts as one of the network's (syscall.Errno has its

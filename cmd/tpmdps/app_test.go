@@ -34,6 +34,7 @@ func TestVerdict(t *testing.T) {
 		{wrap(&fs.PathError{Op: "open", Path: "batch.jsonl", Err: syscall.ENOENT}), 2},
 		{wrap(syscall.ENOSPC), 1},
 		{wrap(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), 21},
+		{wrap(&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}), 22},
 		{wrap(&dps.Error{Status: 401}), 30},
 		{wrap(&dps.Error{Status: 403}), 30},
 		{wrap(&dps.Error{Status: 400, Code: 400004}), 14},

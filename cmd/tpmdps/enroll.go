@@ -34,7 +34,7 @@ func enrollCommand() command {
 			&cli.BoolFlag{Name: "update", Usage: "change the settings of an existing enrollment"},
 			&cli.BoolFlag{Name: "replace-ek", Usage: "give an existing enrollment this key: the machine that has the other one can no longer provision"},
 		}, append(serviceFlags(), settingsFlags()...)...),
-		exits: []int{10, 11, 12, 13, 14, 15, 20, 21, 30, 32, 50, 51},
+		exits: []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 30, 32, 50, 51},
 		run:   runEnroll,
 	}
 }
@@ -106,7 +106,7 @@ func stopsBatch(err error) bool {
 		return false
 	}
 	switch verdict(err).code {
-	case 20, 21, 30, 32:
+	case 20, 21, 22, 30, 32:
 		return true
 	}
 	return false

@@ -54,10 +54,11 @@ func TestSignInError(t *testing.T) {
 
 func TestWayError(t *testing.T) {
 	for text, want := range map[string]error{
-		"Post \"https://x\": dial tcp: lookup x: no such host":                          network.ErrName,
-		"dial tcp 1.2.3.4:443: connect: connection refused":                             network.ErrConnect,
-		"tls: failed to verify certificate: x509: certificate signed by unknown author": network.ErrCertificate,
-		"tls: first record does not look like a TLS handshake":                          network.ErrTLS,
+		"Post \"https://x\": dial tcp: lookup x: no such host":                                               network.ErrName,
+		"dial tcp 1.2.3.4:443: connect: connection refused":                                                  network.ErrConnect,
+		"tls: failed to verify certificate: x509: certificate signed by unknown author":                      network.ErrCertificate,
+		"tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time": network.ErrValidity,
+		"tls: first record does not look like a TLS handshake":                                               network.ErrTLS,
 		"AADSTS1: no": nil,
 	} {
 		if got := wayError(text); got != want {
