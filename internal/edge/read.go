@@ -1,42 +1,65 @@
 package edge
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
+	"math"
+	"strings"
 
-	"github.com/pelletier/go-toml/v2"
+	"tpmdps/internal/tomledit"
 )
 
 // MaxFile bounds a config.toml; the longest by hand have a hundred KiB.
 const MaxFile = 1 << 20
 
-// file is the part of config.toml that concerns DPS and the TPM, by the names
-// that IoT Edge reads. It is as lenient as IoT Edge: what it does not know it
-// passes over.
-type file struct {
-	Hostname               string `toml:"hostname"`
-	AutoReprovisioningMode string `toml:"auto_reprovisioning_mode"`
-	Provisioning           struct {
-		Source         string `toml:"source"`
-		GlobalEndpoint string `toml:"global_endpoint"`
-		IDScope        string `toml:"id_scope"`
-		Payload        struct {
-			URI string `toml:"uri"`
-		} `toml:"payload"`
-		Attestation struct {
-			Method         string `toml:"method"`
-			RegistrationID string `toml:"registration_id"`
-		} `toml:"attestation"`
-	} `toml:"provisioning"`
-	TPM struct {
-		TCTI         string  `toml:"tcti"`
-		AuthKeyIndex *uint32 `toml:"auth_key_index"`
-		Authorize    struct {
-			Endorsement string `toml:"endorsement"`
-			Owner       string `toml:"owner"`
-		} `toml:"hierarchy_authorization"`
-	} `toml:"tpm"`
+// values reads single keys, by the very names that IoT Edge reads: it tells ID_SCOPE
+// from id_scope. What it does not know it passes over, as IoT Edge does.
+type values struct {
+	doc *tomledit.Document
+	err error // the first value of a wrong type
+}
+
+func (v *values) find(key string, kind tomledit.Kind) string {
+	path := strings.Split(key, ".")
+	e, ok := v.doc.Lookup(path...)
+	if !ok {
+		return ""
+	}
+	if e.Kind != kind {
+		v.wrong(e, kind)
+	}
+	return e.Text
+}
+
+func (v *values) wrong(e tomledit.Entry, want tomledit.Kind) {
+	if v.err == nil {
+		v.err = fmt.Errorf("%w: line %d, column %d: %s has the type %s, not %s", ErrInvalid, e.Line, e.Column, tomledit.Key(e.Path...), e.Kind, want)
+	}
+}
+
+// tables makes sure that none of these is there as something else.
+func (v *values) tables(keys ...string) {
+	for _, key := range keys {
+		if e, ok := v.doc.Lookup(strings.Split(key, ".")...); ok && e.Kind != tomledit.Table && e.Kind != tomledit.InlineTable {
+			v.wrong(e, tomledit.Table)
+		}
+	}
+}
+
+func (v *values) text(key string) string { return v.find(key, tomledit.String) }
+
+// index is nil where the file does not have the key.
+func (v *values) index(key string) *uint32 {
+	text := v.find(key, tomledit.Integer)
+	if text == "" || v.err != nil {
+		return nil
+	}
+	n, err := parseInteger(text)
+	if err != nil || n < 0 || n > math.MaxUint32 {
+		v.err = fmt.Errorf("%w: %s is out of range", ErrInvalid, key)
+		return nil
+	}
+	index := uint32(n)
+	return &index
 }
 
 // Parse reads what a config.toml says of DPS and the TPM. It fails, with
@@ -47,33 +70,34 @@ func Parse(data []byte) (Config, error) {
 	if len(data) > MaxFile {
 		return Config{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(data), MaxFile)
 	}
-	var f file
-	if err := toml.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), &f); err != nil { // IoT Edge takes a byte order mark, too
-		var syntax *toml.DecodeError
-		if errors.As(err, &syntax) {
-			row, column := syntax.Position()
-			return Config{}, fmt.Errorf("%w: line %d, column %d: %w", ErrInvalid, row, column, err)
-		}
+	doc, err := tomledit.Parse(data)
+	if err != nil {
 		return Config{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	switch {
-	case f.Provisioning.Source != "dps":
-		return Config{}, fmt.Errorf("%w: provisioning.source is %q, not \"dps\"", ErrInvalid, f.Provisioning.Source)
-	case f.Provisioning.Attestation.Method != "tpm":
-		return Config{}, fmt.Errorf("%w: provisioning.attestation.method is %q, not \"tpm\"", ErrInvalid, f.Provisioning.Attestation.Method)
+	v := values{doc: doc}
+	v.tables("provisioning", "provisioning.payload", "provisioning.attestation", "tpm", "tpm.hierarchy_authorization")
+	source, method := v.text("provisioning.source"), v.text("provisioning.attestation.method")
+	c := Config{
+		IDScope:                v.text("provisioning.id_scope"),
+		RegistrationID:         v.text("provisioning.attestation.registration_id"),
+		GlobalEndpoint:         v.text("provisioning.global_endpoint"),
+		Hostname:               v.text("hostname"),
+		AutoReprovisioningMode: v.text("auto_reprovisioning_mode"),
+		PayloadURI:             v.text("provisioning.payload.uri"),
+		TCTI:                   v.text("tpm.tcti"),
+		AuthKeyIndex:           v.index("tpm.auth_key_index"),
+		EndorsementAuth:        v.text("tpm.hierarchy_authorization.endorsement"),
+		OwnerAuth:              v.text("tpm.hierarchy_authorization.owner"),
 	}
-	return Config{
-		IDScope:                f.Provisioning.IDScope,
-		RegistrationID:         f.Provisioning.Attestation.RegistrationID,
-		GlobalEndpoint:         f.Provisioning.GlobalEndpoint,
-		Hostname:               f.Hostname,
-		AutoReprovisioningMode: f.AutoReprovisioningMode,
-		PayloadURI:             f.Provisioning.Payload.URI,
-		TCTI:                   f.TPM.TCTI,
-		AuthKeyIndex:           f.TPM.AuthKeyIndex,
-		EndorsementAuth:        f.TPM.Authorize.Endorsement,
-		OwnerAuth:              f.TPM.Authorize.Owner,
-	}, nil
+	switch {
+	case v.err != nil:
+		return Config{}, v.err
+	case source != "dps":
+		return Config{}, fmt.Errorf("%w: provisioning.source is %q, not \"dps\"", ErrInvalid, source)
+	case method != "tpm":
+		return Config{}, fmt.Errorf("%w: provisioning.attestation.method is %q, not \"tpm\"", ErrInvalid, method)
+	}
+	return c, nil
 }
 
 // IsPlaceholder tells whether a registration ID is the example of IoT Edge's own

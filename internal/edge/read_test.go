@@ -35,12 +35,29 @@ func TestParseRefuses(t *testing.T) {
 		"[provisioning]\nsource = \"manual\"\n":                 `source is "manual"`,
 		dps + "[provisioning.attestation]\nmethod = \"x509\"\n": `method is "x509"`,
 		dps + "[tpm]\nauth_key_index = \"0x00_01_00\"\n":        "line",
-		"":                             `source is ""`,
-		strings.Repeat("#", MaxFile+1): "at most",
+		dps + "[provisioning.attestation]\nMethod = \"tpm\"\n":  `method is ""`,
+		"[Provisioning]\nsource = \"dps\"\n":                    `source is ""`,
+		"provisioning = \"dps\"\n":                              "line 1, column 1: provisioning has the type string, not table",
+		dps + "id_scope = 1\n":                                  "line 3, column 1: provisioning.id_scope has the type integer, not string",
+		dps + "[provisioning.id_scope]\n":                       "line 3, column 1: provisioning.id_scope has the type table, not string",
+		dps + "payload = \"file:///p.json\"\n":                  "line 3, column 1: provisioning.payload has the type string, not table",
+		dps + "[tpm]\nauth_key_index = -1\n":                    "auth_key_index is out of range",
+		"":                                                      `source is ""`,
+		strings.Repeat("#", MaxFile+1):                          "at most",
 	} {
 		if _, err := Parse([]byte(text)); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), want) {
 			t.Errorf("Parse(%.40q) = %v, want %q in it", text, err, want)
 		}
+	}
+}
+
+// IoT Edge tells capitals from small letters, and passes over what is written
+// with others than it knows.
+func TestParseTellsCapitals(t *testing.T) {
+	const text = "Hostname = \"a\"\n[provisioning]\nsource = \"dps\"\nID_SCOPE = \"0ne0012AB34\"\n[provisioning.attestation]\nmethod = \"tpm\"\nregistration_id = \"b\"\n[TPM]\ntcti = \"c\"\n"
+	c, err := Parse([]byte(text))
+	if want := (Config{RegistrationID: "b"}); err != nil || c != want {
+		t.Errorf("Parse() = %+v, %v, want %+v", c, err, want)
 	}
 }
 
