@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -106,6 +107,7 @@ func TestSlips(t *testing.T) {
 		{`hostname = "box`, "quotes", `hostname = "box"`},
 		{"hostname\u00a0= \"box\"", "blanks", `hostname = "box"`},
 		{"\u200bhostname = \"box\"", "blanks", `hostname = "box"`},
+		{"hostname = \"b\x00ox\"", "blanks", `hostname = "box"`},
 		{`hostname = box # here`, "unquoted-word", `hostname = "box" # here`},
 		{`prefer_module_identity_cache = True`, "unquoted-word", `prefer_module_identity_cache = true`},
 		{`prefer_module_identity_cache = no`, "unquoted-word", `prefer_module_identity_cache = false`},
@@ -134,6 +136,12 @@ func TestSlips(t *testing.T) {
 	utf16 := "\xff\xfeh\x00o\x00"
 	if f := one(t, utf16, "encoding", edge.CheckOptions{}); f.Fix != "save it as UTF-8" {
 		t.Errorf("UTF-16: %+v", f)
+	}
+	if f := one(t, "h\x00o\x00", "encoding", edge.CheckOptions{}); f.Fix != "save it as UTF-8" {
+		t.Errorf("UTF-16 without a mark: %+v", f)
+	}
+	if f := one(t, strings.ReplaceAll(tpmFile, "\n", "\r"), "encoding", edge.CheckOptions{}); !strings.Contains(f.Message, "carriage return") {
+		t.Errorf("CR alone: %+v", f)
 	}
 	if f := one(t, "hostname = [\n1,\nx = \"a\" b\n", "syntax", edge.CheckOptions{}); f.Line != 3 {
 		t.Errorf("a list without an end: %+v", f)
@@ -268,6 +276,35 @@ func TestFindingsTellNoSecret(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A payload is found by any way of writing its path. What is no file is not
+// opened: a pipe, or the kernel's log, would hold the check for ever.
+func TestPayloadPath(t *testing.T) {
+	root := onlyFiles{fstest.MapFS{
+		"etc/p.json": {Data: []byte("{}")}, "pipe": {Mode: os.ModeNamedPipe}, "proc/kmsg": {},
+	}}
+	for uri, want := range map[string]string{
+		"file:///etc/p.json": "", "file:////etc/p.json": "", "file:///etc//p.json": "", "file:///etc/../etc/./p.json": "",
+		"file:///etc/p.json/": "it is no file", "file:///pipe": "it is no file", "file:///proc/kmsg": "it is empty", "file:///": "it is no file",
+		"file:///../../etc/q.json": "there is no /../../etc/q.json",
+	} {
+		text := strings.Replace(tpmFile, "\n[prov", "payload = { uri = \""+uri+"\" }\n[prov", 1)
+		got := edge.Check([]byte(text), edge.CheckOptions{Root: root}).Findings
+		if (len(got) == 0) != (want == "") || len(got) > 0 && !strings.HasSuffix(got[0].Message, want) {
+			t.Errorf("%s: %+v, want %q", uri, got, want)
+		}
+	}
+}
+
+// onlyFiles panics where something else than a file with content is opened.
+type onlyFiles struct{ fstest.MapFS }
+
+func (o onlyFiles) Open(name string) (fs.File, error) {
+	if f := o.MapFS[name]; f != nil && len(f.Data) == 0 {
+		panic(name + " is opened")
+	}
+	return o.MapFS.Open(name)
 }
 
 // What Check finds good, Parse and Validate find good.

@@ -1,12 +1,14 @@
 package edge
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/url"
+	"path"
 	"strings"
 )
 
@@ -25,7 +27,7 @@ func (c *checker) payload() {
 		return
 	}
 	f := Finding{Rule: "payload", Fix: "put the document there, readable for the user aziotid"}
-	switch err := checkDocument(c.options.Root, strings.TrimPrefix(u.Path, "/")); {
+	switch err := checkDocument(c.options.Root, u.Path); {
 	case errors.Is(err, fs.ErrNotExist):
 		f.Message = fmt.Sprintf("there is no %s", u.Path)
 	case errors.Is(err, fs.ErrPermission):
@@ -38,16 +40,29 @@ func (c *checker) payload() {
 	c.at(n, f)
 }
 
-// checkDocument reads a JSON document.
-func checkDocument(root fs.FS, path string) error {
-	f, err := root.Open(path)
+// checkDocument reads a JSON document. What is no file, or says that it is empty
+// as those of /proc do, is not opened: reading it may never end.
+func checkDocument(root fs.FS, name string) error {
+	clean := cmp.Or(strings.TrimPrefix(path.Clean(name), "/"), ".")
+	if !fs.ValidPath(clean) {
+		return errors.New("that is no path")
+	}
+	info, err := fs.Stat(root, clean)
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular() || strings.HasSuffix(name, "/"):
+		return errors.New("it is no file")
+	case info.Size() == 0:
+		return errors.New("it is empty")
+	case info.Size() > maxPayload:
+		return fmt.Errorf("it has more than %d bytes", maxPayload)
+	}
+	f, err := root.Open(clean)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
-		return errors.New("it is no file")
-	}
 	data, err := io.ReadAll(io.LimitReader(f, maxPayload+1))
 	switch {
 	case err != nil:
