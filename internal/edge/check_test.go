@@ -143,6 +143,9 @@ func TestSlips(t *testing.T) {
 	if f := one(t, strings.ReplaceAll(tpmFile, "\n", "\r"), "encoding", edge.CheckOptions{}); !strings.Contains(f.Message, "carriage return") {
 		t.Errorf("CR alone: %+v", f)
 	}
+	if f := one(t, strings.Repeat("[[a]]\n", 10_001), "syntax", edge.CheckOptions{}); f.Message != "the file has more than 10000 keys" || f.Line != 10_001 {
+		t.Errorf("too many keys: %+v", f)
+	}
 	if f := one(t, "hostname = [\n1,\nx = \"a\" b\n", "syntax", edge.CheckOptions{}); f.Line != 3 {
 		t.Errorf("a list without an end: %+v", f)
 	}

@@ -46,6 +46,9 @@ func mend(data []byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 	if f, ok := otherEncoding(data, at); ok {
 		return nil, f
 	}
+	if strings.Contains(at.Message, "more than") {
+		return nil, Finding{Rule: "syntax", Message: at.Message, Fix: "is this the right file?"} // too large, too deep
+	}
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	if at.Line > len(lines) {
 		return nil, Finding{Rule: "syntax", Message: at.Message, Fix: "look at the end of the file"}

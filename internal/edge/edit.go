@@ -55,7 +55,7 @@ func (c Config) ApplyTo(file []byte, o EditOptions) (Edit, error) {
 	if err != nil {
 		return Edit{}, err
 	}
-	e := editor{doc: doc, want: doc.Values()}
+	e := editor{old: doc, doc: doc, want: doc.Values()}
 	e.comparable = reflect.DeepEqual(e.want, doc.Values())
 	if err := e.ownProvisioning(o); err != nil {
 		return Edit{}, err
@@ -110,6 +110,7 @@ func (c Config) settings() []setting {
 // editor makes the edits one after the other, in the text and, apart from it, in
 // the values that the text has to have in the end.
 type editor struct {
+	old     *tomledit.Document // the file as it is
 	doc     *tomledit.Document
 	want    map[string]any
 	changes []Change
@@ -128,6 +129,10 @@ func (e *editor) set(s setting) error {
 		doc, err = e.doc.Set("{ uri = "+s.text+" }", parent...)
 	}
 	if err != nil {
+		// An error names a line, which has to be one of the file as it is.
+		if _, first := e.old.Set(s.text, s.path...); first != nil {
+			err = first
+		}
 		return err
 	}
 	put(e.want, s.value, s.path)
@@ -196,7 +201,10 @@ func (e *editor) finish() (Edit, error) {
 		return Edit{}, errors.New("the edit would change more of the file than it should; nothing was written")
 	}
 	data := e.doc.Bytes()
-	config, err := Parse(data)
+	if len(data) > MaxFile {
+		return Edit{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(data), MaxFile)
+	}
+	config, err := read(e.doc, e.old)
 	if err != nil {
 		return Edit{}, err
 	}

@@ -222,7 +222,10 @@ func TestApplyToRefuses(t *testing.T) {
 		{"no scope", "", edge.Config{RegistrationID: "box-7"}, edge.ErrInvalid, "id_scope"},
 		{"no ID", "", edge.Config{IDScope: "0ne0012AB34"}, edge.ErrInvalid, "registration_id"},
 		{"bad value that is there", "hostname = \"a b\"\n", told, edge.ErrInvalid, "hostname"},
-		{"provisioning is a word", "provisioning = \"dps\"\n", told, tomledit.ErrStructure, "provisioning"},
+		{"provisioning is a word", "provisioning = \"dps\"\n", told, tomledit.ErrStructure, "line 1: provisioning"},
+		{"the scope is a table", "[provisioning]\n[provisioning.id_scope]\n", told, tomledit.ErrStructure, "line 2: provisioning.id_scope"},
+		{"wrong type that is there", "hostname = \"a\"\n[tpm]\ntcti = 1\n", told, edge.ErrInvalid, "line 3, column 1: tpm.tcti has the type integer"},
+		{"too large after it", "#" + strings.Repeat("a", 1<<20-10), told, edge.ErrInvalid, "at most"},
 		{"too large", strings.Repeat("#", 1<<20+1), told, edge.ErrInvalid, "at most"},
 	} {
 		if _, err := test.c.ApplyTo([]byte(test.file), edge.EditOptions{}); !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.text) {

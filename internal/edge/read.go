@@ -15,7 +15,9 @@ const MaxFile = 1 << 20
 // from id_scope. What it does not know it passes over, as IoT Edge does.
 type values struct {
 	doc *tomledit.Document
-	err error // the first value of a wrong type
+	// lines is where a line is looked up: the file that the user has.
+	lines *tomledit.Document
+	err   error // the first value of a wrong type
 }
 
 func (v *values) find(key string, kind tomledit.Kind) string {
@@ -31,6 +33,9 @@ func (v *values) find(key string, kind tomledit.Kind) string {
 }
 
 func (v *values) wrong(e tomledit.Entry, want tomledit.Kind) {
+	if there, ok := v.lines.Lookup(e.Path...); ok {
+		e.Line, e.Column = there.Line, there.Column
+	}
 	if v.err == nil {
 		v.err = fmt.Errorf("%w: line %d, column %d: %s has the type %s, not %s", ErrInvalid, e.Line, e.Column, tomledit.Key(e.Path...), e.Kind, want)
 	}
@@ -74,7 +79,12 @@ func Parse(data []byte) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	v := values{doc: doc}
+	return read(doc, doc)
+}
+
+// read is Parse for a document, which may have been made of another one.
+func read(doc, old *tomledit.Document) (Config, error) {
+	v := values{doc: doc, lines: old}
 	v.tables("provisioning", "provisioning.payload", "provisioning.attestation", "tpm", "tpm.hierarchy_authorization")
 	source, method := v.text("provisioning.source"), v.text("provisioning.attestation.method")
 	c := Config{

@@ -80,6 +80,10 @@ func TestParseErrors(t *testing.T) {
 		{"ä\xff", 1, 2},
 		{"a = [1,\n", 1, 8},
 		{"a.b = 1\na = 2\n", 2, 1},
+		{strings.Repeat("[[a]]\n", maxEntries) + "x = 1", maxEntries + 1, 1},
+		{"[a]\n" + strings.Repeat("b.", maxDepth) + "c = 1", 2, 1},
+		{"a = " + strings.Repeat("{ a = ", maxDepth) + "1" + strings.Repeat(" }", maxDepth), 1, 5 + 6*maxDepth - 4},
+		{"[" + strings.Repeat("b.", maxDepth) + "c]\n", 1, 1},
 	} {
 		var syntax *SyntaxError
 		_, err := Parse([]byte(test.text))

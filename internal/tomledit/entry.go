@@ -1,6 +1,7 @@
 package tomledit
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -64,16 +65,41 @@ type walker struct {
 	header  []string
 	inArray bool
 	arrays  [][]string // the paths of all [[tables]] so far
+	refused *SyntaxError
+}
+
+// What a file may have: the work on it grows with the square of either. A
+// config.toml has some hundred entries, five deep.
+const (
+	maxEntries = 10_000
+	maxDepth   = 100
+)
+
+// add takes an entry, if the file has not too much already.
+func (w *walker) add(e Entry) bool {
+	switch {
+	case w.refused != nil:
+	case len(w.d.entries) == maxEntries:
+		w.refused = &SyntaxError{e.Line, e.Column, fmt.Sprintf("the file has more than %d keys", maxEntries)}
+	case len(e.Path) > maxDepth:
+		w.refused = &SyntaxError{e.Line, e.Column, fmt.Sprintf("the key lies more than %d tables deep", maxDepth)}
+	default:
+		w.d.entries = append(w.d.entries, e)
+	}
+	return w.refused == nil
 }
 
 func (w *walker) run() error {
-	for w.parser.NextExpression() {
+	for w.refused == nil && w.parser.NextExpression() {
 		switch e := w.parser.Expression(); e.Kind {
 		case unstable.Table, unstable.ArrayTable:
 			w.table(e)
 		case unstable.KeyValue:
 			w.keyValue(e, Entry{Path: w.header, Header: w.header, InArray: w.inArray})
 		}
+	}
+	if w.refused != nil {
+		return w.refused
 	}
 	if err := w.parser.Error(); err != nil {
 		return w.d.parserError(err, w.base, w.parser.Data())
@@ -105,7 +131,7 @@ func (w *walker) table(e *unstable.Node) {
 	entry.Line, entry.Column = w.d.position(start)
 	entry.InArray = slices.ContainsFunc(w.arrays, func(a []string) bool { return hasPrefix(path, a) })
 	w.header, w.inArray = path, entry.InArray
-	w.d.entries = append(w.d.entries, entry)
+	w.add(entry)
 }
 
 // keyValue notes a key, and the members of its value. around says where it
@@ -138,9 +164,9 @@ func (w *walker) keyValue(e *unstable.Node, around Entry) {
 	default:
 		entry.Text = string(w.d.data[start:end])
 	}
-	at := len(w.d.entries)
-	w.d.entries = append(w.d.entries, entry)
-	w.members(value, w.d.entries[at])
+	if w.add(entry) {
+		w.members(value, entry)
+	}
 }
 
 // members notes what is in inline tables, those in arrays too.
