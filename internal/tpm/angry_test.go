@@ -59,6 +59,31 @@ func TestAngryChips(t *testing.T) {
 	}
 }
 
+// A persistent key whose hierarchy is switched off is listed, and answered for
+// as if it were not there: told as what it is.
+func TestHierarchyOfPersistentKeysSwitchedOff(t *testing.T) {
+	for _, off := range []struct {
+		hierarchy tpm2.TPMHandle
+		says      string
+	}{{tpm2.TPMRHEndorsement, "endorsement hierarchy"}, {tpm2.TPMRHOwner, "owner"}} {
+		onEach(t, func(t *testing.T, chip *recorder) {
+			withPersistentEK(t, chip)
+			if err := softtpmtest.SwitchOff(chip, off.hierarchy); err != nil {
+				t.Fatal(err)
+			}
+			for name, do := range map[string]func(*Device) error{
+				"EK":         func(d *Device) error { _, err := d.EK(); return err },
+				"Record":     func(d *Device) error { _, err := d.Record(); return err },
+				"Candidates": func(d *Device) error { _, _, err := d.Candidates(); return err },
+			} {
+				if err := do(open(t, chip, Options{})); !errors.Is(err, ErrHierarchy) || !strings.Contains(err.Error(), off.says) {
+					t.Errorf("%s() = %v, want ErrHierarchy with %q", name, err, off.says)
+				}
+			}
+		})
+	}
+}
+
 // Sessions taken by somebody else: told as such, and nothing of ours is left.
 func TestSessionsTaken(t *testing.T) {
 	for name, start := range implementations {

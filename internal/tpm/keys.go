@@ -133,10 +133,30 @@ func (d *Device) find(handle uint32) (*Key, error) {
 		return nil, err
 	}
 	rsp, err := run(d, fmt.Sprintf("read the public area at %#x", handle), tpm2.ReadPublic{ObjectHandle: tpm2.TPMHandle(handle)})
+	if errors.Is(err, tpm2.TPMRCHandle) {
+		err = d.hidden(err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return d.key(tpm2.TPMHandle(handle), handle, rsp.OutPublic, rsp.Name)
+}
+
+// hidden explains why a persistent handle that the chip lists cannot be used:
+// with its hierarchy switched off, an object is as good as absent (TPM 2.0
+// Part 1, 13). The owner's takes along the EK, whose handle is the owner's.
+func (d *Device) hidden(err error) error {
+	current, propertiesErr := d.group(tpm2.TPMPTPermanent)
+	if _, told := current[tpm2.TPMPTStartupClear]; propertiesErr != nil || !told {
+		return err
+	}
+	switch f := flags(current); {
+	case !f.OwnerEnabled:
+		return fmt.Errorf("%w, the owner's: %w", ErrHierarchy, err)
+	case !f.EndorsementEnabled:
+		return fmt.Errorf("%w, the endorsement hierarchy: %w", ErrHierarchy, err)
+	}
+	return err
 }
 
 var hierarchyNames = map[tpm2.TPMHandle]string{tpm2.TPMRHEndorsement: "endorsement", tpm2.TPMRHOwner: "owner"}
