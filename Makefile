@@ -9,9 +9,11 @@ STATICCHECK := v0.8.2
 TARGETS     := linux/amd64 linux/arm64 linux/arm/7 windows/amd64 windows/arm64
 
 # One static file, the same bytes from the same source on every machine.
-# urfave_cli_no_docs leaves a manual page generator out. Without inlining (-l) the
-# file is a tenth smaller; what takes time here is the chip and the network.
-BUILD := $(GO) build -trimpath -buildvcs=false -tags urfave_cli_no_docs -gcflags=all=-l \
+# urfave_cli_no_docs leaves a manual page generator out. Inlining is left to
+# where it counts, in TLS and the runtime: everywhere else it makes the file
+# larger than a program of commands to a slow chip has use for.
+BUILD := $(GO) build -trimpath -buildvcs=false -tags urfave_cli_no_docs \
+	-gcflags=all=-l -gcflags=crypto/...= -gcflags=runtime/...= -gcflags=internal/...= \
 	-ldflags '-s -w -buildid= -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)'
 
 SOURCES := cmd internal templates

@@ -43,7 +43,8 @@ func measure(m *testing.M) int {
 }
 
 // buildFlags are those of the Makefile; TestBuildFlags compares.
-var buildFlags = []string{"-trimpath", "-buildvcs=false", "-tags", "urfave_cli_no_docs", "-gcflags=all=-l"}
+var buildFlags = []string{"-trimpath", "-buildvcs=false", "-tags", "urfave_cli_no_docs",
+	"-gcflags=all=-l", "-gcflags=crypto/...=", "-gcflags=runtime/...=", "-gcflags=internal/...="}
 
 const linkFlags = "-s -w -buildid="
 

@@ -3,6 +3,7 @@ package dictionary
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // finder finds codes that a context gives away as what they are.
@@ -11,20 +12,23 @@ type finder struct {
 	explain func(code string) []Entry
 }
 
-// finders go from what is certain to what is likely.
-var finders = []finder{
-	{regexp.MustCompile(`(?i)CONNACK\W{1,3}(?:code\W{1,2})?(0x[0-9a-f]{1,2}|[0-9]{1,2})\b`), connack},
-	{regexp.MustCompile(`(?i)(?:RETURN_CODE|Connection Not Accepted)\W{1,3}(0x[0-9a-f]{1,2}|[0-9]{1,2})\b`), connack},
-	{regexp.MustCompile(`(?i)\b(TPM2?_RC_[A-Z0-9_]+|TPM_20_E_[A-Z0-9_]+|T[BP][SM]_E_[A-Z_]+|TSS2_[A-Z0-9_]+)`), named},
-	{regexp.MustCompile(`(?i)\b(IotHub[a-z]{4,40}|Device[a-z]{4,40}|[a-z]{4,40}Exception|ConnectionForcefullyClosed[a-z]{1,40})\b`), hubName},
-	{regexp.MustCompile(`\b([45][0-9]{5})\b`), service},
-	{regexp.MustCompile(`\b0[xX]([0-9a-fA-F]{2,8})\b`), hexadecimal},
-	{regexp.MustCompile(`(?i)TPM error[ :(]{1,3}([0-9]{2,5})\b`), decimal},
-	{regexp.MustCompile(`(?i)(?:HTTP|status|status code|answered|response)[ :/=]{1,3}(?:1\.1 )?\[?([45][0-9]{2})\b`), service},
-	{regexp.MustCompile(`\b([45][0-9]{2}) (?:Bad Request|Unauthorized|Forbidden|Not Found|Method Not Allowed|Request Timeout|Conflict|Precondition Failed|Too Many Requests|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time)`), service},
-	{regexp.MustCompile(`(?i)\bexit(?:ed with)?(?: code| status)?[ :=]{1,2}([0-9]{1,3})\b`), exitCode},
-	{regexp.MustCompile(`"code":[0-9]+,"name":"([a-z-]+)"`), exitCode},
-}
+// finders go from what is certain to what is likely. They are compiled when a
+// text is searched: every start of the program would pay for them otherwise.
+var finders = sync.OnceValue(func() []finder {
+	return []finder{
+		{regexp.MustCompile(`(?i)CONNACK\W{1,3}(?:code\W{1,2})?(0x[0-9a-f]{1,2}|[0-9]{1,2})\b`), connack},
+		{regexp.MustCompile(`(?i)(?:RETURN_CODE|Connection Not Accepted)\W{1,3}(0x[0-9a-f]{1,2}|[0-9]{1,2})\b`), connack},
+		{regexp.MustCompile(`(?i)\b(TPM2?_RC_[A-Z0-9_]+|TPM_20_E_[A-Z0-9_]+|T[BP][SM]_E_[A-Z_]+|TSS2_[A-Z0-9_]+)`), named},
+		{regexp.MustCompile(`(?i)\b(IotHub[a-z]{4,40}|Device[a-z]{4,40}|[a-z]{4,40}Exception|ConnectionForcefullyClosed[a-z]{1,40})\b`), hubName},
+		{regexp.MustCompile(`\b([45][0-9]{5})\b`), service},
+		{regexp.MustCompile(`\b0[xX]([0-9a-fA-F]{2,8})\b`), hexadecimal},
+		{regexp.MustCompile(`(?i)TPM error[ :(]{1,3}([0-9]{2,5})\b`), decimal},
+		{regexp.MustCompile(`(?i)(?:HTTP|status|status code|answered|response)[ :/=]{1,3}(?:1\.1 )?\[?([45][0-9]{2})\b`), service},
+		{regexp.MustCompile(`\b([45][0-9]{2}) (?:Bad Request|Unauthorized|Forbidden|Not Found|Method Not Allowed|Request Timeout|Conflict|Precondition Failed|Too Many Requests|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time)`), service},
+		{regexp.MustCompile(`(?i)\bexit(?:ed with)?(?: code| status)?[ :=]{1,2}([0-9]{1,3})\b`), exitCode},
+		{regexp.MustCompile(`"code":[0-9]+,"name":"([a-z-]+)"`), exitCode},
+	}
+})
 
 // search explains what it finds in a text of more than a code.
 func search(text string) []Entry {
@@ -35,7 +39,7 @@ func search(text string) []Entry {
 			found = append(found, line)
 		}
 	}
-	for _, f := range finders {
+	for _, f := range finders() {
 		for _, m := range f.pattern.FindAllStringSubmatch(text, maxFinds) {
 			found = append(found, f.explain(m[1])...)
 		}
