@@ -73,7 +73,7 @@ var exits = []exit{
 	{dps.ErrEndpoint, 2, ""},
 
 	{tpm.ErrOtherChip, 31, "the enrollment was made with another chip's key: compare with tpmdps read-ek, then tpmdps enroll --replace-ek"},
-	{softtpm.ErrNotInstalled, 10, "sudo apt-get install swtpm swtpm-tools"},
+	{softtpm.ErrNotInstalled, 10, hintSwtpm},
 	{tpm.ErrNoDevice, 10, "is the TPM switched on in the firmware setup (Security, TPM or PTT or fTPM)? Another one is named with --tpm"},
 	{tpm.ErrPermission, 11, hintPermission},
 	{tpm.ErrLockout, 12, "the chip counts wrong passwords; wait, do not try again in a loop"},

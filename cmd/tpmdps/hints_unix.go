@@ -7,5 +7,6 @@ const (
 	hintPermission = "run as root, or give the user access: sudo usermod -aG tss $USER, and log in again"
 	hintResources  = "another program filled the chip past the kernel's resource manager; find it with: sudo fuser -v /dev/tpm0, end it, or restart the machine"
 	hintBusy       = "another program holds the TPM; find it with: sudo fuser -v /dev/tpm0 /dev/tpmrm0"
+	hintSwtpm      = "sudo apt-get install swtpm swtpm-tools"
 	hintClock      = "set the clock, for example: sudo timedatectl set-ntp true"
 )

@@ -5,5 +5,6 @@ const (
 	hintPermission = "run it elevated: open the terminal with Run as administrator"
 	hintResources  = "another program left objects or sessions on the chip; close it, or restart the machine"
 	hintBusy       = "another program holds the TPM; close it, or restart the machine"
+	hintSwtpm      = "there is no swtpm for Windows: run this in the Windows Subsystem for Linux, or on a Linux machine"
 	hintClock      = "set the clock, for example as administrator: w32tm /resync"
 )
