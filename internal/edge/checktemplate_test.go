@@ -14,13 +14,21 @@ import (
 
 // The tests below do to IoT Edge's own template what its users do: take away the
 // # in front of one line, or of a block of lines. The template itself is not
-// ours to ship, so its settings stand in a file with remarks of our own; where
-// the template is beside the project, it has to give the same verdicts.
+// ours to ship, so its settings stand in a file with remarks of our own; the
+// template has to give the same verdicts.
 
-const (
-	ownTemplate      = "testdata/template-settings.toml"
-	officialTemplate = "../../../shared/samples/iotedge/config.toml.edge.template"
-)
+const ownTemplate = "testdata/template-settings.toml"
+
+// samples is the directory that IOTEDGE_SAMPLES names, with files of IoT Edge's
+// that are not ours to ship.
+func samples(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("IOTEDGE_SAMPLES")
+	if dir == "" {
+		t.Skip("IOTEDGE_SAMPLES names no directory with IoT Edge's own files; files of our own in their form are tested")
+	}
+	return dir
+}
 
 // example is one commented setting of a template.
 type example struct {
@@ -143,10 +151,7 @@ func TestTemplateVerdicts(t *testing.T) {
 // The template that IoT Edge's package installs has the same settings and gives
 // the same verdicts.
 func TestOfficialTemplateVerdicts(t *testing.T) {
-	if _, err := os.Stat(filepath.FromSlash(officialTemplate)); err != nil {
-		t.Skip("IoT Edge's template is not beside the project; its settings are tested in the file of our own")
-	}
-	compare(t, verdicts(t, officialTemplate), verdicts(t, ownTemplate))
+	compare(t, verdicts(t, filepath.Join(samples(t), "iotedge", "config.toml.edge.template")), verdicts(t, ownTemplate))
 }
 
 // compare names the first verdicts that differ.

@@ -106,15 +106,11 @@ func TestApplyToLongFile(t *testing.T) {
 	checkEdit(t, b.Bytes(), e, false)
 }
 
-// The official template and upstream's own fixture lie beside the checkout, not
-// in it; where they do, they are edited too.
+// The official template and upstream's own fixtures; testdata/edit/only-comments
+// has the template's form.
 func TestApplyToOfficialFiles(t *testing.T) {
 	for _, name := range []string{"iotedge/config.toml.edge.template", "iotedge/dps-tpm/super-config.toml", "iot-identity-service/dps-tpm/config.toml"} {
-		old, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "samples", filepath.FromSlash(name)))
-		if errors.Is(err, os.ErrNotExist) {
-			t.Logf("%s is not there; testdata/edit/only-comments has its form", name)
-			continue
-		}
+		old := readFile(t, filepath.Join(samples(t), filepath.FromSlash(name)))
 		e, err := told.ApplyTo(old, edge.EditOptions{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
