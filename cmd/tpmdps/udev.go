@@ -88,7 +88,7 @@ func daemonTCTI(s *session) string {
 func (r *udevResult) enforce(s *session) error {
 	before := r.Access.Verdict
 	err := r.machine.Trigger(s.ctx)
-	if s.ctx.Err() != nil {
+	if err != nil && s.ctx.Err() != nil {
 		return err
 	}
 	r.InForce = err == nil
