@@ -17,6 +17,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/dps"
+	"tpmdps/internal/edge"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
@@ -150,23 +151,7 @@ func tripRequest(s *session) (provision.Request, error) {
 	if s.flag.Bool("offline") {
 		return offlineRequest(s, req)
 	}
-	if err := checkDaemons(s, req.Until); err != nil {
-		return req, err
-	}
-	if req.IDScope == "" {
-		return req, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", errUsage)
-	}
-	if err := identity.CheckIDScope(req.IDScope); err != nil {
-		return req, s.inFile(err, s.fromFile("id-scope", file.IDScope))
-	}
-	if req.Payload, err = readObject(s.flag.String("payload")); err != nil {
-		return req, err
-	}
-	endpoint, err := dps.DeviceEndpoint(s.setting("global-endpoint", file.GlobalEndpoint))
-	if err != nil {
-		return req, s.inFile(err, s.fromFile("global-endpoint", file.GlobalEndpoint))
-	}
-	return req, online(s, &req, endpoint)
+	return onlineRequest(s, req, file)
 }
 
 // checkCombination refuses flags that would be passed over. What an offline
@@ -186,19 +171,35 @@ func checkCombination(s *session, until provision.Goal) error {
 	return nil
 }
 
-// online plans the ways to DPS and to the hub.
-func online(s *session, req *provision.Request, endpoint string) error {
-	roots, err := toService(s, req, endpoint)
+// onlineRequest makes the trip one to the service and to the hub.
+func onlineRequest(s *session, req provision.Request, file edge.Config) (provision.Request, error) {
+	if req.IDScope == "" {
+		return req, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", errUsage)
+	}
+	if err := identity.CheckIDScope(req.IDScope); err != nil {
+		return req, s.inFile(err, s.fromFile("id-scope", file.IDScope))
+	}
+	endpoint, err := dps.DeviceEndpoint(s.setting("global-endpoint", file.GlobalEndpoint))
 	if err != nil {
-		return err
+		return req, s.inFile(err, s.fromFile("global-endpoint", file.GlobalEndpoint))
+	}
+	if req.Payload, err = readObject(s.flag.String("payload")); err != nil {
+		return req, err
 	}
 	transport := s.flag.String("hub-transport")
 	if transport != hub.MQTT && transport != hub.MQTTWebSocket {
-		return fmt.Errorf("%w: --hub-transport %q: choose mqtt or mqtt-ws", errUsage, identity.Printable(transport, 20))
+		return req, fmt.Errorf("%w: --hub-transport %q: choose mqtt or mqtt-ws", errUsage, identity.Printable(transport, 20))
+	}
+	if err := checkDaemons(s, req.Until); err != nil {
+		return req, err
+	}
+	roots, err := toService(s, &req, endpoint)
+	if err != nil {
+		return req, err
 	}
 	req.Hub = &hub.Options{Transport: transport, Application: application(), Roots: roots, Log: s.log}
 	req.Report = s.flag.Bool("report")
-	return nil
+	return req, nil
 }
 
 // toService plans the way to DPS, and returns the certificates to trust on it.
