@@ -25,8 +25,9 @@ import (
 // Status says what became of a part.
 type Status string
 
+// What becomes of parts.
 const (
-	OK     Status = "ok"
+	OK     Status = "ok"     // its data is in the zip
 	Absent Status = "absent" // this machine has nothing of the kind
 	Failed Status = "failed" // it could not be had
 )

@@ -13,6 +13,7 @@ import (
 // Severity says whether IoT Edge can work with what was found.
 type Severity string
 
+// The severities.
 const (
 	Error   Severity = "error"   // it refuses the file, passes over a setting, or cannot provision
 	Warning Severity = "warning" // it works, perhaps, and somebody should look

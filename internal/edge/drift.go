@@ -12,6 +12,7 @@ import (
 // Status is how a tick came out.
 type Status string
 
+// The ways a comparison comes out.
 const (
 	OK      Status = "ok"
 	Warn    Status = "warn"

@@ -37,6 +37,7 @@ func ParseDeviceInfo(data []byte) (DeviceInfo, error) {
 	return d, nil
 }
 
+// String names the device and its hub.
 func (d DeviceInfo) String() string { return d.DeviceID + " on " + d.Hub }
 
 func (f Facts) device() Tick {

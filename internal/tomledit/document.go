@@ -25,6 +25,7 @@ type SyntaxError struct {
 	Message      string
 }
 
+// Error says where it is and what is wrong.
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
 }
