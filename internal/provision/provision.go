@@ -198,6 +198,9 @@ func Run(ctx context.Context, req Request) (_ Result, err error) {
 	t := &trip{req: req, result: Result{IDScope: req.IDScope, RegistrationID: req.RegistrationID, Steps: []Step{}}}
 	defer func() { err = errors.Join(err, t.close()) }()
 	goal := slices.Index(Goals(), req.Until)
+	if goal < 0 { // every step would be skipped, and that would pass for success
+		return t.result, fmt.Errorf("there is no goal %q", req.Until)
+	}
 	for _, s := range itinerary {
 		if err != nil || slices.Index(Goals(), s.goal) > goal {
 			t.report(Step{Name: s.name, Status: Skipped})

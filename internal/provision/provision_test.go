@@ -326,6 +326,15 @@ func TestRunWithWrongClock(t *testing.T) {
 	}
 }
 
+// A trip to nowhere is no success.
+func TestRunWithoutGoal(t *testing.T) {
+	for _, goal := range []Goal{"", "lunch"} {
+		if res, err := Run(context.Background(), Request{Until: goal}); err == nil {
+			t.Errorf("Run() until %q = %+v, want an error", goal, res)
+		}
+	}
+}
+
 func TestRunUntilChallengeRegistersNothing(t *testing.T) {
 	b := setUp(t, "")
 	requests := &editor{}
