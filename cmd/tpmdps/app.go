@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"os"
 	"runtime/debug"
 	"syscall"
 
@@ -40,6 +41,7 @@ var (
 	errPartly     = errors.New("part of the batch failed")
 	errInputs     = errors.New("cannot read")
 	errConfigFile = errors.New("not usable")
+	errFindings   = errors.New("not usable") // what --check found
 	// errProvisioned: the machine is in use.
 	errProvisioned = errors.New("this machine is provisioned")
 )
@@ -67,7 +69,8 @@ var exits = []exit{
 	{errOffRecord, 1, "note it by hand; look for room on the disk of the trail, and for who moved it"},
 	{audit.ErrDamaged, 50, "tpmdps audit verify FILE names the first bad line; keep the file as it is, and begin a new one"},
 	{edge.ErrOtherProvisioning, 40, "if the TPM is what it shall use from now on: --replace-provisioning makes comments of the other way"},
-	{errConfigFile, 40, "correct the file; tpmdps config --file - prints one that is right"},
+	{errFindings, 40, "correct the file; tpmdps config --file - prints one that is right"},
+	{errConfigFile, 40, "tpmdps config --check --file FILE says what to type; tpmdps config --file - prints a file that is right"},
 	{identity.ErrRegistrationID, 2, "leave --registration-id out to use the ID that is derived from the chip"},
 	{identity.ErrIDScope, 2, "the ID scope is on the overview page of the DPS, or: az iot dps show -n NAME --query properties.idScope"},
 	{dps.ErrEndpoint, 2, ""},
@@ -156,6 +159,7 @@ var exits = []exit{
 	{errDisagree, 41, "the hint at the failed line says what to do"},
 	{edge.ErrInvalid, 2, ""},
 	{emulator.ErrOptions, 2, "another address is named with --listen and --mqtt"},
+	{fs.ErrPermission, 2, hintOtherUser},
 	{errInputs, 2, ""},
 }
 
@@ -182,6 +186,7 @@ func verdict(err error) exit {
 		alert   tls.AlertError
 		network net.Error
 		file    *fs.PathError
+		link    *os.LinkError
 	)
 	switch {
 	case errors.As(err, &service):
@@ -194,8 +199,10 @@ func verdict(err error) exit {
 		return exit{code: 21, hint: "if a proxy inspects TLS here, give its CA with --ca-file; otherwise check the host name"}
 	// A system error counts as one of the network's (syscall.Errno has its
 	// methods), so the files' come first.
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrNotExist):
 		return exit{code: 2}
+	case errors.As(err, &link):
+		return exit{code: 1} // it says itself what it is about
 	case errors.As(err, &file), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
 		return exit{code: 1, hint: "look at the file system: is it full, or mounted read-only?"}
 	case errors.Is(err, context.DeadlineExceeded):

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"os"
 	"syscall"
 	"testing"
 
@@ -33,6 +34,7 @@ func TestVerdict(t *testing.T) {
 		{wrap(&fs.PathError{Op: "write", Path: "batch.jsonl", Err: syscall.ENOSPC}), 1},
 		{wrap(&fs.PathError{Op: "open", Path: "batch.jsonl", Err: syscall.ENOENT}), 2},
 		{wrap(syscall.ENOSPC), 1},
+		{wrap(&os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.EBUSY}), 1},
 		{wrap(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), 21},
 		{wrap(&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}), 22},
 		{wrap(&dps.Error{Status: 401}), 30},
@@ -51,6 +53,9 @@ func TestVerdict(t *testing.T) {
 		if got := verdict(tt.err); got.code != tt.code {
 			t.Errorf("verdict(%v) = %d, want %d", tt.err, got.code, tt.code)
 		}
+	}
+	if got := verdict(wrap(&fs.PathError{Op: "open", Path: "config.toml", Err: syscall.EACCES})); got.code != 2 || got.hint != hintOtherUser {
+		t.Errorf("without permission: %+v", got)
 	}
 }
 

@@ -224,6 +224,25 @@ func (s *session) excludes(flag string, others ...string) error {
 	return nil
 }
 
+// onlyWith refuses flags that mean nothing without another one.
+func (s *session) onlyWith(flag string, others ...string) error {
+	for _, other := range others {
+		if s.onCommandLine(other) {
+			return fmt.Errorf("%w: --%s means something only with --%s", errUsage, other, flag)
+		}
+	}
+	return nil
+}
+
+// namesOf lists the names of flags.
+func namesOf(flags []cli.Flag) []string {
+	var all []string
+	for _, f := range flags {
+		all = append(all, f.Names()...)
+	}
+	return all
+}
+
 // joinClose closes something at the end of a function whose error is named.
 func joinClose(err *error, c io.Closer) { *err = errors.Join(*err, c.Close()) }
 

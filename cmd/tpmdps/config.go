@@ -52,6 +52,14 @@ const (
 )
 
 func config(s *session) error {
+	if s.flag.String("file") == "" {
+		return fmt.Errorf("%w: --file has no name; leave it out for %s", errUsage, configTOML)
+	}
+	if !s.flag.Bool("check") {
+		if err := s.onlyWith("check", namesOf(serviceFlags())...); err != nil {
+			return err
+		}
+	}
 	switch {
 	case s.flag.Bool("check"):
 		if err := s.excludes("check", "udev", "apply"); err != nil {
@@ -71,6 +79,9 @@ func config(s *session) error {
 	}
 	t, err := findTarget(s)
 	if err != nil {
+		return err
+	}
+	if err := t.leaveToFile(s, &told); err != nil {
 		return err
 	}
 	r, err := t.plan(s, told)

@@ -184,7 +184,7 @@ func (r *checkResult) conclude(asked error) error {
 			return fmt.Errorf("%w: %s", errDaemonAccess, first.Message)
 		}
 		r.next = "correct the file and run this again"
-		return fmt.Errorf("%s: %w: %s, the first is %s%s", r.File, errConfigFile, count(r.failures, "error"), first.Rule, inLine(first.Line))
+		return fmt.Errorf("%s: %w: %s, the first is %s%s", r.File, errFindings, count(r.failures, "error"), first.Rule, inLine(first.Line))
 	case edge.Disagree(r.Ticks):
 		i := slices.IndexFunc(r.Ticks, func(t edge.Tick) bool { return t.Status == edge.Fail })
 		r.next = "do what the hint says and run this again"
@@ -193,7 +193,7 @@ func (r *checkResult) conclude(asked error) error {
 		r.next = "not all could be compared that was asked for"
 		return asked
 	}
-	r.Result, r.next = "pass", "next: sudo iotedge config apply"
+	r.Result, r.next = "pass", "next: "+applyCommand(r.File)
 	return nil
 }
 

@@ -3,6 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,14 +56,50 @@ func carryOut(s *session, t target, r configResult) (err error) {
 	if err := s.print(r); err != nil {
 		return err
 	}
-	switch {
-	case r.DryRun:
+	switch fault := t.fault(r); {
+	case fault != "":
+		s.say("warning: %s", fault)
+	case r.DryRun, s.flag.Bool("apply"):
 	case t.legacy:
 		s.say("next: sudo systemctl restart iotedge")
 	case r.Action != "unchanged":
-		s.say("next: sudo iotedge config apply")
+		s.say("next: %s", applyCommand(t.path))
 	}
 	return nil
+}
+
+// fault is what else is wrong with the file, besides what was edited: the first of
+// the errors that --check finds in it. "" is none.
+func (t target) fault(r configResult) string {
+	if t.legacy {
+		return ""
+	}
+	var o edge.CheckOptions
+	if info, err := os.Stat(t.path); err == nil {
+		o.File = fileFacts(info, t.path)
+	}
+	report := edge.Check(r.data, o)
+	i := slices.IndexFunc(report.Findings, func(f edge.Finding) bool { return f.Severity == edge.Error })
+	if i < 0 {
+		return ""
+	}
+	first := report.Findings[i]
+	errors, _ := report.Count()
+	return fmt.Sprintf("config --check finds %s in %s, the first%s: %s", count(errors, "error"), t.path, inLine(first.Line), first.Message)
+}
+
+// applyCommand puts a file into effect.
+func applyCommand(file string) string {
+	const usual = "sudo iotedge config apply"
+	path, err := filepath.Abs(file)
+	switch {
+	case file == "-" || err != nil:
+		return usual
+	case runtime.GOOS != "linux":
+		return "copy it to the device as " + configTOML + ", then there: " + usual
+	}
+	tool, _ := here().Tool(path) // what is not installed here may be elsewhere
+	return "sudo " + tool.String()
 }
 
 func (r configResult) lines() []any { return []any{r} }

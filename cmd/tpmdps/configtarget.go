@@ -83,6 +83,37 @@ func (t *target) readTemplate() error {
 	return err
 }
 
+// leaveToFile keeps variables of the environment from changing what a file says:
+// only a flag does. They are there for other runs, such as one of verify.
+func (t target) leaveToFile(s *session, told *edge.Config) error {
+	if !t.exists {
+		return nil
+	}
+	for _, at := range []struct {
+		flag, key string
+		told      *string
+	}{
+		{"id-scope", "provisioning.id_scope", &told.IDScope},
+		{"registration-id", "provisioning.attestation.registration_id", &told.RegistrationID},
+		{"global-endpoint", "provisioning.global_endpoint", &told.GlobalEndpoint},
+	} {
+		value := s.flag.String(at.flag)
+		says, ok := edge.Says(t.text, at.key)
+		if value == "" || !ok || s.onCommandLine(at.flag) {
+			continue
+		}
+		*at.told = ""
+		if err := s.flag.Set(at.flag, ""); err != nil {
+			return err
+		}
+		bare := func(url string) string { return strings.TrimSuffix(strings.TrimPrefix(url, "https://"), "/") }
+		if !strings.EqualFold(bare(value), bare(says)) {
+			s.say("warning: %s stays what the file has, not what the environment has; --%s changes it", at.key, at.flag)
+		}
+	}
+	return nil
+}
+
 // said is what the file says of its registration ID, "" if nothing yet.
 func (t target) said() string {
 	if !t.exists {

@@ -8,5 +8,6 @@ const (
 	hintResources  = "another program filled the chip past the kernel's resource manager; find it with: sudo fuser -v /dev/tpm0, end it, or restart the machine"
 	hintBusy       = "another program holds the TPM; find it with: sudo fuser -v /dev/tpm0 /dev/tpmrm0"
 	hintSwtpm      = "sudo apt-get install swtpm swtpm-tools"
+	hintOtherUser  = "run it again with sudo, or as the user whose file it is"
 	hintClock      = "set the clock, for example: sudo timedatectl set-ntp true"
 )

@@ -28,7 +28,7 @@ func udevFlags() []cli.Flag {
 // and looks whether it helped. With --dry-run it only says what it would do.
 func configUdev(s *session) error {
 	others := slices.DeleteFunc(slices.Clone(configSettings), func(name string) bool { return name == "tcti" || name == "dry-run" })
-	if err := s.excludes("udev", append(others, "check", "apply")...); err != nil {
+	if err := s.excludes("udev", append(others, "check", "apply", "tpm", "endorsement-auth-file", "owner-auth-file")...); err != nil {
 		return err
 	}
 	if err := needLinux("udev"); err != nil {

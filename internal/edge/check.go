@@ -108,7 +108,7 @@ func (c *checker) check(data []byte) {
 	if readable {
 		c.root = tree(c.doc)
 		c.tree()
-		c.config, _ = Parse(c.doc.Bytes())
+		c.config, _ = read(c.doc, c.doc)
 		c.rules()
 		c.payload()
 	}

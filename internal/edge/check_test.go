@@ -97,6 +97,15 @@ func TestTraps(t *testing.T) {
 	}
 }
 
+// One fault does not hide the rest of the file from the ticks.
+func TestCheckReadsWhatItCan(t *testing.T) {
+	for _, text := range []string{tpmFile + "[tpm]\nauth_key_index = \"0x00_01_00\"\n", strings.Replace(tpmFile, "\"dps\"", "1", 1), strings.Replace(tpmFile, "tpm", "TPM", 1)} {
+		if c := edge.Check([]byte(text), edge.CheckOptions{}).Config; c.RegistrationID != "box-7" || c.IDScope != "0ne0012AB34" {
+			t.Errorf("of\n%s\nthere is read %+v", text, c)
+		}
+	}
+}
+
 // The slips of people in the syntax. Each is named, and what follows it is still
 // read.
 func TestSlips(t *testing.T) {

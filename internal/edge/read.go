@@ -79,10 +79,15 @@ func Parse(data []byte) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	return read(doc, doc)
+	c, err := read(doc, doc)
+	if err != nil {
+		return Config{}, err
+	}
+	return c, nil
 }
 
-// read is Parse for a document, which may have been made of another one.
+// read is Parse for a document, which may have been made of another one. With an
+// error it returns what could be read.
 func read(doc, old *tomledit.Document) (Config, error) {
 	v := values{doc: doc, lines: old}
 	v.tables("provisioning", "provisioning.payload", "provisioning.attestation", "tpm", "tpm.hierarchy_authorization")
@@ -101,13 +106,26 @@ func read(doc, old *tomledit.Document) (Config, error) {
 	}
 	switch {
 	case v.err != nil:
-		return Config{}, v.err
+		return c, v.err
 	case source != "dps":
-		return Config{}, fmt.Errorf("%w: provisioning.source is %q, not \"dps\"", ErrInvalid, source)
+		return c, fmt.Errorf("%w: provisioning.source is %q, not \"dps\"", ErrInvalid, source)
 	case method != "tpm":
-		return Config{}, fmt.Errorf("%w: provisioning.attestation.method is %q, not \"tpm\"", ErrInvalid, method)
+		return c, fmt.Errorf("%w: provisioning.attestation.method is %q, not \"tpm\"", ErrInvalid, method)
 	}
 	return c, nil
+}
+
+// Says tells whether a config.toml has a text of its own for a key, which is not
+// the example of IoT Edge's template.
+func Says(file []byte, key string) (text string, ok bool) {
+	doc, err := tomledit.Parse(file)
+	if err != nil {
+		return "", false
+	}
+	v := values{doc: doc, lines: doc}
+	text = v.text(key)
+	known, _ := lookup(strings.Split(key, "."))
+	return text, text != "" && v.err == nil && text != known.stub
 }
 
 // IsPlaceholder tells whether a registration ID is the example of IoT Edge's own

@@ -51,6 +51,24 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+func TestSays(t *testing.T) {
+	const key = "provisioning.id_scope"
+	for text, want := range map[string]string{
+		"[provisioning]\nid_scope = \"0ne0012AB34\"\n": "0ne0012AB34",
+		"provisioning = { id_scope = '0ne0012AB34' }":  "0ne0012AB34",
+		"[provisioning]\nid_scope = \"0ab1234C5D6\"\n": "",
+		"[provisioning]\nid_scope = 1\n":               "",
+		"[provisioning]\nID_SCOPE = \"0ne0012AB34\"\n": "",
+		"id_scope = \"0ne0012AB34\"\n":                 "",
+		"[provisioning":                                "",
+		"":                                             "",
+	} {
+		if got, ok := Says([]byte(text), key); ok != (want != "") || ok && got != want {
+			t.Errorf("Says(%q) = %q, %t, want %q", text, got, ok, want)
+		}
+	}
+}
+
 // IoT Edge tells capitals from small letters, and passes over what is written
 // with others than it knows.
 func TestParseTellsCapitals(t *testing.T) {
