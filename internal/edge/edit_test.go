@@ -55,6 +55,7 @@ func TestApplyTo(t *testing.T) {
 			}
 			golden(t, filepath.Join(dir, "want.diff"), diff.Diff("old", old, "new", e.Data))
 			checkEdit(t, old, e, test.o.ReplaceProvisioning)
+			noNewFault(t, old, e.Data)
 		})
 	}
 }
@@ -104,6 +105,7 @@ func TestApplyToLongFile(t *testing.T) {
 	}
 	golden(t, "testdata/edit/long.diff", diff.Diff("old", b.Bytes(), "new", e.Data))
 	checkEdit(t, b.Bytes(), e, false)
+	noNewFault(t, b.Bytes(), e.Data)
 }
 
 // The official template and upstream's own fixtures; testdata/edit/only-comments
@@ -116,8 +118,47 @@ func TestApplyToOfficialFiles(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		t.Logf("%s:\n%s", name, diff.Diff("old", old, "new", e.Data))
+		golden(t, filepath.Join("testdata", "edit", strings.ReplaceAll(name, "/", "-")+".changes"), changes(diff.Diff("old", old, "new", e.Data)))
 		checkEdit(t, old, e, false)
+		noNewFault(t, old, e.Data)
+		if failures, _ := edge.Check(e.Data, edge.CheckOptions{}).Count(); failures > 0 {
+			t.Errorf("%s has %d errors", name, failures)
+		}
+	}
+}
+
+// changes are the lines of a difference that say what changes and where, without
+// those of the file around them, which are not ours to ship.
+func changes(diff []byte) []byte {
+	var b bytes.Buffer
+	for line := range bytes.Lines(diff) {
+		if bytes.HasPrefix(line, []byte("--- old")) || bytes.HasPrefix(line, []byte("+++ new")) {
+			continue
+		}
+		if bytes.IndexByte([]byte("@+-"), line[0]) >= 0 {
+			b.Write(line)
+		}
+	}
+	return b.Bytes()
+}
+
+// noNewFault makes sure that a reader that refuses what it does not know, and
+// tells capitals, finds nothing in the new file that was not in the old one.
+func noNewFault(t *testing.T, old, edited []byte) {
+	t.Helper()
+	faults := func(file []byte) (all []string) {
+		for _, f := range edge.Check(file, edge.CheckOptions{}).Findings {
+			if f.Severity == edge.Error {
+				all = append(all, f.Rule+" "+f.Key)
+			}
+		}
+		return all
+	}
+	before := faults(old)
+	for _, f := range faults(edited) {
+		if !slices.Contains(before, f) {
+			t.Errorf("the edit makes a fault: %s", f)
+		}
 	}
 }
 
