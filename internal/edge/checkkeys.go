@@ -154,8 +154,12 @@ func (c *checker) at(n *node, f Finding) {
 }
 
 func remove(n *node) string {
-	if n.entry.Inline {
+	switch {
+	case n.entry.Inline:
 		return "take it out of the braces"
+	case n.entry.Kind == tomledit.Table, n.entry.Kind == tomledit.ArrayTable:
+		// The header alone would leave its keys to the table above.
+		return "put # before the header and before all lines below it"
 	}
 	return "put # before the line"
 }

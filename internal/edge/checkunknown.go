@@ -65,7 +65,7 @@ func (c *checker) unknown(table, n *node, k key) {
 
 // strange is for a name that no place in the file has.
 func (c *checker) strange(table, n *node) {
-	f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("IoT Edge knows no %s and passes over it", n.name), Fix: remove(n)}
+	f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("IoT Edge knows no %s and passes over it", tomledit.Key(n.name)), Fix: remove(n)}
 	all := places(func(key) bool { return true })
 	var known []string
 	for _, p := range all {
