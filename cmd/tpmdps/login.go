@@ -19,6 +19,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/network"
 )
 
 // loginFlags say how to sign in to Microsoft Entra ID, and to which cloud's.
@@ -139,12 +140,12 @@ func authorityHost(c cloudNames) string {
 // errSignIn is what a sign-in that was refused for no known reason wraps.
 var errSignIn = errors.New("the sign-in was refused")
 
-// mayPass is azcore's own rule, but for certificates: trust does not change
-// within seconds.
+// mayPass is azcore's own rule, but for certificates and proxies: what they
+// refuse they do not take a second later.
 func mayPass(answer *http.Response, err error) bool {
 	var certificate *tls.CertificateVerificationError
 	if err != nil {
-		return !errors.As(err, &certificate)
+		return !errors.As(err, &certificate) && !errors.Is(err, network.ErrProxy) && !errors.Is(err, network.ErrProxyLogin)
 	}
 	return runtime.HasStatusCode(answer, http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout)

@@ -58,7 +58,8 @@ func TestWayError(t *testing.T) {
 		"dial tcp 1.2.3.4:443: connect: connection refused":                                                  network.ErrConnect,
 		"tls: failed to verify certificate: x509: certificate signed by unknown author":                      network.ErrCertificate,
 		"tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time": network.ErrValidity,
-		"tls: first record does not look like a TLS handshake":                                               network.ErrTLS,
+		network.ErrProxy.Error() + ": 127.0.0.1:3128 answered 403":                                           network.ErrProxy, network.ErrProxyLogin.Error() + ": 127.0.0.1:3128": network.ErrProxyLogin,
+		"tls: first record does not look like a TLS handshake": network.ErrTLS,
 		"AADSTS1: no": nil,
 	} {
 		if got := wayError(text); got != want {

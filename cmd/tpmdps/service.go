@@ -55,6 +55,9 @@ func serviceClient(s *session) (service, error) {
 // --dps names, or the connection string's.
 func credential(s *session, named string, opts dps.ClientOptions) (endpoint string, _ dps.Credential, who operator, err error) {
 	who.now = time.Now
+	if err := s.oneWay(); err != nil {
+		return "", dps.Credential{}, who, err
+	}
 	switch kind := s.flag.String("auth-type"); kind {
 	case "key":
 		return keyCredential(s, named, who)
@@ -69,6 +72,18 @@ func credential(s *session, named string, opts dps.ClientOptions) (endpoint stri
 		return "", dps.Credential{}, who, err
 	}
 	return named, dps.Entra(who.login, dps.DefaultScope), who, nil
+}
+
+// oneWay refuses the flags of the other way to ask: who names an account must
+// not act with the owner's key because that lies in the environment.
+func (s *session) oneWay() error {
+	if s.flag.String("auth-type") == "login" {
+		return s.excludes("auth-type login", "connection-string-file", "connection-string-fd", "sas-token-file", "sas-token-fd")
+	}
+	if s.onCommandLine("credential") {
+		return fmt.Errorf("%w: --credential is for --auth-type login, which is missing", errUsage)
+	}
+	return nil
 }
 
 // keyCredential is for a connection string or a token made from one.
