@@ -98,6 +98,21 @@ func TestRedactAsRelaysWriteIt(t *testing.T) {
 	}
 }
 
+// Every name that counts has a word that is looked for first.
+func TestRedactEveryName(t *testing.T) {
+	for _, name := range []string{
+		"password", "passwd", "AZURE_CLIENT_SECRET", "access_token", "sas-token", "connection_string", "ConnectionString", "IDENTITY_HEADER", "identity-header",
+		"primaryKey", "secondary_key", "authenticationKey", "private-key", "symmetricKey", "AccountKey", "SharedAccessKey", "signing_key",
+		"api-key", "functionsKey", "subscription-key", "device_code", "client_assertion", "signature", "sig",
+	} {
+		for _, form := range []string{name + "=canary", `{"` + name + `":"canary"}`, "{'" + strings.ToUpper(name) + "': 'canary'}"} {
+			if got := Redact(form); strings.Contains(got, "canary") {
+				t.Errorf("Redact(%s) = %s", form, got)
+			}
+		}
+	}
+}
+
 // A log quotes values, and quotes in them once more.
 func TestRedactWriterBehindALog(t *testing.T) {
 	var out bytes.Buffer
