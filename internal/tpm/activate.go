@@ -89,10 +89,15 @@ var otherChipCodes = []tpm2.TPMRC{
 	tpm2.TPMRCValue, tpm2.TPMRCFailure, tpm2.TPMRCIntegrity, tpm2.TPMRCBinding, tpm2.TPMRCSize, tpm2.TPMRCInsufficient,
 }
 
-// otherChip tells a blob that is for another chip from everything else. Behind
-// TPM_RC_FAILURE may also be a chip that has failed for good: that one answers
-// the next command with it too.
+// otherChip tells a blob that is for another chip from everything else. Only the
+// two commands that take the blob can say so: the sessions around them are
+// refused with the same codes, for other reasons. Behind TPM_RC_FAILURE may also
+// be a chip that has failed for good: that one answers the next command with it
+// too.
 func (d *Device) otherChip(err error, ek *Key) error {
+	if d.t.failed != tpm2.TPMCCActivateCredential && d.t.failed != tpm2.TPMCCImport {
+		return err
+	}
 	if errors.Is(err, ErrFailure) {
 		if _, again := run(d, "ask again", tpm2.ReadPublic{ObjectHandle: ek.handle}); again != nil {
 			return err

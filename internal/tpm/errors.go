@@ -29,8 +29,9 @@ var (
 	ErrHierarchy = errors.New("the TPM's hierarchy is switched off")
 	// ErrNoEncryption: the chip refuses sessions that encrypt.
 	ErrNoEncryption = errors.New("the TPM refuses encrypted sessions")
-	// ErrFailure: the chip failed its self test and answers nothing else.
-	ErrFailure = errors.New("the TPM is in failure mode")
+	// ErrFailure: the chip serves nobody until it is restarted: it failed its self
+	// test, was never started, or its firmware is being updated.
+	ErrFailure = errors.New("the TPM is out of order")
 	// ErrResources: the chip's memory for objects or sessions is taken.
 	ErrResources = errors.New("the TPM is out of memory")
 	// ErrNVFull: there is no room for another persistent object.
@@ -55,6 +56,11 @@ var meanings = []struct {
 	{tpm2.TPMRCSymmetric, ErrNoEncryption},
 	{tpm2.TPMRCMode, ErrNoEncryption},
 	{tpm2.TPMRCFailure, ErrFailure},
+	{tpm2.TPMRCReboot, ErrFailure},
+	{tpm2.TPMRCInitialize, ErrFailure},
+	{tpm2.TPMRCUpgrade, ErrFailure},
+	{tpm2.TPMRCDisabled, ErrUnsupported},
+	{tpm2.TPMRCContextGap, ErrResources},
 	{tpm2.TPMRCObjectMemory, ErrResources},
 	{tpm2.TPMRCSessionMemory, ErrResources},
 	{tpm2.TPMRCObjectHandles, ErrResources},
@@ -66,6 +72,7 @@ var meanings = []struct {
 	{tpm2.TPMRCYielded, ErrBusy},
 	{tpm2.TPMRCTesting, ErrBusy},
 	{tpm2.TPMRCNVRate, ErrBusy},
+	{tpm2.TPMRCNVUnavailable, ErrBusy},
 	{tpm2.TPMRCCanceled, ErrBusy},
 }
 
@@ -91,7 +98,21 @@ func (d *Device) explain(err error) error {
 		}
 		return fmt.Errorf("%w: %w (%#x)", m.is, rc, uint32(rc))
 	}
+	if d.refusesSession(rc) {
+		return fmt.Errorf("%w: %w (%#x)", ErrNoEncryption, rc, uint32(rc))
+	}
 	return fmt.Errorf("%w (%#x)", err, uint32(rc))
+}
+
+// refusesSession recognises a chip that does not take a salted or encrypting
+// session, in whichever words: the refusal is of the command that starts one,
+// or names the attributes of one (TPM 2.0 Part 2, 6.6.2: bit 11 is a session).
+func (d *Device) refusesSession(rc tpm2.TPMRC) bool {
+	const ofSession = 0x800
+	if d.opts.PlainBus || d.t == nil {
+		return false
+	}
+	return d.t.failed == tpm2.TPMCCStartAuthSession || errors.Is(rc, tpm2.TPMRCAttributes) && rc&ofSession != 0
 }
 
 // lockoutDetail says how long the lockout lasts, as far as the chip tells: it
@@ -124,5 +145,6 @@ func (d *Device) lockoutDetail() string {
 	case count < limit:
 		return fmt.Sprintf(" for %d seconds or until the machine restarts", interval)
 	}
-	return fmt.Sprintf(" (%d wrong passwords of %d); it forgets one every %d seconds", count, limit, interval)
+	wait := (uint64(count) - uint64(limit) + 1) * uint64(interval)
+	return fmt.Sprintf(" for %d seconds at most while it has power (%d wrong passwords of %d; it forgets one every %d seconds)", wait, count, limit, interval)
 }

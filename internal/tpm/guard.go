@@ -40,7 +40,8 @@ type guard struct {
 	sent int
 	dead error // set once the transport can no longer be trusted
 
-	refused error // why a command was not sent and answered with refusal
+	refused error      // why a command was not sent and answered with refusal
+	failed  tpm2.TPMCC // the last command that the chip refused, clean-up aside
 }
 
 // refusal is what the guard answers in the chip's stead when the context has
@@ -72,6 +73,9 @@ func (g *guard) Send(cmd []byte) ([]byte, error) {
 		g.dead = err
 		g.log.Debug("tpm command", "command", commandName(cc), "error", err, "ms", time.Since(start).Milliseconds())
 		return nil, err
+	}
+	if responseCode(rsp) != tpm2.TPMRCSuccess && cc != tpm2.TPMCCFlushContext {
+		g.failed = cc
 	}
 	g.log.Debug("tpm command", "command", commandName(cc), "rc", fmt.Sprintf("%#x", uint32(responseCode(rsp))), "ms", time.Since(start).Milliseconds())
 	return rsp, nil

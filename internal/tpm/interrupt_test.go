@@ -23,7 +23,7 @@ func TestInterruptedAfterEachCommand(t *testing.T) {
 				}
 				return 0, false
 			}
-			err := trip(ctx, t, chip)
+			err := trip(ctx, t, chip, Options{})
 			cancel()
 			chip.fault = nil
 			if left := leftovers(t, chip); len(left) > 0 {
@@ -43,8 +43,25 @@ func TestInterruptedAfterEachCommand(t *testing.T) {
 }
 
 // trip finds the keys, activates a key with them, signs, and closes everything.
-func trip(ctx context.Context, tb testing.TB, chip transport.TPM) (err error) {
-	d, err := New(ctx, chip, Options{})
+func trip(ctx context.Context, tb testing.TB, chip transport.TPM, o Options) (err error) {
+	return useWithin(ctx, chip, o, func(d *Device, ek, srk *Key) (err error) {
+		key, err := d.Activate(ek, srk, wrap(tb, ek, srk, testKey, "localhost/box-7"))
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, key.Close()) }()
+		_, err = key.Sign([]byte("text"))
+		return err
+	})
+}
+
+func use(chip transport.TPM, o Options, do func(d *Device, ek, srk *Key) error) error {
+	return useWithin(context.Background(), chip, o, do)
+}
+
+// useWithin opens a chip and finds its keys, for the time of one function.
+func useWithin(ctx context.Context, chip transport.TPM, o Options, do func(d *Device, ek, srk *Key) error) (err error) {
+	d, err := New(ctx, chip, o)
 	if err != nil {
 		return err
 	}
@@ -58,11 +75,5 @@ func trip(ctx context.Context, tb testing.TB, chip transport.TPM) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, srk.Close()) }()
-	key, err := d.Activate(ek, srk, wrap(tb, ek, srk, testKey, "localhost/box-7"))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, key.Close()) }()
-	_, err = key.Sign([]byte("text"))
-	return err
+	return do(d, ek, srk)
 }
