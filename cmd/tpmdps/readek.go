@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -119,8 +118,9 @@ func localRecord(s *session, d *tpm.Device) (identity.Record, error) {
 	return r, nil
 }
 
-// persist writes EK and SRK to their handles where nothing is yet.
-func persist(s *session, d *tpm.Device) error {
+// persist writes EK and SRK to their handles where nothing is yet. The EK stays
+// until the end, for the sessions that prove the owner's password.
+func persist(s *session, d *tpm.Device) (err error) {
 	for _, k := range []struct {
 		name   string
 		handle uint32
@@ -129,15 +129,16 @@ func persist(s *session, d *tpm.Device) error {
 		{"EK", tpm.HandleEK, d.EK},
 		{"SRK", tpm.HandleSRK, d.SRK},
 	} {
-		key, err := k.open()
-		if err != nil {
-			return err
+		key, openErr := k.open()
+		if openErr != nil {
+			return openErr
 		}
+		defer joinClose(&err, key)
 		if key.Handle != 0 {
 			s.say("%s: already at %#x", k.name, key.Handle)
 			continue
 		}
-		if err := errors.Join(d.Persist(key, k.handle), key.Close()); err != nil {
+		if err := d.Persist(key, k.handle); err != nil {
 			return err
 		}
 		s.say("%s: written to %#x", k.name, k.handle)

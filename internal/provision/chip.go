@@ -100,15 +100,20 @@ func (t *trip) importHubKey(context.Context) (outcome, error) {
 	}
 	t.hubKey = key
 	// The key stands by itself from here on. Chips have room for three objects,
-	// and need one to look at a persistent one.
-	if err := errors.Join(t.srk.Close(), t.ek.Close()); err != nil {
+	// and need one to look at a persistent one; the EK is still for the session
+	// that proves the owner's password.
+	if err := t.srk.Close(); err != nil {
 		return outcome{}, err
 	}
 	if t.req.Persist != 0 {
-		if err := t.device.PersistDPSKey(key, t.req.Persist); err != nil {
+		err := t.device.PersistDPSKey(key, t.req.Persist)
+		if err := errors.Join(err, t.ek.Close()); err != nil {
 			return outcome{}, err
 		}
 		return saw("the chip took the key for %s and keeps it at %#x", state.AssignedHub, t.req.Persist), nil
+	}
+	if err := t.ek.Close(); err != nil {
+		return outcome{}, err
 	}
 	if want := state.AssignedHub + "/" + state.DeviceID; key.URI != "" && key.URI != want {
 		return outcome{warn: true,

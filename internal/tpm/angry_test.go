@@ -225,8 +225,8 @@ func flows() []flow {
 		persistAs(t, open(t, chip, Options{}), tpm2.RSASRKTemplate, HandleSRK)
 	}
 	return []flow{
-		{"derive the EK", nothing, func(t *testing.T, chip *recorder) ([]string, error) {
-			d, err := New(t.Context(), chip, Options{})
+		{"derive the EK", func(t *testing.T, chip *recorder) { setPasswords(t, chip, password) }, func(t *testing.T, chip *recorder) ([]string, error) {
+			d, err := New(t.Context(), chip, secret)
 			if err != nil {
 				return nil, err
 			}

@@ -2,6 +2,7 @@ package tpm
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/google/go-tpm/tpm2"
@@ -44,7 +45,12 @@ type derivation struct {
 // a time, and compares them with what is persistent and with the certificate.
 // On some chips each derivation takes a minute. Nothing is left on the chip.
 // The notes are for people: what in the chip's memory could not be used.
-func (d *Device) Candidates() (_ []Candidate, notes []string, _ error) {
+func (d *Device) Candidates() (_ []Candidate, notes []string, err error) {
+	unsalt, err := d.ensureSalt(d.opts.OwnerAuth, d.opts.EndorsementAuth)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, unsalt()) }()
 	certified, err := d.certifiedKey()
 	if err != nil {
 		return nil, nil, err

@@ -159,11 +159,23 @@ func (d *Device) hidden(err error) error {
 	return err
 }
 
-var hierarchyNames = map[tpm2.TPMHandle]string{tpm2.TPMRHEndorsement: "endorsement", tpm2.TPMRHOwner: "owner"}
+var hierarchyNames = map[tpm2.TPMHandle]string{tpm2.TPMRHEndorsement: "endorsement", tpm2.TPMRHOwner: "owner", tpm2.TPMRHNull: "null"}
 
 // derive makes a primary key in the chip's memory. The same template gives the
 // same key every time, until the hierarchy is cleared.
 func (d *Device) derive(hierarchy tpm2.TPMHandle, auth []byte, template tpm2.TPMTPublic) (*Key, error) {
+	unsalt, err := d.ensureSalt(auth)
+	if err != nil {
+		return nil, err
+	}
+	k, err := d.createPrimary(hierarchy, auth, template)
+	if err := errors.Join(err, unsalt()); err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	return k, nil
+}
+
+func (d *Device) createPrimary(hierarchy tpm2.TPMHandle, auth []byte, template tpm2.TPMTPublic) (*Key, error) {
 	rsp, err := run(d, "create the primary key in the "+hierarchyNames[hierarchy]+" hierarchy", tpm2.CreatePrimary{
 		PrimaryHandle: tpm2.AuthHandle{Handle: hierarchy, Auth: d.hierarchyAuth(auth)},
 		InPublic:      tpm2.New2B(template),

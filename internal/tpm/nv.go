@@ -37,7 +37,7 @@ func (d *Device) tcgIndices() ([]uint32, error) {
 // readNV reads the whole content of an NV index, of limit bytes at most. It
 // returns nil for an index that is absent, and an error for which [unreadable]
 // is true when the chip works and does not give the content away.
-func (d *Device) readNV(index uint32, limit int) ([]byte, error) {
+func (d *Device) readNV(index uint32, limit int) (_ []byte, err error) {
 	doing := "read NV index " + spelt(index)
 	rsp, err := run(d, doing, tpm2.NVReadPublic{NVIndex: tpm2.TPMHandle(index)})
 	if errors.Is(err, tpm2.TPMRCHandle) {
@@ -53,6 +53,15 @@ func (d *Device) readNV(index uint32, limit int) ([]byte, error) {
 	if why := obstacle(public, limit); why != "" {
 		return nil, fmt.Errorf("%s: %w: %s", doing, errUnreadable, why)
 	}
+	var auth []byte
+	if !ownReader(public.Attributes) {
+		auth = d.opts.OwnerAuth
+	}
+	unsalt, err := d.ensureSalt(auth)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, unsalt()) }()
 	content := make([]byte, 0, public.DataSize)
 	for len(content) < int(public.DataSize) {
 		size := min(int(public.DataSize)-len(content), d.nvBlock())

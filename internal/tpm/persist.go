@@ -1,6 +1,7 @@
 package tpm
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/google/go-tpm/tpm2"
@@ -31,8 +32,13 @@ func (d *Device) PersistDPSKey(k *HMACKey, handle uint32) error {
 
 // evict makes a transient object persistent, or a persistent one go away:
 // EvictControl does both (TPM 2.0 Part 3, 28.5).
-func (d *Device) evict(object tpm2.TPMHandle, name tpm2.TPM2BName, handle uint32) error {
-	_, err := run(d, fmt.Sprintf("change what is kept at %#x", handle), tpm2.EvictControl{
+func (d *Device) evict(object tpm2.TPMHandle, name tpm2.TPM2BName, handle uint32) (err error) {
+	unsalt, err := d.ensureSalt(d.opts.OwnerAuth)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unsalt()) }()
+	_, err = run(d, fmt.Sprintf("change what is kept at %#x", handle), tpm2.EvictControl{
 		Auth:             tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Auth: d.hierarchyAuth(d.opts.OwnerAuth)},
 		ObjectHandle:     &tpm2.NamedHandle{Handle: object, Name: name},
 		PersistentHandle: tpm2.TPMIDHPersistent(handle),

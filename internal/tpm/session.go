@@ -2,6 +2,8 @@ package tpm
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
@@ -12,17 +14,29 @@ import (
 const nonceSize = 16
 
 // hierarchyAuth proves a hierarchy's password without sending it: an HMAC
-// session, salted to the EK where there is one, so that a recording of the bus
-// cannot be tried against a word list. An empty password needs no session.
+// session, salted so that a recording of the bus cannot be tried against a word
+// list. The caller has made sure of the salt. An empty password needs no session.
 func (d *Device) hierarchyAuth(auth []byte) tpm2.Session {
 	if len(auth) == 0 || d.opts.PlainBus {
 		return tpm2.PasswordAuth(auth)
 	}
-	opts := []tpm2.AuthOption{tpm2.Auth(auth)}
-	if ek := d.salt; ek != nil {
-		opts = append(opts, tpm2.Salted(ek.handle, ek.public))
+	return tpm2.HMAC(tpm2.TPMAlgSHA256, nonceSize, tpm2.Auth(auth), tpm2.Salted(d.salt.handle, d.salt.public))
+}
+
+// ensureSalt has a key for sessions to be salted to ready when one of the
+// passwords is to be proved. That is the EK; while there is none yet, or none any
+// more, it is a key of no hierarchy that goes with the function returned: ECC,
+// since chips make such a key at once.
+func (d *Device) ensureSalt(auths ...[]byte) (unsalt func() error, err error) {
+	if d.salt != nil || d.opts.PlainBus || len(slices.Concat(auths...)) == 0 {
+		return func() error { return nil }, nil
 	}
-	return tpm2.HMAC(tpm2.TPMAlgSHA256, nonceSize, opts...)
+	k, err := d.createPrimary(tpm2.TPMRHNull, nil, tpm2.ECCSRKTemplate)
+	if err != nil {
+		return nil, fmt.Errorf("a key to prove the password with: %w", err)
+	}
+	d.salt = k
+	return k.Close, nil
 }
 
 // ekSession authorises one use of the EK: a policy session that PolicySecret of
