@@ -306,9 +306,9 @@ func newApp(s streams) *cli.App {
 			case c.Bool("version"):
 				return runApp(c.Context, []string{"tpmdps", "version"}, s)
 			case c.Args().First() == "help":
-				return cli.ShowAppHelp(c)
+				return newApp(s).RunContext(c.Context, append(append([]string{"tpmdps"}, c.Args().Tail()...), "--help"))
 			case c.NArg() > 0:
-				return fmt.Errorf("%w: there is no command %q; tpmdps --help lists them", errUsage, identity.Printable(c.Args().First(), 40))
+				return unknownCommand("tpmdps", c.Args().First(), c.App.Commands)
 			}
 			return cli.ShowAppHelp(c)
 		},
@@ -319,6 +319,3 @@ func newApp(s streams) *cli.App {
 	return app
 }
 
-func usageError(_ *cli.Context, err error, _ bool) error {
-	return fmt.Errorf("%w: %w", errUsage, err)
-}

@@ -15,7 +15,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/dps"
-	"tpmdps/internal/identity"
 	"tpmdps/internal/tpm"
 )
 
@@ -106,24 +105,11 @@ func (c command) buildGroup(cmd *cli.Command, s streams) *cli.Command {
 	}
 	cmd.Action = func(flag *cli.Context) error {
 		if flag.NArg() > 0 {
-			return fmt.Errorf("%w: there is no command %q; tpmdps %s --help lists them", errUsage, "tpmdps "+c.name+" "+identity.Printable(flag.Args().First(), 40), c.name)
+			return unknownCommand(flag.Command.HelpName, flag.Args().First(), cmd.Subcommands)
 		}
 		return cli.ShowSubcommandHelp(flag)
 	}
 	return cmd
-}
-
-// oneArgument returns the argument of a command that takes one.
-func (c command) oneArgument(flag *cli.Context) (string, error) {
-	switch {
-	case c.argument == "" && flag.NArg() > 0:
-		return "", fmt.Errorf("%w: %s takes no arguments, only flags: %q", errUsage, c.name, identity.Printable(flag.Args().First(), 40))
-	case c.argument != "" && flag.NArg() == 0:
-		return "", fmt.Errorf("%w: %s: %s is missing; it stands behind the flags", errUsage, c.name, c.argument)
-	case flag.NArg() > 1:
-		return "", fmt.Errorf("%w: %s takes one %s, behind the flags: %q is one too many", errUsage, c.name, c.argument, identity.Printable(flag.Args().Get(1), 40))
-	}
-	return flag.Args().First(), nil
 }
 
 func (c command) context(flag *cli.Context) (context.Context, context.CancelFunc, error) {

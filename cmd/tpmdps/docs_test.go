@@ -132,14 +132,6 @@ func allCommands() []*cli.Command {
 	return all
 }
 
-func flagNames(flags []cli.Flag) []string {
-	var all []string
-	for _, f := range flags {
-		all = append(all, f.Names()...)
-	}
-	return all
-}
-
 // defaultText is what a flag stands at, where that says something.
 func defaultText(f cli.Flag) string {
 	s, ok := f.(*cli.StringFlag)
@@ -168,14 +160,6 @@ func surplus(t *testing.T, where, text string, flags []string) {
 			t.Errorf("%s: %s has %s, which is no flag there", manual, where, m[0])
 		}
 	}
-}
-
-// dashed writes a flag as it is typed: -o, but --ek.
-func dashed(name string) string {
-	if len(name) == 1 {
-		return "-" + name
-	}
-	return "--" + name
 }
 
 func TestDocsEnvironment(t *testing.T) {
