@@ -44,7 +44,11 @@ func (r checkResult) write(w io.Writer, marks map[edge.Status]string) error {
 			fmt.Fprintf(&b, "        hint: %s\n", t.Hint)
 		}
 	}
-	fmt.Fprintf(&b, "%s  %s: %s, %s; %s\n", strings.ToUpper(r.Result), r.File, count(r.failures, "error"), count(r.warnings, "warning"), r.next)
+	verdict := failed(w)
+	if r.Result == "pass" {
+		verdict = passed(w)
+	}
+	fmt.Fprintf(&b, "%s%s: %s, %s; %s\n", verdict, r.File, count(r.failures, "error"), count(r.warnings, "warning"), r.next)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -111,6 +111,6 @@ func (r demoResult) lines() []any       { return []any{r} }
 func (r demoResult) fields() [][]string { return [][]string{{r.Outcome}} }
 
 func (r demoResult) show(w io.Writer) error {
-	_, err := fmt.Fprintln(w, "\nPASS  a software TPM was read, enrolled, provisioned and configured")
+	_, err := fmt.Fprintf(w, "\n%sa software TPM was read, enrolled, provisioned and configured\n", passed(w))
 	return err
 }

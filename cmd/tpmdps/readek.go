@@ -157,14 +157,15 @@ func (r recordResult) fields() [][]string {
 
 func (r recordResult) show(w io.Writer) error {
 	rows := [][]string{{"Registration ID", r.RegistrationID}}
-	for _, other := range []struct{ id, who string }{
-		{r.RegistrationIDs.Base32, "base32: C, Node and Java SDKs"},
-		{r.RegistrationIDs.Hex, "hex: documented Linux recipe"},
+	var others strings.Builder // on lines of their own: with a label, hex is wider than 80 columns
+	for _, id := range []struct{ text, who string }{
+		{r.RegistrationIDs.Base32, "in base32, as the C, Node and Java SDKs derive it"},
+		{r.RegistrationIDs.Hex, "in hex, as the documented Linux recipe derives it"},
 	} {
-		if other.id == r.RegistrationID {
-			rows[0][1] += "  (" + other.who + ")"
+		if id.text == r.RegistrationID {
+			rows = append(rows, []string{"", id.who})
 		} else {
-			rows = append(rows, []string{"  or", other.id + "  (" + other.who + ")"})
+			fmt.Fprintf(&others, "\nRegistration ID %s:\n%s\n", id.who, id.text)
 		}
 	}
 	from := "persistent, at " + r.EKHandle
@@ -181,7 +182,7 @@ func (r recordResult) show(w io.Writer) error {
 	if err := table(w, nil, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nEndorsement key, as DPS takes it:\n%s\n", r.EndorsementKey)
+	_, err := fmt.Fprintf(w, "%s\nEndorsement key, as DPS takes it:\n%s\n", others.String(), r.EndorsementKey)
 	return err
 }
 
@@ -196,6 +197,9 @@ func origin(r identity.Record) string {
 // certificateRows say what the chip's NV memory holds of certificates.
 func certificateRows(r identity.Record) [][]string {
 	rows := [][]string{{"EK certificate", certificate(r)}}
+	if c := r.EKCertificateFacts; c != nil {
+		rows = append(rows, []string{"  issued by", fmt.Sprintf("%s, serial %s, %s", c.Issuer, c.Serial, validity(r))})
+	}
 	if n := len(r.EKCertificateChain); n == 1 {
 		rows = append(rows, []string{"  signed by", "1 certificate in NV"})
 	} else if n > 1 {
@@ -212,7 +216,7 @@ func certificateRows(r identity.Record) [][]string {
 	return rows
 }
 
-// certificate is the EK certificate in one line.
+// certificate says whether there is one, what for, and of which chip.
 func certificate(r identity.Record) string {
 	c := r.EKCertificateFacts
 	if c == nil {
@@ -221,19 +225,23 @@ func certificate(r identity.Record) string {
 		}
 		return "none in NV"
 	}
-	valid := "valid to " + c.NotAfter.Format(time.DateOnly)
-	switch {
-	case c.NotAfter.Year() == 9999: // RFC 5280, 4.1.2.5
-		valid = "valid without end"
-	case c.NotAfter.Before(r.ReadAt):
-		valid = "expired " + c.NotAfter.Format(time.DateOnly)
-	}
-	text := strings.Join(strings.Fields(c.TPMManufacturer+" "+c.TPMModel), " ")
-	text = fmt.Sprintf("%s, issued by %s, serial %s, %s", text, c.Issuer, c.Serial, valid)
+	chip := strings.Join(strings.Fields(c.TPMManufacturer+" "+c.TPMModel), " ")
 	if !c.KeyMatches {
-		return "belongs to another key: " + text
+		return "belongs to another key: " + chip
 	}
-	return text + ", matches the key"
+	return "matches the key: " + chip
+}
+
+// validity is the end of the certificate's time.
+func validity(r identity.Record) string {
+	switch end := r.EKCertificateFacts.NotAfter; {
+	case end.Year() == 9999: // RFC 5280, 4.1.2.5
+		return "valid without end"
+	case end.Before(r.ReadAt):
+		return "expired " + end.Format(time.DateOnly)
+	default:
+		return "valid to " + end.Format(time.DateOnly)
+	}
 }
 
 func passwords(c identity.Chip) string {

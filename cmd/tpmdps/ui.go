@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/fatih/color"
 	"github.com/mattn/go-isatty"
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/tw"
@@ -151,6 +152,20 @@ func table(w io.Writer, header []string, rows [][]string) error {
 		}
 	}
 	return nil
+}
+
+// passed and failed begin a verdict. On a terminal they are to be seen from the
+// other side of the bench.
+func passed(w io.Writer) string { return banner(w, "PASS", color.Bold, color.FgBlack, color.BgGreen) }
+func failed(w io.Writer) string { return banner(w, "FAIL", color.Bold, color.FgHiWhite, color.BgRed) }
+
+func banner(w io.Writer, word string, look ...color.Attribute) string {
+	if !isTerminal(w) {
+		return word + "  "
+	}
+	c := color.New(look...)
+	c.EnableColor()
+	return c.Sprint(" "+word+" ") + " "
 }
 
 // failure is an error as scripts read it.

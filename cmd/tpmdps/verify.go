@@ -282,29 +282,31 @@ func (r tripResult) fields() [][]string {
 
 func (r tripResult) show(w io.Writer) error {
 	last := r.last()
-	var err error
-	switch {
-	case r.Outcome != "pass":
-		_, err = fmt.Fprintf(w, "FAIL  %s\n", last.Name)
-	case r.AssignedHub == offlineHub:
-		_, err = fmt.Fprintf(w, "PASS  this chip can provision itself: %s (no network was used)\n", r.RegistrationID)
-	case r.AssignedHub != "":
-		_, err = fmt.Fprintf(w, "PASS  %s is device %s on %s%s\n", r.RegistrationID, r.DeviceID, r.AssignedHub, r.beyond())
-	default:
-		_, err = fmt.Fprintf(w, "PASS  up to %s, nothing registered: %s\n", last.Name, r.RegistrationID)
+	if r.Outcome != "pass" {
+		_, err := fmt.Fprintf(w, "%s%s\n", failed(w), last.Name)
+		return err
 	}
+	who := r.RegistrationID
+	if r.DeviceID != "" && r.DeviceID != r.RegistrationID && r.AssignedHub != offlineHub {
+		who += ", as device " + r.DeviceID
+	}
+	_, err := fmt.Fprintf(w, "%s%s\n      %s\n", passed(w), r.proved(last.Name), who)
 	return err
 }
 
-// beyond says how far past the assignment the trip went.
-func (r tripResult) beyond() string {
-	switch r.last().Name {
-	case "hub.connect":
-		return ", and the hub takes its token"
-	case "hub.twin":
-		return ", the hub takes its token, and its twin is there"
+// proved says in words what a trip that passed has shown.
+func (r tripResult) proved(last string) string {
+	switch {
+	case r.AssignedHub == offlineHub:
+		return "this chip can provision itself (no network was used)"
+	case r.AssignedHub == "":
+		return "up to " + last + ", nothing registered"
+	case last == "hub.connect":
+		return "assigned to " + r.AssignedHub + ", which takes its token"
+	case last == "hub.twin":
+		return "assigned to " + r.AssignedHub + ", which takes its token; its twin is there"
 	}
-	return ""
+	return "assigned to " + r.AssignedHub
 }
 
 // last is the last step that was taken.

@@ -36,7 +36,7 @@ func (t *trip) checkCapabilities(context.Context) (outcome, error) {
 			hint:   fmt.Sprintf("let IoT Edge use another handle: tpmdps config --auth-key-index %#06x", index),
 		}, nil
 	}
-	return saw("it has every command that DPS attestation needs"), nil
+	return saw("every command that DPS attestation needs"), nil
 }
 
 func (t *trip) findEK(context.Context) (outcome, error) {
@@ -87,7 +87,7 @@ func (t *trip) activateChallenge(context.Context) (outcome, error) {
 	if err := t.sign(); err != nil {
 		return outcome{}, err
 	}
-	return saw("the chip solved the challenge and signed with its key"), nil
+	return saw("challenge solved, and signed with its key"), nil
 }
 
 // importHubKey takes the hub's key into the chip, which is what a device goes

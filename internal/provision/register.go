@@ -99,7 +99,7 @@ func (t *trip) register(ctx context.Context) (outcome, error) {
 		return outcome{}, fmt.Errorf("%w: it sent a new challenge instead of taking the chip's signature", ErrRefused)
 	}
 	t.operation = *answer.Operation
-	return saw("signature accepted, registration is %s", t.operation.Status), nil
+	return saw("signature accepted, now %s", t.operation.Status), nil
 }
 
 // awaitAssignment polls until the service has decided.
