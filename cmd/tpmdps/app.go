@@ -318,4 +318,3 @@ func newApp(s streams) *cli.App {
 	}
 	return app
 }
-

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -22,6 +21,7 @@ import (
 type command struct {
 	name, usage string
 	description string
+	examples    []string
 	flags       []cli.Flag
 	exits       []int         // besides 0, 1, 2 and 130
 	timeout     time.Duration // of the whole run, unless --timeout says otherwise; 0 is none
@@ -64,7 +64,7 @@ func (c command) build(s streams) *cli.Command {
 	cmd := &cli.Command{
 		Name:         c.name,
 		Usage:        c.usage,
-		Description:  c.description,
+		Description:  c.manual(),
 		ArgsUsage:    c.argument,
 		OnUsageError: usageError,
 		// -vv is -v -v.
@@ -73,7 +73,6 @@ func (c command) build(s streams) *cli.Command {
 	if len(c.subcommands) > 0 {
 		return c.buildGroup(cmd, s)
 	}
-	cmd.Description += "\n\n" + c.exitStatus()
 	cmd.Flags = append(slices.Clone(c.flags), sharedFlags()...)
 	cmd.Action = func(flag *cli.Context) error {
 		arg, err := c.oneArgument(flag)
@@ -100,6 +99,7 @@ func (c command) build(s streams) *cli.Command {
 // buildGroup makes a command that has only others below it.
 func (c command) buildGroup(cmd *cli.Command, s streams) *cli.Command {
 	cmd.HideHelpCommand = true
+	cmd.UsageText = "tpmdps " + c.name + " command [command options]"
 	for _, sub := range c.subcommands {
 		cmd.Subcommands = append(cmd.Subcommands, sub.build(s))
 	}
@@ -125,15 +125,6 @@ func (c command) context(flag *cli.Context) (context.Context, context.CancelFunc
 	}
 	ctx, cancel := context.WithTimeout(flag.Context, limit)
 	return ctx, cancel, nil
-}
-
-// exitStatus lists the command's exit codes for its help.
-func (c command) exitStatus() string {
-	var parts []string
-	for _, code := range append([]int{0, 1, 2}, append(slices.Clone(c.exits), 130)...) {
-		parts = append(parts, fmt.Sprintf("%d %s", code, names[code]))
-	}
-	return "Exit status: " + strings.Join(parts, ", ") + "."
 }
 
 // openTPM opens the chip that the shared flags name.

@@ -39,6 +39,11 @@ func configCommand() command {
 			&cli.BoolFlag{Name: "replace-provisioning", Usage: "edit a file that provisions in another way too: what that way needs becomes comments"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print the difference, and write nothing"},
 		}, checkFlags(), udevFlags(), applyFlags()),
+		examples: []string{
+			"sudo tpmdps config --id-scope 0ne0012AB34",
+			"sudo tpmdps config --check",
+			"sudo tpmdps config --udev",
+		},
 		exits:   []int{10, 11, 12, 13, 15, 20, 21, 22, 30, 31, 32, 33, 40, 41},
 		timeout: 10 * time.Minute,
 		run:     config,

@@ -108,7 +108,8 @@ func TestDocsCommandsAndFlags(t *testing.T) {
 				t.Errorf("%s: %s: the default of --%s is not named: `%s`", manual, heading, f.Names()[0], d)
 			}
 		}
-		status := regexp.MustCompile(`Exit status: .*`).FindString(c.Description)
+		description := strings.ReplaceAll(c.Description, bound, " ")
+		status := regexp.MustCompile(`Exit status: .*`).FindString(description)
 		codes := strings.Join(regexp.MustCompile(`[0-9]+`).FindAllString(status, -1), ", ")
 		if want := "Exit status: " + codes + "."; !strings.Contains(text, want) {
 			t.Errorf("%s: %s lacks %q", manual, heading, want)
@@ -384,7 +385,7 @@ func pages(t *testing.T) []string {
 }
 
 // TestDocsCommandLines looks for flags that no command has in every command
-// line of every page.
+// line of every page, and of every help.
 func TestDocsCommandLines(t *testing.T) {
 	flags := map[string][]string{}
 	for _, c := range allCommands() {
@@ -392,8 +393,15 @@ func TestDocsCommandLines(t *testing.T) {
 	}
 	line := regexp.MustCompile(`tpmdps (` + strings.Join(slices.Sorted(maps.Keys(flags)), "|") + `)((?: [^\n|;&]*)?)`)
 	flag := regexp.MustCompile(` --([a-z][a-z-]*)`)
+	texts := map[string]string{}
 	for _, name := range pages(t) {
-		for _, m := range line.FindAllStringSubmatch(page(t, name), -1) {
+		texts[name] = page(t, name)
+	}
+	for _, c := range allCommands() {
+		texts[c.Name+" --help"] = c.Description
+	}
+	for name, text := range texts {
+		for _, m := range line.FindAllStringSubmatch(text, -1) {
 			typed, _, _ := strings.Cut(m[2], "`")
 			for _, f := range flag.FindAllStringSubmatch(typed, -1) {
 				if !slices.Contains(flags[m[1]], f[1]) {

@@ -34,6 +34,10 @@ func enrollCommand() command {
 			&cli.BoolFlag{Name: "update", Usage: "change the settings of an existing enrollment"},
 			&cli.BoolFlag{Name: "replace-ek", Usage: "give an existing enrollment this key: the machine that has the other one can no longer provision"},
 		}, append(serviceFlags(), settingsFlags()...)...),
+		examples: []string{
+			"tpmdps enroll --from batch.jsonl --connection-string-file dps.secret",
+			"tpmdps enroll --from batch.jsonl --dps plant --auth-type login --dry-run",
+		},
 		exits: []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 30, 32, 50, 51},
 		run:   runEnroll,
 	}

@@ -16,6 +16,7 @@ func explainCommand() command {
 		description: "Looks up a code, or what is in a line of a log (in quotes), or in a whole log on\n" +
 			"stdin (-). No chip and no network is used. Known are " + strings.Join(dictionary.Kinds(), ",\n") + ".",
 		argument: "CODE|TEXT|-",
+		examples: []string{"tpmdps explain 0x9a2", "journalctl -u aziot-tpmd -b | tpmdps explain -"},
 		run:      explain,
 	}
 }
@@ -35,8 +36,7 @@ func explain(s *session) error {
 	}
 	entries := dictionary.Explain(text)
 	if len(entries) == 0 {
-		return fmt.Errorf("%w: nothing is known about %q; known are %s",
-			errUsage, identity.Printable(strings.TrimSpace(text), 80), strings.Join(dictionary.Kinds(), ", "))
+		return fmt.Errorf("%w: nothing is known about %q; tpmdps explain --help says what is", errUsage, identity.Printable(strings.TrimSpace(text), 80))
 	}
 	return s.print(explainResult{entries})
 }

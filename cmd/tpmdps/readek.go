@@ -31,6 +31,11 @@ func readEKCommand() command {
 			&cli.BoolFlag{Name: "compare", Usage: "derive every key that a tool may take for the EK, and show which one is which"},
 			&cli.BoolFlag{Name: "persist", Usage: "write EK and SRK to 0x81010001 and 0x81000001, where nothing is yet (undo: tpm2_evictcontrol)"},
 		},
+		examples: []string{
+			"sudo tpmdps read-ek",
+			"sudo tpmdps read-ek -q -o jsonl >>batch.jsonl",
+			"sudo tpmdps read-ek --registration-id 'line7-{serial}' -o jsonl >>batch.jsonl",
+		},
 		exits:   []int{10, 11, 12, 13, 14, 15},
 		timeout: 10 * time.Minute,
 		run:     readEK,

@@ -13,7 +13,8 @@ import (
 	"tpmdps/internal/identity"
 )
 
-// serviceFlags name the DPS and the operator's credential.
+// serviceFlags name the DPS and the operator's credential. They are made anew for
+// each run: urfave/cli keeps the value of a variable in the flag.
 func serviceFlags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
 		&cli.StringFlag{Name: "dps", EnvVars: []string{"TPMDPS_DPS"}, Usage: "the DPS, as `NAME`, host or URL (default: the connection string's)"},

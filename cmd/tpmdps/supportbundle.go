@@ -35,6 +35,10 @@ func supportBundleCommand() command {
 			&cli.StringFlag{Name: "global-endpoint", EnvVars: []string{"IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST"}, Usage: "the device endpoint of DPS at `URL`", DefaultText: dps.DefaultDeviceEndpoint},
 			&cli.BoolFlag{Name: "offline", Usage: "use no network: test the chip against a service in this process"},
 		},
+		examples: []string{
+			"sudo tpmdps support-bundle --list",
+			"sudo tpmdps support-bundle",
+		},
 		exits:   []int{15},
 		timeout: 15 * time.Minute, // slow chips take minutes for a key
 		run:     supportBundle,

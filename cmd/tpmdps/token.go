@@ -41,13 +41,16 @@ func tokenMintCommand() command {
 		usage: "make a SAS token for the enrollments of a DPS, or for one of them",
 		description: "Makes a token with the key of a shared access policy, without asking the service. It\n" +
 			"opens the enrollments alone, whatever else the policy may; the policy itself needs\n" +
-			"EnrollmentRead and EnrollmentWrite and nothing more. Use it with:\n" +
-			"tpmdps enroll --sas-token-file FILE --dps NAME",
+			"EnrollmentRead and EnrollmentWrite and nothing more.",
 		flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "registration-id", Usage: "open this one enrollment, `ID`, only"},
 			&cli.DurationFlag{Name: "ttl", Value: tokenLife, Usage: "end after `TIME`, from 1m to 168h"},
 			&cli.StringFlag{Name: "out", Usage: "write the token to a new `FILE` instead of printing it"},
 		}, keyFlags()...),
+		examples: []string{
+			"tpmdps token mint --connection-string-file dps.secret --out shift.token",
+			"tpmdps enroll --sas-token-file shift.token --dps plant",
+		},
 		exits: []int{15, 30},
 		run:   mintToken,
 	}

@@ -50,6 +50,11 @@ func verifyCommand() command {
 			&cli.BoolFlag{Name: "offline", Usage: "test the chip alone, against a service in this process: no network, nothing registered"},
 			&cli.StringFlag{Name: "payload", Usage: "send the JSON object in `FILE` to a custom allocation policy"},
 		},
+		examples: []string{
+			"sudo tpmdps verify --offline",
+			"sudo tpmdps verify --id-scope 0ne0012AB34 --until challenge",
+			"sudo tpmdps verify --config /etc/aziot/config.toml",
+		},
 		exits:   []int{10, 11, 12, 13, 15, 20, 21, 22, 31, 32, 33, 34, 40},
 		timeout: 15 * time.Minute, // of which all but the chip's keys has networkLimit
 		run:     verify,
