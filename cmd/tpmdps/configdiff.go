@@ -28,8 +28,7 @@ func (t target) diff(text []byte) string {
 }
 
 // forPeople is a diff as it is shown. On a terminal, control characters of the
-// file are left out, and lines are coloured unless somebody wants none
-// (https://no-color.org).
+// file are left out, and lines are coloured unless somebody wants none.
 func forPeople(w io.Writer, diff string) string {
 	if !isTerminal(w) {
 		return diff
@@ -40,7 +39,7 @@ func forPeople(w io.Writer, diff string) string {
 		}
 		return r
 	}, diff)
-	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !wantsColor(w) {
 		return diff
 	}
 	return paint(diff)

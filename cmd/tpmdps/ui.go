@@ -58,6 +58,12 @@ func isTerminal(w io.Writer) bool {
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
+// wantsColor tells whether what is written to w may be coloured: somebody sees it
+// who has not asked for none (https://no-color.org).
+func wantsColor(w io.Writer) bool {
+	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
 // result is what a command found out. Each of its shapes is made of the same
 // value.
 type result interface {
@@ -160,7 +166,7 @@ func passed(w io.Writer) string { return banner(w, "PASS", color.Bold, color.FgB
 func failed(w io.Writer) string { return banner(w, "FAIL", color.Bold, color.FgHiWhite, color.BgRed) }
 
 func banner(w io.Writer, word string, look ...color.Attribute) string {
-	if !isTerminal(w) {
+	if !wantsColor(w) {
 		return word + "  "
 	}
 	c := color.New(look...)
