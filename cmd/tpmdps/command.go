@@ -91,9 +91,30 @@ func (c command) build(s streams) *cli.Command {
 			return err
 		}
 		defer cancel()
-		return c.run(&session{ui: u, ctx: ctx, flag: flag, arg: arg})
+		run := &session{ui: u, ctx: ctx, flag: flag, arg: arg}
+		if err := run.noEmptyFlag(); err != nil {
+			return err
+		}
+		return c.run(run)
 	}
 	return cmd
+}
+
+// noEmptyFlag refuses a flag whose value is the empty text: in a script that is a
+// variable or a file that was not there, and to do as if the flag were not given
+// would take this machine's key in place of the one that was meant. Only --tpm
+// has a meaning for it.
+func (s *session) noEmptyFlag() error {
+	for _, f := range s.flag.Command.Flags {
+		text, ok := f.(*cli.StringFlag)
+		if !ok || text.Name == "tpm" || s.flag.String(text.Name) != "" {
+			continue
+		}
+		if slices.ContainsFunc(text.Names(), s.onCommandLine) {
+			return fmt.Errorf("%w: --%s has no value: leave it out, or look at what was to fill it in", errUsage, text.Name)
+		}
+	}
+	return nil
 }
 
 // buildGroup makes a command that has only others below it.
