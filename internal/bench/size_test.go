@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -51,9 +52,13 @@ func BenchmarkMemory(b *testing.B) {
 		s.tpmdps(b, s.chip.Address(), "read-ek"),
 		s.tpmdps(b, s.chip.Address(), "enroll"), // before verify, which needs it
 		s.tpmdps(b, s.chip.Address(), "verify"),
+		s.tpmdps(b, s.chip.Address(), "verify", "--offline"),
 		s.tpmdps(b, s.chip.Address(), "config", "--file", "-"),
+		s.tpmdps(b, s.chip.Address(), "support-bundle", "--list"), // gathers it all
+		s.tpmdps(b, s.chip.Address(), "explain", "TPM_RC_LOCKOUT"),
+		s.tpmdps(b, "", "demo"),
 	} {
-		command := j.args[1]
+		command := strings.Join(j.args[1:], " ")
 		b.Run(command, func(b *testing.B) {
 			var peak int64
 			for b.Loop() {
