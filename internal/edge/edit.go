@@ -123,6 +123,14 @@ func (e *editor) set(s setting) error {
 	if there && (s.missing || same(old, s)) {
 		return nil
 	}
+	if old.Kind == tomledit.Array || old.Kind == tomledit.InlineTable {
+		// Comments may stand between its members, and would go with it. The line
+		// has to be one of the file as it is.
+		if first, ok := e.old.Lookup(s.path...); ok {
+			old = first
+		}
+		return fmt.Errorf("%w: line %d: it is an %s; put one value there", tomledit.ErrStructure, old.Line, old.Kind)
+	}
 	doc, err := e.doc.Set(s.text, s.path...)
 	if parent := s.path[:len(s.path)-1]; !there && slices.Equal(parent, payload) && !e.has(parent) {
 		// One line, as IoT Edge's own template has it, in place of a table.

@@ -261,6 +261,7 @@ func TestApplyToRefuses(t *testing.T) {
 		{"bad value that is there", "hostname = \"a b\"\n", told, edge.ErrInvalid, "hostname"},
 		{"provisioning is a word", "provisioning = \"dps\"\n", told, tomledit.ErrStructure, "line 1: provisioning"},
 		{"the scope is a table", "[provisioning]\n[provisioning.id_scope]\n", told, tomledit.ErrStructure, "line 2: provisioning.id_scope"},
+		{"the scope is a list", "[provisioning]\nid_scope = [ # hall 2\n]\n", told, tomledit.ErrStructure, "line 2: it is an array"},
 		{"wrong type that is there", "hostname = \"a\"\n[tpm]\ntcti = 1\n", told, edge.ErrInvalid, "line 3, column 1: tpm.tcti has the type integer"},
 		{"too large after it", "#" + strings.Repeat("a", 1<<20-10), told, edge.ErrInvalid, "at most"},
 		{"too large", strings.Repeat("#", 1<<20+1), told, edge.ErrInvalid, "at most"},

@@ -24,6 +24,9 @@ func (d *Document) Set(value string, path ...string) (*Document, error) {
 	if len(path) == 0 || !utf8.ValidString(strings.Join(path, ".")+"."+value) {
 		return nil, fmt.Errorf("%w: there is no key, or it is not UTF-8", ErrStructure)
 	}
+	if len(path) > maxDepth {
+		return nil, fmt.Errorf("%w: the key would lie more than %d tables deep", ErrStructure, maxDepth)
+	}
 	if e, ok := d.Lookup(path...); ok {
 		if e.Kind == Table || e.Kind == ArrayTable {
 			return nil, fmt.Errorf("%w: line %d: %s is a table", ErrStructure, e.Line, strings.Join(path, "."))
