@@ -129,11 +129,11 @@ func named(values map[tpm2.TPMPT]uint32) []Property {
 	return list
 }
 
-// dpsCommands are those of the round trip, of a longer text to sign, and of
-// keeping a key.
+// dpsCommands are those of the round trip and of keeping a key, and that of a
+// longer text to sign.
 func dpsCommands(has []tpm2.TPMACC) []CommandFact {
 	list := []CommandFact{}
-	for _, n := range append(slices.Clone(needed), neededCommand{tpm2.TPMCCHMACStart, "HMAC_Start"}, neededCommand{tpm2.TPMCCEvictControl, "EvictControl"}) {
+	for _, n := range append(slices.Clone(needed), neededCommand{tpm2.TPMCCHMACStart, "HMAC_Start"}) {
 		list = append(list, CommandFact{Name: "TPM2_" + n.name, Code: fmt.Sprintf("%#x", uint32(n.cc)), Has: hasCommand(has, n.cc)})
 	}
 	return list

@@ -81,6 +81,33 @@ func TestOpenEachWay(t *testing.T) {
 	}
 }
 
+// A chip that asks for a retry, as it does on the first use of a key after its
+// start, gets one, on each way to it.
+func TestRetryIsWaitedOut(t *testing.T) {
+	bus := softtpmtest.TapTCP(t, softtpmtest.StartWith(t, "persisted", softtpm.Options{TCP: true}))
+	for _, way := range []string{bus.Address(), mssimBefore(t, bus.Address())} {
+		addr, err := ParseAddress(way)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := 0
+		bus.Answer(func(_ []byte, ask func() []byte) []byte {
+			if refused++; refused < 4 {
+				return softtpmtest.Refusal(tpm2.TPMRCRetry)
+			}
+			return ask()
+		})
+		d, err := Open(t.Context(), addr, Options{})
+		if err != nil {
+			t.Errorf("%s: Open() = %v", way, err)
+			continue
+		}
+		if err := d.Close(); err != nil || refused != 4 {
+			t.Errorf("%s: %d commands, want the same one four times; %v", way, refused, err)
+		}
+	}
+}
+
 // mssimBefore speaks the Microsoft simulator's framing in front of a software
 // TPM, and delivers responses in small pieces, as a network may.
 func mssimBefore(t *testing.T, swtpm string) string {

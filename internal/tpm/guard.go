@@ -44,10 +44,19 @@ type guard struct {
 	failed  tpm2.TPMCC // the last command that the chip refused, clean-up aside
 }
 
-// refusal is what the guard answers in the chip's stead when the context has
+// What the guard answers in the chip's stead. refusal is for when the context has
 // ended: TPM_RC_CANCELED. It is an answer and no error, because only after an
 // answer does go-tpm end the sessions that it had opened for the command.
-var refusal = binary.BigEndian.AppendUint32([]byte{0x80, 0x01, 0, 0, 0, responseHeader}, uint32(tpm2.TPMRCCanceled))
+var (
+	refusal = answerOf(tpm2.TPMRCCanceled)
+	retry   = answerOf(tpm2.TPMRCRetry)
+)
+
+// answerOf is an answer with nothing in it but a code (TPM 2.0 Part 1, 18.2).
+func answerOf(rc tpm2.TPMRC) []byte {
+	rsp := []byte{0x80, 0x01 /* TPM_ST_NO_SESSIONS */, 0, 0, 0, responseHeader}
+	return binary.BigEndian.AppendUint32(rsp, uint32(rc))
+}
 
 func newGuard(ctx context.Context, t transport.TPM, log *slog.Logger) *guard {
 	if log == nil {
@@ -129,7 +138,13 @@ func (g *guard) exchange(cmd []byte, limit time.Duration) ([]byte, error) {
 	for {
 		select {
 		case a := <-done:
-			return a.rsp, transportError(a.rsp, a.err)
+			if a.err == nil && len(a.rsp) == 0 {
+				// go-tpm's transports say so when the chip answered
+				// TPM_RC_RETRY until their patience ran out. It is an
+				// answer: what is on the chip can still be flushed.
+				return slices.Clone(retry), nil
+			}
+			return a.rsp, transportError(a.err)
 		case <-timer.C:
 			if over {
 				return nil, timeoutIsBusy(g.ctx.Err())
@@ -153,12 +168,9 @@ func patience(cmd []byte) time.Duration {
 	return cleanupLimit
 }
 
-// transportError names the ways in which go-tpm's transports fail. One of them
-// is no error and no answer at all: TPM_RC_RETRY until patience ran out.
-func transportError(rsp []byte, err error) error {
+// transportError names the ways in which go-tpm's transports fail.
+func transportError(err error) error {
 	switch {
-	case err == nil && len(rsp) == 0:
-		return fmt.Errorf("%w: it asked for a retry (TPM_RC_RETRY) again and again", ErrBusy)
 	case err == nil:
 		return nil
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):

@@ -112,15 +112,17 @@ func firmware(v1, v2 uint32) string {
 	return fmt.Sprintf("%d.%d.%d.%d", v1>>16, v1&0xffff, v2>>16, v2&0xffff)
 }
 
-// needed are the commands of DPS attestation; chips exist that lack HMAC
-// (Infineon SLB9665 and SLB9670 firmware among them), and find it out only
-// after the enrollment otherwise.
+// needed are the commands of DPS attestation, and the one with which IoT Edge and
+// the SDKs keep what they get; chips exist that lack HMAC (Infineon SLB9665 and
+// SLB9670 firmware among them), and find it out only after the enrollment
+// otherwise.
 var needed = []neededCommand{
 	{tpm2.TPMCCPolicySecret, "PolicySecret"},
 	{tpm2.TPMCCActivateCredential, "ActivateCredential"},
 	{tpm2.TPMCCImport, "Import"},
 	{tpm2.TPMCCLoad, "Load"},
 	{tpm2.TPMCCHMAC, "HMAC"},
+	{tpm2.TPMCCEvictControl, "EvictControl"},
 }
 
 type neededCommand struct {

@@ -1,9 +1,9 @@
 package tpm
 
 import (
-	"encoding/binary"
 	"fmt"
 
+	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
 )
 
@@ -68,21 +68,13 @@ func (t tbsTransport) Send(cmd []byte) ([]byte, error) {
 		case code != tbsCommandBlocked:
 			return nil, tbsError(code)
 		}
-		return tbsAnswer(code), nil
+		return answerOf(tpm2.TPMRC(code)), nil
 	}
 	if len(rsp) >= responseHeader {
 		// An answer that the driver made up may have any tag.
 		if code := uint32(responseCode(rsp)); isTBS(code) {
-			return tbsAnswer(code), nil
+			return answerOf(tpm2.TPMRC(code)), nil
 		}
 	}
 	return rsp, nil
-}
-
-// tbsAnswer is a TPM 2.0's answer with nothing in it but a code (TPM 2.0 Part
-// 1, 18.2).
-func tbsAnswer(code uint32) []byte {
-	rsp := binary.BigEndian.AppendUint16(nil, 0x8001) // TPM_ST_NO_SESSIONS
-	rsp = binary.BigEndian.AppendUint32(rsp, responseHeader)
-	return binary.BigEndian.AppendUint32(rsp, code)
 }

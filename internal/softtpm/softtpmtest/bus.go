@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -16,14 +17,15 @@ import (
 )
 
 // Bus stands on the wires between a program and its chip: it passes every
-// command on, and notes what crossed, in both directions. The program under
-// test knows nothing of it.
+// command on, and notes what crossed, in both directions. It can be told to
+// answer in the chip's stead. The program under test knows nothing of it.
 type Bus struct {
 	address string
 
 	mu       sync.Mutex
 	commands []tpm2.TPMCC
 	bytes    []byte
+	answer   func(command []byte, ask func() []byte) []byte
 }
 
 // Tap puts a Bus before a software TPM, for as long as the test runs. One
@@ -84,22 +86,53 @@ func (b *Bus) serve(program net.Conn, network, address string) {
 	}
 	defer chip.Close()
 	for {
-		command, err := b.pass(chip, program)
+		command, err := b.read(program)
 		if err != nil {
 			return
 		}
 		b.mu.Lock()
 		b.commands = append(b.commands, tpm2.TPMCC(binary.BigEndian.Uint32(command[6:])))
+		answer := b.answer
 		b.mu.Unlock()
-		if _, err := b.pass(program, chip); err != nil {
+		ask := func() []byte {
+			if _, err := chip.Write(command); err != nil {
+				return nil
+			}
+			response, err := readMessage(chip)
+			if err != nil {
+				return nil
+			}
+			return response
+		}
+		var response []byte
+		if answer != nil {
+			response = answer(command, ask)
+		} else {
+			response = ask()
+		}
+		b.note(response)
+		if _, err := program.Write(response); err != nil || len(response) == 0 {
 			return
 		}
 	}
 }
 
-// pass takes one command or response off a connection, notes it and hands it
-// on: tag, size of the whole, code, content (TPM 2.0 Part 1, 18).
-func (b *Bus) pass(to io.Writer, from io.Reader) ([]byte, error) {
+// read takes a command off the wires and notes it.
+func (b *Bus) read(from io.Reader) ([]byte, error) {
+	message, err := readMessage(from)
+	b.note(message)
+	return message, err
+}
+
+func (b *Bus) note(message []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bytes = append(b.bytes, message...)
+}
+
+// readMessage reads one command or response: tag, size of the whole, code,
+// content (TPM 2.0 Part 1, 18).
+func readMessage(from io.Reader) ([]byte, error) {
 	const header, limit = 10, 8192
 	message := make([]byte, header)
 	if _, err := io.ReadFull(from, message); err != nil {
@@ -110,14 +143,46 @@ func (b *Bus) pass(to io.Writer, from io.Reader) ([]byte, error) {
 		return nil, errors.New("not a TPM message")
 	}
 	message = append(message, make([]byte, size-header)...)
-	if _, err := io.ReadFull(from, message[header:]); err != nil {
-		return nil, err
-	}
-	b.mu.Lock()
-	b.bytes = append(b.bytes, message...)
-	b.mu.Unlock()
-	_, err := to.Write(message)
+	_, err := io.ReadFull(from, message[header:])
 	return message, err
+}
+
+// Answer has a function answer the program from now on, in the place of the
+// chip, which it may ask. With nil the chip answers again.
+func (b *Bus) Answer(answer func(command []byte, ask func() []byte) []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.answer = answer
+}
+
+// Refusal is the answer of a TPM that refuses a command.
+func Refusal(rc tpm2.TPMRC) []byte {
+	return binary.BigEndian.AppendUint32([]byte{0x80, 0x01, 0, 0, 0, 10}, uint32(rc))
+}
+
+// Without has the chip not know some commands: it does not list them, and
+// refuses them.
+func (b *Bus) Without(commands ...tpm2.TPMCC) {
+	b.Answer(func(command []byte, ask func() []byte) []byte {
+		cc := tpm2.TPMCC(binary.BigEndian.Uint32(command[6:]))
+		if slices.Contains(commands, cc) {
+			return Refusal(tpm2.TPMRCCommandCode)
+		}
+		response := ask()
+		const header, listed, list = 10, 10 + 1 + 4, 10 + 1 + 4 + 4 // moreData, capability, count
+		if cc != tpm2.TPMCCGetCapability || binary.BigEndian.Uint32(command[header:]) != uint32(tpm2.TPMCapCommands) || len(response) < list {
+			return response
+		}
+		kept := response[list:list]
+		for entry := range slices.Chunk(slices.Clone(response[list:]), 4) {
+			if !slices.Contains(commands, tpm2.TPMCC(binary.BigEndian.Uint16(entry[2:]))) {
+				kept = append(kept, entry...)
+			}
+		}
+		binary.BigEndian.PutUint32(response[listed:], uint32(len(kept)/4))
+		binary.BigEndian.PutUint32(response[2:], uint32(list+len(kept)))
+		return response[:list+len(kept)]
+	})
 }
 
 // Address is where the program finds the chip, in the form of --tpm.

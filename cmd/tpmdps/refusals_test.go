@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-tpm/tpm2"
+
+	"tpmdps/internal/emulator"
+	"tpmdps/internal/softtpm/softtpmtest"
+)
+
+// refusals are the words of chips that refuse, and what becomes of each: where
+// the run ends, with which exit code, what it says, and what it says to do.
+var refusals = []struct {
+	rc      tpm2.TPMRC
+	to      tpm2.TPMCC
+	command string // of the program
+	step    string
+	code    int
+	says    string // in the error
+	hint    string // how it begins
+}{
+	{0x98e, tpm2.TPMCCCreatePrimary, "verify --offline", "tpm.srk", 12, "refuses the password", "give the hierarchy's password"},
+	{0x9a2, tpm2.TPMCCPolicySecret, "verify --offline", "tpm.activate", 12, "refuses the password", "give the hierarchy's password"},
+	{0x921, tpm2.TPMCCActivateCredential, "verify --offline", "tpm.activate", 12, "locked out", "the chip counts wrong passwords; wait"},
+	{0x921, tpm2.TPMCCLoad, "verify --offline", "tpm.activate", 12, "locked out", "the chip counts wrong passwords; wait"},
+	{0x143, tpm2.TPMCCHMAC, "verify --offline", "tpm.activate", 13, "cannot do DPS attestation", "this machine needs another TPM"},
+	{0x120, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 13, "cannot do DPS attestation", "this machine needs another TPM"},
+	{0x185, tpm2.TPMCCCreatePrimary, "verify --offline", "tpm.srk", 13, "owner hierarchy: the TPM's hierarchy is switched off", "restart the machine"},
+	{0x2d6, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 13, "refuses encrypted sessions", "--plain-bus"},
+	{0x2c9, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 13, "refuses encrypted sessions", "--plain-bus"},
+	{0x1c4, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 13, "refuses encrypted sessions", "--plain-bus"},
+	{0x101, tpm2.TPMCCGetCapability, "read-ek", "", 12, "out of order", "switch the machine off and on"},
+	{0x130, tpm2.TPMCCReadPublic, "read-ek", "", 12, "out of order", "switch the machine off and on"},
+	{0x12d, tpm2.TPMCCGetCapability, "read-ek", "", 12, "out of order", "switch the machine off and on"},
+	{0x902, tpm2.TPMCCCreatePrimary, "verify --offline", "tpm.srk", 12, "out of memory", "another program filled the chip"},
+	{0x902, tpm2.TPMCCLoad, "verify --offline", "tpm.activate", 12, "out of memory", "another program filled the chip"},
+	{0x903, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 12, "out of memory", "another program filled the chip"},
+	{0x905, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 12, "out of memory", "another program filled the chip"},
+	{0x901, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 12, "out of memory", "another program filled the chip"},
+	{0x904, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 12, "out of memory", "another program filled the chip"},
+	{0x14b, tpm2.TPMCCEvictControl, "read-ek --persist", "", 12, "non-volatile memory is full", "list what is there"},
+	{0x14c, tpm2.TPMCCEvictControl, "read-ek --persist", "", 13, "handle is occupied", "look at what is there"},
+	{0x920, tpm2.TPMCCEvictControl, "read-ek --persist", "", 12, "busy", "another program holds the TPM"},
+	{0x923, tpm2.TPMCCEvictControl, "read-ek --persist", "", 12, "busy", "another program holds the TPM"},
+	{0x922, tpm2.TPMCCHMAC, "verify --offline", "tpm.activate", 12, "busy: TPM_RC_RETRY", "another program holds the TPM"},
+	{0x908, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 12, "busy", "another program holds the TPM"},
+	{0x90a, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 12, "busy", "another program holds the TPM"},
+	{0x9df, tpm2.TPMCCActivateCredential, "verify --offline", "tpm.activate", 31, "for another chip", "the enrollment was made with another chip's key"},
+	{0x80280400, tpm2.TPMCCActivateCredential, "verify --offline", "tpm.activate", 11, "run it as administrator (TPM_E_COMMAND_BLOCKED", "run as root"},
+}
+
+// Each refusal of a chip is a sentence, a hint and its exit code, none is
+// unforeseen, and nothing is left on the chip.
+func TestRefusalsOfChips(t *testing.T) {
+	chip := softtpmtest.Start(t, "persisted")
+	bus := softtpmtest.Tap(t, chip)
+	persistent, err := softtpmtest.Persistent(chip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range refusals {
+		bus.Answer(func(command []byte, ask func() []byte) []byte {
+			if tpm2.TPMCC(binary.BigEndian.Uint32(command[6:])) == row.to {
+				return softtpmtest.Refusal(row.rc)
+			}
+			return ask()
+		})
+		_, failed := runFails(t, append(strings.Fields(row.command), "--tpm", bus.Address())...)
+		if failed.Code != row.code || failed.Step != row.step || !strings.Contains(failed.Error, row.says) || !strings.HasPrefix(failed.Hint, row.hint) {
+			t.Errorf("%#x to %v: %+v, want step %q, code %d, %q, hint %q", uint32(row.rc), row.to, failed, row.step, row.code, row.says, row.hint)
+		}
+		left, err := softtpmtest.Leftovers(chip)
+		if err != nil || len(left) > 0 {
+			t.Errorf("%#x to %v: left on the chip: %#x, %v", uint32(row.rc), row.to, left, err)
+		}
+	}
+	if now, err := softtpmtest.Persistent(chip); err != nil || !slices.Equal(now, persistent) {
+		t.Errorf("persistent handles were %#x and are %#x, %v", persistent, now, err)
+	}
+}
+
+// runFails runs the program with -o json and returns what it printed, and the
+// error object.
+func runFails(t *testing.T, args ...string) (stdout string, failed failure) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), append([]string{"tpmdps"}, append(args, "-o", "json", "-q")...), streams{strings.NewReader(""), &out, &errs})
+	if err := json.Unmarshal(errs.Bytes(), &failed); err != nil {
+		t.Fatalf("%v ended with %d, stderr %q: %v", args, code, errs.String(), err)
+	}
+	if failed.Code != code || code == 0 {
+		t.Errorf("%v: exit code %d, the error says %d", args, code, failed.Code)
+	}
+	return out.String(), failed
+}
+
+// A chip that lacks a command of DPS attestation is found out before anything
+// is enrolled, and before anything is asked of a service.
+func TestMissingCommandEnrollsNothing(t *testing.T) {
+	server, err := emulator.New(emulator.Options{MQTT: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, server.CAPEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HTTPS_PROXY", "")
+	t.Setenv("PROVISIONING_CONNECTION_STRING", server.ConnectionString())
+	bus := softtpmtest.Tap(t, softtpmtest.Start(t, "persisted"))
+	enroll := []string{"enroll", "--tpm", bus.Address(), "--ca-file", ca}
+	for name, cc := range map[string]tpm2.TPMCC{
+		"TPM2_PolicySecret": tpm2.TPMCCPolicySecret, "TPM2_ActivateCredential": tpm2.TPMCCActivateCredential,
+		"TPM2_Import": tpm2.TPMCCImport, "TPM2_Load": tpm2.TPMCCLoad, "TPM2_HMAC": tpm2.TPMCCHMAC,
+		"TPM2_EvictControl": tpm2.TPMCCEvictControl,
+	} {
+		bus.Without(cc)
+		if out, failed := runFails(t, enroll...); failed.Code != 13 || !strings.Contains(failed.Error, "it has no "+name) || out != "" {
+			t.Errorf("enroll without %s: %+v, stdout %q", name, failed, out)
+		}
+		if _, failed := runFails(t, "verify", "--offline", "--tpm", bus.Address()); failed.Code != 13 || failed.Step != "tpm.capabilities" {
+			t.Errorf("verify without %s: %+v", name, failed)
+		}
+	}
+	bus.Answer(nil)
+	var out, errs bytes.Buffer
+	code := run(t.Context(), append([]string{"tpmdps"}, append(enroll, "-o", "tsv")...), streams{strings.NewReader(""), &out, &errs})
+	if code != 0 || !strings.Contains(out.String(), "\tcreate\t") {
+		t.Errorf("the chip was enrolled before: exit code %d, %q, %q", code, out.String(), errs.String())
+	}
+}
