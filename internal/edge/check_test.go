@@ -55,6 +55,7 @@ func TestTraps(t *testing.T) {
 		{"no registration ID", replace("registration_id = \"box-7\"\n", ""), "missing-key", edge.Error, 6, "provisioning.attestation.registration_id", `add to [provisioning.attestation]: registration_id = "…"`},
 		{"two [provisioning]", tpmFile + "[provisioning]\nsource = \"manual\"\n", "duplicate-table", edge.Error, 9, "provisioning", "keep one, and put # before all lines of the other"},
 		{"endpoint without https", replace("https://", ""), "endpoint", edge.Error, 3, "provisioning.global_endpoint", `global_endpoint = "https://global.azure-devices-provisioning.net/"`},
+		{"a hub in the place of DPS", replace("global.azure-devices-provisioning.net", "Plant.azure-devices.net"), "endpoint", edge.Error, 3, "provisioning.global_endpoint", `global_endpoint = "https://global.azure-devices-provisioning.net/"`},
 		{"unknown method", replace(`"tpm"`, `"TPM"`), "wrong-value", edge.Error, 7, "provisioning.attestation.method", `method = "tpm"`},
 		{"unknown source", replace(`"dps"`, `"dsp"`), "wrong-value", edge.Error, 2, "provisioning.source", `source = "dps"`},
 		{"another method", replace(`"tpm"`, `"symmetric_key"`), "not-tpm", edge.Error, 7, "provisioning.attestation.method", `method = "tpm"`},

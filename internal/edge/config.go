@@ -128,6 +128,8 @@ func checkEndpoint(text string) error {
 		return errors.New("it must not hold a user name or password")
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
 		return errors.New("it must end after the host and port")
+	case strings.Contains(strings.ToLower(u.Hostname()), ".azure-devices."):
+		return errors.New("it is an IoT Hub; a DPS ends in .azure-devices-provisioning.net")
 	}
 	return checkHostname(u.Hostname())
 }
