@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -148,16 +149,45 @@ func TestProgramsHaveNoInput(t *testing.T) {
 	}
 }
 
-// A child that outlives the tool and holds its output does not hold us.
+// A child that outlives the tool and holds its output does not hold us. The tool
+// ends when its line has been read, and the child when the test is over, so that
+// stopLimit decides nothing but how long the end of the output is waited for.
 func TestApplyLeavesAChild(t *testing.T) {
-	programs(t, map[string]string{"iotedge": "sleep 2 & echo done"})
-	m := Machine{}
+	seen, over := pipe(t), pipe(t)
+	programs(t, map[string]string{"iotedge": "exec 3< '" + over.Name() + "'; read x <&3 & echo done; read x < '" + seen.Name() + "'"})
+	t.Cleanup(func() { over.WriteString("\n") })
 	old := stopLimit
-	stopLimit = 50 * time.Millisecond
+	stopLimit = time.Millisecond
 	defer func() { stopLimit = old }()
-	if out, err := m.output(t.Context(), "iotedge"); err != nil || out != "done\n" {
-		t.Errorf("output() = %q, %v", out, err)
+	m := Machine{}
+	tool, err := m.Tool(ConfigFile)
+	if err != nil {
+		t.Fatal(err)
 	}
+	var lines []string
+	err = m.Apply(t.Context(), tool, func(line string) {
+		lines = append(lines, line)
+		seen.WriteString("\n")
+	})
+	if err != nil || !slices.Equal(lines, []string{"done"}) {
+		t.Errorf("Apply() = %v, it said %q", err, lines)
+	}
+}
+
+// pipe is a named pipe with which a script and its test wait for each other. It
+// is open at this end for both directions, so that no opening of it waits.
+func pipe(t *testing.T) *os.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
 }
 
 func TestLineWriter(t *testing.T) {
