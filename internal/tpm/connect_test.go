@@ -260,6 +260,7 @@ func TestInterruptedDeviceOnlyFlushes(t *testing.T) {
 // A listener that says nothing: every kind of address gives up at the deadline,
 // which comes when the first bytes have arrived that nobody will answer.
 func TestSilentListener(t *testing.T) {
+	t.Parallel() // a command in flight is given two seconds after the deadline
 	command, platform := adjacentListeners(t)
 	asked := make(chan struct{})
 	for _, l := range []net.Listener{command, platform} {
