@@ -122,9 +122,11 @@ func TestApply(t *testing.T) {
 }
 
 // A run that is called off reaches the tool, and waits until it has stopped. It
-// is the tool's own output that calls it off, so that no time is guessed.
+// is the tool's own output that calls it off, so that no time is guessed. The tool
+// sleeps only so that it does not spin.
 func TestApplyIsInterrupted(t *testing.T) {
 	programs(t, map[string]string{"iotedge": "trap 'echo caught; exit 1' INT; echo ready; while :; do sleep 0.01; done"})
+	setStopLimit(t, 2*time.Minute) // only ends a hang
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	m := Machine{}
@@ -156,9 +158,7 @@ func TestApplyLeavesAChild(t *testing.T) {
 	seen, over := pipe(t), pipe(t)
 	programs(t, map[string]string{"iotedge": "exec 3< '" + over.Name() + "'; read x <&3 & echo done; read x < '" + seen.Name() + "'"})
 	t.Cleanup(func() { over.WriteString("\n") })
-	old := stopLimit
-	stopLimit = time.Millisecond
-	defer func() { stopLimit = old }()
+	setStopLimit(t, time.Millisecond)
 	m := Machine{}
 	tool, err := m.Tool(ConfigFile)
 	if err != nil {
@@ -172,6 +172,12 @@ func TestApplyLeavesAChild(t *testing.T) {
 	if err != nil || !slices.Equal(lines, []string{"done"}) {
 		t.Errorf("Apply() = %v, it said %q", err, lines)
 	}
+}
+
+func setStopLimit(t *testing.T, d time.Duration) {
+	old := stopLimit
+	stopLimit = d
+	t.Cleanup(func() { stopLimit = old })
 }
 
 // pipe is a named pipe with which a script and its test wait for each other. It
