@@ -81,7 +81,7 @@ type Options struct {
 	// Arrived is called with each request before anything else is done about
 	// it, from several goroutines at a time; nil is nobody.
 	Arrived func(*http.Request)
-	Log *slog.Logger     // one line a request, without secrets; nil is silence
+	Log     *slog.Logger // one line a request, without secrets; nil is silence
 }
 
 func (o Options) withDefaults() Options {
