@@ -103,13 +103,13 @@ func anger(ts *testscript.TestScript, neg bool, args []string) {
 	of(ts).persistent = persistent(ts, chip)
 }
 
-// listenOn: listen KIND. Starts something that is no DPS, or no TPM, and sets
-// the variables with which the program finds it. The next program's time is over
-// when one that never answers was asked.
+// listenOn: listen KIND [timed]. Starts something that is no DPS, or no TPM, and sets
+// the variables with which the program finds it. With timed, behind silence or
+// tpm-hangs, the time of the next program is over when it has asked.
 func listenOn(ts *testscript.TestScript, neg bool, args []string) {
 	over := func() {}
 	ts.Setenv(timeEvent, "")
-	if args[0] == "silence" || args[0] == "tpm-hangs" {
+	if len(args) > 1 && args[1] == "timed" {
 		over = endTime(ts)
 	}
 	if kind, ok := strings.CutPrefix(args[0], "tpm-"); ok {
@@ -190,10 +190,11 @@ func listenTPM(ts *testscript.TestScript, kind string, over func()) {
 			case "garbage":
 				conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
 			case "hangs":
-				ts.Defer(func() { conn.Close() })
 				go func() {
+					defer conn.Close()
 					io.ReadFull(conn, make([]byte, 10)) // a command has begun
 					over()
+					io.Copy(io.Discard, conn) // until the program has gone
 				}()
 			}
 		}
