@@ -63,7 +63,7 @@ func watched() {
 		os.Exit(1)
 	}
 	fmt.Fprintln(printed, filepath.Base(os.Args[0]), strings.Join(os.Args[1:min(2, len(os.Args))], " "))
-	os.Exit(run(signals(), os.Args, streams{os.Stdin, io.MultiWriter(os.Stdout, printed), io.MultiWriter(os.Stderr, printed)}))
+	os.Exit(run(timed(signals()), os.Args, streams{os.Stdin, io.MultiWriter(os.Stdout, printed), io.MultiWriter(os.Stderr, printed)}))
 }
 
 // minting tells the one command that prints a secret, because it is asked to.

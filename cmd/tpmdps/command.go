@@ -135,6 +135,9 @@ func (c command) buildGroup(cmd *cli.Command, s streams) *cli.Command {
 	return cmd
 }
 
+// withTimeout bounds a run. Tests have its time end at an event.
+var withTimeout = context.WithTimeout
+
 func (c command) context(flag *cli.Context) (context.Context, context.CancelFunc, error) {
 	limit := c.timeout
 	if flag.IsSet("timeout") {
@@ -146,7 +149,7 @@ func (c command) context(flag *cli.Context) (context.Context, context.CancelFunc
 		ctx, cancel := context.WithCancel(flag.Context)
 		return ctx, cancel, nil
 	}
-	ctx, cancel := context.WithTimeout(flag.Context, limit)
+	ctx, cancel := withTimeout(flag.Context, limit)
 	return ctx, cancel, nil
 }
 

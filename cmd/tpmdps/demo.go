@@ -39,7 +39,7 @@ func demo(s *session) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, chip.Stop()) }()
-	server, err := emulator.New(emulator.Options{Dir: dir, MQTT: "127.0.0.1:0", RetryAfter: time.Second, AssignDelay: time.Second, Log: s.log})
+	server, err := emulator.New(emulator.Options{Dir: dir, MQTT: "127.0.0.1:0", RetryAfter: 200 * time.Millisecond, AssignDelay: 200 * time.Millisecond, Log: s.log})
 	if err != nil {
 		return err
 	}

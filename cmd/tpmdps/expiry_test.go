@@ -21,6 +21,7 @@ import (
 // A token ends in the middle of a batch of 2,000: the run stops at once, says
 // how far it came, and with a new token the same command finishes the rest.
 func TestTokenEndsInTheMiddleOfABatch(t *testing.T) {
+	t.Parallel()
 	const records = 2000
 	var looks atomic.Int64 // at the service's clock, which jumps after so many
 	server, err := emulator.New(emulator.Options{Now: func() time.Time {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,50 +20,51 @@ import (
 // faults says for each fault of the emulator where verify ends, with which exit
 // code, and what it says to do. docs/faults.md is written from it.
 var faults = []struct {
-	fault   string
-	timeout string // where waiting is what the fault is about
-	step    string
-	code    int
-	hint    string // how it begins
+	fault string
+	end   int64 // where waiting is what the fault is about: the time is over at this request, counted from 1
+	step  string
+	code  int
+	hint  string // how it begins
 }{
-	{"dns-less", "", "net.dns", 20, "check the name servers"},
-	{"tcp-refuse", "", "net.tcp", 20, "check cable, address and firewall"},
-	{"tls-intercept", "", "net.tls", 21, "if a proxy inspects TLS here"},
-	{"proxy-407", "", "dps.challenge", 21, "put name and password into HTTPS_PROXY"},
-	{"html", "", "dps.challenge", 21, "something else answered in the place of DPS"},
-	{"drop=99", "3s", "dps.challenge", 20, "the time was over"},
-	{"one-byte", "3s", "dps.challenge", 20, "the time was over"},
-	{"close-after-headers", "3s", "dps.challenge", 20, "the time was over"},
-	{"redirect", "", "dps.register", 21, "something else answered in the place of DPS"},
-	{"clock", "", "clock", 22, "set the clock"},
-	{"throttle=99", "3s", "dps.challenge", 32, "try again in some minutes"},
-	{"http-500=99", "3s", "dps.challenge", 32, "try again in some minutes"},
-	{"not-enrolled", "", "dps.challenge", 31, "enroll the machine first"},
-	{"ek-mismatch", "", "dps.challenge", 31, "the enrollment was made with another chip's key"},
-	{"bad-blob", "", "tpm.activate", 31, "the enrollment was made with another chip's key"},
-	{"disabled", "", "dps.assigned", 31, "enable it"},
-	{"slow-assign=60", "4s", "dps.assigned", 33, "give it more time"},
-	{"allocation-failed", "", "dps.assigned", 33, "look at the function's own log"},
-	{"no-hub", "", "dps.assigned", 33, "link a hub to the DPS"},
-	{"hub-unauthorized", "", "dps.assigned", 33, "in the portal, unlink the hub from the DPS and link it again"},
-	{"unknown-status", "", "dps.assigned", 33, "look at the linked hubs"},
-	{"bad-hub-blob", "", "tpm.hubkey", 31, "the enrollment was made with another chip's key"},
-	{"hub-dns", "", "hub.tls", 20, "check the name servers"},
-	{"hub-refuse", "", "hub.tls", 20, "check cable, address and firewall"},
-	{"hub-sas", "", "hub.connect", 34, "the hub does not take this device"},
-	{"hub-drop", "", "hub.twin", 34, "the hub closes the connection"},
+	{"dns-less", 0, "net.dns", 20, "check the name servers"},
+	{"tcp-refuse", 0, "net.tcp", 20, "check cable, address and firewall"},
+	{"tls-intercept", 0, "net.tls", 21, "if a proxy inspects TLS here"},
+	{"proxy-407", 0, "dps.challenge", 21, "put name and password into HTTPS_PROXY"},
+	{"html", 0, "dps.challenge", 21, "something else answered in the place of DPS"},
+	{"drop=99", 1, "dps.challenge", 20, "the time was over"},
+	{"one-byte", 1, "dps.challenge", 20, "the time was over"},
+	{"close-after-headers", 1, "dps.challenge", 20, "the time was over"},
+	{"redirect", 0, "dps.register", 21, "something else answered in the place of DPS"},
+	{"clock", 0, "clock", 22, "set the clock"},
+	{"throttle=99", 2, "dps.challenge", 32, "try again in some minutes"},
+	{"http-500=99", 2, "dps.challenge", 32, "try again in some minutes"},
+	{"not-enrolled", 0, "dps.challenge", 31, "enroll the machine first"},
+	{"ek-mismatch", 0, "dps.challenge", 31, "the enrollment was made with another chip's key"},
+	{"bad-blob", 0, "tpm.activate", 31, "the enrollment was made with another chip's key"},
+	{"disabled", 0, "dps.assigned", 31, "enable it"},
+	{"slow-assign=999999", 4, "dps.assigned", 33, "give it more time"},
+	{"allocation-failed", 0, "dps.assigned", 33, "look at the function's own log"},
+	{"no-hub", 0, "dps.assigned", 33, "link a hub to the DPS"},
+	{"hub-unauthorized", 0, "dps.assigned", 33, "in the portal, unlink the hub from the DPS and link it again"},
+	{"unknown-status", 0, "dps.assigned", 33, "look at the linked hubs"},
+	{"bad-hub-blob", 0, "tpm.hubkey", 31, "the enrollment was made with another chip's key"},
+	{"hub-dns", 0, "hub.tls", 20, "check the name servers"},
+	{"hub-refuse", 0, "hub.tls", 20, "check cable, address and firewall"},
+	{"hub-sas", 0, "hub.connect", 34, "the hub does not take this device"},
+	{"hub-drop", 0, "hub.twin", 34, "the hub closes the connection"},
 }
 
 // Every fault ends at the right step, with its exit code and its hint; none
 // hangs, none prints PASS, and the chip is clean.
 func TestFaults(t *testing.T) {
 	t.Setenv("HTTPS_PROXY", "")
-	chip := softtpmtest.Start(t, "persisted")
 	for _, f := range emulator.Faults() {
 		if !slices.ContainsFunc(faults, func(row struct {
-			fault, timeout, step string
-			code                 int
-			hint                 string
+			fault string
+			end   int64
+			step  string
+			code  int
+			hint  string
 		}) bool {
 			name, _, _ := strings.Cut(row.fault, "=")
 			return name == f.Name
@@ -71,7 +74,9 @@ func TestFaults(t *testing.T) {
 	}
 	for _, row := range faults {
 		t.Run(row.fault, func(t *testing.T) {
-			out, failed := verifyWith(t, chip.Address(), row.fault, row.timeout)
+			t.Parallel()
+			chip := softtpmtest.Start(t, "persisted")
+			out, failed := verifyWith(t, chip.Address(), row.fault, row.end)
 			if failed.Step != row.step || failed.Code != row.code || !strings.HasPrefix(failed.Hint, row.hint) {
 				t.Errorf("ended at %s with %d and the hint %q, want %s, %d, %q\n%s", failed.Step, failed.Code, failed.Hint, row.step, row.code, row.hint, failed.Error)
 			}
@@ -89,11 +94,19 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// verifyWith runs the program against an emulator with one fault.
-func verifyWith(t *testing.T, chip, fault, timeout string) (tripResult, failure) {
+// verifyWith runs the program against an emulator with one fault. Its time ends
+// when a certain request has arrived; 0 is none.
+func verifyWith(t *testing.T, chip, fault string, end int64) (tripResult, failure) {
 	t.Helper()
+	var requests atomic.Int64
+	over := make(chan struct{})
 	server, err := emulator.New(emulator.Options{
-		EnrollOnSight: true, RetryAfter: time.Second, MQTT: "127.0.0.1:0", Faults: []string{fault},
+		EnrollOnSight: true, RetryAfter: time.Millisecond, MQTT: "127.0.0.1:0", Faults: []string{fault},
+		Arrived: func(*http.Request) {
+			if requests.Add(1) == end {
+				close(over)
+			}
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -108,11 +121,8 @@ func verifyWith(t *testing.T, chip, fault, timeout string) (tripResult, failure)
 	}
 	args := []string{"tpmdps", "verify", "--tpm", chip, "--id-scope", server.IDScope(),
 		"--global-endpoint", server.Endpoint(), "--ca-file", ca, "-o", "json"}
-	if timeout != "" {
-		args = append(args, "--timeout", timeout)
-	}
 	stdout, stderr := searched(t, server), searched(t, server)
-	code := run(t.Context(), args, streams{strings.NewReader(""), stdout, stderr})
+	code := run(endingWith(t.Context(), over), args, streams{strings.NewReader(""), stdout, stderr})
 	var out tripResult
 	if err := json.Unmarshal(stdout.Bytes(), &out); err != nil {
 		t.Fatalf("stdout %q: %v", stdout.String(), err)

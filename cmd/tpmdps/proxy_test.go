@@ -1,15 +1,15 @@
 package main
 
 import (
-	"context"
+	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -25,8 +25,8 @@ const (
 // nobody here wrote; its names come from a file, by libnss-wrapper.
 type forwardProxy struct {
 	address string
-	log     string // file
-	seen    int    // CONNECTs told by connects so far
+	log     *bufio.Reader // of its lines, as it writes them
+	checked int           // calls of proxied so far
 }
 
 // startForwardProxy: proxy [login NAME PASSWORD | refusing HOST]. Starts a
@@ -74,38 +74,48 @@ func runTinyproxy(ts *testscript.TestScript, settings string) *forwardProxy {
 	ts.Check(err)
 	hosts, config := dir+"/hosts", dir+"/tinyproxy.conf"
 	secretsOf(ts).names = append(secretsOf(ts).names, "tinyproxy.conf")
-	p := &forwardProxy{address: freeAddress(ts), log: dir + "/log"}
+	p := &forwardProxy{address: freeAddress(ts)}
 	host, port, _ := net.SplitHostPort(p.address)
 	ts.Check(os.WriteFile(hosts, []byte("127.0.0.1 "+proxiedDPS+" "+proxiedHub+"\n"), 0o600))
-	ts.Check(os.WriteFile(config, fmt.Appendf(nil, "Listen %s\nPort %s\nTimeout 60\nLogLevel Connect\n%s", host, port, settings), 0o600))
-	log, err := os.Create(p.log)
+	ts.Check(os.WriteFile(config, fmt.Appendf(nil, "Listen %s\nPort %s\nTimeout 60\nLogLevel Info\n%s", host, port, settings), 0o600))
+	kept, err := os.Create(dir + "/log") // searched for secrets with all that the script leaves
 	ts.Check(err)
-	defer log.Close()
+	r, w, err := os.Pipe()
+	ts.Check(err)
 
 	// -d keeps it in the foreground, where it logs to stdout.
 	cmd := exec.Command(program, "-d", "-c", config)
 	cmd.Env = []string{"LD_PRELOAD=libnss_wrapper.so", "NSS_WRAPPER_HOSTS=" + hosts}
-	cmd.Stdout, cmd.Stderr = log, log
-	ts.Check(cmd.Start())
-	ctx, ended := context.WithCancelCause(context.Background())
-	go func() { ended(cmd.Wait()) }()
+	cmd.Stdout, cmd.Stderr = w, w
+	err = cmd.Start()
+	w.Close()
+	ts.Check(err)
+	p.log = bufio.NewReader(io.TeeReader(r, kept))
 	ts.Defer(func() {
 		cmd.Process.Kill()
-		<-ctx.Done()
+		io.Copy(io.Discard, p.log)
+		cmd.Wait()
+		r.Close()
+		kept.Close()
 	})
-	for ctx.Err() == nil {
-		conn, err := net.Dial("tcp", p.address)
-		if err == nil {
-			conn.Close()
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
-	text := ts.ReadFile(p.log)
-	if ctx.Err() != nil || strings.Contains(text, "libnss_wrapper.so") {
-		ts.Fatalf("tinyproxy does not run as it should (%s): %v\n%s", install, context.Cause(ctx), text)
+	text, listens := p.readTo("Accepting connections")
+	if !listens || strings.Contains(text, "libnss_wrapper.so") {
+		ts.Fatalf("tinyproxy does not run as it should (%s):\n%s", install, text)
 	}
 	return p
+}
+
+// readTo reads the log up to the line that has the words in it, and waits for
+// that. It reports false when the log ends before, because the proxy has ended.
+func (p *forwardProxy) readTo(words string) (text string, found bool) {
+	var read strings.Builder
+	for {
+		line, err := p.log.ReadString('\n')
+		read.WriteString(line)
+		if found = strings.Contains(line, words); found || err != nil {
+			return read.String(), found
+		}
+	}
 }
 
 // freeAddress is on a part of loopback where nothing else listens, so that the
@@ -124,13 +134,22 @@ func proxied(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || p == nil {
 		ts.Fatalf("usage: proxied [HOST:PORT...], after proxy")
 	}
-	var all []string
-	for _, m := range connectLine.FindAllStringSubmatch(ts.ReadFile(p.log), -1) {
-		all = append(all, m[1])
+	// A request of our own marks where the log is to be read to.
+	p.checked++
+	mark := fmt.Sprintf("mark-%d.invalid:1", p.checked)
+	conn, err := net.Dial("tcp", p.address)
+	ts.Check(err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\n\r\n", mark)
+	ts.Check(err)
+	text, found := p.readTo(": CONNECT " + mark)
+	var got []string
+	for _, m := range connectLine.FindAllStringSubmatch(text, -1) {
+		if m[1] != mark {
+			got = append(got, m[1])
+		}
 	}
-	got := all[p.seen:]
-	p.seen = len(all)
-	if !slices.Equal(got, args) {
+	if !found || !slices.Equal(got, args) {
 		ts.Fatalf("the proxy was asked for %q, want %q", got, args)
 	}
 }

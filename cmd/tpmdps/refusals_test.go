@@ -61,6 +61,7 @@ var refusals = []struct {
 // Each refusal of a chip is a sentence, a hint and its exit code, none is
 // unforeseen, and nothing is left on the chip.
 func TestRefusalsOfChips(t *testing.T) {
+	t.Parallel()
 	chip := softtpmtest.Start(t, "persisted")
 	bus := softtpmtest.Tap(t, chip)
 	persistent, err := softtpmtest.Persistent(chip)

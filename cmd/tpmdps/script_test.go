@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			env.Values[world{}] = &world{}
+			env.Values[worldKey{}] = &world{}
 			env.Setenv("HOME", env.WorkDir)
 			if err := watch(env); err != nil {
 				return err
@@ -56,6 +57,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"tpm":       startTPM,
 			"emulator":  startEmulator,
+			"clock":     setClock,
 			"login":     prepareLogin,
 			"secret":    secretFiles,
 			"clean":     chipIsClean,
@@ -77,10 +79,36 @@ type world struct {
 	chip       *softtpm.Process
 	persistent string
 	server     *emulator.Server
+	clock      atomic.Pointer[func() time.Time] // the service's; nil is this machine's
 	proxy      *forwardProxy
 }
 
-func of(ts *testscript.TestScript) *world { return ts.Value(world{}).(*world) }
+type worldKey struct{}
+
+func of(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
+
+func (w *world) now() time.Time {
+	if clock := w.clock.Load(); clock != nil {
+		return (*clock)()
+	}
+	return time.Now()
+}
+
+// setClock: clock TIME [stopped]. The service's clock is ahead of this machine's by
+// TIME, such as -2h, from now on; with stopped it shows that instant for good.
+func setClock(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 || len(args) == 2 && args[1] != "stopped" {
+		ts.Fatalf("usage: clock TIME [stopped]")
+	}
+	ahead, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	clock := func() time.Time { return time.Now().Add(ahead) }
+	if len(args) == 2 {
+		instant := clock()
+		clock = func() time.Time { return instant }
+	}
+	of(ts).clock.Store(&clock)
+}
 
 // startTPM: tpm [-12] [-tcp] [fixture]. Starts a software TPM and points
 // TPMDPS_TPM at it, and with -tcp tpm2-tools too.
@@ -135,10 +163,10 @@ func setAuth(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(softtpmtest.SetAuth(of(ts).chip, args[0], args[1]))
 }
 
-// startEmulator: emulator [limit=N] [role=ROLE] [life=TIME]. Starts a DPS, and sets the variables with
+// startEmulator: emulator [limit=N] [role=ROLE]. Starts a DPS, and sets the variables with
 // which the program finds it.
 func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
-	o := emulator.Options{RetryAfter: time.Second, MQTT: "127.0.0.1:0", Names: []string{proxiedDPS, proxiedHub}}
+	o := emulator.Options{RetryAfter: time.Millisecond, Now: of(ts).now, MQTT: "127.0.0.1:0", Names: []string{proxiedDPS, proxiedHub}}
 	for _, arg := range args {
 		var err error
 		switch name, value, _ := strings.Cut(arg, "="); name {
@@ -152,8 +180,6 @@ func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
 			o.WholeResources = true
 		case "read-only":
 			o.ReadOnlyPolicy = true
-		case "life":
-			o.TokenLife, err = time.ParseDuration(value)
 		default:
 			ts.Fatalf("unknown option %q", arg)
 		}

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
@@ -104,14 +103,20 @@ func anger(ts *testscript.TestScript, neg bool, args []string) {
 	of(ts).persistent = persistent(ts, chip)
 }
 
-// listenOn: listen KIND. Starts something that is no DPS, or no TPM, and sets
-// the variables with which the program finds it.
+// listenOn: listen KIND [timed]. Starts something that is no DPS, or no TPM, and sets
+// the variables with which the program finds it. With timed, behind silence or
+// tpm-hangs, the time of the next program is over when it has asked.
 func listenOn(ts *testscript.TestScript, neg bool, args []string) {
+	over := func() {}
+	ts.Setenv(timeEvent, "")
+	if len(args) > 1 && args[1] == "timed" {
+		over = endTime(ts)
+	}
 	if kind, ok := strings.CutPrefix(args[0], "tpm-"); ok {
-		listenTPM(ts, kind)
+		listenTPM(ts, kind, over)
 		return
 	}
-	server := httptest.NewUnstartedServer(impostor(args[0]))
+	server := httptest.NewUnstartedServer(impostor(args[0], over))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	ts.Defer(func() { server.CloseClientConnections(); server.Close() })
@@ -127,14 +132,16 @@ func pemOf(server *httptest.Server) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 }
 
-// impostor answers in the place of a DPS.
-func impostor(kind string) http.Handler {
+// impostor answers in the place of a DPS. The pauses that it asks for are short.
+func impostor(kind string, over func()) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body) // or the server would not notice that the client left
+		w.Header().Set("retry-after-ms", "1")
 		status, body, found := strings.Cut(kind, ":")
 		code, err := strconv.Atoi(status)
 		switch {
 		case kind == "silence":
+			over()
 			<-r.Context().Done()
 		case kind == "huge":
 			w.Header().Set("Content-Type", "application/json")
@@ -157,7 +164,7 @@ func impostor(kind string) http.Handler {
 }
 
 // listenTPM listens on a unix socket and behaves in a way that no TPM does.
-func listenTPM(ts *testscript.TestScript, kind string) {
+func listenTPM(ts *testscript.TestScript, kind string, over func()) {
 	dir, err := os.MkdirTemp("", "tpmdps-script-") // a socket's path must be short
 	ts.Check(err)
 	ts.Defer(func() { os.RemoveAll(dir) })
@@ -183,7 +190,12 @@ func listenTPM(ts *testscript.TestScript, kind string) {
 			case "garbage":
 				conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
 			case "hangs":
-				time.AfterFunc(time.Minute, func() { conn.Close() })
+				go func() {
+					defer conn.Close()
+					io.ReadFull(conn, make([]byte, 10)) // a command has begun
+					over()
+					io.Copy(io.Discard, conn) // until the program has gone
+				}()
 			}
 		}
 	}()

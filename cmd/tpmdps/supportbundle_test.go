@@ -157,7 +157,6 @@ func TestCanaryIsFoundInABundle(t *testing.T) {
 func TestBundlePartsAreApart(t *testing.T) {
 	old := cleanupGrace
 	defer func() { cleanupGrace = old }()
-	cleanupGrace = time.Millisecond
 	release := make(chan struct{})
 	defer close(release)
 	var errs bytes.Buffer
@@ -172,7 +171,18 @@ func TestBundlePartsAreApart(t *testing.T) {
 		"chan.json":   func(context.Context) (any, error) { return make(chan int), nil },
 		"good.json":   func(context.Context) (any, error) { return []int{1}, nil },
 	} {
-		g.add(context.Background(), source{name: name, limit: 10 * time.Millisecond, gather: gather})
+		// One part never comes to its end, and one ends with its time: theirs is
+		// over at once. What the others, and the end of the slow one, may take is
+		// there to end a hang.
+		limit := 5 * time.Minute
+		cleanupGrace = 5 * time.Minute
+		switch name {
+		case "hangs.json":
+			limit, cleanupGrace = 1, 1
+		case "slow.json":
+			limit = 1
+		}
+		g.add(context.Background(), source{name: name, limit: limit, gather: gather})
 	}
 	slices.SortFunc(g.parts, func(a, b bundle.Part) int { return strings.Compare(a.Name, b.Name) })
 	var got []string
@@ -197,7 +207,7 @@ func TestBundlePartsAreApart(t *testing.T) {
 	}
 	over, cancel := context.WithTimeout(context.Background(), 0)
 	defer cancel()
-	if g.add(over, source{name: "late.json", limit: time.Second, gather: func(context.Context) (any, error) { return 1, nil }}) != nil {
+	if g.add(over, source{name: "late.json", limit: time.Minute, gather: func(context.Context) (any, error) { return 1, nil }}) != nil {
 		t.Error("a part is gathered after the end of the run")
 	}
 }

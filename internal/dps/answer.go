@@ -105,16 +105,27 @@ func (a answer) date() time.Time {
 	return t.UTC()
 }
 
-// retryAfter reads Retry-After, in seconds or as a date (RFC 9110 section
-// 10.2.3). It is 0 when absent, and never more than a day.
+// The shortest and the longest pause that a service is believed to want.
+const (
+	minPause = 10 * time.Millisecond
+	maxPause = 24 * time.Hour
+)
+
+// retryAfter reads the headers that azcore reads, and in its order: the two in
+// milliseconds, then Retry-After in seconds or as a date (RFC 9110 section
+// 10.2.3). It is 0 when none of them says anything, and otherwise from minPause,
+// so that no service has its clients ask without a pause, to maxPause.
 func retryAfter(h http.Header) time.Duration {
-	const day = 24 * time.Hour
-	text := h.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil {
-		return time.Duration(min(seconds, uint64(day/time.Second))) * time.Second
+	for _, header := range []struct {
+		name string
+		unit time.Duration
+	}{{"retry-after-ms", time.Millisecond}, {"x-ms-retry-after-ms", time.Millisecond}, {"Retry-After", time.Second}} {
+		if n, err := strconv.ParseUint(h.Get(header.name), 10, 64); err == nil && n > 0 {
+			return max(time.Duration(min(n, uint64(maxPause/header.unit)))*header.unit, minPause)
+		}
 	}
-	if t, err := http.ParseTime(text); err == nil {
-		return min(max(time.Until(t), 0), day)
+	if t, err := http.ParseTime(h.Get("Retry-After")); err == nil && time.Until(t) > 0 {
+		return min(max(time.Until(t), minPause), maxPause)
 	}
 	return 0
 }

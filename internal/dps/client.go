@@ -145,7 +145,8 @@ func (c *call) explain(r request, err error) error {
 		return err
 	}
 	switch {
-	case c.answer != nil:
+	case c.answer != nil && c.answer.StatusCode >= http.StatusBadRequest:
+		// Not an answer that came in the very moment: it refuses nothing.
 		return fmt.Errorf("%w; the last answer was: %w", err, refusal(readAnswer(r, c.answer)))
 	case c.err != nil && !errors.Is(c.err, err):
 		return fmt.Errorf("%w; before that: %w", err, c.err)

@@ -114,6 +114,9 @@ func (s *Server) opened(r *request, operationID string, reg *registration) reply
 }
 
 func (s *Server) retryLater(r reply) reply {
+	if pause := s.opts.RetryAfter; pause < time.Second {
+		r = r.with("retry-after-ms", strconv.FormatInt(pause.Milliseconds(), 10))
+	}
 	return r.with("Retry-After", strconv.Itoa(int(s.opts.RetryAfter/time.Second)))
 }
 

@@ -59,7 +59,8 @@ type Options struct {
 
 	AssignDelay time.Duration // how long a registration stays "assigning"
 	// RetryAfter is what the Retry-After header says, in whole seconds
-	// rounded down; 0 is the 3 s of the real service.
+	// rounded down; 0 is the 3 s of the real service. Below a second the
+	// header retry-after-ms says it, too, which Microsoft's SDKs read.
 	RetryAfter time.Duration
 
 	// WholeResources has the service take SAS tokens for all of it only, as
@@ -77,7 +78,10 @@ type Options struct {
 	Faults []string
 
 	Now func() time.Time // the service's clock; nil is time.Now
-	Log *slog.Logger     // one line a request, without secrets; nil is silence
+	// Arrived is called with each request before anything else is done about
+	// it, from several goroutines at a time; nil is nobody.
+	Arrived func(*http.Request)
+	Log     *slog.Logger // one line a request, without secrets; nil is silence
 }
 
 func (o Options) withDefaults() Options {
@@ -98,6 +102,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Arrived == nil {
+		o.Arrived = func(*http.Request) {}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

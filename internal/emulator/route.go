@@ -62,6 +62,7 @@ type request struct {
 // then written; faults act before the one and in the other.
 func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	began := time.Now()
+	s.opts.Arrived(hr)
 	rep, bent := s.bend(hr)
 	var err error
 	switch {

@@ -181,6 +181,7 @@ type trip struct {
 	hubKey   *tpm.HMACKey
 
 	asked     bool // the first request was made
+	askedAt   time.Time
 	answer    dps.Answer
 	answerErr error
 	challenge *dps.Challenge

@@ -110,7 +110,7 @@ func (t *trip) awaitAssignment(ctx context.Context) (outcome, error) {
 		}
 		op, err := t.req.Service.Operation(ctx, t.result.RegistrationID, t.operation.ID, t.token)
 		if err != nil {
-			return outcome{}, meaning(err)
+			return outcome{}, t.unanswered(ctx, meaning(err))
 		}
 		t.operation = op
 	}
@@ -149,6 +149,15 @@ func (t *trip) pause(ctx context.Context, asked time.Duration) error {
 		}
 		return ctx.Err()
 	}
+}
+
+// unanswered is the error of a poll. When the time ends during one, it means what
+// it means in the pause before it, unless the service refused a try.
+func (t *trip) unanswered(ctx context.Context, err error) error {
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: still %s when the time was over: %w", ErrStillAssigning, t.operation.Status, err)
 }
 
 // ended judges a status that is not "assigning". Only one of them is success,

@@ -86,7 +86,7 @@ func (t *trip) readClock(ctx context.Context) (outcome, error) {
 	if date.IsZero() {
 		return skip("the answer has no date"), nil
 	}
-	t.skew = time.Until(date).Round(time.Second)
+	t.skew = clockSkew(date, t.askedAt, time.Now()).Round(time.Second)
 	switch {
 	case t.skew.Abs() > maxSkew:
 		return outcome{}, fmt.Errorf("%w: %s", ErrClock, t.clockDetail())
@@ -97,12 +97,25 @@ func (t *trip) readClock(ctx context.Context) (outcome, error) {
 	return saw("within %s of the service's", max(t.skew.Abs(), time.Second)), nil
 }
 
+// clockSkew is the least by which the service's clock can differ from ours: it
+// wrote the date, in whole seconds, some time between the question and the answer.
+// A slow network is no wrong clock.
+func clockSkew(date, asked, answered time.Time) time.Duration {
+	switch end := date.Add(time.Second); {
+	case date.After(answered):
+		return date.Sub(answered)
+	case end.Before(asked):
+		return end.Sub(asked)
+	}
+	return 0
+}
+
 // ask makes the first request, once.
 func (t *trip) ask(ctx context.Context) {
 	if t.asked {
 		return
 	}
-	t.asked = true
+	t.asked, t.askedAt = true, time.Now()
 	t.answer, t.answerErr = t.req.Service.Register(ctx, t.registration(), "")
 }
 
