@@ -50,7 +50,7 @@ var stackCodes = map[uint32]struct{ name, means, why, do string }{
 	14: {"NO_DECRYPT_PARAM", "the command has no parameter that could be encrypted", "", doStack},
 	15: {"NO_ENCRYPT_PARAM", "the answer has no parameter that could be encrypted", "", doStack},
 	16: {"BAD_SIZE", "a size that cannot be", "a key of DPS that arrived cut off or changed", doCutOff},
-	17: {"MALFORMED_RESPONSE", "the chip's answer is not what a TPM says", "something else than a TPM 2.0 at the device, or a damaged connection", doTCTI},
+	17: {"MALFORMED_RESPONSE", "the chip's answer is not what a TPM says", "something other than a TPM 2.0 at the device, or a damaged connection", doTCTI},
 	18: {"INSUFFICIENT_CONTEXT", "a context that is too small", "", doStack},
 	19: {"INSUFFICIENT_RESPONSE", "the chip's answer ends too early", "a damaged connection", doTCTI},
 	20: {"INCOMPATIBLE_TCTI", "a module for the way to the chip that does not fit", "a package was updated without the others", doUpdate},
