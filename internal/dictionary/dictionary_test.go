@@ -241,3 +241,23 @@ func FuzzExplain(f *testing.F) {
 		}
 	})
 }
+
+// TestExamplesOfKindsAreKnown: what the help gives as examples is explained.
+func TestExamplesOfKindsAreKnown(t *testing.T) {
+	checked := 0
+	for _, kind := range Kinds() {
+		_, examples, ok := strings.Cut(strings.TrimSuffix(kind, ")"), "(")
+		if !ok {
+			continue
+		}
+		for _, example := range strings.Split(examples, ", ") {
+			checked++
+			if len(Explain(example)) == 0 {
+				t.Errorf("%s: nothing is known about %q", kind, example)
+			}
+		}
+	}
+	if checked < 10 {
+		t.Errorf("%d examples checked", checked)
+	}
+}
