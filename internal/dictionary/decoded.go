@@ -3,7 +3,6 @@ package dictionary
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,7 +22,7 @@ const maxDecoded = 400
 // "tpm:session(1):authorization failure without DA implications".
 func decoded(text string) []Entry {
 	var found []Entry
-	for _, m := range decodedHead.FindAllStringSubmatchIndex(text, -1) {
+	for _, m := range decodedHead.FindAllStringSubmatchIndex(text, maxCandidates) {
 		if len(found) > maxFinds {
 			break
 		}
@@ -65,7 +64,7 @@ func decodedTPM(upper uint32, about, number, message string) []Entry {
 		return stack(upper | rc)
 	}
 	var found []Entry
-	for _, base := range longest(message, decodedTexts) {
+	for _, base := range longest(message, foldedTexts) {
 		rc := uint32(base)
 		switch {
 		case (about == "error") != (base&0xf80 == bitVersion), (about == "warn") != (base&0xf80 == bitVersion|bitWarning):
@@ -126,7 +125,7 @@ func decodedStack(tag string, upper uint32, message string) []Entry {
 		return nil
 	}
 	var found []Entry
-	for _, low := range longest(message, decodedStackTexts) {
+	for _, low := range longest(message, foldedStackTexts) {
 		found = append(found, stack(upper|low)...)
 	}
 	return found
@@ -156,15 +155,28 @@ func cutOff(tag, message string) []Entry {
 	}}
 }
 
+// The messages as they are compared. Signs and blanks do not count: they differ
+// between versions.
+var (
+	foldedTexts      = folded(decodedTexts)
+	foldedStackTexts = folded(decodedStackTexts)
+)
+
+func folded[K comparable](messages map[K]string) map[K]string {
+	out := make(map[K]string, len(messages))
+	for code, message := range messages {
+		out[code] = lettersOnly(message)
+	}
+	return out
+}
+
 // longest finds the codes whose message the text begins with, where one is part
-// of another the longer. Signs and blanks do not count: they differ between
-// versions.
+// of another the longer.
 func longest[K cmp.Ordered](text string, messages map[K]string) []K {
 	text = lettersOnly(text)
 	var found []K
 	length := 0
-	for _, code := range slices.Sorted(maps.Keys(messages)) {
-		message := lettersOnly(messages[code])
+	for code, message := range messages {
 		switch {
 		case len(message) < length || !strings.HasPrefix(text, message):
 		case len(message) > length:
@@ -173,6 +185,7 @@ func longest[K cmp.Ordered](text string, messages map[K]string) []K {
 			found = append(found, code)
 		}
 	}
+	slices.Sort(found)
 	return found
 }
 

@@ -62,9 +62,10 @@ func Kinds() []string {
 
 // Bounds of one question and its answer.
 const (
-	maxText    = 1 << 20
-	maxFinds   = 1000 // of one kind of code in a text
-	maxEntries = 12
+	maxText       = 1 << 20
+	maxFinds      = 1000          // of one kind of code in a text
+	maxCandidates = 20 * maxFinds // that look like one: logs are full of numbers
+	maxEntries    = 12
 )
 
 // Explain finds what is in a text: a code alone, a line of a log, or several

@@ -44,7 +44,7 @@ var finders = []finder{
 // find explains what the pattern matches in a text.
 func (f finder) find(text string) []Entry {
 	var found []Entry
-	for _, m := range f.pattern.FindAllStringSubmatchIndex(text, -1) {
+	for _, m := range f.pattern.FindAllStringSubmatchIndex(text, maxCandidates) {
 		groups := make([]string, len(m)/2)
 		for i := range groups {
 			if m[2*i] >= 0 {
