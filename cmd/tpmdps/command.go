@@ -26,6 +26,7 @@ type command struct {
 	exits       []int         // besides 0, 1, 2 and 130
 	timeout     time.Duration // of the whole run, unless --timeout says otherwise; 0 is none
 	argument    string        // what its one argument stands for, such as FILE; "" where it takes none
+	dashes      bool          // the argument may begin with a dash: see argumentWithDash
 	subcommands []command     // instead of run
 	run         func(*session) error
 }
@@ -74,6 +75,9 @@ func (c command) build(s streams) *cli.Command {
 	}
 	if len(c.subcommands) > 0 {
 		return c.buildGroup(cmd, s)
+	}
+	if c.dashes {
+		cmd.OnUsageError = argumentWithDash
 	}
 	cmd.Flags = append(slices.Clone(c.flags), sharedFlags()...)
 	cmd.Action = func(flag *cli.Context) error {

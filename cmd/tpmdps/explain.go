@@ -16,7 +16,8 @@ func explainCommand() command {
 		description: "Looks up a code, or what is in a line of a log (in quotes), or in a whole log on\n" +
 			"stdin (-). No chip and no network is used. Known are " + strings.Join(dictionary.Kinds(), ",\n") + ".",
 		argument: "CODE|TEXT|-",
-		examples: []string{"tpmdps explain 0x9a2", "journalctl -u aziot-tpmd -b | tpmdps explain -"},
+		dashes:   true,
+		examples: []string{"tpmdps explain 0x9a2", "tpmdps explain -2144861184", "tpmdps explain 'tcti:IO failure'", "journalctl -u aziot-tpmd -b | tpmdps explain -"},
 		run:      explain,
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,6 +31,31 @@ func usageError(c *cli.Context, err error, _ bool) error {
 		meant = ", perhaps " + dashed(near)
 	}
 	return fmt.Errorf("%w: there is no flag %s%s; %s --help lists them", errUsage, dashed(typed), meant, c.Command.HelpName)
+}
+
+// noFlag is an argument that begins with a dash and can be no flag: a negative
+// number, or the text of a list or a rule ("- Failed to provision at line 2411").
+var noFlag = regexp.MustCompile(`^(?:-[0-9]|--?\s)`)
+
+// argumentWithDash is the handler of errors for a command whose argument may be
+// such a text, which the parser took for a flag: the command line is parsed
+// again with the argument marked as one. All other errors stay what they are.
+func argumentWithDash(c *cli.Context, err error, sub bool) error {
+	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !ok {
+		return usageError(c, err, sub)
+	}
+	outer := c.Lineage()[1]
+	args := outer.Args().Slice()
+	i := slices.IndexFunc(args, func(arg string) bool {
+		return noFlag.MatchString(arg) && strings.HasPrefix(strings.TrimLeft(arg, "-"), name)
+	})
+	if i < 0 {
+		return usageError(c, err, sub)
+	}
+	again := cli.NewContext(c.App, nil, outer)
+	again.Command = c.Command
+	return c.Command.Run(again, slices.Insert(args, i, "--")...)
 }
 
 // unknownCommand is the error for a word where a command should be.
@@ -91,7 +117,7 @@ func (c command) oneArgument(flag *cli.Context) (string, error) {
 		return "", fmt.Errorf("%w: %s takes no arguments, only flags: %q", errUsage, name, first)
 	case c.argument != "" && flag.NArg() == 0:
 		return "", fmt.Errorf("%w: %s: %s is missing; it stands behind the flags", errUsage, name, c.argument)
-	case strings.HasPrefix(second, "-"):
+	case strings.HasPrefix(second, "-") && !(c.dashes && noFlag.MatchString(second)):
 		return "", fmt.Errorf("%w: %s stands before %s: tpmdps %s %[2]s ... %[3]s", errUsage, second, first, name)
 	case flag.NArg() > 1:
 		return "", fmt.Errorf("%w: %s takes one %s, in quotes if it has blanks: %q is one too many", errUsage, name, c.argument, second)

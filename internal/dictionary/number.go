@@ -42,14 +42,18 @@ func cutPrefixFold(text, prefix string) (rest string, found bool) {
 	return text[len(prefix):], true
 }
 
-// decimal also takes negative numbers, as which Windows' codes are sometimes
-// written.
+// decimal also knows negative numbers: Windows prints its codes, which have the
+// highest bit set, as 32 bits with a sign, in decimal and at times as "-0x...".
 func decimal(text string) []Entry {
-	n, err := strconv.ParseInt(text, 10, 64)
+	base := 10
+	if digits, ok := cutPrefixFold(text, "-0x"); ok {
+		text, base = "-"+digits, 16
+	}
+	n, err := strconv.ParseInt(text, base, 64)
 	if err != nil || n < -1<<31 || n >= 1<<32 {
 		return nil
 	}
-	return code(uint32(n))
+	return chipCode(uint32(n))
 }
 
 func hexadecimal(digits string) []Entry {
@@ -57,11 +61,11 @@ func hexadecimal(digits string) []Entry {
 	if err != nil {
 		return nil
 	}
-	return code(uint32(n))
+	return chipCode(uint32(n))
 }
 
-// code explains a number of the chip or of the software around it.
-func code(n uint32) []Entry {
+// chipCode explains a number of the chip or of the software around it.
+func chipCode(n uint32) []Entry {
 	if n>>16 == windowsFacility {
 		return windows(n)
 	}

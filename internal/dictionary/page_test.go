@@ -46,7 +46,7 @@ func sections() []section {
 		{"Log lines of IoT Edge and the SDKs", "The fixed part of the line.", lines},
 		{"Exit codes of tpmdps", "[exit-codes.md](exit-codes.md) has them for scripts.", nil},
 		{"The chip", "Response codes of TPM 2.0. Codes with a number of a parameter, a session or a handle in them are shown without it:\nbits 8 to 11 hold the number, so 0x9a2 and 0x1a2 are 0xa2 of session 1 and handle 1. IoT Edge and the Linux kernel\nsometimes print them in decimal.", nil},
-		{"The software around the chip", "Codes of tpm2-tss: the layer in bits 16 to 23, here TCTI, and its code. Codes of the chip are handed on with the layer\nin front.", nil},
+		{"The software around the chip", "Codes of tpm2-tss: the layer in bits 16 to 23, here TCTI, from 0x1c on FAPI,\nand its code. Codes of the chip are handed on with the layer in front.", nil},
 		{"Windows", "Codes of the TPM Base Services. The chip's own have 0x8028 in front.", nil},
 	}
 	for _, e := range services {
@@ -64,7 +64,11 @@ func sections() []section {
 		all[4].entries = append(all[4].entries, e)
 	}
 	for _, low := range slices.Sorted(maps.Keys(stackCodes)) {
-		all[5].entries = append(all[5].entries, stack(10<<16|low)...)
+		layer := uint32(10)
+		if low >= 0x1c { // only FAPI has these
+			layer = 6
+		}
+		all[5].entries = append(all[5].entries, stack(layer<<16|low)...)
 	}
 	for _, n := range slices.Sorted(maps.Keys(windowsCodes)) {
 		all[6].entries = append(all[6].entries, windows(n)...)
