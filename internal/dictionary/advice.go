@@ -13,6 +13,17 @@ func Advice(code int) string {
 	return ""
 }
 
+// TPMAdvice is what to do about a response code of the chip (TPM_RC), bare or
+// handed on by a layer of the software around it: the TSS, a resource manager,
+// Windows. Codes of those layers themselves count too. It is what explain prints
+// for the code, and empty for a code that is not known.
+func TPMAdvice(code uint32) string {
+	for _, e := range chipCode(code) {
+		return e.Do
+	}
+	return ""
+}
+
 // ExitAdvice is what to do about an exit code of this program where nothing
 // more is known.
 func ExitAdvice(code int) string {

@@ -113,6 +113,42 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestTPMAdviceIsWhatExplainSays: for every code, bare and behind every layer,
+// and none where nothing is known.
+func TestTPMAdviceIsWhatExplainSays(t *testing.T) {
+	known := 0
+	for _, upper := range []uint32{0, 6, 7, 8, 9, 10, 11, 12, windowsFacility, 5, 13, 0xffff} {
+		for low := range uint32(1 << 16) {
+			code := upper<<16 | low
+			want := ""
+			if found := chipCode(code); len(found) > 0 {
+				want = found[0].Do
+			}
+			if got := TPMAdvice(code); got != want {
+				t.Fatalf("TPMAdvice(%#x) = %q, explain says %q", code, got, want)
+			} else if got != "" {
+				known++
+			}
+		}
+	}
+	if known < 10000 {
+		t.Errorf("advice for %d codes: is the comparison broken?", known)
+	}
+	for code, part := range map[uint32]string{
+		0x921: "clear-lockout", 0xb0921: "clear-lockout", 0x80280921: "clear-lockout",
+		0x80284012: "administrator", 0xa000a: "tcti",
+	} {
+		if got := TPMAdvice(code); !strings.Contains(got, part) {
+			t.Errorf("TPMAdvice(%#x) = %q, want something with %q", code, got, part)
+		}
+	}
+	for _, code := range []uint32{0, 0xd0921, 0xffffffff, 0x81010001} {
+		if got := TPMAdvice(code); got != "" {
+			t.Errorf("TPMAdvice(%#x) = %q, want nothing", code, got)
+		}
+	}
+}
+
 // TestNamesAreThoseOfGoTPM compares all 4,096 codes with another decoder.
 func TestNamesAreThoseOfGoTPM(t *testing.T) {
 	known := 0

@@ -49,7 +49,7 @@ func decimal(text string) []Entry {
 	if err != nil || n < -1<<31 || n >= 1<<32 {
 		return nil
 	}
-	return code(uint32(n))
+	return chipCode(uint32(n))
 }
 
 func hexadecimal(digits string) []Entry {
@@ -57,11 +57,11 @@ func hexadecimal(digits string) []Entry {
 	if err != nil {
 		return nil
 	}
-	return code(uint32(n))
+	return chipCode(uint32(n))
 }
 
-// code explains a number of the chip or of the software around it.
-func code(n uint32) []Entry {
+// chipCode explains a number of the chip or of the software around it.
+func chipCode(n uint32) []Entry {
 	if n>>16 == windowsFacility {
 		return windows(n)
 	}
