@@ -54,7 +54,8 @@ func Kinds() []string {
 		"codes of IoT Hub (401003, CONNACK 5)",
 		"response codes of TPMs, in hexadecimal or decimal (0x9a2, 2466, TPM_RC_LOCKOUT)",
 		"codes of the TPM software stack (0x000a000a)",
-		"codes of Windows (0x80280400)",
+		"the texts of tpm2_rc_decode and tpm2-tools (tcti:IO failure)",
+		"codes of Windows (0x80280400, -2144861184)",
 		"lines from the logs of IoT Edge and the Linux kernel",
 	}
 }
@@ -73,6 +74,7 @@ func Explain(text string) []Entry {
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
+	text = strings.ReplaceAll(text, "\u2212", "-") // the minus of web pages
 	text = strings.Trim(text, " \t\r\n\"'`.,;:()[]")
 	found := number(text)
 	if len(found) == 0 {

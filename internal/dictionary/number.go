@@ -42,10 +42,14 @@ func cutPrefixFold(text, prefix string) (rest string, found bool) {
 	return text[len(prefix):], true
 }
 
-// decimal also takes negative numbers, as which Windows' codes are sometimes
-// written.
+// decimal also knows negative numbers: Windows prints its codes, which have the
+// highest bit set, as 32 bits with a sign, in decimal and at times as "-0x...".
 func decimal(text string) []Entry {
-	n, err := strconv.ParseInt(text, 10, 64)
+	base := 10
+	if digits, ok := cutPrefixFold(text, "-0x"); ok {
+		text, base = "-"+digits, 16
+	}
+	n, err := strconv.ParseInt(text, base, 64)
 	if err != nil || n < -1<<31 || n >= 1<<32 {
 		return nil
 	}

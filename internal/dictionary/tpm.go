@@ -9,6 +9,8 @@ const (
 	bitParameter = 1 << 6  // format 1: of a parameter
 	bitVersion   = 1 << 8  // format 0: of a TPM 2.0
 	bitVendor    = 1 << 10 // format 0: of the chip's maker
+	bitWarning   = 1 << 11 // format 0: the same command may succeed later
+	badTag       = 0x01e   // of a TPM 1.2, to a command that it does not know
 	errorFormat1 = 0x3f
 	codeBits     = 0xfff
 )

@@ -6,26 +6,44 @@ import "fmt"
 // services around it (winerror.h, FACILITY_TPM_SERVICES).
 const windowsFacility = 0x8028
 
-const doElevated = "run the program as administrator"
+const (
+	doElevated = "run the program as administrator"
+	doLater    = "wait some seconds and run the command again; if it persists, restart the machine"
+	doCaller   = "the program that called Windows is at fault: update it; tpmdps verify --offline tries the chip"
+)
 
 // windowsCodes are those of the TPM Base Services (TBS). 0x80284016 has another
 // name in winerror.h than in the documentation; both are given.
 var windowsCodes = map[uint32]struct{ name, means, why, do string }{
 	0x80280400: {"TPM_E_COMMAND_BLOCKED", "Windows does not pass this command to the chip", "programs that are not elevated may not use some commands, and some are blocked for all by a policy", doElevated},
+	0x80280401: {"TPM_E_INVALID_HANDLE", "Windows knows no such handle", "the chip was reset, or the key was evicted, while a program kept its handle", "start the program again"},
+	0x80280402: {"TPM_E_DUPLICATE_VHANDLE", "two keys got the same handle from Windows", "", "start the program again"},
+	0x80280403: {"TPM_E_EMBEDDED_COMMAND_BLOCKED", "Windows does not pass the command inside of this one to the chip", "", doElevated},
+	0x80280404: {"TPM_E_EMBEDDED_COMMAND_UNSUPPORTED", "Windows does not know the command inside of this one", "", doElevated},
+	0x80280800: {"TPM_E_RETRY", "the chip is too busy and wants the command again", "", doLater},
+	0x80280801: {"TPM_E_NEEDS_SELFTEST", "the chip wants a self test first", "", "restart the machine"},
+	0x80280802: {"TPM_E_DOING_SELFTEST", "the chip is testing itself", "in the first seconds after power on", doLater},
 	0x80280803: {"TPM_E_DEFEND_LOCK_RUNNING", "the chip defends itself against wrong passwords and refuses for a while", "wrong PINs of BitLocker or Windows Hello count as well", "wait; do not retry in a loop"},
 	0x80284001: {"TBS_E_INTERNAL_ERROR", "the TPM Base Services failed", "", "restart the machine"},
-	0x80284002: {"TBS_E_BAD_PARAMETER", "a parameter that Windows does not take", "", ""},
+	0x80284002: {"TBS_E_BAD_PARAMETER", "a parameter that Windows does not accept", "", doCaller},
+	0x80284003: {"TBS_E_INVALID_OUTPUT_POINTER", "a pointer that Windows cannot write to", "", doCaller},
 	0x80284004: {"TBS_E_INVALID_CONTEXT", "the connection with the service has ended", "the chip was reset or the service restarted", "start the program again"},
-	0x80284005: {"TBS_E_INSUFFICIENT_BUFFER", "a buffer that is too small", "", ""},
+	0x80284005: {"TBS_E_INSUFFICIENT_BUFFER", "a buffer that is too small", "", doCaller},
 	0x80284006: {"TBS_E_IOERROR", "Windows cannot communicate with the chip", "", "switch the machine off and on; look at the device in the device manager"},
+	0x80284007: {"TBS_E_INVALID_CONTEXT_PARAM", "a parameter of the connection that Windows does not accept", "a program for another version of the chip", doCaller},
 	0x80284008: {"TBS_E_SERVICE_NOT_RUNNING", "the service TPM Base Services does not run", "", "start it as administrator: sc start TBS"},
 	0x80284009: {"TBS_E_TOO_MANY_TBS_CONTEXTS", "too many programs have the chip open", "", "end some of them"},
 	0x8028400a: {"TBS_E_TOO_MANY_RESOURCES", "too many keys and sessions are open", "", "end the programs that use the chip"},
-	0x8028400b: {"TBS_E_SERVICE_START_PENDING", "the service TPM Base Services is starting", "", doWait},
-	0x8028400d: {"TBS_E_COMMAND_CANCELED", "the command was cancelled", "by another program, or because the machine went to sleep", doWait},
+	0x8028400b: {"TBS_E_SERVICE_START_PENDING", "the service TPM Base Services is starting", "", doLater},
+	0x8028400c: {"TBS_E_PPI_NOT_SUPPORTED", "the firmware has no way to confirm commands at the machine (physical presence)", "", "clear or enable the TPM in the firmware setup"},
+	0x8028400d: {"TBS_E_COMMAND_CANCELED", "the command was cancelled", "by another program, or because the machine went to sleep", doLater},
+	0x8028400e: {"TBS_E_BUFFER_TOO_LARGE", "a buffer that is larger than Windows or the chip accepts", "", doCaller},
 	0x8028400f: {"TBS_E_TPM_NOT_FOUND", "Windows finds no chip", "the TPM is switched off in the firmware setup, or the virtual machine has none", "switch it on in the firmware setup; tpm.msc shows what Windows sees"},
 	0x80284010: {"TBS_E_SERVICE_DISABLED", "the service TPM Base Services is disabled", "", "enable it as administrator: sc config TBS start= demand"},
+	0x80284011: {"TBS_E_NO_EVENT_LOG", "there is no log of what the firmware measured", "a machine that starts without UEFI", "start it with UEFI; DPS attestation does not need the log"},
 	0x80284012: {"TBS_E_ACCESS_DENIED", "this user may not use the chip", "", doElevated},
+	0x80284013: {"TBS_E_PROVISIONING_NOT_ALLOWED", "Windows may not prepare the chip now", "a policy, or the chip was left unprepared on purpose", "prepare it with tpm.msc as administrator"},
+	0x80284014: {"TBS_E_PPI_FUNCTION_UNSUPPORTED", "the firmware cannot do this by itself", "", "do it in the firmware setup"},
 	0x80284015: {"TBS_E_OWNERAUTH_NOT_FOUND", "Windows does not keep the owner's password", "Windows throws it away since version 1607", "give it with --owner-auth-file FILE, if the hierarchy has one"},
 	0x80284016: {"TBS_E_DEACTIVATED", "the chip is deactivated (the documentation), or was not prepared to the end (winerror.h: TBS_E_PROVISIONING_INCOMPLETE)", "", "activate it in the firmware setup, then prepare it with tpm.msc"},
 }

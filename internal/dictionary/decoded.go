@@ -1,0 +1,186 @@
+package dictionary
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// decodedHead is what tpm2-tss writes in front of a message: the layer, and for
+// codes of the chip what they are about.
+var decodedHead = regexp.MustCompile(`(?i)\b(tpm|fapi|feature|esapi|esys|sys|sapi|mu|tcti|rmt|resmgr|rm|resmgrtpm|drvr):` +
+	`(?:(error|warn|handle|parameter|session)\((1\.2|2\.0|unk|[0-9]{1,2})\):)?[ \t]*`)
+
+// maxDecoded is more than the longest message has.
+const maxDecoded = 400
+
+// decoded explains messages as tpm2_rc_decode and tpm2-tools print them, such as
+// "tpm:session(1):authorization failure without DA implications".
+func decoded(text string) []Entry {
+	var found []Entry
+	for _, m := range decodedHead.FindAllStringSubmatchIndex(text, -1) {
+		if len(found) > maxFinds {
+			break
+		}
+		head := make([]string, 4)
+		for i := range head {
+			if m[2*i] >= 0 {
+				head[i] = strings.ToLower(text[m[2*i]:m[2*i+1]])
+			}
+		}
+		message, _, _ := strings.Cut(text[m[1]:min(len(text), m[1]+maxDecoded)], "\n")
+		upper, ok := layerTagged(head[1])
+		switch {
+		case head[1] == "drvr":
+			found = append(found, cutOff(head[1], message)...)
+		case !ok:
+		case head[2] == "":
+			found = append(found, decodedStack(head[1], upper, message)...)
+		default:
+			found = append(found, decodedTPM(upper, head[2], head[3], message)...)
+		}
+	}
+	return found
+}
+
+// layerTagged finds the upper half of a code by the layer's tag in a message.
+func layerTagged(tag string) (upper uint32, ok bool) {
+	for number, l := range layers {
+		if slices.Contains(l.tags, tag) {
+			return number << 16, true
+		}
+	}
+	return 0, tag == "tpm"
+}
+
+// decodedTPM explains a message about a code of the chip. What it is about is
+// "error" or "warn", or the handle, parameter or session of a number.
+func decodedTPM(upper uint32, about, number, message string) []Entry {
+	if rc, ok := vendorText(about, message); ok {
+		return stack(upper | rc)
+	}
+	var found []Entry
+	for _, base := range longest(message, decodedTexts) {
+		rc := uint32(base)
+		switch {
+		case (about == "error") != (base&0xf80 == bitVersion), (about == "warn") != (base&0xf80 == bitVersion|bitWarning):
+			continue
+		case base&bitFormat1 != 0:
+			rc = numbered(base, about, number)
+		}
+		found = append(found, stack(upper|rc)...)
+	}
+	return found
+}
+
+// vendorText reads "Vendor specific error: 0x1".
+func vendorText(about, message string) (rc uint32, ok bool) {
+	digits, ok := cutPrefixFold(message, "Vendor specific error: 0x")
+	n, err := strconv.ParseUint(strings.TrimRight(digits, ".) \r"), 16, 7)
+	if !ok || err != nil {
+		return 0, false
+	}
+	rc = bitVersion | bitVendor | uint32(n)
+	if about == "warn" {
+		rc |= bitWarning
+	}
+	return rc, true
+}
+
+// numbered puts the number of a handle, parameter or session into a code of
+// format 1. A number that is not given, or not possible, is left out.
+func numbered(base uint16, subject, number string) uint32 {
+	n, err := strconv.ParseUint(number, 10, 4)
+	if err != nil || n == 0 || subject != "parameter" && n > 7 {
+		return uint32(base)
+	}
+	rc := uint32(base) | uint32(n)<<8
+	switch subject {
+	case "parameter":
+		rc |= bitParameter
+	case "session":
+		rc |= bitWarning // the same bit says session here
+	}
+	return rc
+}
+
+// decodedStack explains a message of a layer about a code of its own, or one
+// that has no text.
+func decodedStack(tag string, upper uint32, message string) []Entry {
+	if digits := leadingHex(message); digits != "" {
+		if found := cutOff(tag, message); len(found) > 0 {
+			return found
+		}
+		n, err := strconv.ParseUint(digits, 16, 16)
+		if err != nil {
+			return nil
+		}
+		return stack(upper | uint32(n))
+	}
+	if upper == 0 {
+		return nil
+	}
+	var found []Entry
+	for _, low := range longest(message, decodedStackTexts) {
+		found = append(found, stack(upper|low)...)
+	}
+	return found
+}
+
+var hexAtStart = regexp.MustCompile(`^0[xX]([0-9a-fA-F]{1,8})\b`)
+
+func leadingHex(message string) string {
+	if m := hexAtStart.FindStringSubmatch(message); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// cutOff explains "rm:0xC09": versions of tpm2-tss print the code of a layer
+// that they have no texts for without its last two digits.
+func cutOff(tag, message string) []Entry {
+	digits := strings.ToUpper(leadingHex(message))
+	if len(digits) != 3 || digits[:2] != "C0" && digits[:2] != "D0" {
+		return nil
+	}
+	return []Entry{{
+		Kind: kindTSS, Code: tag + ":0x" + digits, Name: "cut off",
+		Means:   "a code of the resource manager or the driver, of which tpm2-tss prints the first digits only",
+		Do:      fmt.Sprintf("find the whole number, 0x000%s and two digits more, in the lines of the log before it, and explain that", strings.ToLower(digits)),
+		Sources: []string{"tpm2-tss, tss2_rc.c"},
+	}}
+}
+
+// longest finds the codes whose message the text begins with, where one is part
+// of another the longer. Signs and blanks do not count: they differ between
+// versions.
+func longest[K cmp.Ordered](text string, messages map[K]string) []K {
+	text = lettersOnly(text)
+	var found []K
+	length := 0
+	for _, code := range slices.Sorted(maps.Keys(messages)) {
+		message := lettersOnly(messages[code])
+		switch {
+		case len(message) < length || !strings.HasPrefix(text, message):
+		case len(message) > length:
+			found, length = []K{code}, len(message)
+		default:
+			found = append(found, code)
+		}
+	}
+	return found
+}
+
+func lettersOnly(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, s)
+}

@@ -1,0 +1,72 @@
+package dictionary
+
+import (
+	"regexp"
+	"strings"
+)
+
+// place is where in a text a number stands. Logs are full of numbers that could
+// be codes: times, process IDs, ports, sizes, addresses, hashes.
+type place struct {
+	text       string
+	start, end int // of the number's digits
+}
+
+// maxQuestion is the length up to which a text of one line is a question about
+// the number in it. In a longer one, or a log, the line has to say that the
+// number is an error's.
+const maxQuestion = 60
+
+var (
+	ofErrors = regexp.MustCompile(`(?i)tpm|tss2|esys|esapi|fapi|tcti|resmgr|hresult|err|fail|fault|exception|refus|denied|unable|cannot|could not|caused by|warn|result|return|\brc\b|\bcode|status|\bdps\b`)
+
+	// What a number counts or names is before it or after it.
+	otherBefore = regexp.MustCompile(`(?i)(?:^|[^a-z])(?:[ptug]id|port|line|offset|size|len|length|bytes|seq|sequence|count|total|took|elapsed|duration|uptime|inode|serial|version|build|rev|revision|irq|addr|address|mem|memory|io|flags?|mask|handles?|command|cmd|cc|ordinal|alg|algorithm|vendor|product|device|id|pcr|index|register)[\s"':=#(]{0,4}(?:0[xX])?$`)
+	otherAfter  = regexp.MustCompile(`(?i)^\s?(?:[mnuµ]?s|sec|secs|seconds?|min|minutes?|h|hours?|days?|k?b|[kmg]i?b|bytes?|octets?|bits?|[kmg]?hz|%|times|messages?|lines?|requests?|records?|items?|files?)\b`)
+	afterTag    = regexp.MustCompile(`(?i)\b(?:rmt?|resmgr|fapi|esapi|sys|mu|tcti|drvr):\s*0x$`) // decoded has these
+	onlyCodes   = regexp.MustCompile(`^(?:\S*\s)?(?:0[xX][0-9a-fA-F]{1,8}[\s,;]*)+$`)
+	listedPID   = regexp.MustCompile(`\w\[$`)
+	sourceLine  = regexp.MustCompile(`\.[a-z]{1,4}:$`) // esys_iutil.c:394:
+	joinedEnd   = regexp.MustCompile(`^(?:[.:,][0-9A-Za-z]|[-_/%@#+])`)
+)
+
+// isNumber tells whether the number stands for itself: it is no part of a date,
+// a path, a range or a longer number, and nothing says that it counts something.
+func (p place) isNumber() bool {
+	before, after := p.text[max(0, p.start-24):p.start], p.text[p.end:min(len(p.text), p.end+16)]
+	before = before[strings.LastIndexByte(before, '\n')+1:]
+	bare := strings.TrimSuffix(strings.TrimSuffix(before, "0x"), "0X")
+	switch {
+	case bare != "" && strings.ContainsRune(".-/#@+%_$&", rune(bare[len(bare)-1])):
+		return false
+	case listedPID.MatchString(before), sourceLine.MatchString(before), afterTag.MatchString(before), joinedEnd.MatchString(after):
+		return false
+	}
+	return !otherBefore.MatchString(before) && !otherAfter.MatchString(after)
+}
+
+// isCode tells whether the number is likely to be an error's.
+func (p place) isCode() bool {
+	return p.isNumber() && (p.isQuestion() || ofErrors.MatchString(p.line()))
+}
+
+// isOurs tells whether an exit code is of this program.
+func (p place) isOurs() bool {
+	return p.isQuestion() || strings.Contains(p.line(), "tpmdps")
+}
+
+// isQuestion tells whether there is little or nothing else than the number.
+func (p place) isQuestion() bool {
+	return len(p.text) <= maxQuestion && !strings.Contains(p.text, "\n") || onlyCodes.MatchString(p.line())
+}
+
+// maxLine is how much of a line is looked at, to each side of a number.
+const maxLine = 300
+
+// line is the line that the number stands in.
+func (p place) line() string {
+	before := p.text[max(0, p.start-maxLine):p.start]
+	after := p.text[p.end:min(len(p.text), p.end+maxLine)]
+	after, _, _ = strings.Cut(after, "\n")
+	return before[strings.LastIndexByte(before, '\n')+1:] + p.text[p.start:p.end] + after
+}
