@@ -50,13 +50,19 @@ func errTPM12() error {
 	return &ResponseError{Code: badTag, Original: badTag, is: ErrUnsupported, text: ErrUnsupported.Error() + ": it is a TPM 1.2"}
 }
 
-// codeText is a code of the chip in words and, as it arrived, in numbers.
+// codeText is a code of the chip in words: its name, the number as it arrived,
+// and what the specification says about it, which may be long.
 func codeText(code, original uint32) string {
-	text := strings.Replace(tpm2.TPMRC(code).Error(), " RC_FMT1", "", 1)
+	name, means, _ := strings.Cut(tpm2.TPMRC(code).Error(), ": ")
+	name = strings.Replace(name, " RC_FMT1", "", 1)
 	for _, none := range []string{" (handle 0)", " (parameter 0)", " (session 0)"} {
-		text = strings.Replace(text, none, "", 1)
+		name = strings.Replace(name, none, "", 1)
 	}
-	return fmt.Sprintf("%s (%#x)", text, original)
+	text := fmt.Sprintf("%s (%#x)", name, original)
+	if means != "" {
+		text += ": " + means
+	}
+	return text
 }
 
 // responseError gives a code its meaning; original is the same as it arrived.
