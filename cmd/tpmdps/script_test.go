@@ -67,6 +67,7 @@ func TestScripts(t *testing.T) {
 			"poisontpm": poison,
 			"anger":     anger,
 			"unpack":    unpackBundle,
+			"refuse":    refuse,
 		},
 	})
 }
@@ -76,6 +77,8 @@ type world struct {
 	chips      int // started so far
 	chip       *softtpm.Process
 	persistent string
+	bus        *softtpmtest.Bus // before tapped
+	tapped     *softtpm.Process
 	server     *emulator.Server
 	proxy      *forwardProxy
 }
