@@ -53,6 +53,6 @@ type scriptTB struct {
 	ts *testscript.TestScript
 }
 
-func (s scriptTB) Helper()          {}
+func (s scriptTB) Helper()           {}
 func (s scriptTB) Fatal(args ...any) { s.ts.Fatalf("%v", args) }
 func (s scriptTB) Cleanup(f func())  { s.ts.Defer(f) }

@@ -67,8 +67,8 @@ func resolvePath(path string) (Address, error) {
 // a TPM that answers is not the address's fault.
 func ofAddress(given Address, err error) error {
 	var refused *ResponseError
-	own := given.kind == addressDefault || strings.HasPrefix(given.path, "/dev/tpm")
-	if own || !errors.Is(err, ErrNoDevice) || errors.As(err, &refused) {
+	device := strings.HasPrefix(given.path, "/dev/tpm") || strings.HasPrefix(given.path, "/dev/") && errors.Is(err, fs.ErrNotExist)
+	if given.kind == addressDefault || device || !errors.Is(err, ErrNoDevice) || errors.As(err, &refused) {
 		return err
 	}
 	return wrongAddress{err}

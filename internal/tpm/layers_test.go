@@ -103,6 +103,7 @@ func TestWrongAddress(t *testing.T) {
 		dir:                                      true,
 		"/dev/null":                              true,
 		"/dev/tpmrm77":                           false,
+		"/dev/nowhere":                           false,
 		"device:/dev/tpm77":                      false,
 	} {
 		addr, err := ParseAddress(address)
