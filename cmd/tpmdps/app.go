@@ -77,18 +77,20 @@ var exits = []exit{
 
 	{tpm.ErrOtherChip, 31, "the enrollment was made with another chip's key: compare with tpmdps read-ek, then tpmdps enroll --replace-ek"},
 	{softtpm.ErrNotInstalled, 10, hintSwtpm},
+	{tpm.ErrWrongAddress, 10, "is swtpm, or another TPM, running there? Compare the address with --tpm, TPMDPS_TPM and TPM2TOOLS_TCTI; without them it is this machine's own TPM"},
 	{tpm.ErrNoDevice, 10, "is the TPM switched on in the firmware setup (Security, TPM or PTT or fTPM)? Another one is named with --tpm"},
 	{tpm.ErrPermission, 11, hintPermission},
 	{tpm.ErrLockout, 12, "the chip counts wrong passwords; wait, do not try again in a loop"},
 	{tpm.ErrAuth, 12, "give the hierarchy's password: --endorsement-auth-file FILE, --owner-auth-file FILE"},
 	{tpm.ErrResources, 12, hintResources},
 	{tpm.ErrNVFull, 12, "list what is there: tpm2_getcap handles-persistent; remove what is not needed: tpm2_evictcontrol -c HANDLE"},
-	{tpm.ErrFailure, 12, "switch the machine off and on again; if it stays so, the chip or its firmware is broken"},
-	{tpm.ErrNoEncryption, 13, "--plain-bus does without, and lets a probe on the bus read the keys"},
-	{tpm.ErrHierarchy, 13, "restart the machine; if it stays so, the firmware setup switches it off"},
+	{tpm.ErrFailure, 12, "switch the machine off and on again; if it persists, the chip or its firmware is broken"},
+	{tpm.ErrNoEncryption, 13, "--plain-bus works without encryption; a probe on the bus can then read the keys"},
+	{tpm.ErrHierarchy, 13, "restart the machine; if it persists, the firmware setup switches the hierarchy off"},
+	{tpm.ErrLost, 12, "run it again; if it persists, another program uses the chip: use /dev/tpmrm0"},
 	{tpm.ErrBusy, 12, hintBusy},
-	{tpm.ErrUnsupported, 13, "this machine needs another TPM, other TPM firmware, or another kind of attestation"},
 	{tpm.ErrOccupied, 13, "look at what is there: tpm2_readpublic -c HANDLE; if nothing needs it: tpm2_evictcontrol -c HANDLE"},
+	{tpm.ErrUnsupported, 13, "this machine needs another TPM, other TPM firmware, or another kind of attestation"},
 
 	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
 	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
@@ -175,6 +177,7 @@ func verdict(err error) exit {
 			if e.is != identity.ErrSample && errors.As(err, &format) {
 				e.hint = formatHint(format, e.hint)
 			}
+			e.hint = codeHint(err, e)
 			return e
 		}
 	}
@@ -210,7 +213,7 @@ func verdict(err error) exit {
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return exit{code: 20, hint: "check cable, name resolution and firewall (port 443 out), and HTTPS_PROXY"}
 	}
-	return exit{code: 1, hint: "this is not foreseen; please report it with the output of -v"}
+	return exit{code: 1, hint: "unexpected error; please report it and attach the output of -v"}
 }
 
 func formatHint(f *identity.FormatError, otherwise string) string {

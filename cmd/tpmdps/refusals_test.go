@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-tpm/tpm2"
 
+	"tpmdps/internal/dictionary"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/softtpm/softtpmtest"
 )
@@ -32,30 +34,30 @@ var refusals = []struct {
 	{0x9a2, tpm2.TPMCCPolicySecret, "verify --offline", "tpm.activate", 12, "refuses the password", "give the hierarchy's password"},
 	{0x921, tpm2.TPMCCActivateCredential, "verify --offline", "tpm.activate", 12, "locked out", "the chip counts wrong passwords; wait"},
 	{0x921, tpm2.TPMCCLoad, "verify --offline", "tpm.activate", 12, "locked out", "the chip counts wrong passwords; wait"},
-	{0x143, tpm2.TPMCCHMAC, "verify --offline", "tpm.activate", 13, "cannot do DPS attestation", "this machine needs another TPM"},
-	{0x120, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 13, "cannot do DPS attestation", "this machine needs another TPM"},
+	{0x143, tpm2.TPMCCHMAC, "verify --offline", "tpm.activate", 13, "cannot do DPS attestation", dictionary.TPMAdvice(0x143)},
+	{0x120, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 13, "cannot do DPS attestation", "enable the TPM in the firmware setup"},
 	{0x185, tpm2.TPMCCCreatePrimary, "verify --offline", "tpm.srk", 13, "owner hierarchy: the TPM's hierarchy is switched off", "restart the machine"},
 	{0x2d6, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 13, "refuses encrypted sessions", "--plain-bus"},
 	{0x2c9, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 13, "refuses encrypted sessions", "--plain-bus"},
 	{0x1c4, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 13, "refuses encrypted sessions", "--plain-bus"},
 	{0x101, tpm2.TPMCCGetCapability, "read-ek", "", 12, "out of order", "switch the machine off and on"},
 	{0x130, tpm2.TPMCCReadPublic, "read-ek", "", 12, "out of order", "switch the machine off and on"},
-	{0x12d, tpm2.TPMCCGetCapability, "read-ek", "", 12, "out of order", "switch the machine off and on"},
-	{0x902, tpm2.TPMCCCreatePrimary, "verify --offline", "tpm.srk", 12, "out of memory", "another program filled the chip"},
-	{0x902, tpm2.TPMCCLoad, "verify --offline", "tpm.activate", 12, "out of memory", "another program filled the chip"},
-	{0x903, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 12, "out of memory", "another program filled the chip"},
-	{0x905, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 12, "out of memory", "another program filled the chip"},
-	{0x901, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 12, "out of memory", "another program filled the chip"},
-	{0x904, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 12, "out of memory", "another program filled the chip"},
-	{0x14b, tpm2.TPMCCEvictControl, "read-ek --persist", "", 12, "non-volatile memory is full", "list what is there"},
+	{0x12d, tpm2.TPMCCGetCapability, "read-ek", "", 12, "out of order", "finish the firmware update"},
+	{0x902, tpm2.TPMCCCreatePrimary, "verify --offline", "tpm.srk", 12, "out of memory", "use /dev/tpmrm0"},
+	{0x902, tpm2.TPMCCLoad, "verify --offline", "tpm.activate", 12, "out of memory", "use /dev/tpmrm0"},
+	{0x903, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 12, "out of memory", "use /dev/tpmrm0"},
+	{0x905, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 12, "out of memory", "use /dev/tpmrm0"},
+	{0x901, tpm2.TPMCCStartAuthSession, "verify --offline", "tpm.activate", 12, "out of memory", "use /dev/tpmrm0"},
+	{0x904, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 12, "out of memory", "use /dev/tpmrm0"},
+	{0x14b, tpm2.TPMCCEvictControl, "read-ek --persist", "", 12, "non-volatile memory is full", "list them: tpm2_getcap handles-persistent"},
 	{0x14c, tpm2.TPMCCEvictControl, "read-ek --persist", "", 13, "handle is occupied", "look at what is there"},
-	{0x920, tpm2.TPMCCEvictControl, "read-ek --persist", "", 12, "busy", "another program holds the TPM"},
-	{0x923, tpm2.TPMCCEvictControl, "read-ek --persist", "", 12, "busy", "another program holds the TPM"},
-	{0x922, tpm2.TPMCCHMAC, "verify --offline", "tpm.activate", 12, "busy: TPM_RC_RETRY", "another program holds the TPM"},
-	{0x908, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 12, "busy", "another program holds the TPM"},
-	{0x90a, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 12, "busy", "another program holds the TPM"},
+	{0x920, tpm2.TPMCCEvictControl, "read-ek --persist", "", 12, "busy", dictionary.TPMAdvice(0x920)},
+	{0x923, tpm2.TPMCCEvictControl, "read-ek --persist", "", 12, "busy", dictionary.TPMAdvice(0x923)},
+	{0x922, tpm2.TPMCCHMAC, "verify --offline", "tpm.activate", 12, "busy: TPM_RC_RETRY", dictionary.TPMAdvice(0x922)},
+	{0x908, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 12, "busy", dictionary.TPMAdvice(0x908)},
+	{0x90a, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 12, "busy", dictionary.TPMAdvice(0x90a)},
 	{0x9df, tpm2.TPMCCActivateCredential, "verify --offline", "tpm.activate", 31, "for another chip", "the enrollment was made with another chip's key"},
-	{0x80280400, tpm2.TPMCCActivateCredential, "verify --offline", "tpm.activate", 11, "run it as administrator (TPM_E_COMMAND_BLOCKED", "run as root"},
+	{0x80280400, tpm2.TPMCCActivateCredential, "verify --offline", "tpm.activate", 11, "run it as administrator (TPM_E_COMMAND_BLOCKED", dictionary.TPMAdvice(0x80280400)},
 }
 
 // Each refusal of a chip is a sentence, a hint and its exit code, none is
@@ -75,7 +77,10 @@ func TestRefusalsOfChips(t *testing.T) {
 			}
 			return ask()
 		})
-		_, failed := runFails(t, append(strings.Fields(row.command), "--tpm", bus.Address())...)
+		var failed failure
+		synctest.Test(t, func(t *testing.T) { // the pauses between repeats take no time
+			_, failed = runFails(t, append(strings.Fields(row.command), "--tpm", bus.Address())...)
+		})
 		if failed.Code != row.code || failed.Step != row.step || !strings.Contains(failed.Error, row.says) || !strings.HasPrefix(failed.Hint, row.hint) {
 			t.Errorf("%#x to %v: %+v, want step %q, code %d, %q, hint %q", uint32(row.rc), row.to, failed, row.step, row.code, row.says, row.hint)
 		}

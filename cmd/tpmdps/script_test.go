@@ -69,6 +69,7 @@ func TestScripts(t *testing.T) {
 			"poisontpm": poison,
 			"anger":     anger,
 			"unpack":    unpackBundle,
+			"refuse":    refuse,
 		},
 	})
 }
@@ -78,6 +79,8 @@ type world struct {
 	chips      int // started so far
 	chip       *softtpm.Process
 	persistent string
+	bus        *softtpmtest.Bus // before tapped
+	tapped     *softtpm.Process
 	server     *emulator.Server
 	clock      atomic.Pointer[func() time.Time] // the service's; nil is this machine's
 	proxy      *forwardProxy

@@ -107,15 +107,25 @@ func (g *gatherer) add(ctx context.Context, from source) any {
 	switch {
 	case err == nil:
 	case errors.As(err, &none), errors.Is(err, fs.ErrNotExist), errors.Is(err, errors.ErrUnsupported), errors.Is(err, tpm.ErrNoDevice):
-		p.Status, p.Reason, value = bundle.Absent, err.Error(), nil
+		p.Status, p.Reason, value = bundle.Absent, withHint(err), nil
 	default:
-		p.Status, p.Reason, value = bundle.Failed, err.Error(), nil
+		p.Status, p.Reason, value = bundle.Failed, withHint(err), nil
 	}
 	g.parts = append(g.parts, p)
 	if g.s.format == "table" {
 		g.s.say("%-7s %-16s %6d ms", p.Status, p.Name, time.Since(start).Milliseconds())
 	}
 	return value
+}
+
+// withHint adds to a refusal of the chip what there is to do about it, as the
+// commands say it.
+func withHint(err error) string {
+	var refused *tpm.ResponseError
+	if hint := verdict(err).hint; errors.As(err, &refused) && hint != "" {
+		return err.Error() + "; hint: " + hint
+	}
+	return err.Error()
 }
 
 // take runs a source within its time. One that does not come back is left

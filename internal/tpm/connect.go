@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -61,13 +62,29 @@ func resolvePath(path string) (Address, error) {
 	return Address{}, fmt.Errorf("%w: %s is a file, neither a device nor a socket", ErrNoDevice, path)
 }
 
+// ofAddress marks an error as the given address's fault: it names no TPM of a
+// machine, so nothing in that machine's firmware is to be looked at. A refusal of
+// a TPM that answers is not the address's fault.
+func ofAddress(given Address, err error) error {
+	var refused *ResponseError
+	device := strings.HasPrefix(given.path, "/dev/tpm") || strings.HasPrefix(given.path, "/dev/") && errors.Is(err, fs.ErrNotExist)
+	if given.kind == addressDefault || device || !errors.Is(err, ErrNoDevice) || errors.As(err, &refused) {
+		return err
+	}
+	return wrongAddress{err}
+}
+
+// wrongAddress is an error that is an [ErrWrongAddress], too.
+type wrongAddress struct{ error }
+
+func (w wrongAddress) Unwrap() []error { return []error{w.error, ErrWrongAddress} }
+
 // openError gives the error of an open(2) or connect(2) its meaning. Where the
 // transport already gave it one, as that of Windows does, it passes.
 func openError(what string, err error) error {
-	for _, known := range []error{ErrNoDevice, ErrPermission, ErrBusy, ErrResources} {
-		if errors.Is(err, known) {
-			return err
-		}
+	var refused *ResponseError
+	if errors.As(err, &refused) || errors.Is(err, ErrNoDevice) {
+		return err
 	}
 	sentinel := ErrNoDevice
 	switch {
@@ -98,7 +115,28 @@ func dial(ctx context.Context, addr Address, network, target string) (transport.
 	if err != nil {
 		return nil, openError(addr.String(), err)
 	}
-	return transport.FromReadWriteCloser(framed{conn}), nil
+	return wire{framed{conn}}, nil
+}
+
+// maxResponse is the longest answer: the buffer of the kernel's driver.
+const maxResponse = 4096
+
+// wire sends commands over a connection or a device. It does so once, unlike
+// go-tpm's transports, which repeat one that is answered with TPM_RC_RETRY: that
+// is the guard's, which also knows the other codes and when to stop.
+type wire struct{ io.ReadWriteCloser }
+
+// Send implements transport.TPM.
+func (w wire) Send(cmd []byte) ([]byte, error) {
+	if _, err := w.Write(cmd); err != nil {
+		return nil, err
+	}
+	rsp := make([]byte, maxResponse)
+	n, err := w.Read(rsp)
+	if err == nil && n == 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return rsp[:n], err
 }
 
 // framed gives go-tpm's transport, which reads a response in one piece, the

@@ -41,7 +41,7 @@ func openDevice(path string) (transport.TPMCloser, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	return transport.FromReadWriteCloser(device{f}), nil
+	return wire{device{f}}, nil
 }
 
 // device is an open TPM device. It stays in the non-blocking mode that os gives

@@ -30,10 +30,10 @@ func connectDefault() (Address, transport.TPMCloser, error) {
 
 func tbsOpenError(err error) error {
 	if errors.Is(err, windowstpm.ErrNotTPM20) {
-		return fmt.Errorf("%w: it is a TPM 1.2", ErrUnsupported)
+		return errTPM12()
 	}
 	if code, ok := tbsCode(err); ok {
-		return tbsError(code)
+		return tbsError(code, "")
 	}
 	return fmt.Errorf("%w: TPM Base Services: %w", ErrNoDevice, err)
 }

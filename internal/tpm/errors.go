@@ -12,6 +12,9 @@ import (
 var (
 	// ErrNoDevice: there is no TPM at the address, or what is there is none.
 	ErrNoDevice = errors.New("no TPM")
+	// ErrWrongAddress, besides ErrNoDevice: the address was given, and leads to
+	// no TPM. Where it is one of a software TPM, that does not run.
+	ErrWrongAddress = errors.New("no TPM at the address that was given")
 	// ErrPermission: the TPM is there, this user may not open it, or the
 	// operating system blocks a command for this user.
 	ErrPermission = errors.New("no permission on the TPM")
@@ -34,6 +37,9 @@ var (
 	ErrFailure = errors.New("the TPM is out of order")
 	// ErrResources: the chip's memory for objects or sessions is taken.
 	ErrResources = errors.New("the TPM is out of memory")
+	// ErrLost: a key or session of this run is not on the chip any more: another
+	// program flushed it, or the chip was reset meanwhile.
+	ErrLost = errors.New("the TPM lost a key or session of this run")
 	// ErrNVFull: there is no room for another persistent object.
 	ErrNVFull = errors.New("the TPM's non-volatile memory is full")
 	// ErrOccupied: a handle holds something else than what belongs there.
@@ -43,13 +49,14 @@ var (
 )
 
 // meanings maps response codes to this package's errors: TPM 2.0 Part 2, 6.6.
-// The text that go-tpm has for the code follows in the message.
+// Those that are missing mean [ErrUnsupported]; see [meaning].
 var meanings = []struct {
 	rc tpm2.TPMRC
 	is error
 }{
 	{tpm2.TPMRCBadAuth, ErrAuth},
 	{tpm2.TPMRCAuthFail, ErrAuth},
+	{tpm2.TPMRCNVAuthorization, ErrAuth},
 	{tpm2.TPMRCLockout, ErrLockout},
 	{tpm2.TPMRCCommandCode, ErrUnsupported},
 	{tpm2.TPMRCHierarchy, ErrHierarchy},
@@ -59,8 +66,10 @@ var meanings = []struct {
 	{tpm2.TPMRCReboot, ErrFailure},
 	{tpm2.TPMRCInitialize, ErrFailure},
 	{tpm2.TPMRCUpgrade, ErrFailure},
+	{tpm2.TPMRCNeedsTest, ErrFailure},
 	{tpm2.TPMRCDisabled, ErrUnsupported},
 	{tpm2.TPMRCContextGap, ErrResources},
+	{tpm2.TPMRCTooManyContexts, ErrResources},
 	{tpm2.TPMRCObjectMemory, ErrResources},
 	{tpm2.TPMRCSessionMemory, ErrResources},
 	{tpm2.TPMRCObjectHandles, ErrResources},
@@ -68,6 +77,10 @@ var meanings = []struct {
 	{tpm2.TPMRCMemory, ErrResources},
 	{tpm2.TPMRCNVSpace, ErrNVFull},
 	{tpm2.TPMRCNVDefined, ErrOccupied},
+	{tpm2.TPMRCBadContext, ErrLost},
+	{tpm2.TPMRCReferenceH0, ErrLost},
+	{tpm2.TPMRCReferenceS0, ErrLost},
+	{tpm2.TPMRCExclusive, ErrBusy},
 	{tpm2.TPMRCRetry, ErrBusy},
 	{tpm2.TPMRCYielded, ErrBusy},
 	{tpm2.TPMRCTesting, ErrBusy},
@@ -76,43 +89,37 @@ var meanings = []struct {
 	{tpm2.TPMRCCanceled, ErrBusy},
 }
 
-// explain gives an error of go-tpm its meaning. What already is one of ours, or
-// no response code, passes.
-func (d *Device) explain(err error) error {
+// explain gives an error of go-tpm its meaning; cc is the command that was run,
+// of which a session may have been refused instead. What already is one of ours,
+// or no response code, passes.
+func (d *Device) explain(cc tpm2.TPMCC, err error) error {
 	var rc tpm2.TPMRC
 	if !errors.As(err, &rc) {
 		return err
 	}
-	if code := uint32(rc); isTBS(code) {
-		return tbsError(code)
-	}
-	if d.t != nil && d.t.refused != nil && errors.Is(rc, tpm2.TPMRCCanceled) {
-		return d.t.refused
-	}
-	for _, m := range meanings {
-		if !errors.Is(rc, m.rc) {
-			continue
+	original := uint32(rc)
+	if d.t != nil {
+		if d.t.refused != nil && errors.Is(rc, tpm2.TPMRCCanceled) {
+			return d.t.refused
 		}
-		if m.is == ErrLockout {
-			return fmt.Errorf("%w%s: %w (%#x)", m.is, d.lockoutDetail(), rc, uint32(rc))
+		if d.t.failed != 0 {
+			cc, original = d.t.failed, d.t.code
 		}
-		return fmt.Errorf("%w: %w (%#x)", m.is, rc, uint32(rc))
 	}
-	if d.refusesSession(rc) {
-		return fmt.Errorf("%w: %w (%#x)", ErrNoEncryption, rc, uint32(rc))
+	if isTBS(uint32(rc)) {
+		return tbsError(uint32(rc), commandName(cc))
 	}
-	return fmt.Errorf("%w (%#x)", err, uint32(rc))
+	return d.responseError(rc, original, commandName(cc))
 }
 
 // refusesSession recognises a chip that does not take a salted or encrypting
 // session, in whichever words: the refusal is of the command that starts one,
 // or names the attributes of one (TPM 2.0 Part 2, 6.6.2: bit 11 is a session).
 func (d *Device) refusesSession(rc tpm2.TPMRC) bool {
-	const ofSession = 0x800
 	if d.opts.PlainBus || d.t == nil {
 		return false
 	}
-	return d.t.failed == tpm2.TPMCCStartAuthSession || errors.Is(rc, tpm2.TPMRCAttributes) && rc&ofSession != 0
+	return d.t.failed == tpm2.TPMCCStartAuthSession || errors.Is(rc, tpm2.TPMRCAttributes) && rc&rcOfSession != 0
 }
 
 // lockoutDetail says how long the lockout lasts, as far as the chip tells: it

@@ -152,7 +152,7 @@ func refuseOnce(t *testing.T, f flow, chip *recorder, n int, cc tpm2.TPMCC, rc t
 	chip.fault = nil
 	f.undo(t, chip)
 	what := fmt.Sprintf("%#x to command %d, %s", uint32(rc), n, commandName(cc))
-	patient := rc == tpm2.TPMRCYielded || rc == tpm2.TPMRCTesting
+	_, patient := asksForRepeat(rc)
 	optional := cc == tpm2.TPMCCNVRead || cc == tpm2.TPMCCNVReadPublic
 	switch {
 	case patient && err == nil: // asked again

@@ -42,6 +42,11 @@ type guard struct {
 
 	refused error      // why a command was not sent and answered with refusal
 	failed  tpm2.TPMCC // the last command that the chip refused, clean-up aside
+	code    uint32     // with which code, as it arrived
+
+	waiting   func(what string)
+	told      map[tpm2.TPMRC]bool // what waiting was told
+	impatient bool                // the chip asked for repeats until its time was over
 }
 
 // What the guard answers in the chip's stead. refusal is for when the context has
@@ -62,12 +67,12 @@ func newGuard(ctx context.Context, t transport.TPM, log *slog.Logger) *guard {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &guard{ctx: ctx, t: t, log: log}
+	return &guard{ctx: ctx, t: t, log: log, waiting: func(string) {}, told: map[tpm2.TPMRC]bool{}}
 }
 
 // Send implements transport.TPM.
 func (g *guard) Send(cmd []byte) ([]byte, error) {
-	cc := tpm2.TPMCC(binary.BigEndian.Uint32(cmd[6:10]))
+	cc := commandOf(cmd)
 	if g.dead != nil {
 		return nil, g.dead
 	}
@@ -76,38 +81,18 @@ func (g *guard) Send(cmd []byte) ([]byte, error) {
 		return slices.Clone(refusal), nil
 	}
 	start := time.Now()
-	rsp, err := g.patiently(cmd, g.limit(cc))
+	rsp, code, err := g.patiently(cmd, g.limit(cc))
 	g.sent++
 	if err != nil {
 		g.dead = err
 		g.log.Debug("tpm command", "command", commandName(cc), "error", err, "ms", time.Since(start).Milliseconds())
 		return nil, err
 	}
-	if responseCode(rsp) != tpm2.TPMRCSuccess && cc != tpm2.TPMCCFlushContext {
-		g.failed = cc
+	if responseCode(rsp) != tpm2.TPMRCSuccess && (cc != tpm2.TPMCCFlushContext || g.failed == 0) {
+		g.failed, g.code = cc, code
 	}
-	g.log.Debug("tpm command", "command", commandName(cc), "rc", fmt.Sprintf("%#x", uint32(responseCode(rsp))), "ms", time.Since(start).Milliseconds())
+	g.log.Debug("tpm command", "command", commandName(cc), "rc", fmt.Sprintf("%#x", code), "ms", time.Since(start).Milliseconds())
 	return rsp, nil
-}
-
-// patiently sends a command again while the chip says that it got somewhere and
-// has to be asked again, or is still testing itself (TPM 2.0 Part 2, 6.6.3,
-// TPM_RC_YIELDED and TPM_RC_TESTING; TPM_RC_RETRY is the transports' matter).
-func (g *guard) patiently(cmd []byte, limit time.Duration) ([]byte, error) {
-	for pause := time.Millisecond; ; pause *= 2 {
-		rsp, err := g.exchange(cmd, limit)
-		if err == nil {
-			err = checkResponse(rsp)
-		}
-		if err != nil {
-			return nil, err
-		}
-		rc := responseCode(rsp)
-		if rc != tpm2.TPMRCYielded && rc != tpm2.TPMRCTesting || pause > time.Second {
-			return rsp, nil
-		}
-		time.Sleep(pause)
-	}
 }
 
 func (g *guard) limit(cc tpm2.TPMCC) time.Duration {
@@ -154,15 +139,15 @@ func (g *guard) exchange(cmd []byte, limit time.Duration) ([]byte, error) {
 			// The command in flight cannot be recalled; its answer is
 			// awaited a little, so that what it made can be flushed.
 			interrupted, over = nil, true
-			timer.Reset(min(limit, patience(cmd)))
+			timer.Reset(min(limit, graceOf(cmd)))
 		}
 	}
 }
 
-// patience is how long a command is awaited after the context has ended: one
+// graceOf is how long a command is awaited after the context has ended: one
 // that makes a key gets more, because its key could not be flushed otherwise.
-func patience(cmd []byte) time.Duration {
-	if tpm2.TPMCC(binary.BigEndian.Uint32(cmd[6:10])) == tpm2.TPMCCCreatePrimary {
+func graceOf(cmd []byte) time.Duration {
+	if commandOf(cmd) == tpm2.TPMCCCreatePrimary {
 		return createCleanupLimit
 	}
 	return cleanupLimit
@@ -204,6 +189,14 @@ func commandName(cc tpm2.TPMCC) string {
 	return fmt.Sprintf("%#x", uint32(cc))
 }
 
+// commandOf is the code of a command; 0 of what is too short for one.
+func commandOf(cmd []byte) tpm2.TPMCC {
+	if len(cmd) < responseHeader {
+		return 0
+	}
+	return tpm2.TPMCC(binary.BigEndian.Uint32(cmd[6:10]))
+}
+
 func responseCode(rsp []byte) tpm2.TPMRC {
 	return tpm2.TPMRC(binary.BigEndian.Uint32(rsp[6:10]))
 }
@@ -213,13 +206,13 @@ func responseCode(rsp []byte) tpm2.TPMRC {
 func checkResponse(rsp []byte) error {
 	const tag12, tagNoSessions, tagSessions = 0x00c4, 0x8001, 0x8002
 	if len(rsp) < responseHeader {
-		return fmt.Errorf("%w: it answers with %d bytes, a TPM with %d at least", ErrNoDevice, len(rsp), responseHeader)
+		return fmt.Errorf("%w: it answers with %d bytes, a TPM with at least %d", ErrNoDevice, len(rsp), responseHeader)
 	}
 	tag := binary.BigEndian.Uint16(rsp)
 	size := binary.BigEndian.Uint32(rsp[2:6])
 	switch {
 	case tag == tag12:
-		return fmt.Errorf("%w: it is a TPM 1.2", ErrUnsupported)
+		return errTPM12()
 	case tag != tagNoSessions && tag != tagSessions:
 		return fmt.Errorf("%w: it answers, but not as a TPM does (tag %#04x)", ErrNoDevice, tag)
 	case size != uint32(len(rsp)):

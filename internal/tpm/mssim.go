@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"time"
 
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
@@ -61,29 +60,27 @@ func openMSSIM(host string) (transport.TPMCloser, error) {
 }
 
 // started is a simulator after TPM2_Startup, which on a real machine the
-// firmware sends. It also waits out TPM_RC_RETRY, as go-tpm's other transports
-// do and tcp does not.
+// firmware sends.
 type started struct {
 	transport.TPMCloser
 	tried bool
 }
 
 func (s *started) Send(cmd []byte) ([]byte, error) {
-	for wait := time.Millisecond; ; wait *= 2 {
-		rsp, err := s.TPMCloser.Send(cmd)
-		if err != nil || len(rsp) < responseHeader {
-			return rsp, err
-		}
-		switch rc := responseCode(rsp); {
-		case rc == tpm2.TPMRCInitialize && !s.tried:
-			s.tried = true
-			if _, err := (tpm2.Startup{StartupType: tpm2.TPMSUClear}).Execute(s.TPMCloser); err != nil {
-				return nil, err
-			}
-		case rc == tpm2.TPMRCRetry && wait < 2*time.Second:
-			time.Sleep(wait)
-		default:
-			return rsp, nil
-		}
+	rsp, err := s.TPMCloser.Send(cmd)
+	if err != nil || len(rsp) < responseHeader || responseCode(rsp) != tpm2.TPMRCInitialize || s.tried {
+		return rsp, err
 	}
+	_, err = tpm2.Startup{StartupType: tpm2.TPMSUClear}.Execute(s.TPMCloser)
+	var refused tpm2.TPMRC
+	errors.As(err, &refused)
+	_, again := asksForRepeat(refused)
+	s.tried = !again
+	switch {
+	case refused != 0:
+		return answerOf(refused), nil // the guard knows what to do about it
+	case err != nil:
+		return nil, err
+	}
+	return s.TPMCloser.Send(cmd)
 }

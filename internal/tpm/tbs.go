@@ -8,12 +8,14 @@ import (
 )
 
 // The codes of Windows's TPM Base Services (TBS): winerror.h and the pages
-// "TBS Return Codes" and "Command Blocking" of its documentation. They are no
-// codes of the chip, which have 12 bits (TPM 2.0 Part 2, 6.6.2), so one set
-// cannot be taken for the other.
+// "TBS Return Codes" and "Command Blocking" of its documentation. The chip's own
+// codes have 12 bits (TPM 2.0 Part 2, 6.6.2); winerror.h has each of them with
+// the facility in front (TPM_20_E_...), besides those that are Windows's.
 const (
 	tbsFacility       = 0x80280000 // the upper half of every code
 	tbsCommandBlocked = 0x80280400 // TPM_E_COMMAND_BLOCKED
+	tbsRetry          = 0x80280800 // TPM_E_RETRY
+	tbsDoingSelfTest  = 0x80280802 // TPM_E_DOING_SELFTEST
 )
 
 // tbsMeanings is what the codes mean that are not a fault of this program.
@@ -23,6 +25,10 @@ var tbsMeanings = map[uint32]struct {
 	text string
 }{
 	tbsCommandBlocked: {ErrPermission, "TPM_E_COMMAND_BLOCKED", "Windows keeps this command from programs that are not elevated; run it as administrator"},
+	tbsRetry:          {ErrBusy, "TPM_E_RETRY", "the chip is too busy to answer"},
+	0x80280801:        {ErrFailure, "TPM_E_NEEDS_SELFTEST", "the chip wants a self-test first"},
+	tbsDoingSelfTest:  {ErrBusy, "TPM_E_DOING_SELFTEST", "the chip is testing itself"},
+	0x80280803:        {ErrLockout, "TPM_E_DEFEND_LOCK_RUNNING", "the chip defends itself against wrong passwords"},
 	0x80284006:        {ErrNoDevice, "TBS_E_IOERROR", "Windows cannot communicate with the chip"},
 	0x80284008:        {ErrNoDevice, "TBS_E_SERVICE_NOT_RUNNING", "the service TPM Base Services is not running; start it as administrator: sc start TBS"},
 	0x80284009:        {ErrBusy, "TBS_E_TOO_MANY_TBS_CONTEXTS", "too many programs have the chip open"},
@@ -38,13 +44,26 @@ var tbsMeanings = map[uint32]struct {
 // isTBS reports whether a code is one of the TPM Base Services.
 func isTBS(code uint32) bool { return code&0xffff0000 == tbsFacility }
 
+// tbsOwn reports whether a code is Windows's own: not one of the chip with the
+// facility in front.
+func tbsOwn(code uint32) bool {
+	low := code & 0xffff
+	return isTBS(code) && (low < formatOne || low > codeMask ||
+		low >= 0x400 && low <= 0x404 || // TPM_E_COMMAND_BLOCKED and its neighbours
+		low >= 0x800 && low <= 0x803) // TPM_E_RETRY to TPM_E_DEFEND_LOCK_RUNNING
+}
+
 // tbsError gives a code of the TPM Base Services its meaning.
-func tbsError(code uint32) error {
+func tbsError(code uint32, command string) error {
+	e := &ResponseError{Code: code, Original: code, Command: command, is: ErrNoDevice}
 	m, known := tbsMeanings[code]
 	if !known {
-		return fmt.Errorf("%w: TPM Base Services: code %#x", ErrNoDevice, code)
+		e.text = fmt.Sprintf("%v: TPM Base Services: code %#x", e.is, code)
+		return e
 	}
-	return fmt.Errorf("%w: TPM Base Services: %s (%s, %#x)", m.is, m.text, m.name, code)
+	e.is = m.is
+	e.text = fmt.Sprintf("%v: TPM Base Services: %s (%s, %#x)", m.is, m.text, m.name, code)
+	return e
 }
 
 // tbsTransport is a transport through the TPM Base Services, whose errors it
@@ -57,16 +76,18 @@ type tbsTransport struct {
 
 // Send implements transport.TPM. A blocked command reached no chip, and the
 // next one may pass: it becomes an answer with that code, as the driver itself
-// gives it, and does not end the connection.
+// gives it, and does not end the connection. So does a code of the chip, and one
+// that asks for a repeat.
 func (t tbsTransport) Send(cmd []byte) ([]byte, error) {
 	rsp, err := t.TPMCloser.Send(cmd)
 	if err != nil {
 		code, ok := t.code(err)
+		_, again := asksForRepeat(tpm2.TPMRC(code))
 		switch {
 		case !ok:
 			return nil, err
-		case code != tbsCommandBlocked:
-			return nil, tbsError(code)
+		case tbsOwn(code) && code != tbsCommandBlocked && !again:
+			return nil, tbsError(code, commandName(commandOf(cmd)))
 		}
 		return answerOf(tpm2.TPMRC(code)), nil
 	}

@@ -30,6 +30,9 @@ type Options struct {
 	// inner key of each blob and the hierarchies' passwords then cross the bus
 	// as they are, where a probe can read them.
 	PlainBus bool
+	// Waiting is called with a sentence for people when the chip has asked for a
+	// repeat for more than a second, once for each reason. It may be nil.
+	Waiting func(what string)
 	// Log receives one line a TPM command at debug level: its name, the
 	// answer's code, the time. Never its content. It may be nil.
 	Log *slog.Logger
@@ -51,16 +54,17 @@ type Device struct {
 // that a TPM 2.0 is really there. The context bounds the whole life of the
 // device: after it ends, only the clean-up commands are still sent.
 //
-// Errors: [ErrNoDevice], [ErrPermission], [ErrBusy], [ErrUnsupported] for a
-// TPM 1.2.
+// Errors: [ErrNoDevice], with [ErrWrongAddress] where that is the address's fault,
+// [ErrPermission], [ErrBusy], [ErrUnsupported] for a TPM 1.2.
 func Open(ctx context.Context, addr Address, opts Options) (*Device, error) {
+	given := addr
 	addr, t, err := connect(ctx, addr)
 	if err != nil {
-		return nil, err
+		return nil, ofAddress(given, err)
 	}
 	d, err := New(ctx, t, opts)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", addr, errors.Join(err, t.Close()))
+		return nil, ofAddress(given, fmt.Errorf("%s: %w", addr, errors.Join(err, t.Close())))
 	}
 	d.address, d.close = addr, t.Close
 	return d, nil
@@ -70,6 +74,9 @@ func Open(ctx context.Context, addr Address, opts Options) (*Device, error) {
 // it. Errors are those of [Open].
 func New(ctx context.Context, t transport.TPM, opts Options) (*Device, error) {
 	d := &Device{t: newGuard(ctx, t, opts.Log), opts: opts, close: func() error { return nil }}
+	if opts.Waiting != nil {
+		d.t.waiting = opts.Waiting
+	}
 	if err := d.readFixed(); err != nil {
 		return nil, err
 	}
@@ -84,6 +91,7 @@ func (d *Device) Close() error { return d.close() }
 
 // command is any of go-tpm's commands with the response R.
 type command[R any] interface {
+	Command() tpm2.TPMCC
 	Execute(transport.TPM, ...tpm2.Session) (*R, error)
 }
 
@@ -96,9 +104,10 @@ func run[R any](d *Device, doing string, cmd command[R]) (rsp *R, err error) {
 			rsp, err = nil, fmt.Errorf("%s: %w: its answer cannot be parsed (%v)", doing, ErrNoDevice, r)
 		}
 	}()
+	d.t.failed = 0
 	rsp, err = cmd.Execute(d.t)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, d.explain(err))
+		return nil, fmt.Errorf("%s: %w", doing, d.explain(cmd.Command(), err))
 	}
 	return rsp, nil
 }
