@@ -25,7 +25,7 @@ type Bus struct {
 	mu       sync.Mutex
 	commands []tpm2.TPMCC
 	bytes    []byte
-	answer   func(command []byte, ask func() []byte) []byte
+	quirk    Quirk
 }
 
 // Tap puts a Bus before a software TPM, for as long as the test runs. One
@@ -92,9 +92,9 @@ func (b *Bus) serve(program net.Conn, network, address string) {
 		}
 		b.mu.Lock()
 		b.commands = append(b.commands, tpm2.TPMCC(binary.BigEndian.Uint32(command[6:])))
-		answer := b.answer
+		quirk := b.quirk
 		b.mu.Unlock()
-		ask := func() []byte {
+		send := func(command []byte) []byte {
 			if _, err := chip.Write(command); err != nil {
 				return nil
 			}
@@ -104,12 +104,7 @@ func (b *Bus) serve(program net.Conn, network, address string) {
 			}
 			return response
 		}
-		var response []byte
-		if answer != nil {
-			response = answer(command, ask)
-		} else {
-			response = ask()
-		}
+		response := quirk.answer(command, send)
 		b.note(response)
 		if _, err := program.Write(response); err != nil || len(response) == 0 {
 			return
@@ -150,9 +145,20 @@ func readMessage(from io.Reader) ([]byte, error) {
 // Answer has a function answer the program from now on, in the place of the
 // chip, which it may ask. With nil the chip answers again.
 func (b *Bus) Answer(answer func(command []byte, ask func() []byte) []byte) {
+	if answer == nil {
+		b.SetQuirk(nil)
+		return
+	}
+	b.SetQuirk(func(command []byte, send func([]byte) []byte) []byte {
+		return answer(command, func() []byte { return send(command) })
+	})
+}
+
+// SetQuirk gives the chip a quirk from now on; nil takes it away again.
+func (b *Bus) SetQuirk(q Quirk) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.answer = answer
+	b.quirk = q
 }
 
 // Refusal is the answer of a TPM that refuses a command.
