@@ -45,6 +45,7 @@ type Device struct {
 	fixed      map[tpm2.TPMPT]uint32 // TPM_PT_FIXED, read at Open
 	salt       *Key                  // the EK while it is there, for sessions to be salted to
 	persistent []uint32              // persistent handles, read when first asked
+	fewer      int                   // which of counts the chip accepts
 }
 
 // Open connects to the TPM at addr, and asks it for its fixed properties to see
