@@ -84,7 +84,7 @@ func piece[E any](d *Device, l listing[E], next uint32) ([]E, bool, error) {
 			entries, err := l.entries(rsp.CapabilityData.Data)
 			return entries, rsp.MoreData, err
 		}
-		if !refusesCount(err) || d.fewer == len(counts)-1 {
+		if !refusesAmount(err) || d.fewer == len(counts)-1 {
 			return nil, false, err
 		}
 		d.fewer++
@@ -102,10 +102,10 @@ func (d *Device) getCapability(command tpm2.GetCapability) (rsp *tpm2.GetCapabil
 	return command.Execute(d.t)
 }
 
-// refusesCount says whether a chip may mean the number of entries: any refusal
-// of a parameter, and those of a value or size without a place (TPM 2.0 Part 2,
-// 6.6.2: bit 7 and bit 6 are a parameter's).
-func refusesCount(err error) bool {
+// refusesAmount says whether a chip may mean how much it was asked for: any
+// refusal of a parameter, and those of a value or size without a place (TPM 2.0
+// Part 2, 6.6.2: bit 7 and bit 6 are a parameter's).
+func refusesAmount(err error) bool {
 	const layer, format1, parameter = 0xffff0000, 0x80, 0x40
 	var rc tpm2.TPMRC
 	if !errors.As(err, &rc) || rc&layer != 0 || rc&format1 == 0 {

@@ -66,7 +66,7 @@ func (d *Device) Candidates() (_ []Candidate, notes []string, err error) {
 	var found []Candidate
 	for _, v := range derivations {
 		public, err := d.derivePublic(v.template)
-		if v.own && unreadable(err) {
+		if v.own && d.goesOn(err) {
 			notes = append(notes, fmt.Sprintf("%s: %v", v.name, err))
 			continue
 		}
@@ -139,7 +139,7 @@ func withUnique(unique []byte) tpm2.TPMTPublic {
 // optionalNV reads an index that most chips do not have.
 func (d *Device) optionalNV(index uint32) ([]byte, error) {
 	content, err := d.readNV(index, maxNVIndex)
-	if err != nil && unreadable(err) {
+	if d.goesOn(err) {
 		return nil, nil
 	}
 	return content, err
