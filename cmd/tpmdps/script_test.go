@@ -67,6 +67,8 @@ func TestScripts(t *testing.T) {
 			"poisontpm": poison,
 			"anger":     anger,
 			"unpack":    unpackBundle,
+			"quirk":     giveQuirk,
+			"cert":      copyCertificate,
 		},
 	})
 }

@@ -110,10 +110,12 @@ func mark(found []Candidate, persistent *Key, certified func(key []byte) bool) [
 
 // derivations are the templates in use: the TCG's, the one with an empty unique
 // field, and those that the chip's NV memory asks for. Who uses which was looked
-// up in the tools: tpm2_createek 5.7 (set_ek_template), which reads both indices
-// with -t and needs the template; createek of IBM's TSS (processPrimary), which
-// looks for the nonce first and needs the template with it; go-tpm-tools
-// (client.EndorsementKeyFromNvIndex), which reads the template alone.
+// up in the tools: tpm2_createek (set_ek_template), which reads both indices with
+// -t and needs the template; createek of IBM's TSS (processPrimary), which looks
+// for the nonce first and needs the template with it; go-tpm-tools
+// (client.EndorsementKeyFromNvIndex), which reads the template alone. Before 5.6,
+// tpm2_createek -t failed without a nonce, and with one it made a key of the
+// bytes of a pointer, which nobody can make again.
 func (d *Device) derivations(read *nvCertificates) ([]derivation, error) {
 	nonce, err := d.ownNV(indexNonce, read)
 	if err != nil {
@@ -151,11 +153,11 @@ func (d *Device) derivations(read *nvCertificates) ([]derivation, error) {
 		return list, nil
 	}
 	if len(nonce) == 0 {
-		return append(list, derivation{"nv-template", "tpm2_createek -t, go-tpm-tools where it is given the index", *own, true}), nil
+		return append(list, derivation{"nv-template", "tpm2_createek -t (5.6 and later), go-tpm-tools where it is given the index", *own, true}), nil
 	}
 	list = append(list, derivation{"nv-template", "go-tpm-tools where it is given the index", *own, true})
 	if own.Type == tpm2.TPMAlgRSA {
-		list = append(list, derivation{"nv-template-nonce", "tpm2_createek -t, createek of IBM's TSS", withNonce(*own, nonce), true})
+		list = append(list, derivation{"nv-template-nonce", "tpm2_createek -t (5.6 and later), createek of IBM's TSS", withNonce(*own, nonce), true})
 	}
 	return list, nil
 }

@@ -24,6 +24,9 @@ const (
 	// On-die authorities of Intel have three certificates of 1 KiB.
 	maxChain        = 16 << 10
 	maxChainIndices = 16
+
+	// maxNote bounds what is shown of an error.
+	maxNote = 300
 )
 
 // certificateIndices are the places for a certificate of one kind of EK each.
@@ -125,7 +128,7 @@ func (d *Device) note(found *nvCertificates, err error) error {
 	if !d.goesOn(err) {
 		return err
 	}
-	found.notes = append(found.notes, identity.Printable(err.Error(), 200))
+	found.notes = append(found.notes, identity.Printable(err.Error(), maxNote))
 	return nil
 }
 
