@@ -27,5 +27,5 @@ func occupiedHint(err error, otherwise string) string {
 // first, stays.
 var (
 	replaceEK    = fmt.Sprintf("tpm2_evictcontrol -C o -c %#x, then tpmdps read-ek --persist", tpm.HandleEK)
-	whoStoresEKs = "recent systemd (systemd-tpm2-setup) stores such a key at boot, and leaves the right one once it is there"
+	whoStoresEKs = "newer systemd (systemd-tpm2-setup) may store an ECC or high-range key there at boot; it leaves the right one once that is there"
 )
