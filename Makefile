@@ -6,14 +6,12 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 COMMIT      ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 DATE        ?= $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo unknown)
 STATICCHECK := v0.8.2
+GOTESTSUM   := v1.13.0
 TARGETS     := linux/amd64 linux/arm64 linux/arm/7 windows/amd64 windows/arm64
 
 # One static file, the same bytes from the same source on every machine.
-# urfave_cli_no_docs leaves a manual page generator out. Inlining is left to
-# where it counts, in TLS and the runtime: everywhere else it makes the file
-# larger than a program of commands to a slow chip has use for.
+# urfave_cli_no_docs leaves a manual page generator out.
 BUILD := $(GO) build -trimpath -buildvcs=false -tags urfave_cli_no_docs \
-	-gcflags=all=-l -gcflags=crypto/...= -gcflags=runtime/...= -gcflags=internal/...= \
 	-ldflags '-s -w -buildid= -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)'
 
 SOURCES := cmd internal templates
@@ -29,10 +27,18 @@ demo: build ## show the whole way on a software TPM, without hardware or Azure
 	@sh .ci/deps swtpm
 	@bin/tpmdps demo
 
-test: ## run all tests: with the race detector and the simulator, then without cgo
+# How tests are run; .ci/run sets it to have their times written down.
+TEST ?= $(GO) test
+
+# What another build without cgo makes different: the Go resolver looks up names
+# and accounts, the tests of the chip go without the simulator, and the scripts
+# run the program as it is released.
+WITHOUT_CGO := ./cmd/tpmdps ./internal/hub ./internal/network ./internal/tpm
+
+test: ## run all tests: with the race detector and the simulator, then what differs without cgo
 	@sh .ci/deps swtpm witness proxy cgo
-	CGO_ENABLED=1 $(GO) test -race ./...
-	$(GO) test ./...
+	CGO_ENABLED=1 $(TEST) -race ./...
+	$(TEST) $(WITHOUT_CGO)
 
 # Any other kernel image for amd64 that has TIS and CRB built in will do as well.
 VM_KERNEL ?= bin/vm/vmlinuz
@@ -44,13 +50,19 @@ test-vm: $(VM_KERNEL) ## run the program on Debian's kernel in qemu, behind TIS 
 bin/vm/vmlinuz:
 	@sh .ci/kernel $@
 
-conformance: ## run Microsoft's Node.js SDK against the emulator
+# Microsoft's Node.js SDK: the peer of the conformance tests and the benchmarks.
+NODE := internal/emulator/testdata/node
+$(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
+	@sh .ci/deps node
+	npm ci --prefix $(NODE) --no-audit --no-fund
+	@touch $@
+
+conformance: $(NODE)/node_modules/.package-lock.json ## run Microsoft's Node.js SDK against the emulator
 	@sh .ci/deps swtpm node
-	npm ci --prefix internal/emulator/testdata/node --no-audit --no-fund
 	$(GO) test -tags conformance -count=1 -v -run Conformance ./internal/emulator
 
-bench: ## measure against tpm2-tools and the Node SDK on the same software TPM, as ratios
-	@sh .ci/deps swtpm witness
+bench: $(NODE)/node_modules/.package-lock.json ## measure against tpm2-tools and the Node SDK on the same software TPM, as ratios
+	@sh .ci/deps swtpm witness node
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./internal/bench
 
 check: vet lint ## gofmt, go vet and staticcheck; changes nothing
@@ -73,6 +85,17 @@ bin/staticcheck-$(STATICCHECK):
 	GOBIN=$(CURDIR)/bin $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK)
 	@mv bin/staticcheck $@
 
+bin/gotestsum-$(GOTESTSUM):
+	@mkdir -p bin
+	GOBIN=$(CURDIR)/bin $(GO) install gotest.tools/gotestsum@$(GOTESTSUM)
+	@mv bin/gotestsum $@
+
+timed-test: bin/gotestsum-$(GOTESTSUM) ## run all tests, and list the slowest ten
+	@rm -f bin/*.test.json
+	$(MAKE) test TEST='$(CURDIR)/$< --format pkgname --hide-summary=skipped --jsonfile $$(mktemp bin/XXXXXX.test.json) --'
+	@echo; echo 'the slowest ten tests, and how many seconds each took:'
+	@cat bin/*.test.json | $< tool slowest --num 10
+
 cross: ## build and vet for every system that is released
 	@set -eu; for target in $(TARGETS); do \
 		set -- $$(echo $$target | tr / ' '); \
@@ -85,6 +108,6 @@ cross: ## build and vet for every system that is released
 	done
 
 clean: ## remove what was built
-	rm -rf bin dist internal/emulator/testdata/node/node_modules
+	rm -rf bin dist $(NODE)/node_modules
 
-.PHONY: help build demo test test-vm conformance bench check fmt vet lint cross clean
+.PHONY: help build demo test timed-test test-vm conformance bench check fmt vet lint cross clean

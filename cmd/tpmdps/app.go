@@ -293,9 +293,9 @@ func newApp(s streams) *cli.App {
 	app := &cli.App{
 		Name:  "tpmdps",
 		Usage: "take machines with a TPM 2.0 chip onto Azure IoT Hub",
-		Description: "Read the chip's endorsement key, enroll it, prove that the chip can provision\n" +
-			"itself, and write the configuration of IoT Edge. Nothing is written to the chip\n" +
-			"unless a flag says so. Try it without a chip or a cloud: tpmdps demo",
+		Description: "Read the chip's endorsement key, enroll it, prove that the chip can provision itself, " +
+			"and write the configuration of IoT Edge. Nothing is written to the chip unless a flag says so. " +
+			"Try it without a chip or a cloud: tpmdps demo",
 		HideHelpCommand: true,
 		HideVersion:     true,
 		Reader:          s.in,
@@ -316,8 +316,16 @@ func newApp(s streams) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 	}
-	for _, cmd := range []func() command{readEKCommand, enrollCommand, verifyCommand, configCommand, supportBundleCommand, tokenCommand, auditCommand, emulatorCommand, demoCommand, explainCommand, versionCommand} {
-		app.Commands = append(app.Commands, cmd().build(s))
+	for _, c := range commands() {
+		app.Commands = append(app.Commands, c.build(s))
 	}
 	return app
+}
+
+// commands are the program's commands, in the order of the help.
+func commands() []command {
+	return []command{
+		readEKCommand(), enrollCommand(), verifyCommand(), configCommand(), supportBundleCommand(), tokenCommand(),
+		auditCommand(), emulatorCommand(), demoCommand(), explainCommand(), versionCommand(),
+	}
 }

@@ -39,8 +39,10 @@ type session struct {
 }
 
 // sharedFlags stand on every command, so that they work behind its name.
+// urfave/cli adds --help by itself, but too late for the list in a command's help.
 func sharedFlags() []cli.Flag {
 	return []cli.Flag{
+		cli.HelpFlag,
 		&cli.StringFlag{Name: "tpm", Category: "Shared:", EnvVars: []string{"TPMDPS_TPM", "TPM2TOOLS_TCTI"}, Usage: "the TPM at `ADDR`: a device, a socket, swtpm:..., mssim:... (default: this machine's)"},
 		&cli.StringFlag{Name: "endorsement-auth-file", Category: "Shared:", Usage: "read the endorsement hierarchy's password from `FILE`"},
 		&cli.StringFlag{Name: "owner-auth-file", Category: "Shared:", Usage: "read the owner hierarchy's password from `FILE`"},

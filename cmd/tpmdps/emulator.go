@@ -32,7 +32,7 @@ func emulatorCommand() command {
 			&cli.BoolFlag{Name: "read-only-policy", Usage: "leave the policy EnrollmentRead and nothing else"},
 			&cli.StringSliceFlag{Name: "fault", Usage: "fail in the way of `NAME`, as docs/emulator.md lists them; may be given several times"},
 		},
-		examples: []string{"tpmdps emulator --dir dps & sleep 1; set -a; . dps/emulator.env; set +a", "tpmdps emulator --fault tls-intercept"},
+		examples: []string{"tpmdps emulator --dir dps", "set -a; . dps/emulator.env; set +a; tpmdps verify", "tpmdps emulator --fault tls-intercept"},
 		run:      runEmulator,
 	}
 }

@@ -36,10 +36,7 @@ var column = regexp.MustCompile(`^ +\S.*?\S {2,}`)
 // manual is what the help says of a command besides its flags: paragraphs, then
 // examples, then the exit codes.
 func (c command) manual() string {
-	paragraphs := strings.Split(c.description, "\n\n")
-	for i, p := range paragraphs {
-		paragraphs[i] = strings.Join(strings.Fields(p), " ") // fold breaks it anew
-	}
+	paragraphs := unbroken(c.description)
 	if len(c.examples) > 0 {
 		paragraphs = append(paragraphs, "Examples:\n  "+strings.Join(c.examples, "\n  "))
 	}
@@ -47,6 +44,15 @@ func (c command) manual() string {
 		paragraphs = append(paragraphs, c.exitStatus())
 	}
 	return strings.Join(paragraphs, "\n\n")
+}
+
+// unbroken are the paragraphs of a text, a line each: fold breaks them anew.
+func unbroken(text string) []string {
+	paragraphs := strings.Split(text, "\n\n")
+	for i, p := range paragraphs {
+		paragraphs[i] = strings.Join(strings.Fields(p), " ")
+	}
+	return paragraphs
 }
 
 // exitStatus lists the command's exit codes.
@@ -59,28 +65,40 @@ func (c command) exitStatus() string {
 }
 
 // fold breaks a line of help between words; what follows begins in the column
-// of the text.
+// of the text. The last line has two words at least, where that is possible.
 func fold(line string) string {
 	indent := len(line) - len(strings.TrimLeft(line, " "))
 	if c := column.FindString(line); c != "" {
 		indent = len(c)
 	}
-	var b strings.Builder
-	width := indent
-	b.WriteString(line[:indent])
-	for i, word := range strings.Split(line[indent:], " ") {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case i == 0:
-		case width+1+n > helpWidth:
-			fmt.Fprintf(&b, "\n%*s", indent, "")
-			width = indent
-		default:
-			b.WriteByte(' ')
-			width++
+	rows := fill(strings.Split(line[indent:], " "), helpWidth-indent)
+	if last := len(rows) - 1; last > 0 && len(rows[last]) == 1 && len(rows[last-1]) > 2 {
+		above := rows[last-1]
+		end := len(above) - 1
+		if words := []string{above[end], rows[last][0]}; width(words) <= helpWidth-indent {
+			rows[last-1], rows[last] = above[:end], words
 		}
-		b.WriteString(strings.ReplaceAll(word, bound, " "))
-		width += n
 	}
-	return b.String()
+	lines := make([]string, len(rows))
+	for i, row := range rows {
+		lines[i] = strings.ReplaceAll(strings.Join(row, " "), bound, " ")
+	}
+	return line[:indent] + strings.Join(lines, "\n"+strings.Repeat(" ", indent))
 }
+
+// fill puts as many words as there is room for into each row.
+func fill(words []string, room int) [][]string {
+	var rows [][]string
+	for _, word := range words {
+		last := len(rows) - 1
+		if last < 0 || width(append(rows[last], word)) > room {
+			rows = append(rows, []string{word})
+			continue
+		}
+		rows[last] = append(rows[last], word)
+	}
+	return rows
+}
+
+// width is how many columns words take, with a blank between each two.
+func width(words []string) int { return utf8.RuneCountInString(strings.Join(words, " ")) }

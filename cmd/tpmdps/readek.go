@@ -34,7 +34,7 @@ func readEKCommand() command {
 		examples: []string{
 			"sudo tpmdps read-ek",
 			"sudo tpmdps read-ek -q -o jsonl >>batch.jsonl",
-			"sudo tpmdps read-ek --registration-id 'line7-{serial}' -o jsonl >>batch.jsonl",
+			"sudo tpmdps read-ek --registration-id 'line7-{serial}' -o jsonl \\\n    >>batch.jsonl",
 		},
 		exits:   []int{10, 11, 12, 13, 14, 15},
 		timeout: 10 * time.Minute,

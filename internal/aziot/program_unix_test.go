@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -121,9 +122,11 @@ func TestApply(t *testing.T) {
 }
 
 // A run that is called off reaches the tool, and waits until it has stopped. It
-// is the tool's own output that calls it off, so that no time is guessed.
+// is the tool's own output that calls it off, so that no time is guessed. The tool
+// sleeps only so that it does not spin.
 func TestApplyIsInterrupted(t *testing.T) {
 	programs(t, map[string]string{"iotedge": "trap 'echo caught; exit 1' INT; echo ready; while :; do sleep 0.01; done"})
+	setStopLimit(t, 2*time.Minute) // only ends a hang
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	m := Machine{}
@@ -148,16 +151,49 @@ func TestProgramsHaveNoInput(t *testing.T) {
 	}
 }
 
-// A child that outlives the tool and holds its output does not hold us.
+// A child that outlives the tool and holds its output does not hold us. The tool
+// ends when its line has been read, and the child when the test is over, so that
+// stopLimit decides nothing but how long the end of the output is waited for.
 func TestApplyLeavesAChild(t *testing.T) {
-	programs(t, map[string]string{"iotedge": "sleep 2 & echo done"})
+	seen, over := pipe(t), pipe(t)
+	programs(t, map[string]string{"iotedge": "exec 3< '" + over.Name() + "'; read x <&3 & echo done; read x < '" + seen.Name() + "'"})
+	t.Cleanup(func() { over.WriteString("\n") })
+	setStopLimit(t, time.Millisecond)
 	m := Machine{}
-	old := stopLimit
-	stopLimit = 50 * time.Millisecond
-	defer func() { stopLimit = old }()
-	if out, err := m.output(t.Context(), "iotedge"); err != nil || out != "done\n" {
-		t.Errorf("output() = %q, %v", out, err)
+	tool, err := m.Tool(ConfigFile)
+	if err != nil {
+		t.Fatal(err)
 	}
+	var lines []string
+	err = m.Apply(t.Context(), tool, func(line string) {
+		lines = append(lines, line)
+		seen.WriteString("\n")
+	})
+	if err != nil || !slices.Equal(lines, []string{"done"}) {
+		t.Errorf("Apply() = %v, it said %q", err, lines)
+	}
+}
+
+func setStopLimit(t *testing.T, d time.Duration) {
+	old := stopLimit
+	stopLimit = d
+	t.Cleanup(func() { stopLimit = old })
+}
+
+// pipe is a named pipe with which a script and its test wait for each other. It
+// is open at this end for both directions, so that no opening of it waits.
+func pipe(t *testing.T) *os.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
 }
 
 func TestLineWriter(t *testing.T) {

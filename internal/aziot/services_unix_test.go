@@ -3,13 +3,14 @@
 package aziot
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"tpmdps/internal/contexttest"
 )
 
 // unitText is what systemctl show says of units, given as NAME=STATE with more
@@ -107,13 +108,32 @@ func TestDaemons(t *testing.T) {
 	}
 }
 
+// The deadline comes while daemons are still on their way: during a look, which
+// is interrupted, or when the look after it may have begun. It is the third look
+// that brings the deadline, so that no time is guessed.
 func TestDaemonsAtTheDeadline(t *testing.T) {
-	calls := systemctl(t, healthy("aziot-edged.service=activating"))
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	all, err := Machine{Pause: time.Millisecond}.Daemons(ctx)
-	if err != nil || !Changing(all) || len(Down(all)) != 1 {
-		t.Errorf("Daemons() = %s, %v after %d looks", states(all), err, len(calls()))
+	for name, rest := range map[string]string{
+		"during a look": "trap 'exit 1' INT; while :; do sleep 0.01; done", // until it is interrupted
+		"after a look":  "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			third := pipe(t)
+			calls := programs(t, map[string]string{"systemctl": "n=$(cat n 2>/dev/null || echo 0); n=$((n+1)); echo $n > n\n" +
+				"if [ $n = 3 ]; then echo > '" + third.Name() + "'; " + rest + "\nfi\n" +
+				"cat <<'EOF'\n" + healthy("aziot-edged.service=activating") + "EOF\n"})
+			ctx, expire := contexttest.WithDeadline(t)
+			go func() {
+				third.Read(make([]byte, 1))
+				expire()
+			}()
+			all, err := Machine{Pause: time.Nanosecond}.Daemons(ctx)
+			if err != nil || !Changing(all) || len(Down(all)) != 1 {
+				t.Errorf("Daemons() = %s, %v after %d looks", states(all), err, len(calls()))
+			}
+			if n := len(calls()); n < 3 {
+				t.Errorf("%d looks before the deadline, want 3 at least", n)
+			}
+		})
 	}
 }
 

@@ -35,14 +35,14 @@ type site struct {
 	chip    *softtpm.Process
 	bus     *softtpmtest.Bus
 	server  *emulator.Server
-	journal journal
+	journal *journal
 	door    *door
 	ca      string // file with the service's CA
 }
 
 func newSite(b *testing.B, chip state) *site {
 	b.Helper()
-	s := &site{}
+	s := &site{journal: newJournal()}
 	s.plug(b, chip)
 	var err error
 	s.server, err = emulator.New(emulator.Options{RetryAfter: time.Second, MQTT: "127.0.0.1:0", Log: s.journal.log()})

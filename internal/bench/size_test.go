@@ -13,7 +13,7 @@ import (
 
 // What the program may cost a machine at most.
 const (
-	mostSize   = 16e6 // bytes
+	mostSize   = 20e6 // bytes
 	mostStart  = 15 * time.Millisecond
 	mostMemory = 40e6 // bytes
 )

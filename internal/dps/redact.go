@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // redacted stands where a secret stood.
@@ -24,11 +23,11 @@ func Redact(text string) string {
 	}
 	for _, s := range secrets {
 		if contains(bare, s.words) {
-			text = s.pattern().ReplaceAllString(text, s.with)
+			text = s.pattern.ReplaceAllString(text, s.with)
 		}
 	}
 	if contains(bare, []string{"sharedaccesssignature"}) {
-		text = sharedAccess().ReplaceAllStringFunc(text, redactSAS)
+		text = sharedAccess.ReplaceAllStringFunc(text, redactSAS)
 	}
 	return text
 }
@@ -67,30 +66,24 @@ var hyphens = strings.NewReplacer("-", "", "_", "")
 // texts have none, and looking for words is ten times quicker.
 var secrets = []struct {
 	words   []string
-	pattern func() *regexp.Regexp
+	pattern *regexp.Regexp
 	with    string
 }{
-	{[]string{"private key"}, late(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`), redacted},
+	{[]string{"private key"}, regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`), redacted},
 	// Fields of forms, of connection strings and of URLs; code= is the key of
 	// an Azure Function in a web hook's URL, or a sign-in that can be redeemed.
-	{nameWords, late(`(?i)(` + begins + secretName + equals + `)` + value), "${1}${2}${3}" + redacted + "${4}"},
-	{[]string{"code"}, late(`(?i)((?:[?&#]|` + escape + `(?:3f|26|23))code` + equals + `)` + plain), "${1}" + redacted},
+	{nameWords, regexp.MustCompile(`(?i)(` + begins + secretName + equals + `)` + value), "${1}${2}${3}" + redacted + "${4}"},
+	{[]string{"code"}, regexp.MustCompile(`(?i)((?:[?&#]|` + escape + `(?:3f|26|23))code` + equals + `)` + plain), "${1}" + redacted},
 	// YAML, headers that a page repeats, and what Python and Go print.
-	{nameWords, late(`(?i)(\b[a-z0-9_-]*(?:` + keyName + `|identity[_-]header|client_?secret|connection_?string)\s*:\s*)` + plain), "${1}" + redacted},
-	{nameWords, late(`(?i)('` + secretName + `'\s*:\s*')[^'\r\n]+`), "${1}" + redacted},
-	{[]string{"authorization"}, late(`(?i)(authorization["']?\s*[:=]\s*["']?(?:Basic|Negotiate|NTLM)\s+)[a-z0-9+/=._-]+`), "${1}" + redacted},
-	{[]string{"cookie"}, late(`(?i)(\b(?:set-)?cookie[ \t]*:[ \t]*)[^\s"'<>\\\[][^\r\n"'<>\\]*`), "${1}" + redacted},
+	{nameWords, regexp.MustCompile(`(?i)(\b[a-z0-9_-]*(?:` + keyName + `|identity[_-]header|client_?secret|connection_?string)\s*:\s*)` + plain), "${1}" + redacted},
+	{nameWords, regexp.MustCompile(`(?i)('` + secretName + `'\s*:\s*')[^'\r\n]+`), "${1}" + redacted},
+	{[]string{"authorization"}, regexp.MustCompile(`(?i)(authorization["']?\s*[:=]\s*["']?(?:Basic|Negotiate|NTLM)\s+)[a-z0-9+/=._-]+`), "${1}" + redacted},
+	{[]string{"cookie"}, regexp.MustCompile(`(?i)(\b(?:set-)?cookie[ \t]*:[ \t]*)[^\s"'<>\\\[][^\r\n"'<>\\]*`), "${1}" + redacted},
 	// Bearer tokens, and JSON Web Tokens wherever they stand.
-	{[]string{"bearer"}, late(`(?i)Bearer` + blank + `[a-z0-9._~+/-]{12,}=*`), redacted},
-	{[]string{"eyj"}, late(`eyJ[A-Za-z0-9_-]{5,}(?:(?:\.|%(?:25)*2[Ee])[A-Za-z0-9_-]*)+`), redacted},
+	{[]string{"bearer"}, regexp.MustCompile(`(?i)Bearer` + blank + `[a-z0-9._~+/-]{12,}=*`), redacted},
+	{[]string{"eyj"}, regexp.MustCompile(`eyJ[A-Za-z0-9_-]{5,}(?:(?:\.|%(?:25)*2[Ee])[A-Za-z0-9_-]*)+`), redacted},
 	// The login of a proxy.
-	{[]string{"@"}, late(`(?i)([a-z][a-z0-9+.-]*:(?:\\*/){2})[^\s/"'<>\\]+@`), "${1}" + redacted + "@"},
-}
-
-// late compiles a pattern when it is first needed: every start of the program
-// would pay for all of them otherwise.
-func late(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+	{[]string{"@"}, regexp.MustCompile(`(?i)([a-z][a-z0-9+.-]*:(?:\\*/){2})[^\s/"'<>\\]+@`), "${1}" + redacted + "@"},
 }
 
 func contains(text string, words []string) bool {
@@ -98,7 +91,7 @@ func contains(text string, words []string) bool {
 }
 
 // sharedAccess matches a shared access signature, escaped or not.
-var sharedAccess = late(`(?i)SharedAccessSignature` + blank + `(?:[^\s"'<>\\]|\\+/|\\+u00[23][0-9a-f])+`)
+var sharedAccess = regexp.MustCompile(`(?i)SharedAccessSignature` + blank + `(?:[^\s"'<>\\]|\\+/|\\+u00[23][0-9a-f])+`)
 
 // redactSAS leaves the fields that say what a token is for: resource, expiry
 // and policy are what one looks for in a trace.
@@ -129,11 +122,11 @@ func redactSAS(token string) string {
 
 // member is a secret's name in JSON, or in JSON inside a quoted text, up to the
 // quote that opens its value.
-var member = late(`(?i)"` + secretName + `\\*"(?:\s|\\+[trn])*:(?:\s|\\+[trn])*(\\*)"`)
+var member = regexp.MustCompile(`(?i)"` + secretName + `\\*"(?:\s|\\+[trn])*:(?:\s|\\+[trn])*(\\*)"`)
 
 func redactMembers(text string) string {
 	var b strings.Builder
-	for at := member().FindStringSubmatchIndex(text); at != nil; at = member().FindStringSubmatchIndex(text) {
+	for at := member.FindStringSubmatchIndex(text); at != nil; at = member.FindStringSubmatchIndex(text) {
 		b.WriteString(text[:at[1]])
 		text = text[at[1]:]
 		if end := memberEnd(text, at[3]-at[2]); end > 0 {

@@ -73,35 +73,6 @@ func TestMaxRetries(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsHonoured(t *testing.T) {
-	start := time.Now()
-	_, _, err := register(t, reply{status: 429, header: map[string]string{"Retry-After": "1"}}, reply{status: 202, body: assigning})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if took := time.Since(start); took < time.Second {
-		t.Errorf("the second try came after %v, the service asked for 1 s", took)
-	}
-}
-
-// A Retry-After that cannot be waited for returns the answer at once, whether
-// it is the caller's deadline that is too short or azcore's bound of a minute.
-func TestRetryAfterTooLong(t *testing.T) {
-	for header, timeout := range map[string]time.Duration{"30": 20 * time.Second, "3600": 2 * time.Hour} {
-		s := serve(t, reply{status: 429, header: map[string]string{"Retry-After": header}, body: `{"errorCode":429001,"message":"slow down"}`})
-		ctx, cancel := context.WithTimeout(context.Background(), timeout)
-		_, err := s.device(t).Register(ctx, registration, "")
-		cancel()
-		var e *Error
-		if !errors.As(err, &e) || e.Status != 429 || e.Code != 429001 || e.RetryAfter == 0 {
-			t.Errorf("Retry-After %s: %v, want the *Error with it", header, err)
-		}
-		if errors.Is(err, context.DeadlineExceeded) || len(s.seen()) != 1 {
-			t.Errorf("Retry-After %s: %v after %d requests, want 1", header, err, len(s.seen()))
-		}
-	}
-}
-
 // When the time runs out between two tries, what was being waited for is not
 // lost.
 func TestDeadlineKeepsTheLastAnswer(t *testing.T) {
@@ -148,35 +119,6 @@ func TestHungAfterAnAnswer(t *testing.T) {
 type writer func()
 
 func (w writer) Write(p []byte) (int, error) { w(); return len(p), nil }
-
-func TestHungService(t *testing.T) {
-	release := make(chan struct{})
-	hung := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet { // hang in the body, not before it
-			w.Header().Set("Content-Length", "100")
-			w.WriteHeader(200)
-			io.WriteString(w, `{"operationId":`)
-			w.(http.Flusher).Flush()
-		}
-		<-release
-	}))
-	defer hung.Close()
-	defer close(release)
-	c, err := NewDeviceClient(hung.URL, testScope, ClientOptions{HTTPClient: hung.Client(), RetryDelay: time.Microsecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, call := range map[string]func(context.Context) error{
-		"before the header": func(ctx context.Context) error { _, err := c.Register(ctx, registration, ""); return err },
-		"in the body":       func(ctx context.Context) error { _, err := c.Operation(ctx, "machine-1", "1", ""); return err },
-	} {
-		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-		if err := call(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("hung %s: %v, want context.DeadlineExceeded", name, err)
-		}
-		cancel()
-	}
-}
 
 func TestConnectionRefused(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

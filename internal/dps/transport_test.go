@@ -59,8 +59,11 @@ func TestHundredMegabyteBody(t *testing.T) {
 func TestCompressedBodyIsBoundedToo(t *testing.T) {
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
-	z.Write(bytes.Repeat([]byte(" "), 50<<20))
+	z.Write(bytes.Repeat([]byte(" "), 4*maxBody))
 	z.Close()
+	if packed.Len() > maxBody/4 {
+		t.Fatalf("%d bytes packed: the bound is not that of what they unpack to", packed.Len())
+	}
 	_, _, err := register(t, reply{status: 200, body: packed.String(), header: map[string]string{"Content-Encoding": "gzip"}})
 	if !errors.Is(err, ErrTooLarge) {
 		t.Errorf("Register() = %v, want ErrTooLarge", err)

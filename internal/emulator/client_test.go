@@ -37,6 +37,9 @@ func (c *clock) move(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
+// hangLimit is when a test that waits for an answer gives up: it only ends a hang.
+const hangLimit = 2 * time.Minute
+
 // client is a started server and whatever has to be sent to it.
 type client struct {
 	*testing.T

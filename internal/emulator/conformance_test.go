@@ -64,7 +64,7 @@ func startForNodeWith(t *testing.T, o Options) (*client, []string) {
 // node runs one of the scripts and returns what it printed.
 func (c *client) node(script string, env []string) string {
 	c.Helper()
-	ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(c.Context(), 5*time.Minute) // only ends a hang
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", script)
 	cmd.Dir = nodeDir

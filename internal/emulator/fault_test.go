@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -9,14 +10,18 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"tpmdps/internal/contexttest"
 )
 
 // faulty is a server with a fault and a device that it would take.
@@ -30,14 +35,20 @@ func (f faulty) register(header ...string) answer {
 	return f.send("PUT", f.registerPath("dev1"), registerBody("dev1", f.chip), header...)
 }
 
-// failed is what the client sees of a request that gets no answer.
-func (f faulty) failed() error {
+// request is a registration.
+func (f faulty) request(ctx context.Context) *http.Request {
 	f.Helper()
-	req, err := http.NewRequestWithContext(f.Context(), "PUT", f.srv.Endpoint()+f.registerPath("dev1")+"?api-version=2021-06-01", strings.NewReader(registerBody("dev1", f.chip)))
+	req, err := http.NewRequestWithContext(ctx, "PUT", f.srv.Endpoint()+f.registerPath("dev1")+"?api-version=2021-06-01", strings.NewReader(registerBody("dev1", f.chip)))
 	if err != nil {
 		f.Fatal(err)
 	}
-	resp, err := f.http.Do(req)
+	return req
+}
+
+// failed is what the client sees of a request that gets no answer.
+func (f faulty) failed() error {
+	f.Helper()
+	resp, err := f.http.Do(f.request(f.Context()))
 	if err == nil {
 		_, err = io.ReadAll(resp.Body)
 		resp.Body.Close()
@@ -135,8 +146,19 @@ var faultEffects = map[string]func(faulty){
 		f.register().expect(f.T, 401, 0)
 	},
 	"one-byte": func(f faulty) {
-		f.http.Timeout = 200 * time.Millisecond
-		if err := f.failed(); !os.IsTimeout(err) {
+		// The client's time is over with the first byte. The rest would take
+		// minutes: TestSlowWriter has how long.
+		ctx, expire := contexttest.WithDeadline(f)
+		resp, err := f.http.Do(f.request(ctx))
+		if err != nil {
+			f.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if _, err := io.ReadFull(resp.Body, make([]byte, 1)); err != nil {
+			f.Errorf("the first byte: %v", err)
+		}
+		expire()
+		if _, err := io.ReadAll(resp.Body); !errors.Is(err, context.DeadlineExceeded) {
 			f.Errorf("error = %v, want a timeout", err)
 		}
 	},
@@ -238,6 +260,28 @@ func TestFaults(t *testing.T) {
 	}
 	if len(faultEffects) != len(Faults()) {
 		t.Errorf("tests of %d faults, and %d faults", len(faultEffects), len(Faults()))
+	}
+}
+
+// A byte a second, and no more once the client has gone.
+func TestSlowWriter(t *testing.T) {
+	for _, tt := range []struct {
+		patience time.Duration // of the client
+		want     string
+		err      error
+	}{{time.Hour, "twelve bytes", nil}, {3500 * time.Millisecond, "twel", context.DeadlineExceeded}} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), tt.patience)
+			defer cancel()
+			began, w := time.Now(), httptest.NewRecorder()
+			_, err := slowWriter{w, httptest.NewRequestWithContext(ctx, "GET", "/", nil)}.Write([]byte("twelve bytes"))
+			if got := w.Body.String(); got != tt.want || !errors.Is(err, tt.err) {
+				t.Errorf("written %q, %v, want %q, %v", got, err, tt.want, tt.err)
+			}
+			if took, want := time.Since(began), min(tt.patience, 12*time.Second); took != want {
+				t.Errorf("it took %s, want %s", took, want)
+			}
+		})
 	}
 }
 

@@ -23,7 +23,7 @@ func TestConnectionIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(hangLimit))
 	if v := conn.ConnectionState().NegotiatedProtocol; v == "h2" {
 		t.Error("HTTP/2 was negotiated")
 	}
@@ -111,7 +111,7 @@ func TestBrokenEscapes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(hangLimit))
 	fmt.Fprint(conn, "PUT /0ne00000E11/registrations/dev%2/register?api-version=2021-06-01 HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {

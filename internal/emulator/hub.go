@@ -11,8 +11,9 @@ import (
 	mqtt "github.com/mochi-mqtt/server/v2"
 )
 
-// firstPacketTime is how long a connection may be silent before it says what it is.
-const firstPacketTime = 30 * time.Second
+// firstPacketTime is how long a connection may be silent before it says what it
+// is. Tests change it.
+var firstPacketTime = 30 * time.Second
 
 // hub is the IoT hub of the emulator: MQTT 3.1.1 over TLS on a port of its own,
 // which also takes HTTPS and WebSockets as a real hub does on port 443.

@@ -273,7 +273,8 @@ func TestNoHub(t *testing.T) {
 	c.send("GET", "/devices/dev1/messages/devicebound", "").expect(t, 401, 0)
 }
 
-// Whatever state a client is in, it does not keep the server from closing.
+// Whatever state a client is in, it does not keep the server from closing: none
+// of these would end by itself before the test is given up.
 func TestHubCloses(t *testing.T) {
 	c, reg := onHub(t, Options{}, "")
 	silent := c.dial()
@@ -281,12 +282,8 @@ func TestHubCloses(t *testing.T) {
 	half.Write([]byte{mqttConnect, 100})
 	open := c.dial().mustConnect(c.connect(reg))
 	ws := c.dialWebSocket(c.srv.Host())
-	began := time.Now()
 	if err := c.srv.Close(); err != nil {
 		t.Errorf("Close() = %v", err)
-	}
-	if d := time.Since(began); d > 10*time.Second {
-		t.Errorf("Close() took %v", d)
 	}
 	for name, l := range map[string]line{"silent": silent, "half": half, "open": open, "WebSocket": ws} {
 		l.ended(name)

@@ -41,7 +41,7 @@ func TestReadKernelLogOfThisMachine(t *testing.T) {
 		if err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist) {
 			t.Error(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute): // only ends a hang
 		t.Error("ReadKernelLog() waits for more")
 	}
 }

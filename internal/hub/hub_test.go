@@ -50,6 +50,9 @@ var certificates = sync.OnceValues(func() (*tls.Config, *x509.CertPool) {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, roots
 })
 
+// hangLimit is when a test that waits gives up.
+const hangLimit = 2 * time.Minute
+
 // listen serves TLS connections with handle until the test is over, and returns
 // the address. The test fails if a goroutine of its is left then.
 func listen(t *testing.T, handle func(net.Conn)) string {
@@ -75,13 +78,16 @@ func listen(t *testing.T, handle func(net.Conn)) string {
 	t.Cleanup(func() {
 		l.Close()
 		<-done
-		for range 100 {
-			if runtime.NumGoroutine() <= before {
+		// The end of a goroutine is no event that could be waited for, so they
+		// are counted again and again. The limit only ends a hang: nothing that
+		// is on its way out needs minutes.
+		for hang := time.Now().Add(hangLimit); runtime.NumGoroutine() > before; runtime.Gosched() {
+			if time.Now().After(hang) {
+				stacks := make([]byte, 64<<10)
+				t.Errorf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
 				return
 			}
-			time.Sleep(20 * time.Millisecond)
 		}
-		t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 	})
 	return l.Addr().String()
 }

@@ -58,6 +58,7 @@ var ours = map[string][]string{
 	// For tests, and kept out of the product by notLinked.
 	"internal/softtpm/softtpmtest": {"internal/softtpm"},
 	"internal/bench":               {},
+	"internal/contexttest":         {},
 	"internal/layout":              {},
 	"internal/vmtest":              {},
 	"internal/vmtest/init":         {"internal/vmtest"},
@@ -84,7 +85,7 @@ var restricted = []struct {
 	{"github.com/olekukonko/tablewriter/...", []string{"cmd/..."}, false, "stages return values, the commands draw them"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity/...", []string{"cmd/..."}, false,
 		"the operator chooses the credential, the stages are handed it"},
-	{"testing/...", []string{"internal/softtpm/softtpmtest"}, false, "for tests"},
+	{"testing/...", []string{"internal/contexttest", "internal/softtpm/softtpmtest"}, false, "for tests"},
 }
 
 // notLinked names what the program must not contain, however deep it is imported.
@@ -92,6 +93,7 @@ var notLinked = []struct{ packages, reason string }{
 	{"github.com/google/go-tpm-tools/...", "a shipped program has no switch that replaces the chip, and no cgo"},
 	{module + "internal/softtpm/softtpmtest", "for tests"},
 	{module + "internal/bench", "for tests"},
+	{module + "internal/contexttest", "for tests"},
 	{module + "internal/vmtest/...", "for tests"},
 	{"testing/...", "for tests"},
 	{"net/http/httptest", "for tests"},

@@ -31,6 +31,11 @@ type bench struct {
 	record identity.Record
 }
 
+// pollPauseOfTests is what a service asks for between two polls, and what a
+// client waits that it asks for less than a second: no test waits for more. Its
+// length decides nothing.
+const pollPauseOfTests = time.Millisecond
+
 // request is a new trip to the bench's service: a way is gone only once. bend
 // may stand between client and service.
 func (b *bench) request(t *testing.T, bend func(http.RoundTripper) http.RoundTripper) Request {
@@ -50,7 +55,7 @@ func (b *bench) request(t *testing.T, bend func(http.RoundTripper) http.RoundTri
 	}
 	return Request{
 		TPM: b.tpm, Route: route, Service: service, IDScope: b.server.IDScope(), Until: UntilTwin,
-		Hub: &hub.Options{Application: "test", Roots: b.server.Roots()},
+		Hub: &hub.Options{Application: "test", Roots: b.server.Roots()}, Pause: pollPauseOfTests,
 	}
 }
 
@@ -59,7 +64,7 @@ func setUp(t *testing.T, fixture string) *bench {
 	t.Helper()
 	b := &bench{chip: softtpmtest.Start(t, fixture)}
 	b.bus = softtpmtest.Tap(t, b.chip)
-	server, err := emulator.New(emulator.Options{RetryAfter: time.Second, MQTT: "127.0.0.1:0"})
+	server, err := emulator.New(emulator.Options{RetryAfter: pollPauseOfTests, MQTT: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,6 +134,7 @@ func (b *bench) leftAsItWas(t *testing.T, persistent []tpm2.TPMHandle) {
 // The whole trip, counted on the wires: few commands, none that writes, no
 // secret in the clear, one connection to the service.
 func TestRunOnTheWires(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, fixture string
 		read, verify  int // commands at most
@@ -204,6 +210,7 @@ func count(sent []tpm2.TPMCC, cc tpm2.TPMCC) int {
 
 // Every step gives way to an interruption, and nothing is left on the chip.
 func TestRunInterruptedAtEveryStep(t *testing.T) {
+	t.Parallel()
 	b := setUp(t, "")
 	persistent, err := softtpmtest.Persistent(b.chip)
 	if err != nil {
@@ -236,6 +243,7 @@ func TestRunInterruptedAtEveryStep(t *testing.T) {
 // A service that is wrong in the middle of the trip: the right step fails with
 // the right meaning, and the chip is clean.
 func TestRunWithWrongAnswers(t *testing.T) {
+	t.Parallel()
 	b := setUp(t, "")
 	persistent, err := softtpmtest.Persistent(b.chip)
 	if err != nil {
@@ -303,6 +311,7 @@ func replace(from, to string) func(int, []byte) (int, []byte) {
 // A clock that is minutes off is a warning; one that no token bridges ends the
 // trip, and nothing is registered.
 func TestRunWithWrongClock(t *testing.T) {
+	t.Parallel()
 	b := setUp(t, "")
 	for _, tt := range []struct {
 		name string
@@ -336,6 +345,7 @@ func TestRunWithoutGoal(t *testing.T) {
 }
 
 func TestRunUntilChallengeRegistersNothing(t *testing.T) {
+	t.Parallel()
 	b := setUp(t, "")
 	requests := &editor{}
 	req := b.request(t, func(inner http.RoundTripper) http.RoundTripper { requests.inner = inner; return requests })
@@ -357,6 +367,7 @@ func TestRunUntilChallengeRegistersNothing(t *testing.T) {
 
 // --persist keeps the hub's key, replaces its like, and touches nothing else.
 func TestRunPersists(t *testing.T) {
+	t.Parallel()
 	b := setUp(t, "")
 	for range 2 {
 		req := b.request(t, nil)

@@ -33,6 +33,7 @@ import (
 // same search finds the inner keys and the passwords; the HMAC keys stay
 // wrapped even then, so that the search can find one is shown apart.
 func TestSecretsStayOffTheBus(t *testing.T) {
+	t.Parallel()
 	const endorsement, owner = "canary-endorsement-pw", "canary-owner-pw"
 	for _, plain := range []bool{false, true} {
 		t.Run(fmt.Sprint("plain=", plain), func(t *testing.T) {
@@ -43,7 +44,7 @@ func TestSecretsStayOffTheBus(t *testing.T) {
 			bus := softtpmtest.Tap(t, chip)
 			w := &witness{}
 			state := filepath.Join(t.TempDir(), "state.json")
-			server, err := emulator.New(emulator.Options{EnrollOnSight: true, MQTT: "127.0.0.1:0", RetryAfter: time.Second, StateFile: state})
+			server, err := emulator.New(emulator.Options{EnrollOnSight: true, MQTT: "127.0.0.1:0", RetryAfter: pollPauseOfTests, StateFile: state})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +68,7 @@ func TestSecretsStayOffTheBus(t *testing.T) {
 			}
 			_, err = Run(context.Background(), Request{
 				TPM: addr, Route: route, Service: service, IDScope: server.IDScope(), Until: UntilTwin,
-				Hub: &hub.Options{Application: "test", Roots: server.Roots()}, Persist: tpm.HandleDPSKey,
+				Hub: &hub.Options{Application: "test", Roots: server.Roots()}, Persist: tpm.HandleDPSKey, Pause: pollPauseOfTests,
 				TPMOptions: tpm.Options{EndorsementAuth: []byte(endorsement), OwnerAuth: []byte(owner), PlainBus: plain},
 			})
 			if err != nil {

@@ -55,7 +55,7 @@ func TestParentKilledTakesSwtpmAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The connection ends when swtpm does, and swtpm never closes it first.
-	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	conn.SetReadDeadline(time.Now().Add(hangLimit))
 	if _, err := conn.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("swtpm outlived its parent")
 	} else if err == nil {

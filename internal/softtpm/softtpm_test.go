@@ -55,6 +55,9 @@ func TestStartAnswersOnEveryTransport(t *testing.T) {
 	}
 }
 
+// hangLimit is when a test that waits for an answer gives up: it only ends a hang.
+const hangLimit = 2 * time.Minute
+
 // tpm2-tools look for the control channel one port above the command channel.
 func TestControlChannelIsTheNextPort(t *testing.T) {
 	p := softtpmtest.StartWith(t, "", softtpm.Options{TCP: true})
@@ -68,7 +71,7 @@ func TestControlChannelIsTheNextPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(hangLimit))
 	conn.Write([]byte{0, 0, 0, 1}) // CMD_GET_CAPABILITY
 	answer := make([]byte, 8)
 	if _, err := io.ReadFull(conn, answer); err != nil || binary.BigEndian.Uint32(answer) != 0 {
@@ -284,7 +287,7 @@ func send(t *testing.T, p *softtpm.Process, command string) []byte {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(hangLimit))
 	if _, err := io.WriteString(conn, command); err != nil {
 		t.Fatal(err)
 	}

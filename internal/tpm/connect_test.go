@@ -9,10 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-tpm/tpm2"
 
+	"tpmdps/internal/contexttest"
 	"tpmdps/internal/softtpm"
 	"tpmdps/internal/softtpm/softtpmtest"
 )
@@ -209,14 +211,28 @@ func TestNewRefusesWhatIsNoTPM(t *testing.T) {
 	}
 }
 
+// A chip that never answers is given up: after the limit of a first command, or
+// soon after the end of the run. The time is the bubble's, which passes when
+// everybody waits.
 func TestHungChipMeetsTheDeadline(t *testing.T) {
-	release := make(chan struct{})
-	defer close(release)
-	hung := fake(func([]byte) ([]byte, error) { <-release; return nil, io.EOF })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	if _, err := New(ctx, hung, Options{}); !errors.Is(err, ErrBusy) {
-		t.Errorf("New() = %v, want ErrBusy", err)
+	for _, tt := range []struct{ run, want time.Duration }{
+		{time.Millisecond, time.Millisecond + cleanupLimit},
+		{time.Hour, firstLimit},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			defer close(release)
+			hung := fake(func([]byte) ([]byte, error) { <-release; return nil, io.EOF })
+			ctx, cancel := context.WithTimeout(t.Context(), tt.run)
+			defer cancel()
+			began := time.Now()
+			if _, err := New(ctx, hung, Options{}); !errors.Is(err, ErrBusy) {
+				t.Errorf("New() = %v, want ErrBusy", err)
+			}
+			if took := time.Since(began); took != tt.want {
+				t.Errorf("a run of %s waited %s for the chip, want %s", tt.run, took, tt.want)
+			}
+		})
 	}
 }
 
@@ -241,14 +257,22 @@ func TestInterruptedDeviceOnlyFlushes(t *testing.T) {
 	}
 }
 
-// A listener that says nothing: every kind of address gives up in time, and at
-// once when it is interrupted.
+// A listener that says nothing: every kind of address gives up at the deadline,
+// which comes when the first bytes have arrived that nobody will answer.
 func TestSilentListener(t *testing.T) {
+	t.Parallel() // a command in flight is given two seconds after the deadline
 	command, platform := adjacentListeners(t)
+	asked := make(chan struct{})
 	for _, l := range []net.Listener{command, platform} {
 		go func() {
 			for c, err := l.Accept(); err == nil; c, err = l.Accept() {
-				t.Cleanup(func() { c.Close() })
+				go func() {
+					defer c.Close()
+					if n, _ := c.Read(make([]byte, 1)); n > 0 {
+						asked <- struct{}{}
+					}
+					io.Copy(io.Discard, c)
+				}()
 			}
 		}()
 	}
@@ -258,10 +282,13 @@ func TestSilentListener(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		if _, err := Open(ctx, addr, Options{}); !errors.Is(err, ErrBusy) {
-			t.Errorf("%s: Open() = %v, want ErrBusy", kind, err)
+		ctx, expire := contexttest.WithDeadline(t)
+		go func() {
+			<-asked
+			expire()
+		}()
+		if _, err := Open(ctx, addr, Options{}); !errors.Is(err, ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: Open() = %v, want ErrBusy at the deadline", kind, err)
 		}
-		cancel()
 	}
 }

@@ -35,14 +35,17 @@ var implementations = map[string]func(testing.TB) transport.TPM{
 // the chip is not left as it was found.
 func onEach(t *testing.T, test func(t *testing.T, chip *recorder)) {
 	for name, open := range implementations {
-		t.Run(name, func(t *testing.T) {
-			chip := &recorder{t: open(t)}
-			test(t, chip)
-			chip.fault = nil
-			if left := leftovers(t, chip); len(left) > 0 {
-				t.Errorf("left on the chip: %#x", left)
-			}
-		})
+		t.Run(name, func(t *testing.T) { onChip(t, open, test) })
+	}
+}
+
+// onChip is onEach with one implementation.
+func onChip(t *testing.T, open func(testing.TB) transport.TPM, test func(t *testing.T, chip *recorder)) {
+	chip := &recorder{t: open(t)}
+	test(t, chip)
+	chip.fault = nil
+	if left := leftovers(t, chip); len(left) > 0 {
+		t.Errorf("left on the chip: %#x", left)
 	}
 }
 

@@ -16,8 +16,9 @@ import (
 // srkHandle is where the TCG provisioning guidance (table 2) puts the SRK.
 const srkHandle = tpm2.TPMHandle(0x81000001)
 
-// exchangeLimit bounds everything that is done on one connection.
-const exchangeLimit = 30 * time.Second
+// exchangeLimit bounds everything that is done on one connection: it only ends a
+// hang.
+const exchangeLimit = 2 * time.Minute
 
 // SetAuth sets the passwords of the endorsement and the owner hierarchy on a
 // chip that has none. An empty password leaves its hierarchy as it is.
