@@ -301,7 +301,7 @@ func TestCandidatesWithoutCertificate(t *testing.T) {
 	onEach(t, func(t *testing.T, chip *recorder) {
 		store(t, chip, indexCertificate, asMaker, pattern(400))
 		for name, quirk := range map[string]softtpmtest.Quirk{
-			"no certificate": nil, "refused": softtpmtest.Refuses(tpm2.TPMCCNVRead, tpm2.TPMRCNVLocked), "busy": softtpmtest.RefusesOnce(tpm2.TPMCCNVReadPublic, tpm2.TPMRCNVUnavailable),
+			"no certificate": nil, "refused": softtpmtest.Refuses(tpm2.TPMCCNVRead, tpm2.TPMRCNVLocked), "refused once": softtpmtest.RefusesOnce(tpm2.TPMCCNVReadPublic, tpm2.TPMRCNVLocked),
 		} {
 			candidates, notes, err := open(t, softtpmtest.Quirky(chip, quirk), Options{}).Candidates()
 			if err != nil || len(candidates) != 2 || len(notes) != 1 || !strings.Contains(notes[0], "0x01c00002") {
