@@ -88,7 +88,7 @@ var exits = []exit{
 	{tpm.ErrHierarchy, 13, "restart the machine; if it stays so, the firmware setup switches it off"},
 	{tpm.ErrBusy, 12, hintBusy},
 	{tpm.ErrUnsupported, 13, "this machine needs another TPM, other TPM firmware, or another kind of attestation"},
-	{tpm.ErrOccupied, 13, "list what is there: tpm2_getcap handles-persistent, tpm2_getcap handles-nv-index"}, // occupiedHint knows the handle
+	{tpm.ErrOccupied, 13, "look at what is there: tpm2_getcap handles-persistent"}, // occupiedHint knows more where the error names the handle
 
 	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
 	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
