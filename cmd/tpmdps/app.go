@@ -89,7 +89,7 @@ var exits = []exit{
 	{tpm.ErrHierarchy, 13, "restart the machine; if it persists, the firmware setup switches the hierarchy off"},
 	{tpm.ErrLost, 12, "run it again; if it persists, another program uses the chip: use /dev/tpmrm0"},
 	{tpm.ErrBusy, 12, hintBusy},
-	{tpm.ErrOccupied, 13, "look at what is there: tpm2_readpublic -c HANDLE; if nothing needs it: tpm2_evictcontrol -c HANDLE"},
+	{tpm.ErrOccupied, 13, "look at what is there: tpm2_getcap handles-persistent"}, // occupiedHint knows more where the error names the handle
 	{tpm.ErrUnsupported, 13, "this machine needs another TPM, other TPM firmware, or another kind of attestation"},
 
 	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
@@ -173,6 +173,9 @@ func verdict(err error) exit {
 		if errors.Is(err, e.is) {
 			if errors.As(err, &refused) && refused.is == e.is && refused.hint != "" {
 				e.hint = refused.hint
+			}
+			if e.is == tpm.ErrOccupied {
+				e.hint = occupiedHint(err, e.hint)
 			}
 			if e.is != identity.ErrSample && errors.As(err, &format) {
 				e.hint = formatHint(format, e.hint)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"tpmdps/internal/tpm"
 )
@@ -41,6 +42,7 @@ func (r compareResult) fields() [][]string {
 		rows = append(rows, []string{
 			c.Template, c.RegistrationIDs.Base32, c.RegistrationIDs.Hex,
 			strconv.FormatBool(c.Persistent), strconv.FormatBool(c.IoTEdge), strconv.FormatBool(c.Certified),
+			strconv.FormatBool(c.Usable), c.Refusal,
 		})
 	}
 	return rows
@@ -56,18 +58,42 @@ func (r compareResult) show(w io.Writer) error {
 	var rows, makers [][]string
 	for _, c := range r.Candidates {
 		rows = append(rows,
-			[]string{c.Template, mark(c.Persistent, "here"), mark(c.IoTEdge, "takes it"), mark(c.Certified, "for it"), c.RegistrationIDs.Base32},
-			[]string{"", "", "", "", c.RegistrationIDs.Hex},
+			[]string{c.Template, mark(c.Persistent, "here"), mark(c.IoTEdge, "uses it"), mark(c.Certified, "for it"), mark(c.Usable, "can use it"), c.RegistrationIDs.Base32},
+			[]string{"", "", "", "", "", c.RegistrationIDs.Hex},
 		)
 		makers = append(makers, []string{c.Template, "made by " + c.Tools})
 	}
-	if err := table(w, []string{"KEY", r.Handle, "IOT EDGE", "CERTIFICATE", "REGISTRATION IDS (base32, hex)"}, rows); err != nil {
+	if err := table(w, []string{"KEY", r.Handle, "IOT EDGE", "CERTIFICATE", "DPS", "REGISTRATION IDS (base32, hex)"}, rows); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)
 	if err := table(w, nil, makers); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, "\nThe hex ID is the SHA-256 of the key. Enroll the key that IoT Edge takes, or the one that the device's SDK makes.")
+	_, err := fmt.Fprintf(w, "\nThe hex ID is the SHA-256 of the key.\n%s", r.advice())
 	return err
 }
+
+// advice says which of the keys to enroll, and never one that enroll refuses.
+func (r compareResult) advice() string {
+	var text strings.Builder
+	usable, edge := false, false
+	for _, c := range r.Candidates {
+		usable, edge = usable || c.Usable, edge || c.Usable && c.IoTEdge
+		if !c.Usable {
+			fmt.Fprintf(&text, "Do not enroll %s: %s.\n", c.Template, c.Refusal)
+		}
+	}
+	switch {
+	case !usable:
+		text.WriteString("DPS can use none of these keys.\n")
+	case edge:
+		text.WriteString("Enroll the key that IoT Edge uses, or the one that the device's SDK makes.\n")
+	default:
+		fmt.Fprintf(&text, "IoT Edge uses the key at %s and fails with it. If nothing else needs that key:\n%s.\n%s.\n",
+			r.Handle, replaceEK, capitalised(whoStoresEKs))
+	}
+	return text.String()
+}
+
+func capitalised(sentence string) string { return strings.ToUpper(sentence[:1]) + sentence[1:] }

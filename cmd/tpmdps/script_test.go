@@ -70,6 +70,8 @@ func TestScripts(t *testing.T) {
 			"anger":     anger,
 			"unpack":    unpackBundle,
 			"refuse":    refuse,
+			"quirk":     giveQuirk,
+			"cert":      copyCertificate,
 		},
 	})
 }

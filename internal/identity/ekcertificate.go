@@ -2,6 +2,7 @@ package identity
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -20,6 +21,9 @@ const maxCertificate = 8 << 10
 type EKCertificate struct {
 	// DER is the certificate alone, without what chips store before and after.
 	DER []byte
+	// Form names how it was stored, where that was not as DER: "PEM", "base64",
+	// "gzip", "Intel's JSON answer".
+	Form string
 
 	facts EKCertificateFacts
 	key   publicKey
@@ -60,7 +64,8 @@ type EKCertificateIndex struct {
 
 // ParseEKCertificate reads a certificate as chips store it: X.509 in DER, maybe
 // behind the header of the TCG's PC client specification, maybe followed by
-// padding up to the size of its NV index.
+// padding up to the size of its NV index. PEM, base64, gzip and Intel's JSON
+// answer, which tools stored instead, are taken apart.
 //
 // It takes what Go's own parser refuses and makers nevertheless issued (serial
 // numbers above all), because it reads for facts and not for trust. The error
@@ -72,12 +77,16 @@ func ParseEKCertificate(raw []byte) (EKCertificate, error) {
 	if len(bytes.Trim(raw, "\x00\xff")) == 0 {
 		return EKCertificate{}, errors.New("it is nothing but padding")
 	}
-	content := cryptobyte.String(withoutHeader(raw))
+	inner, form, err := stored(raw)
+	if err != nil {
+		return EKCertificate{}, err
+	}
+	content := cryptobyte.String(inner)
 	var der cryptobyte.String
 	if !content.ReadASN1Element(&der, asn1.SEQUENCE) {
 		return EKCertificate{}, errors.New("it is no certificate, or cut short")
 	}
-	c := EKCertificate{DER: bytes.Clone(der)}
+	c := EKCertificate{DER: bytes.Clone(der), Form: form}
 	if err := c.read(der); err != nil {
 		return EKCertificate{}, err
 	}
@@ -122,12 +131,40 @@ func SplitCertificates(raw []byte) ([][]byte, error) {
 	}
 }
 
-// Facts returns what the certificate says, compared with an endorsement key in
-// the form of [ParseEndorsementKey].
+// Facts returns what the certificate says, compared with a key: a marshalled
+// TPM2B_PUBLIC, which need not be an endorsement key that DPS can use. The keys
+// are the same when modulus and exponent are, whatever the rest of the public
+// area says.
 func (c EKCertificate) Facts(ek []byte) EKCertificateFacts {
 	facts := c.facts
-	facts.KeyMatches = len(ek) == ekSize && bytes.HasPrefix(ek, ekPrefix) &&
-		bytes.Equal(c.key.modulus, ek[len(ekPrefix):]) &&
-		bytes.Equal(c.key.exponent, []byte{1, 0, 1}) // 65537, which the EK's exponent 0 means
+	key, ok := rsaKey(ek)
+	facts.KeyMatches = ok && len(c.key.modulus) > 0 &&
+		bytes.Equal(c.key.modulus, key.modulus) && bytes.Equal(c.key.exponent, key.exponent)
 	return facts
+}
+
+// rsaKey takes modulus and exponent out of a marshalled TPM2B_PUBLIC of an RSA
+// key: TPM 2.0 Part 2, 12.2.
+func rsaKey(public []byte) (publicKey, bool) {
+	const rsa, null, xor, rsaes = 0x0001, 0x0010, 0x000a, 0x0015
+	var area, policy, modulus cryptobyte.String
+	var kind, nameAlg, symmetric, scheme, ignored, bits uint16
+	var attributes, exponent uint32
+	s := cryptobyte.String(public)
+	if !s.ReadUint16LengthPrefixed(&area) || !s.Empty() || !area.ReadUint16(&kind) || kind != rsa ||
+		!area.ReadUint16(&nameAlg) || !area.ReadUint32(&attributes) || !area.ReadUint16LengthPrefixed(&policy) ||
+		!area.ReadUint16(&symmetric) {
+		return publicKey{}, false
+	}
+	if symmetric != null && !area.ReadUint16(&ignored) || symmetric != null && symmetric != xor && !area.ReadUint16(&ignored) {
+		return publicKey{}, false // bits and mode; xor has a hash only
+	}
+	if !area.ReadUint16(&scheme) || scheme != null && scheme != rsaes && !area.ReadUint16(&ignored) ||
+		!area.ReadUint16(&bits) || !area.ReadUint32(&exponent) || !area.ReadUint16LengthPrefixed(&modulus) || !area.Empty() {
+		return publicKey{}, false
+	}
+	if exponent == 0 {
+		exponent = 65537
+	}
+	return publicKey{withoutZeros(modulus), withoutZeros(binary.BigEndian.AppendUint32(nil, exponent))}, true
 }

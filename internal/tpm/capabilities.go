@@ -93,10 +93,8 @@ func (d *Device) Capabilities() (Capabilities, error) {
 			c.Commands = append(c.Commands, fmt.Sprintf("%#x", commandCode(a)))
 		}
 	}
-	var algorithmsErr error
-	if c.Algorithms, algorithmsErr = d.algorithms(); algorithmsErr != nil {
-		c.Algorithms = []string{}
-	}
+	algorithms, algorithmsErr := d.algorithms()
+	c.Algorithms = spellAlgorithms(algorithms)
 	if propertiesErr != nil && commandsErr != nil && algorithmsErr != nil {
 		return c, propertiesErr
 	}
@@ -148,25 +146,15 @@ func commandCode(a tpm2.TPMACC) uint32 {
 	return code
 }
 
-// algorithms lists what the chip computes with. One command.
-func (d *Device) algorithms() ([]string, error) {
-	rsp, err := run(d, "read the list of TPM algorithms", tpm2.GetCapability{
-		Capability: tpm2.TPMCapAlgs, Property: 1, PropertyCount: 256,
-	})
-	if err != nil {
-		return nil, err
-	}
-	list, err := rsp.CapabilityData.Data.Algorithms()
-	if err != nil {
-		return nil, fmt.Errorf("read the list of TPM algorithms: %w", err)
-	}
+// spellAlgorithms spells algorithms as tpm2-tools does, unknown ones as numbers.
+func spellAlgorithms(ids []tpm2.TPMAlgID) []string {
 	out := []string{}
-	for _, a := range list.AlgProperties {
-		name := algorithmNames[a.Alg]
+	for _, id := range ids {
+		name := algorithmNames[id]
 		if name == "" {
-			name = fmt.Sprintf("0x%04x", uint16(a.Alg))
+			name = fmt.Sprintf("0x%04x", uint16(id))
 		}
 		out = append(out, name)
 	}
-	return out, nil
+	return out
 }

@@ -24,6 +24,9 @@ const (
 	// On-die authorities of Intel have three certificates of 1 KiB.
 	maxChain        = 16 << 10
 	maxChainIndices = 16
+
+	// maxNote bounds what is shown of an error.
+	maxNote = 300
 )
 
 // certificateIndices are the places for a certificate of one kind of EK each.
@@ -60,7 +63,7 @@ func (d *Device) certificates() (nvCertificates, error) {
 	var found nvCertificates
 	indices, err := d.tcgIndices()
 	if err != nil {
-		return found, err
+		return found, d.note(&found, fmt.Errorf("EK certificate: %w", err))
 	}
 	for _, c := range certificateIndices {
 		if slices.Contains(indices, c.index) {
@@ -80,15 +83,18 @@ func (d *Device) certificates() (nvCertificates, error) {
 
 func (d *Device) readCertificate(found *nvCertificates) error {
 	raw, err := d.readNV(indexCertificate, maxNVIndex)
-	if err == nil && raw != nil {
-		var c identity.EKCertificate
-		if c, err = identity.ParseEKCertificate(raw); err == nil {
-			found.certificate = &c
-			return nil
-		}
-		err = fmt.Errorf("read NV index %s: %w: %w", spelt(indexCertificate), errUnreadable, err)
+	if err != nil || raw == nil {
+		return d.note(found, err)
 	}
-	return found.note(err)
+	c, err := identity.ParseEKCertificate(raw)
+	if err != nil {
+		return d.note(found, fmt.Errorf("read NV index %s: %w: %w", spelt(indexCertificate), errUnreadable, err))
+	}
+	found.certificate = &c
+	if c.Form != "" {
+		found.notes = append(found.notes, fmt.Sprintf("NV index %s holds the certificate as %s; the TCG's profile has DER there", spelt(indexCertificate), c.Form))
+	}
+	return nil
 }
 
 // readChain reads the chain, which runs on from one index to the next, even in
@@ -102,7 +108,7 @@ func (d *Device) readChain(found *nvCertificates, indices []uint32) error {
 		}
 		part, err := d.readNV(index, min(maxNVIndex, maxChain-len(raw)))
 		if err != nil {
-			if err := found.note(err); err != nil {
+			if err := d.note(found, err); err != nil {
 				return err
 			}
 			break // what follows may begin in the middle
@@ -116,12 +122,13 @@ func (d *Device) readChain(found *nvCertificates, indices []uint32) error {
 	return nil
 }
 
-// note keeps an error that is no failure, and returns one that is.
-func (c *nvCertificates) note(err error) error {
-	if err == nil || !unreadable(err) {
+// note keeps an error after which the work goes on, and returns one that ends
+// it: the EK is of use without its certificate.
+func (d *Device) note(found *nvCertificates, err error) error {
+	if !d.goesOn(err) {
 		return err
 	}
-	c.notes = append(c.notes, identity.Printable(err.Error(), 200))
+	found.notes = append(found.notes, identity.Printable(err.Error(), maxNote))
 	return nil
 }
 

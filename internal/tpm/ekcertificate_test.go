@@ -2,6 +2,7 @@ package tpm
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,7 +10,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"slices"
 	"strings"
@@ -19,6 +22,7 @@ import (
 	"github.com/google/go-tpm/tpm2"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/softtpm/softtpmtest"
 )
 
 // certify makes a certificate for a key: modulus is the last 256 bytes of an EK.
@@ -154,7 +158,9 @@ func TestRecordNotesWhatCannotBeRead(t *testing.T) {
 		"no certificate":            func(t *testing.T, chip *recorder) { store(t, chip, indexCertificate, asMaker, []byte("hello")) },
 		"nothing but padding":       func(t *testing.T, chip *recorder) { store(t, chip, indexCertificate, asMaker, make([]byte, 900)) },
 		"refuses the password": func(t *testing.T, chip *recorder) {
-			storeWith(t, chip, indexCertificate, asMaker, pattern(900), "a password")
+			ownOnly := asMaker
+			ownOnly.OwnerRead = false
+			storeWith(t, chip, indexCertificate, ownOnly, pattern(900), "a password")
 		},
 		"NV_AUTHORIZATION": func(t *testing.T, chip *recorder) {
 			store(t, chip, indexCertificate, asMaker, pattern(900))
@@ -186,12 +192,107 @@ func TestRecordFailsWhenTheChipDoes(t *testing.T) {
 	onEach(t, func(t *testing.T, chip *recorder) {
 		store(t, chip, indexCertificate, asMaker, pattern(900))
 		for _, cc := range []tpm2.TPMCC{tpm2.TPMCCNVReadPublic, tpm2.TPMCCNVRead} {
-			chip.fault = func(_ int, c tpm2.TPMCC) (tpm2.TPMRC, bool) { return tpm2.TPMRCFailure, c == cc }
+			broken := false
+			chip.fault = func(_ int, c tpm2.TPMCC) (tpm2.TPMRC, bool) {
+				broken = broken || c == cc
+				return tpm2.TPMRCFailure, broken && c != tpm2.TPMCCFlushContext
+			}
 			if r, err := open(t, chip, Options{}).Record(); !errors.Is(err, ErrFailure) {
 				t.Errorf("Record() = %+v, %v, want ErrFailure", r, err)
 			}
 		}
 	})
+}
+
+// Whatever goes wrong with the certificate alone, the EK is there.
+func TestCertificateNeverCostsTheEK(t *testing.T) {
+	onEach(t, func(t *testing.T, chip *recorder) {
+		ek := withPersistentEK(t, chip)
+		store(t, chip, indexCertificate, asMaker, certify(t, ek, 1))
+		want := base64.StdEncoding.EncodeToString(ek)
+		faults := map[string]softtpmtest.Quirk{}
+		for _, cc := range []tpm2.TPMCC{tpm2.TPMCCNVReadPublic, tpm2.TPMCCNVRead} {
+			for _, rc := range []tpm2.TPMRC{0x101, 0x120, 0x128, 0x143, 0x14a, 0x921, 0x98e, 0x9a2, 0x803, 0x902, 0x146, 0xb0143, 0x80280400} {
+				faults[fmt.Sprintf("%#x to %s", uint32(rc), commandName(cc))] = softtpmtest.Refuses(cc, rc)
+			}
+			faults["nonsense to "+commandName(cc)] = func(command []byte, _ func([]byte) []byte) []byte {
+				if softtpmtest.CommandCode(command) != cc {
+					return nil
+				}
+				return []byte{0x80, 0x01, 0, 0, 0, 12, 0, 0, 0, 0, 0xff, 0xff}
+			}
+		}
+		faults["the list of NV indices"] = func(command []byte, _ func([]byte) []byte) []byte {
+			if softtpmtest.CommandCode(command) != tpm2.TPMCCGetCapability || !bytes.HasPrefix(command[14:], []byte{0x01, 0xc0}) {
+				return nil
+			}
+			return softtpmtest.Refusal(tpm2.TPMRCNVSpace)
+		}
+		// A chip that stays busy with its memory, without waiting for it here.
+		var found nvCertificates
+		busy := fmt.Errorf("read NV index 0x01c00002: %w", ErrBusy)
+		if err := open(t, chip, Options{}).note(&found, busy); err != nil || !slices.Equal(found.notes, []string{busy.Error()}) {
+			t.Errorf("busy: %v, notes %q", err, found.notes)
+		}
+		for name, quirk := range faults {
+			r, err := open(t, softtpmtest.Quirky(chip, quirk), Options{}).Record()
+			if err != nil || r.EndorsementKey != want || r.EKCertificate != nil || len(r.EKCertificateNotes) != 1 {
+				t.Errorf("%s: %v, notes %q", name, err, r.EKCertificateNotes)
+			}
+		}
+	})
+}
+
+// A certificate in another form than DER is read, and the note says which; what
+// cannot be read is named.
+func TestRecordWithCertificateInAnotherForm(t *testing.T) {
+	chip := &recorder{t: implementations["swtpm"](t)}
+	ek := withPersistentEK(t, chip)
+	der := certify(t, ek, 1)
+	armoured := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	for note, content := range map[string][]byte{
+		"as PEM":    armoured,
+		"as base64": []byte(base64.StdEncoding.EncodeToString(der) + "\n"),
+		"as Intel's JSON answer": []byte(`{"pubhash":"x","certificate":"` +
+			strings.ReplaceAll(base64.URLEncoding.EncodeToString(der), "=", "%3D") + `"}`),
+		"as gzip": compressed(t, der),
+	} {
+		store(t, chip, indexCertificate, asMaker, append(content, make([]byte, 40)...))
+		r := record(t, chip)
+		if r.EKCertificateFacts == nil || !r.EKCertificateFacts.KeyMatches || *r.EKCertificate != base64.StdEncoding.EncodeToString(der) ||
+			len(r.EKCertificateNotes) != 1 || !strings.Contains(r.EKCertificateNotes[0], note) {
+			t.Errorf("%s: %+v, notes %q", note, r.EKCertificateFacts, r.EKCertificateNotes)
+		}
+		undefine(t, chip, indexCertificate)
+	}
+	for note, content := range map[string][]byte{
+		"gzip, and damaged":            compressed(t, der)[:200],
+		"PEM of another kind: PUBLIC":  pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}),
+		"JSON, as Intel's service":     []byte(`{"error": "not found"}`),
+		"base64 that is damaged":       []byte(base64.StdEncoding.EncodeToString(der)[:400] + "*"),
+		"PEM that is damaged":          armoured[:300],
+		"JSON, as Intel's service ":    []byte(`{"certificate": "MIIE`),
+		"the certificate in it is dam": []byte(`{"certificate": "!!"}`),
+	} {
+		store(t, chip, indexCertificate, asMaker, content)
+		if r := record(t, chip); r.EKCertificate != nil || len(r.EKCertificateNotes) != 1 || !strings.Contains(r.EKCertificateNotes[0], note) {
+			t.Errorf("%s: notes %q", note, r.EKCertificateNotes)
+		}
+		undefine(t, chip, indexCertificate)
+	}
+}
+
+func compressed(tb testing.TB, b []byte) []byte {
+	tb.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write(b); err != nil {
+		tb.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 // The chain runs on from one index to the next, in the middle of a certificate.

@@ -129,19 +129,9 @@ func (d *Device) lockoutDetail() string {
 	if d.t == nil {
 		return ""
 	}
-	rsp, err := tpm2.GetCapability{
-		Capability: tpm2.TPMCapTPMProperties, Property: uint32(tpm2.TPMPTPermanent), PropertyCount: 256,
-	}.Execute(d.t)
+	values, err := d.readGroup(tpm2.TPMPTPermanent)
 	if err != nil {
 		return ""
-	}
-	list, err := rsp.CapabilityData.Data.TPMProperties()
-	if err != nil {
-		return ""
-	}
-	values := map[tpm2.TPMPT]uint32{}
-	for _, p := range list.TPMProperty {
-		values[p.Property] = p.Value
 	}
 	count, limit, interval := values[tpm2.TPMPTLockoutCounter], values[tpm2.TPMPTMaxAuthFail], values[tpm2.TPMPTLockoutInterval]
 	switch {

@@ -74,7 +74,7 @@ func (d *Device) EK() (*Key, error) {
 	}
 	if err := identity.CheckEndorsementKey(k.Public); err != nil {
 		if k.Handle != 0 {
-			err = fmt.Errorf("%w: %#x holds %s instead of an endorsement key that DPS can use", ErrOccupied, HandleEK, describe(k.public))
+			err = &OccupiedError{HandleEK, describe(k.public), "an endorsement key that DPS can use", err.Error()}
 		}
 		return nil, errors.Join(err, k.Close())
 	}
@@ -222,7 +222,7 @@ func (d *Device) Persist(k *Key, handle uint32) error {
 		return err
 	}
 	if used {
-		return fmt.Errorf("%w: %#x is in use", ErrOccupied, handle)
+		return &OccupiedError{Handle: handle, Is: "a key already"}
 	}
 	return d.evict(k.handle, k.name, handle)
 }

@@ -11,9 +11,11 @@ import (
 // NV memory: TPM 2.0 Part 1, 37; the range from 0x01c00000 on is the TCG's.
 const (
 	firstTCGIndex = 0x01c00000
-	// defaultNVBlock is what every chip reads in one command; what it really
-	// reads is its TPM_PT_NV_BUFFER_MAX.
+	// defaultNVBlock is what most chips read in one command; what a chip says of
+	// itself is its TPM_PT_NV_BUFFER_MAX. minNVBlock is what every chip has to
+	// read: TCG PC Client Platform TPM Profile 1.05, 4.5.
 	defaultNVBlock = 1024
+	minNVBlock     = 512
 	// maxNVIndex bounds what is read from one index. Chips allow 2 KiB.
 	maxNVIndex = 8 << 10
 )
@@ -28,16 +30,21 @@ func (d *Device) tcgIndices() ([]uint32, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(indices)
-	indices = slices.Compact(indices)
 	first, _ := slices.BinarySearch(indices, firstTCGIndex)
 	return indices[first:], nil
 }
 
+// nvIndexRead is an index that is about to be read.
+type nvIndexRead struct {
+	index  uint32
+	name   tpm2.TPM2BName
+	public *tpm2.TPMSNVPublic
+}
+
 // readNV reads the whole content of an NV index, of limit bytes at most. It
-// returns nil for an index that is absent, and an error for which [unreadable]
-// is true when the chip works and does not give the content away.
-func (d *Device) readNV(index uint32, limit int) (_ []byte, err error) {
+// returns nil for an index that is absent. Whether the work can go on after an
+// error says [Device.goesOn].
+func (d *Device) readNV(index uint32, limit int) ([]byte, error) {
 	doing := "read NV index " + spelt(index)
 	rsp, err := run(d, doing, tpm2.NVReadPublic{NVIndex: tpm2.TPMHandle(index)})
 	if errors.Is(err, tpm2.TPMRCHandle) {
@@ -53,53 +60,77 @@ func (d *Device) readNV(index uint32, limit int) (_ []byte, err error) {
 	if why := obstacle(public, limit); why != "" {
 		return nil, fmt.Errorf("%s: %w: %s", doing, errUnreadable, why)
 	}
-	var auth []byte
+	n := nvIndexRead{index, rsp.NVName, public}
 	if !ownReader(public.Attributes) {
-		auth = d.opts.OwnerAuth
+		return d.readNVAs(n, true, doing+" as the owner")
 	}
-	unsalt, err := d.ensureSalt(auth)
-	if err != nil {
-		return nil, err
+	content, err := d.readNVAs(n, false, doing)
+	if !errors.Is(err, ErrAuth) && !errors.Is(err, tpm2.TPMRCNVAuthorization) {
+		return content, err
 	}
-	defer func() { err = errors.Join(err, unsalt()) }()
-	content := make([]byte, 0, public.DataSize)
-	for len(content) < int(public.DataSize) {
-		size := min(int(public.DataSize)-len(content), d.nvBlock())
-		block, err := run(d, doing, tpm2.NVRead{
-			AuthHandle: d.nvReader(index, rsp.NVName, public.Attributes),
-			NVIndex:    tpm2.NamedHandle{Handle: tpm2.TPMHandle(index), Name: rsp.NVName},
-			Size:       uint16(size),
-			Offset:     uint16(len(content)),
-		})
+	if !public.Attributes.OwnerRead {
+		return nil, fmt.Errorf("%w; the index has a password of its own, and its owner may not read it", err)
+	}
+	return d.readNVAs(n, true, doing+", which has a password of its own, as the owner")
+}
+
+// readNVAs reads an index as the owner, or as the index itself with an empty
+// password.
+func (d *Device) readNVAs(n nvIndexRead, owner bool, doing string) (_ []byte, err error) {
+	if owner {
+		unsalt, err := d.ensureSalt(d.opts.OwnerAuth)
 		if err != nil {
 			return nil, err
 		}
-		if len(block.Data.Buffer) != size {
+		defer func() { err = errors.Join(err, unsalt()) }()
+	}
+	content := make([]byte, 0, n.public.DataSize)
+	for len(content) < int(n.public.DataSize) {
+		size := min(int(n.public.DataSize)-len(content), d.nvBlock())
+		block, err := run(d, doing, tpm2.NVRead{
+			AuthHandle: d.nvReader(n, owner),
+			NVIndex:    tpm2.NamedHandle{Handle: tpm2.TPMHandle(n.index), Name: n.name},
+			Size:       uint16(size),
+			Offset:     uint16(len(content)),
+		})
+		switch {
+		case err == nil && len(block.Data.Buffer) == size:
+			content = append(content, block.Data.Buffer...)
+		case size > minNVBlock && (err == nil || refusesAmount(err) || errors.Is(err, tpm2.TPMRCNVRange)):
+			d.nvLimit = max(size/2, minNVBlock)
+		case errors.Is(err, tpm2.TPMRCNVUninitialized):
+			return nil, fmt.Errorf("%s: %w: nothing was written to it", doing, errUnreadable)
+		case err != nil:
+			return nil, err
+		default:
 			return nil, fmt.Errorf("%s: %w: the chip gave %d bytes of %d", doing, errUnreadable, len(block.Data.Buffer), size)
 		}
-		content = append(content, block.Data.Buffer...)
 	}
 	return content, nil
 }
 
-// nvBlock is how many bytes one command reads.
+// nvBlock is how many bytes one command reads: what the chip says, unless it
+// refused that already.
 func (d *Device) nvBlock() int {
-	if n := d.fixed[tpm2.TPMPTNVBufferMax]; n > 0 && n <= maxNVIndex {
-		return int(n)
+	block := defaultNVBlock
+	if told := d.fixed[tpm2.TPMPTNVBufferMax]; told > 0 && told <= maxNVIndex {
+		block = int(told)
 	}
-	return defaultNVBlock
+	if d.nvLimit > 0 {
+		block = min(block, d.nvLimit)
+	}
+	return block
 }
 
 // obstacle says why an index cannot be read, or is not to be, as its public
 // area tells; empty when nothing stands against it. It spares the chip commands
-// that it would refuse.
+// that it would refuse. Whether an index was written is left to the reading:
+// some chips do not set TPMA_NV_WRITTEN where something is.
 func obstacle(public *tpm2.TPMSNVPublic, limit int) string {
 	a := public.Attributes
 	switch {
 	case a.NT != tpm2.TPMNTOrdinary:
 		return "it holds a counter or the like, no text"
-	case !a.Written:
-		return "nothing was written to it"
 	case a.ReadLocked:
 		return "it is locked for reading until the next start"
 	case int(public.DataSize) > limit:
@@ -119,18 +150,26 @@ func obstacle(public *tpm2.TPMSNVPublic, limit int) string {
 func ownReader(a tpm2.TPMANV) bool { return a.AuthRead && a.NoDA }
 
 // nvReader is who reads an index: the index itself, which works whatever
-// passwords the hierarchies have, or else the owner.
-func (d *Device) nvReader(index uint32, name tpm2.TPM2BName, a tpm2.TPMANV) tpm2.AuthHandle {
-	if ownReader(a) {
-		return tpm2.AuthHandle{Handle: tpm2.TPMHandle(index), Name: name, Auth: tpm2.PasswordAuth(nil)}
+// passwords the hierarchies have, or the owner, whose password does not count
+// towards the lockout.
+func (d *Device) nvReader(n nvIndexRead, owner bool) tpm2.AuthHandle {
+	if owner {
+		return tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Auth: d.hierarchyAuth(d.opts.OwnerAuth)}
 	}
-	return tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Auth: d.hierarchyAuth(d.opts.OwnerAuth)}
+	return tpm2.AuthHandle{Handle: tpm2.TPMHandle(n.index), Name: n.name, Auth: tpm2.PasswordAuth(nil)}
 }
 
-// unreadable tells an index that keeps its content from a chip that is not
-// there, busy or broken: only in the first case the work goes on.
-func unreadable(err error) bool {
-	var rc tpm2.TPMRC
-	refused := errors.Is(err, errUnreadable) || errors.Is(err, ErrPermission) || errors.As(err, &rc)
-	return refused && !errors.Is(err, ErrBusy) && !errors.Is(err, ErrFailure)
+// goesOn says whether the work can go on without what could not be had because
+// of err: that is so unless the chip is gone, the run is over, or the chip fails
+// altogether, which it says of one command and of every other.
+func (d *Device) goesOn(err error) bool {
+	if err == nil || d.t.dead != nil || d.t.ctx.Err() != nil {
+		return false
+	}
+	if !errors.Is(err, ErrFailure) {
+		return true
+	}
+	// Not GetCapability, which chips answer even in failure mode.
+	_, err = run(d, "see whether the chip works", tpm2.ReadPublic{ObjectHandle: tpm2.TPMHandle(HandleEK)})
+	return !errors.Is(err, ErrFailure) && d.t.dead == nil
 }

@@ -2,8 +2,10 @@ package tpm
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -127,6 +129,7 @@ func TestReadNVIsAuthorisedWithoutRisk(t *testing.T) {
 	authOnlyDA := change(daProtected, func(a *tpm2.TPMANV) { a.OwnerRead = false })
 	nobody := change(asMaker, func(a *tpm2.TPMANV) { a.AuthRead, a.OwnerRead = false, false })
 	policyOnly := change(nobody, func(a *tpm2.TPMANV) { a.PolicyRead = true })
+	authOnly := change(asMaker, func(a *tpm2.TPMANV) { a.OwnerRead = false })
 	owner := []byte("tpmdps-canary-owner")
 	onEach(t, func(t *testing.T, chip *recorder) {
 		want := pattern(700)
@@ -137,6 +140,7 @@ func TestReadNVIsAuthorisedWithoutRisk(t *testing.T) {
 		storeWith(t, chip, 0x01c00205, authOnlyDA, want, "its own password")
 		storeWith(t, chip, 0x01c00206, nobody, want, "")
 		storeWith(t, chip, 0x01c00207, policyOnly, want, "")
+		storeWith(t, chip, 0x01c00208, authOnly, want, "its own password")
 		setOwner := tpm2.HierarchyChangeAuth{
 			AuthHandle: tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Auth: tpm2.PasswordAuth(nil)}, NewAuth: tpm2.TPM2BAuth{Buffer: owner},
 		}
@@ -149,16 +153,17 @@ func TestReadNVIsAuthorisedWithoutRisk(t *testing.T) {
 			index         uint32
 			without, with bool
 		}{
-			{0x01c00201, true, true}, {0x01c00202, false, false}, {0x01c00203, false, true}, {0x01c00204, false, true},
+			{0x01c00201, true, true}, {0x01c00202, false, true}, {0x01c00203, false, true}, {0x01c00204, false, true},
 			{0x01c00205, false, false}, {0x01c00206, false, false}, {0x01c00207, false, false},
+			{0x01c00208, false, false},
 		} {
 			for d, readable := range map[*Device]bool{without: tt.without, with: tt.with} {
 				got, err := d.readNV(tt.index, maxNVIndex)
 				if readable && (err != nil || !bytes.Equal(got, want)) {
 					t.Errorf("readNV(%#x) = %d bytes, %v", tt.index, len(got), err)
 				}
-				if !readable && !unreadable(err) {
-					t.Errorf("readNV(%#x) = %d bytes, %v, want an error that says unreadable", tt.index, len(got), err)
+				if !readable && !d.goesOn(err) {
+					t.Errorf("readNV(%#x) = %d bytes, %v, want an error after which the work goes on", tt.index, len(got), err)
 				}
 			}
 		}
@@ -179,7 +184,7 @@ func TestReadNVSaysWhyNot(t *testing.T) {
 	lockable.ReadSTClear = true
 	onEach(t, func(t *testing.T, chip *recorder) {
 		d := open(t, chip, Options{})
-		define(t, chip, 0x01c00201, asMaker, 900, "")
+		define(t, chip, 0x01c00201, asMaker, 60, "")
 		define(t, chip, 0x01c00202, counter, 8, "")
 		store(t, chip, 0x01c00203, lockable, pattern(64))
 		store(t, chip, 0x01c00204, asMaker, pattern(64))
@@ -194,11 +199,11 @@ func TestReadNVSaysWhyNot(t *testing.T) {
 		for index, want := range map[uint32]string{
 			0x01c00201: "nothing was written", 0x01c00202: "counter", 0x01c00203: "locked for reading", 0x01c00204: "64 bytes, more than the 63",
 		} {
-			if _, err := d.readNV(index, 63); !unreadable(err) || !strings.Contains(err.Error(), want) {
+			if _, err := d.readNV(index, 63); !d.goesOn(err) || !strings.Contains(err.Error(), want) {
 				t.Errorf("readNV(%#x) = %v, want %q in it", index, err, want)
 			}
 		}
-		if chip.count(tpm2.TPMCCNVRead) != 0 {
+		if chip.count(tpm2.TPMCCNVRead) != 1 { // whether something was written shows only then
 			t.Error("the chip was asked for what it would refuse")
 		}
 	})
@@ -251,21 +256,59 @@ func TestReadNVFromAChipThatLies(t *testing.T) {
 	})
 }
 
-// A chip that is busy or broken is no chip that keeps a certificate to itself.
-func TestUnreadable(t *testing.T) {
+// What is refused of one index ends nothing, unless the chip is broken, gone, or
+// the run over.
+func TestGoesOn(t *testing.T) {
 	onEach(t, func(t *testing.T, chip *recorder) {
 		store(t, chip, indexCertificate, asMaker, pattern(100))
-		for rc, want := range map[tpm2.TPMRC]bool{
+		for rc, alone := range map[tpm2.TPMRC]bool{
 			tpm2.TPMRCNVAuthorization: true, tpm2.TPMRCNVLocked: true, tpm2.TPMRCNVUninitialized: true, tpm2.TPMRCNVRange: true,
-			tpm2.TPMRCAuthFail + 0x100 + 0x800: true, tpm2.TPMRCCommandCode: true, tpm2.TPMRCFailure: false, tpm2.TPMRCNVRate: false,
+			tpm2.TPMRCAuthFail + 0x100 + 0x800: true, tpm2.TPMRCCommandCode: true,
+			tpm2.TPMRCFailure: true, tpm2.TPMRCInitialize: true,
 		} {
 			chip.fault = func(_ int, cc tpm2.TPMCC) (tpm2.TPMRC, bool) { return rc, cc == tpm2.TPMCCNVRead }
-			if _, err := open(t, chip, Options{}).readNV(indexCertificate, maxNVIndex); err == nil || unreadable(err) != want {
-				t.Errorf("%#x: %v, unreadable %t, want %t", uint32(rc), err, unreadable(err), want)
+			d := open(t, chip, Options{})
+			if _, err := d.readNV(indexCertificate, maxNVIndex); err == nil || d.goesOn(err) != alone {
+				t.Errorf("%#x to one command: %v, goes on %t, want %t", uint32(rc), err, d.goesOn(err), alone)
 			}
+			// The same of each command: only a broken chip says that.
+			_, err := d.readNV(indexCertificate, maxNVIndex)
+			chip.fault = func(int, tpm2.TPMCC) (tpm2.TPMRC, bool) { return rc, true }
+			if want := !errors.Is(err, ErrFailure); d.goesOn(err) != want {
+				t.Errorf("%#x to each command: goes on %t, want %t", uint32(rc), !want, want)
+			}
+			chip.fault = nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		d, err := New(ctx, chip, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		if _, err := d.readNV(indexCertificate, maxNVIndex); err == nil || d.goesOn(err) {
+			t.Errorf("after the end of the run: %v, and the work goes on", err)
+		}
+		gone := &goneChip{TPM: chip}
+		d = open(t, gone, Options{})
+		gone.err = io.EOF
+		if _, err := d.readNV(indexCertificate, maxNVIndex); !errors.Is(err, ErrNoDevice) || d.goesOn(err) {
+			t.Errorf("of a chip that is gone: %v, and the work goes on", err)
+		}
+		if d := open(t, chip, Options{}); d.goesOn(nil) || !d.goesOn(ErrBusy) {
+			t.Error("goesOn() of nothing, or not of one command that a chip was too busy for")
 		}
 	})
-	if unreadable(nil) || unreadable(errors.New("closed")) || unreadable(ErrNoDevice) {
-		t.Error("unreadable() of something else")
+}
+
+// goneChip is a transport that can fail.
+type goneChip struct {
+	transport.TPM
+	err error
+}
+
+func (c *goneChip) Send(cmd []byte) ([]byte, error) {
+	if c.err != nil {
+		return nil, c.err
 	}
+	return c.TPM.Send(cmd)
 }

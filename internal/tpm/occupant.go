@@ -22,6 +22,32 @@ type Occupant struct {
 	DPSKey bool
 }
 
+// OccupiedError says that a persistent handle holds something other than what
+// belongs there, and what that is. It wraps [ErrOccupied].
+type OccupiedError struct {
+	// Handle is the handle, such as 0x81010001.
+	Handle uint32
+	// Is names what is there in words; Instead what belongs there.
+	Is, Instead string
+	// Why says in which fields the two differ; empty where that is plain.
+	Why string
+}
+
+// Error names the handle, what is there and why that does not do.
+func (e *OccupiedError) Error() string {
+	text := fmt.Sprintf("%v: %#x holds %s", ErrOccupied, e.Handle, e.Is)
+	if e.Instead != "" {
+		text += " instead of " + e.Instead
+	}
+	if e.Why != "" {
+		text += ": " + e.Why
+	}
+	return text
+}
+
+// Unwrap returns [ErrOccupied].
+func (e *OccupiedError) Unwrap() error { return ErrOccupied }
+
 // Occupant reads what sits at a persistent handle; nil when nothing does. One
 // command, besides the list of handles where that was not read yet.
 func (d *Device) Occupant(handle uint32) (*Occupant, error) {

@@ -20,7 +20,7 @@ func (d *Device) PersistDPSKey(k *HMACKey, handle uint32) error {
 		return err
 	}
 	if old != nil && !isDPSKey(old.public) {
-		return fmt.Errorf("%w: %#x holds %s, which is no key from DPS", ErrOccupied, handle, describe(old.public))
+		return &OccupiedError{Handle: handle, Is: describe(old.public), Instead: "a key from DPS"}
 	}
 	if old != nil {
 		if err := d.evict(old.handle, old.name, handle); err != nil {

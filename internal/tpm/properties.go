@@ -40,26 +40,6 @@ func (d *Device) readFixed() error {
 	return nil
 }
 
-// group reads one group of properties. A TPM returns properties of one group
-// only, so fixed and variable ones take a command each.
-func (d *Device) group(first tpm2.TPMPT) (map[tpm2.TPMPT]uint32, error) {
-	rsp, err := run(d, "read TPM properties", tpm2.GetCapability{
-		Capability: tpm2.TPMCapTPMProperties, Property: uint32(first), PropertyCount: 256,
-	})
-	if err != nil {
-		return nil, err
-	}
-	list, err := rsp.CapabilityData.Data.TPMProperties()
-	if err != nil {
-		return nil, fmt.Errorf("read TPM properties: %w", err)
-	}
-	values := make(map[tpm2.TPMPT]uint32, len(list.TPMProperty))
-	for _, p := range list.TPMProperty {
-		values[p.Property] = p.Value
-	}
-	return values, nil
-}
-
 // Properties reads what the chip says of itself. One command.
 func (d *Device) Properties() (Properties, error) {
 	p, _, err := d.properties()
@@ -150,57 +130,8 @@ func (d *Device) CheckCommands() error {
 	return nil
 }
 
-// commands lists the commands that the chip has. One command.
-func (d *Device) commands() ([]tpm2.TPMACC, error) {
-	rsp, err := run(d, "read the list of TPM commands", tpm2.GetCapability{
-		Capability: tpm2.TPMCapCommands, Property: 0x11f /* TPM_CC_FIRST */, PropertyCount: 512,
-	})
-	if err != nil {
-		return nil, err
-	}
-	list, err := rsp.CapabilityData.Data.Command()
-	if err != nil {
-		return nil, fmt.Errorf("read the list of TPM commands: %w", err)
-	}
-	return list.CommandAttributes, nil
-}
-
 func hasCommand(has []tpm2.TPMACC, cc tpm2.TPMCC) bool {
 	return slices.ContainsFunc(has, func(a tpm2.TPMACC) bool { return !a.V && tpm2.TPMCC(a.CommandIndex) == cc })
-}
-
-// maxHandles bounds the handles of one kind: chips have room for some dozens.
-const maxHandles = 4096
-
-// handles lists the handles of one kind that are in use, from first on: TPM 2.0
-// Part 2, 7.2. One command, or more where the chip says that there is more.
-func (d *Device) handles(first uint32) ([]uint32, error) {
-	var out []uint32
-	for next := first; ; {
-		rsp, err := run(d, "list TPM handles", tpm2.GetCapability{
-			Capability: tpm2.TPMCapHandles, Property: next, PropertyCount: 254,
-		})
-		if err != nil {
-			return nil, err
-		}
-		list, err := rsp.CapabilityData.Data.Handles()
-		if err != nil {
-			return nil, fmt.Errorf("list TPM handles: %w", err)
-		}
-		for _, h := range list.Handle {
-			if uint32(h)>>24 == first>>24 {
-				out = append(out, uint32(h))
-			}
-		}
-		n := len(list.Handle)
-		if !rsp.MoreData || n == 0 || uint32(list.Handle[n-1])>>24 != first>>24 {
-			return out, nil
-		}
-		if uint32(list.Handle[n-1]) < next || len(out) > maxHandles {
-			return nil, fmt.Errorf("list TPM handles: %w: its list has no end", ErrNoDevice)
-		}
-		next = uint32(list.Handle[n-1]) + 1
-	}
 }
 
 // persistentHandles lists the persistent handles in use. One command for the

@@ -48,6 +48,8 @@ type Device struct {
 	fixed      map[tpm2.TPMPT]uint32 // TPM_PT_FIXED, read at Open
 	salt       *Key                  // the EK while it is there, for sessions to be salted to
 	persistent []uint32              // persistent handles, read when first asked
+	fewer      int                   // which of counts the chip accepts
+	nvLimit    int                   // bytes that it reads of an NV index in one command; 0: as it says
 }
 
 // Open connects to the TPM at addr, and asks it for its fixed properties to see

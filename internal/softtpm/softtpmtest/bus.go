@@ -25,41 +25,58 @@ type Bus struct {
 	mu       sync.Mutex
 	commands []tpm2.TPMCC
 	bytes    []byte
-	answer   func(command []byte, ask func() []byte) []byte
+	quirk    Quirk
 }
 
 // Tap puts a Bus before a software TPM, for as long as the test runs. One
 // program at a time can use it, as it is with swtpm itself.
 func Tap(tb testing.TB, p *softtpm.Process) *Bus {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "tpmdps-bus-") // a socket's path must be short
+	b, stop, err := NewBus(p)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { os.RemoveAll(dir) })
-	path := filepath.Join(dir, "bus.sock")
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	b := &Bus{address: "swtpm:path=" + path}
-	b.listen(tb, l, p)
+	tb.Cleanup(stop)
 	return b
 }
 
-// listen serves programs until the test is over.
-func (b *Bus) listen(tb testing.TB, l net.Listener, p *softtpm.Process) {
-	tb.Helper()
+// NewBus is Tap for callers without a testing.TB, such as the commands of a
+// script, which call stop in the end.
+func NewBus(p *softtpm.Process) (b *Bus, stop func(), err error) {
+	dir, err := os.MkdirTemp("", "tpmdps-bus-") // a socket's path must be short
+	if err != nil {
+		return nil, nil, err
+	}
+	path := filepath.Join(dir, "bus.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		os.RemoveAll(dir)
+		return nil, nil, err
+	}
+	b = &Bus{address: "swtpm:path=" + path}
+	end, err := b.listen(l, p)
+	if err != nil {
+		os.RemoveAll(dir)
+		return nil, nil, err
+	}
+	return b, func() {
+		end()
+		os.RemoveAll(dir)
+	}, nil
+}
+
+// listen serves programs until it is stopped.
+func (b *Bus) listen(l net.Listener, p *softtpm.Process) (stop func(), err error) {
 	network, address, err := dialAddress(p.Address())
 	if err != nil {
 		l.Close()
-		tb.Fatal(err)
+		return nil, err
 	}
-	accept(tb, l, func(program net.Conn) { b.serve(program, network, address) })
+	return accept(l, func(program net.Conn) { b.serve(program, network, address) }), nil
 }
 
-// accept hands over one connection after the other until the test is over.
-func accept(tb testing.TB, l net.Listener, serve func(net.Conn)) {
+// accept hands over one connection after the other until it is stopped.
+func accept(l net.Listener, serve func(net.Conn)) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -71,10 +88,10 @@ func accept(tb testing.TB, l net.Listener, serve func(net.Conn)) {
 			serve(conn)
 		}
 	}()
-	tb.Cleanup(func() {
+	return func() {
 		l.Close()
 		<-done
-	})
+	}
 }
 
 // serve connects one program to the chip until it hangs up.
@@ -92,9 +109,9 @@ func (b *Bus) serve(program net.Conn, network, address string) {
 		}
 		b.mu.Lock()
 		b.commands = append(b.commands, tpm2.TPMCC(binary.BigEndian.Uint32(command[6:])))
-		answer := b.answer
+		quirk := b.quirk
 		b.mu.Unlock()
-		ask := func() []byte {
+		send := func(command []byte) []byte {
 			if _, err := chip.Write(command); err != nil {
 				return nil
 			}
@@ -104,12 +121,7 @@ func (b *Bus) serve(program net.Conn, network, address string) {
 			}
 			return response
 		}
-		var response []byte
-		if answer != nil {
-			response = answer(command, ask)
-		} else {
-			response = ask()
-		}
+		response := quirk.answer(command, send)
 		b.note(response)
 		if _, err := program.Write(response); err != nil || len(response) == 0 {
 			return
@@ -150,9 +162,20 @@ func readMessage(from io.Reader) ([]byte, error) {
 // Answer has a function answer the program from now on, in the place of the
 // chip, which it may ask. With nil the chip answers again.
 func (b *Bus) Answer(answer func(command []byte, ask func() []byte) []byte) {
+	if answer == nil {
+		b.SetQuirk(nil)
+		return
+	}
+	b.SetQuirk(func(command []byte, send func([]byte) []byte) []byte {
+		return answer(command, func() []byte { return send(command) })
+	})
+}
+
+// SetQuirk gives the chip a quirk from now on; nil takes it away again.
+func (b *Bus) SetQuirk(q Quirk) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.answer = answer
+	b.quirk = q
 }
 
 // Refusal is the answer of a TPM that refuses a command.

@@ -30,8 +30,13 @@ func TapTCP(tb testing.TB, p *softtpm.Process) *Bus {
 	}
 	at := commands.Addr().(*net.TCPAddr)
 	b := &Bus{address: fmt.Sprintf("swtpm:host=%s,port=%d", at.IP, at.Port)}
-	b.listen(tb, commands, p)
-	accept(tb, control, func(program net.Conn) { relay(program, chip.String()) })
+	stop, err := b.listen(commands, p)
+	if err != nil {
+		control.Close()
+		tb.Fatal(err)
+	}
+	tb.Cleanup(stop)
+	tb.Cleanup(accept(control, func(program net.Conn) { relay(program, chip.String()) }))
 	return b
 }
 

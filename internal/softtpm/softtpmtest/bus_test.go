@@ -52,3 +52,30 @@ func dial(t *testing.T, port int) net.Conn {
 	t.Cleanup(func() { conn.Close() })
 	return conn
 }
+
+// Quirks pass a command on in their order, and answers back.
+func TestQuirks(t *testing.T) {
+	var order []string
+	named := func(name string) softtpmtest.Quirk {
+		return func(command []byte, send func([]byte) []byte) []byte {
+			order = append(order, name)
+			if name == "looks" {
+				return nil
+			}
+			return append(send(append(command, name[0])), name[0])
+		}
+	}
+	chip := chipFunc(func(command []byte) []byte { order = append(order, "chip"); return append([]byte("="), command...) })
+	got, err := softtpmtest.Quirky(chip, softtpmtest.Quirks(named("first"), nil, named("looks"), named("second"))).Send([]byte("c"))
+	if err != nil || string(got) != "=cfssf" {
+		t.Errorf("Send() = %q, %v", got, err)
+	}
+	if want := []string{"first", "looks", "second", "chip"}; !slices.Equal(order, want) {
+		t.Errorf("asked in the order %q, want %q", order, want)
+	}
+}
+
+// chipFunc is a chip that is a function.
+type chipFunc func([]byte) []byte
+
+func (f chipFunc) Send(command []byte) ([]byte, error) { return f(command), nil }
