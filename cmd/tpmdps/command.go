@@ -213,7 +213,7 @@ func (s *session) roots() (*x509.CertPool, error) {
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
-	if !roots.AppendCertsFromPEM(pem) {
+	if !roots.AppendCertsFromPEM(lenientText(pem)) {
 		return nil, fmt.Errorf("%w %s: there is no certificate in it (PEM, -----BEGIN CERTIFICATE-----)", errInputs, path)
 	}
 	return roots, nil

@@ -24,8 +24,8 @@ func enrollCommand() command {
 			"The credential is a connection string in PROVISIONING_CONNECTION_STRING or a file,\n" +
 			"a SAS token in a file, or a sign-in to Microsoft Entra ID (--auth-type login).",
 		flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "from", Usage: "enroll the records in `FILE` (JSON, one after the other), - for stdin"},
-			&cli.StringFlag{Name: "endorsement-key", Aliases: []string{"ek"}, Usage: "enroll this `KEY` (base64 of the TPM2B_PUBLIC) instead of the chip's"},
+			&cli.StringFlag{Name: "from", Usage: "enroll the records in `FILE` (JSON, one after the other or in a list), - for stdin"},
+			&cli.StringFlag{Name: "endorsement-key", Aliases: []string{"ek"}, Usage: "enroll this `KEY` (base64 or hex of the TPM2B_PUBLIC) instead of the chip's"},
 			&cli.StringFlag{Name: "registration-id", Usage: "enroll under `ID`, or a template as in read-ek (default: the record's, or derived from the key)"},
 			labelFlag("what {label:KEY} in a template stands for, as `KEY=VALUE`; may be given more than once"),
 			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "derive the ID in `FORMAT`: base32 or hex"},

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/urfave/cli/v2"
 
@@ -126,31 +123,12 @@ func batchRecords(s *session, from string) ([]identity.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	var records []identity.Record
-	dec := json.NewDecoder(bytes.NewReader(data))
-	for {
-		start := dec.InputOffset()
-		var raw json.RawMessage
-		if err := dec.Decode(&raw); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, fmt.Errorf("%w: %s, line %d: %w", errBatch, from, lineAt(data, start), err)
-		}
-		r, err := identity.ParseRecord(raw)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %s, line %d: %w", errBatch, from, lineAt(data, start), err)
-		}
-		records = append(records, r)
-	}
-	if len(records) == 0 {
+	records, err := identity.ParseRecords(data)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %s, %w", errBatch, from, err)
+	case len(records) == 0:
 		return nil, fmt.Errorf("%w: %s: there is no record in it", errBatch, from)
 	}
 	return records, nil
-}
-
-// lineAt is the number of the line where the record behind offset begins.
-func lineAt(data []byte, offset int64) int {
-	rest := data[offset:]
-	begin := offset + int64(len(rest)-len(bytes.TrimLeft(rest, " \t\r\n")))
-	return 1 + bytes.Count(data[:begin], []byte("\n"))
 }

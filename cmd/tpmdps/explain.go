@@ -33,7 +33,7 @@ func explain(s *session) error {
 		if err != nil {
 			return err
 		}
-		text = string(data)
+		text = string(lenientText(data))
 	}
 	entries := dictionary.Explain(text)
 	if len(entries) == 0 {

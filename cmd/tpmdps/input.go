@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"tpmdps/internal/text"
 )
 
 // cannotRead is for a file that was named and cannot be read. The system's error
@@ -27,6 +29,28 @@ func readLimited(path string, limit int64) ([]byte, error) {
 	}
 	defer f.Close()
 	return readAtMost(f, path, limit)
+}
+
+// readText is [readLimited] for a text, in any encoding that Windows writes.
+func readText(path string, limit int64) ([]byte, error) {
+	data, err := readLimited(path, limit)
+	if err != nil {
+		return nil, err
+	}
+	decoded, err := text.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w %s: %w", errInputs, path, err)
+	}
+	return decoded.UTF8, nil
+}
+
+// lenientText is a text in any encoding that Windows writes; what cannot be decoded
+// stays as it is, for a reader that says itself what is wrong with it.
+func lenientText(data []byte) []byte {
+	if decoded, err := text.Decode(data); err == nil {
+		return decoded.UTF8
+	}
+	return data
 }
 
 // readAtMost reads to the end, or refuses what is longer than the limit.

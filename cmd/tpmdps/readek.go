@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -203,7 +204,7 @@ func origin(r identity.Record) string {
 func certificateRows(r identity.Record) [][]string {
 	rows := [][]string{{"EK certificate", certificate(r)}}
 	if c := r.EKCertificateFacts; c != nil {
-		rows = append(rows, []string{"  issued by", fmt.Sprintf("%s, serial %s, %s", c.Issuer, c.Serial, validity(r))})
+		rows = append(rows, []string{"  issued by", fmt.Sprintf("%s, serial %s, %s", cmp.Or(c.Issuer, "an issuer without a name"), c.Serial, validity(r))})
 	}
 	if n := len(r.EKCertificateChain); n == 1 {
 		rows = append(rows, []string{"  signed by", "1 certificate in NV"})
@@ -230,11 +231,14 @@ func certificate(r identity.Record) string {
 		}
 		return "none in NV"
 	}
-	chip := strings.Join(strings.Fields(c.TPMManufacturer+" "+c.TPMModel), " ")
+	verdict := "matches the key"
 	if !c.KeyMatches {
-		return "belongs to another key: " + chip
+		verdict = "belongs to another key"
 	}
-	return "matches the key: " + chip
+	if chip := strings.Join(strings.Fields(c.TPMManufacturer+" "+c.TPMModel), " "); chip != "" {
+		verdict += ": " + chip
+	}
+	return verdict
 }
 
 // validity is the end of the certificate's time.

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/text"
 )
 
 // errRemovable is for a secret where it can be lost.
@@ -85,7 +87,7 @@ func secretFrom(r io.Reader, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret := bytes.TrimRight(data, "\r\n")
+	secret := bytes.TrimRight(secretText(data), "\r\n")
 	switch {
 	case len(secret) == 0:
 		return nil, fmt.Errorf("%w %s: it is empty; leave the flag out for an empty password", errInputs, name)
@@ -93,6 +95,20 @@ func secretFrom(r io.Reader, name string) ([]byte, error) {
 		return nil, fmt.Errorf("%w %s: a zero byte cannot be part of a secret here", errInputs, name)
 	}
 	return secret, nil
+}
+
+// secretText undoes the encoding in which Windows writes a file, where that is
+// beyond doubt, and changes nothing else: a password may be any bytes. UTF-16
+// without its mark counts if each character is one that a keyboard of the West has.
+func secretText(data []byte) []byte {
+	decoded, err := text.Decode(data)
+	if err != nil || decoded.Encoding == text.Mixed {
+		return data
+	}
+	if decoded.Encoding == text.BareUTF16 && strings.ContainsFunc(string(decoded.UTF8), func(r rune) bool { return r > 0xff }) {
+		return data
+	}
+	return decoded.UTF8
 }
 
 // readSecretFD reads a secret from a file descriptor that the caller opened:

@@ -23,6 +23,7 @@ import (
 	"tpmdps/internal/identity"
 	"tpmdps/internal/network"
 	"tpmdps/internal/provision"
+	"tpmdps/internal/text"
 )
 
 func verifyCommand() command {
@@ -249,13 +250,14 @@ func readObject(path string) (json.RawMessage, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := readLimited(path, 96<<10) // the size of a message to DPS
+	data, err := readText(path, 96<<10) // the size of a message to DPS
 	if err != nil {
 		return nil, err
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(data, &object); err != nil {
-		return nil, fmt.Errorf("%w %s: it is no JSON object: %w", errInputs, path, err)
+		line, reason := text.JSONFault(data, err)
+		return nil, fmt.Errorf("%w %s: it is not a JSON object: line %d: %s", errInputs, path, line, reason)
 	}
 	return data, nil
 }

@@ -152,6 +152,10 @@ func TestSlips(t *testing.T) {
 	if f := one(t, "h\x00o\x00", "encoding", edge.CheckOptions{}); f.Fix != "save it as UTF-8" {
 		t.Errorf("UTF-16 without a mark: %+v", f)
 	}
+	mixed := tpmFile + "[\x00t\x00p\x00m\x00]\x00\n\x00"
+	if f := one(t, mixed, "encoding", edge.CheckOptions{}); f.Line != 1+strings.Count(tpmFile, "\n") || !strings.Contains(f.Message, "UTF-8 in one part and UTF-16") {
+		t.Errorf("UTF-16 behind UTF-8: %+v", f)
+	}
 	if f := one(t, strings.ReplaceAll(tpmFile, "\n", "\r"), "encoding", edge.CheckOptions{}); !strings.Contains(f.Message, "carriage return") {
 		t.Errorf("CR alone: %+v", f)
 	}
@@ -218,7 +222,9 @@ func TestPayload(t *testing.T) {
 	}{
 		{"good", &fstest.MapFile{Data: []byte(`{"a":1}`)}, ""},
 		{"none", nil, "there is no /etc/p q.json"},
-		{"no JSON", &fstest.MapFile{Data: []byte("a: 1")}, "/etc/p q.json: it is no JSON"},
+		{"no JSON", &fstest.MapFile{Data: []byte("a: 1")}, "/etc/p q.json: it is no JSON: line 1: unexpected text \"a: 1\""},
+		{"UTF-16", &fstest.MapFile{Data: []byte("\xff\xfe{\x00}\x00")}, "/etc/p q.json: it is stored as UTF-16, which Windows calls Unicode; save it as UTF-8"},
+		{"a mark", &fstest.MapFile{Data: []byte("\xef\xbb\xbf{}")}, "/etc/p q.json: it begins with a byte order mark, which IoT Edge does not read; save it as UTF-8 without one"},
 		{"directory", &fstest.MapFile{Mode: os.ModeDir}, "/etc/p q.json: it is no file"},
 		{"large", &fstest.MapFile{Data: make([]byte, 300<<10)}, "/etc/p q.json: it has more than 262144 bytes"},
 	} {

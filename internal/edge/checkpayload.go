@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+
+	"tpmdps/internal/text"
 )
 
 // maxPayload is what DPS takes of a device's own data, and more.
@@ -69,8 +71,26 @@ func checkDocument(root fs.FS, name string) error {
 		return errors.New("it cannot be read")
 	case len(data) > maxPayload:
 		return fmt.Errorf("it has more than %d bytes", maxPayload)
-	case !json.Valid(data):
-		return errors.New("it is no JSON")
 	}
-	return nil
+	return checkJSON(data)
+}
+
+// checkJSON says what is wrong with a document that IoT Edge reads as it is: UTF-8
+// without a byte order mark.
+func checkJSON(data []byte) error {
+	if json.Valid(data) {
+		return nil
+	}
+	decoded, err := text.Decode(data)
+	switch {
+	case err != nil:
+		return err
+	case !json.Valid(decoded.UTF8):
+		var value json.RawMessage
+		line, reason := text.JSONFault(decoded.UTF8, json.Unmarshal(decoded.UTF8, &value))
+		return fmt.Errorf("it is no JSON: line %d: %s", line, reason)
+	case decoded.Encoding == text.UTF8:
+		return errors.New("it begins with a byte order mark, which IoT Edge does not read; save it as UTF-8 without one")
+	}
+	return fmt.Errorf("it is stored as %s; save it as UTF-8", decoded.Encoding)
 }

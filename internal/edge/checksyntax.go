@@ -107,6 +107,8 @@ func otherEncoding(data []byte, at *tomledit.SyntaxError) (Finding, bool) {
 		return Finding{Rule: "encoding", Message: "the file is saved as UTF-16, which Windows calls Unicode; IoT Edge reads UTF-8", Fix: "save it as UTF-8"}, true
 	case bytes.IndexByte(data, '\r') >= 0 && bytes.IndexByte(data, '\n') < 0:
 		return Finding{Rule: "encoding", Message: "the lines end in a carriage return alone, as on old Macs; IoT Edge takes the file for one line", Fix: "save it with the line ends of Linux or Windows"}, true
+	case strings.HasPrefix(at.Message, "this is not UTF-8, but"): // from here on
+		return Finding{Rule: "encoding", Message: at.Message + "; IoT Edge reads UTF-8", Fix: "save it as UTF-8; in PowerShell, append with Add-Content -Encoding utf8 instead of >>"}, true
 	case at.Message == "this is not UTF-8":
 		return Finding{Rule: "encoding", Message: "a letter here is not UTF-8, but of an older encoding such as Windows-1252", Fix: "write the letter again and save the file as UTF-8"}, true
 	}

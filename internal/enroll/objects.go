@@ -50,7 +50,7 @@ func compare(path string, have, want any) []Change {
 		if same(have, want) {
 			return nil
 		}
-		return []Change{{path, text(have), text(want)}}
+		return []Change{{path, shown(have), shown(want)}}
 	}
 	names := map[string]bool{}
 	for name := range haveObject {
@@ -66,9 +66,9 @@ func compare(path string, have, want any) []Change {
 		below := path + "." + identity.Printable(name, 60)
 		switch {
 		case !inHave:
-			changes = append(changes, Change{below, "", text(w)})
+			changes = append(changes, Change{below, "", shown(w)})
 		case !inWant:
-			changes = append(changes, Change{below, text(h), ""})
+			changes = append(changes, Change{below, shown(h), ""})
 		default:
 			changes = append(changes, compare(below, h, w)...)
 		}
@@ -106,9 +106,9 @@ func sameNumber(a, b string) bool {
 	return err1 == nil && err2 == nil && x == y
 }
 
-// text shows a value as JSON on one line; a string that is empty stays visible
+// shown shows a value as JSON on one line; a string that is empty stays visible
 // by its quotes.
-func text(v any) string {
+func shown(v any) string {
 	var line bytes.Buffer
 	enc := json.NewEncoder(&line)
 	enc.SetEscapeHTML(false)

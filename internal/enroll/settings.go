@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // Settings are what an enrollment can say besides whose it is. The zero value
@@ -92,11 +93,15 @@ func compactObject(flag string, value *json.RawMessage) error {
 		*value = nil
 		return nil
 	}
+	if decoded, err := text.Decode(*value); err == nil { // a byte order mark, from a file
+		*value = decoded.UTF8
+	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(*value, &object); err != nil || object == nil {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
-			return fmt.Errorf("%s is not JSON: %w at byte %d", flag, err, syntax.Offset)
+			line, reason := text.JSONFault(*value, err)
+			return fmt.Errorf("%s is not JSON: line %d: %s", flag, line, reason)
 		}
 		return fmt.Errorf("%s must be a JSON object, such as {\"site\":\"north\"}", flag)
 	}

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 )
 
@@ -27,7 +28,7 @@ func (r *Record) completeCertificate(ek []byte) error {
 	for i, text := range r.EKCertificateChain {
 		raw, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return fmt.Errorf("ek_certificate_chain, number %d: %w", i+1, err)
+			return fmt.Errorf("ek_certificate_chain, number %d: it is not base64", i+1)
 		}
 		if _, err := ParseEKCertificate(raw); err != nil {
 			return fmt.Errorf("ek_certificate_chain, number %d: %w", i+1, err)
@@ -39,7 +40,7 @@ func (r *Record) completeCertificate(ek []byte) error {
 	}
 	raw, err := base64.StdEncoding.DecodeString(*r.EKCertificate)
 	if err != nil {
-		return fmt.Errorf("ek_certificate: %w", err)
+		return errors.New("ek_certificate: it is not base64")
 	}
 	c, err := ParseEKCertificate(raw)
 	if err != nil {

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -59,7 +60,7 @@ func TestRegistrationIDsMatchPublishedPairs(t *testing.T) {
 func TestParseEndorsementKeyAccepts(t *testing.T) {
 	ek := testEK()
 	wrapped := b64(ek)[:76] + "\r\n  " + b64(ek)[76:] + "\n"
-	for _, text := range []string{b64(ek), wrapped} {
+	for _, text := range []string{b64(ek), wrapped, hex.EncodeToString(ek), strings.TrimRight(b64(ek), "=")} {
 		got, err := ParseEndorsementKey(text)
 		if err != nil || b64(got) != b64(ek) {
 			t.Errorf("ParseEndorsementKey(%.20q…) = %x, %v", text, got, err)
@@ -85,6 +86,7 @@ func TestParseEndorsementKeyNamesWhatItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ofModulus := b64(append(bytes.Clone(ekPrefix), rsaKey.N.Bytes()...))
 	pemText := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}))
 	ecPublic := append([]byte{0x00, 0x7a, 0x00, 0x23, 0x00, 0x0b, 0x00, 0x03, 0x00, 0xb2}, make([]byte, 112)...)
 	srk := append([]byte{0x01, 0x1a, 0x00, 0x01, 0x00, 0x0b, 0x00, 0x03, 0x04, 0x72}, make([]byte, 274)...)
@@ -105,20 +107,18 @@ func TestParseEndorsementKeyNamesWhatItIs(t *testing.T) {
 
 	tests := []struct{ name, text, is, convert string }{
 		{"TPMT", b64(ek[2:]), "TPMT_PUBLIC without its two-byte size", b64(ek)},
-		{"PEM", pemText, "SubjectPublicKeyInfo in PEM", ""},
-		{"DER", b64(spki), "SubjectPublicKeyInfo in DER", ""},
+		{"PEM", pemText, "SubjectPublicKeyInfo in PEM", ofModulus},
+		{"DER", b64(spki), "SubjectPublicKeyInfo in DER", ofModulus},
 		{"EC DER", b64(ecSPKI), "algorithm other than RSA", ""},
 		{"PEM of nonsense", "-----BEGIN X\x1b-----\nAAAA\n-----END X\x1b-----\n", "neither a public key nor a certificate", ""},
 		{"struct dump", "OgEAAAEACwCyAAMAIACD" + strings.Repeat("A", 40), "little-endian memory dump", ""},
-		{"truncated", b64(ek[:200]), "cut short: 200 bytes of 316", ""},
-		{"only the size", "ATo=", "cut short: 2 bytes of 316", ""},
-		{"too long", b64(append(testEK(), 1, 2)), "too long: 318 bytes", ""},
+		{"truncated", b64(ek[:200]), "cut short: 268 of 424 characters", ""},
+		{"only the size", "ATo=", "cut short: 4 of 424 characters", ""},
+		{"too long", b64(append(testEK(), 1, 2)), "too long: something follows the key", ""},
 		{"ECC", b64(ecPublic), "an ECC key", ""},
 		{"SRK", b64(srk), "a storage root key", ""},
-		{"other attributes", b64(otherAttrs), "no TCG L-1 endorsement key", ""},
-		{"even modulus", b64(even), "no RSA 2048 key", ""},
-		{"hex", hex.EncodeToString(ek), "in hex", b64(ek)},
-		{"no padding", strings.TrimRight(b64(ek), "="), "base64 that lost the = at its end", b64(ek)},
+		{"other attributes", b64(otherAttrs), "not a TCG L-1 endorsement key", ""},
+		{"even modulus", b64(even), "not an RSA 2048 key", ""},
 		{"not base64", "AToA!!!!", "not base64", ""},
 		{"empty", " \n", "empty", ""},
 		{"huge", strings.Repeat("A", 20000), "20000 characters long", ""},
@@ -197,7 +197,7 @@ func TestParseRecord(t *testing.T) {
 		`{"endorsement_key":"` + ek + `","registration_id":"Box"}`:                                      "capital",
 		`{"endorsement_key":"AAAA"}`:                                                                    "something else",
 		`{"endorsement_key":"` + ek + `"} {}`:                                                           "follows",
-		`[]`:                                                                                            "cannot unmarshal",
+		`[]`:                                                                                            "it is a list, not an object",
 		`{"labels":"` + strings.Repeat("x", 70000):                                                      "more than",
 	}
 	for line, want := range refused {

@@ -16,6 +16,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"tpmdps/internal/text"
 )
 
 // Schema names the layout of a [Record], so that a file written by one version
@@ -26,8 +28,8 @@ const Schema = "tpmdps/record/1"
 // takes about 4 KiB, one with the longest chain that is read 40 KiB.
 const maxRecord = 64 << 10
 
-// ErrRecord is returned, wrapped, for a text that is no usable [Record].
-var ErrRecord = errors.New("no valid record")
+// ErrRecord is returned, wrapped, for a text that is not a usable [Record].
+var ErrRecord = errors.New("not a valid record")
 
 // Record is what was read from one machine. All fields are plain values; as
 // JSON it is one line of a batch. Times are UTC, hex is lower case.
@@ -108,21 +110,29 @@ type Host struct {
 // derived IDs belong to this EK. It returns an error that wraps [ErrRecord],
 // and [*FormatError] or [ErrRegistrationID] where those are the cause.
 //
-// Two shorter spellings are taken too, because people write them by hand: only
-// endorsement_key, or endorsement_key and registration_id. Unknown fields are
-// refused when no schema is given, since then nothing else tells a misspelt
-// field from a newer one.
+// Two shorter spellings are accepted too, because people write them by hand: only
+// endorsement_key, or endorsement_key and registration_id; and what IoT Edge's TPM
+// daemon answers, endorsement_key and storage_root_key. Other fields are refused
+// when no schema is given, since then nothing else tells a misspelt field from a
+// newer one.
 func ParseRecord(line []byte) (Record, error) {
 	if len(line) > maxRecord {
 		return Record{}, fmt.Errorf("%w: %d bytes, more than the %d that a record may have", ErrRecord, len(line), maxRecord)
 	}
-	var r Record
+	if err := otherJSON(line); err != nil {
+		return Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	var r struct {
+		Record
+		StorageRootKey *string `json:"storage_root_key"`
+	}
 	dec := json.NewDecoder(bytes.NewReader(line))
 	if !bytes.Contains(line, []byte(`"schema"`)) {
 		dec.DisallowUnknownFields()
 	}
 	if err := dec.Decode(&r); err != nil {
-		return Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
+		at, reason := text.JSONFault(line, err)
+		return Record{}, fmt.Errorf("%w: %w", ErrRecord, &recordFault{at, strings.ReplaceAll(reason, "Record.", "")})
 	}
 	if dec.More() {
 		return Record{}, fmt.Errorf("%w: something follows the record on its line", ErrRecord)
@@ -130,7 +140,44 @@ func ParseRecord(line []byte) (Record, error) {
 	if err := r.complete(); err != nil {
 		return Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	return r, nil
+	return r.Record, nil
+}
+
+// recordFault is what is wrong with a record as JSON, and in which of its lines.
+type recordFault struct {
+	line   int
+	reason string
+}
+
+func (f *recordFault) Error() string { return f.reason }
+
+// otherJSON recognises JSON that has a key and is not a record: an enrollment as
+// DPS and az write it, which has settings besides.
+func otherJSON(line []byte) error {
+	if !bytes.Contains(line, []byte("attestation")) {
+		return nil
+	}
+	var e struct {
+		RegistrationID string `json:"registrationId"`
+		Attestation    struct {
+			Type string `json:"type"`
+			TPM  struct {
+				EndorsementKey string `json:"endorsementKey"`
+			} `json:"tpm"`
+		} `json:"attestation"`
+	}
+	if json.Unmarshal(line, &e) != nil || e.Attestation.Type == "" && e.Attestation.TPM.EndorsementKey == "" {
+		return nil
+	}
+	const is = "an enrollment as az and DPS write it, not a record"
+	if e.Attestation.TPM.EndorsementKey == "" {
+		return errors.New("it is " + is + ", and has no endorsement key")
+	}
+	ek, err := ParseEndorsementKey(e.Attestation.TPM.EndorsementKey)
+	if err != nil {
+		return err
+	}
+	return converted(ek, "in "+is, fmt.Sprintf(`write {"registration_id":%q,"endorsement_key":"…"} instead, and give settings as flags`, Printable(e.RegistrationID, maxID)))
 }
 
 // complete checks the record and fills in what follows from its EK.

@@ -16,7 +16,7 @@ func TestCheckersFindFaults(t *testing.T) {
 		want  string // "" means no fault
 	}{
 		{"right direction", checkOurs, pkg{ImportPath: "tpmdps/internal/tpm", Imports: []string{"fmt", "tpmdps/internal/identity"}}, ""},
-		{"wrong direction", checkOurs, pkg{ImportPath: "tpmdps/internal/identity", Imports: []string{"tpmdps/internal/enroll"}},
+		{"wrong direction", checkOurs, pkg{ImportPath: "tpmdps/internal/identity", Imports: []string{"tpmdps/internal/enroll", "tpmdps/internal/text"}},
 			"internal/identity imports internal/enroll"},
 		{"a command imported", checkOurs, pkg{ImportPath: "tpmdps/internal/audit", Imports: []string{"tpmdps/cmd/tpmdps"}},
 			"internal/audit imports cmd/tpmdps"},

@@ -34,22 +34,23 @@ const module = "tpmdps/"
 var ours = map[string][]string{
 	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/aziot", "internal/bundle", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/host",
 		"internal/identity", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
-		"internal/hub", "internal/dictionary"},
+		"internal/hub", "internal/dictionary", "internal/text"},
 
-	"internal/identity":   {}, // pure values, under everything else
+	"internal/text":       {},                // bytes to text, under everything else
+	"internal/identity":   {"internal/text"}, // pure values
 	"internal/tpm":        {"internal/identity"},
 	"internal/dps":        {"internal/identity", "internal/network"}, // the wire, no policy; a proxy's refusal is network's to name
-	"internal/enroll":     {"internal/dps", "internal/identity"},
+	"internal/enroll":     {"internal/dps", "internal/identity", "internal/text"},
 	"internal/network":    {"internal/identity"}, // the way to a service, layer by layer
 	"internal/provision":  {"internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/tpm"},
 	"internal/hub":        {"internal/identity", "internal/network"},
 	"internal/audit":      {}, // told what was done, asks nobody
 	"internal/dictionary": {},
-	"internal/edge":       {"internal/identity", "internal/tomledit", "templates"},
+	"internal/edge":       {"internal/identity", "internal/text", "internal/tomledit", "templates"},
 	"internal/atomicfile": {},                                   // a path and bytes
 	"internal/aziot":      {"internal/atomicfile", "templates"}, // the machine's IoT Edge; what its file says is edge's
 	"internal/bundle":     {},                                   // parts to a zip; who gathers them is its user's matter
-	"internal/tomledit":   {},                                   // text to text; what a key means is edge's
+	"internal/tomledit":   {"internal/text"},                    // text to text; what a key means is edge's
 	"internal/emulator":   {},                                   // shares no code with the two clients it is to find faults in
 	"internal/host":       {},
 	"internal/softtpm":    {},

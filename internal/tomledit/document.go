@@ -17,6 +17,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"tpmdps/internal/text"
 )
 
 // SyntaxError says where a file stops being TOML.
@@ -57,8 +59,8 @@ func Parse(data []byte) (*Document, error) {
 			d.lines = append(d.lines, i+1)
 		}
 	}
-	if !utf8.Valid(d.data) {
-		return nil, d.notUTF8()
+	if err := d.checkEncoding(); err != nil {
+		return nil, err
 	}
 	w := walker{d: d, base: skip}
 	w.parser.Reset(d.data[skip:])
@@ -107,6 +109,23 @@ func (d *Document) position(offset int) (line, column int) {
 	}
 	return line + 1, utf8.RuneCount(d.data[d.lines[line]:offset]) + 1
 }
+
+// checkEncoding names a text that is not UTF-8, which is all that IoT Edge reads.
+// One that changes to UTF-16 half-way was continued by PowerShell's >>.
+func (d *Document) checkEncoding() error {
+	decoded, err := text.Decode(d.data)
+	switch {
+	case err == nil && decoded.Encoding == text.Mixed:
+		return &SyntaxError{decoded.Line, 1, otherEncoding + decoded.Encoding.String()}
+	case err == nil && decoded.Encoding != text.UTF8:
+		return &SyntaxError{1, 1, otherEncoding + decoded.Encoding.String()}
+	case !utf8.Valid(d.data):
+		return d.notUTF8()
+	}
+	return nil
+}
+
+const otherEncoding = "this is not UTF-8, but "
 
 func (d *Document) notUTF8() error {
 	offset := 0

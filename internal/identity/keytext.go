@@ -1,0 +1,312 @@
+package identity
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// maxEKText bounds what is looked at: a PEM certificate is under 4 KiB. A record
+// may be longer, for the certificates in it.
+const maxEKText = 16 << 10
+
+// maxDepth bounds texts in texts: a key in a JSON string in a JSON object, in hex
+// in base64.
+const maxDepth = 4
+
+// ParseEndorsementKey reads an EK that a person or a program has written down: the
+// one reader for every place where a key is handed in.
+//
+// It accepts the marshalled TPM2B_PUBLIC in any spelling that keeps all of it:
+// base64 (also URL-safe, wrapped, without its padding), hex (also with separators,
+// as a dump or as a list of numbers), in quotes, after a label, in the JSON of a
+// record, of IoT Edge's TPM daemon or of DPS.
+//
+// Everything else is a [*FormatError] that names what it is. It has the right key
+// where that follows from what was given: the modulus with the L-1 template.
+func ParseEndorsementKey(text string) ([]byte, error) { return readKeyText(text, 0) }
+
+func readKeyText(text string, depth int) ([]byte, error) {
+	text = strings.TrimSpace(visible(text))
+	switch {
+	case depth > maxDepth:
+		return nil, &FormatError{Is: "a text in a text in a text", Advice: readAgain}
+	case len(text) > maxEKText && !(strings.HasPrefix(text, "{") && len(text) <= maxRecord):
+		return nil, &FormatError{Is: fmt.Sprintf("%d characters long", len(text)), Advice: readAgain}
+	case text == "":
+		return nil, &FormatError{Is: "empty", Advice: readAgain}
+	}
+	for _, read := range []func(string, int) ([]byte, error){keyInNumbers, keyInJSON, keyInPEM, keyInReadPublic} {
+		if ek, err := read(text, depth); ek != nil || err != nil {
+			return ek, err
+		}
+	}
+	ek, err := keyInBody(unlabelled(text), depth)
+	if ek == nil && !isNamed(err) {
+		if found, judgement := keyAmongOthers(text); found != nil || judgement != nil {
+			return found, judgement
+		}
+	}
+	return ek, err
+}
+
+// wholeKey is a key in the midst of a text, such as a row of a table or a line of
+// a log: what comes before the modulus tells it from everything else.
+var wholeKey = regexp.MustCompile(`AToAAQALAAMAsgAgg3GXZ0SEs[/_]gakMyNRqXXJP1S124GUgtk8qHaGzMUaaoABgCAAEMAEAgAAAAAAAEA[A-Za-z0-9+/_-]{342}|(?i:013a0001000b000300b20020[0-9a-f]{608})`)
+
+// keyAmongOthers finds the one key in a text that has other things, too. It
+// returns nothing where there is none, or more than one.
+func keyAmongOthers(text string) (one []byte, judgement error) {
+	for _, at := range wholeKey.FindAllStringIndex(text, -1) {
+		if goesOn.MatchString(text[at[1]:]) {
+			return nil, nil
+		}
+		ek, err := keyInBody(text[at[0]:at[1]], maxDepth)
+		if one != nil && !bytes.Equal(one, ek) || judgement != nil {
+			return nil, judgement
+		}
+		one, judgement = ek, err
+	}
+	return one, judgement
+}
+
+var goesOn = regexp.MustCompile(`^[A-Za-z0-9+/_-]`)
+
+// keyInBody reads a key that is nothing but its digits.
+func keyInBody(body string, depth int) ([]byte, error) {
+	if err := named(body); err != nil {
+		return nil, err
+	}
+	if ek, err := keyInHex(body, depth); ek != nil || err != nil {
+		return ek, err
+	}
+	compact := fromEscapes(body)
+	raw, err := base64.RawStdEncoding.DecodeString(compact)
+	if err == nil {
+		ek, judgement := judge(raw, len(strings.Join(strings.Fields(body), "")), keyCharacters, depth)
+		if ek == nil && strings.Contains(body, " ") {
+			return lostPlus(body, judgement)
+		}
+		return ek, judgement
+	}
+	return nil, notBase64(body, compact)
+}
+
+// keyCharacters is how long a key is in base64, with the padding that readers
+// count as a part of it.
+const keyCharacters = (ekSize + 2) / 3 * 4
+
+// judge says whether these bytes are a usable key. They may be a text themselves.
+// How many characters they were, and how many it should be, tells a person what
+// is missing.
+func judge(b []byte, have, want, depth int) ([]byte, error) {
+	err := CheckEndorsementKey(b)
+	if err == nil {
+		return b, nil
+	}
+	if text, ok := readable(b); ok {
+		if ek, inner := readKeyText(text, depth+1); ek != nil || isNamed(inner) {
+			return ek, inner
+		}
+	}
+	var format *FormatError
+	if errors.As(err, &format) && format.cut {
+		if len(b) > ekSize {
+			format.Is += ": something follows the key"
+		} else {
+			format.Is += fmt.Sprintf(": %d of %d characters", have, want)
+		}
+	}
+	return nil, err
+}
+
+// isNamed tells whether an error has found out which key it is.
+func isNamed(err error) bool {
+	var format *FormatError
+	return errors.As(err, &format) && (format.Convert != "" || format.Differs != "" || format.cause != nil)
+}
+
+// readable returns bytes that are a text of ASCII, also one in UTF-16.
+func readable(b []byte) (string, bool) {
+	const shortest = 16
+	var text strings.Builder
+	for i, c := range b {
+		switch {
+		case c == 0 && i%2 == 1 && len(b)%2 == 0:
+		case c >= ' ' && c < 0x7f || c == '\n' || c == '\r' || c == '\t':
+			text.WriteByte(c)
+		default:
+			return "", false
+		}
+	}
+	return text.String(), text.Len() >= shortest
+}
+
+// visible drops what people cannot see and therefore do not know of, and makes
+// plain characters of what word processors and mail put in their place.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\u00ad', r == '\ufffd', unicode.Is(unicode.Cf, r): // zero-width, byte order mark
+			return -1
+		case unicode.IsSpace(r) && r != '\n' && r != '\r' && r != '\t', r == '\u2800', r == 0:
+			return ' '
+		case r >= '\u2018' && r <= '\u201b', r == '\u2039', r == '\u203a', r == '\u00b4':
+			return '\''
+		case r >= '\u201c' && r <= '\u201f', r == '\u00ab', r == '\u00bb', r == '\uff02':
+			return '"'
+		case r >= '\u2010' && r <= '\u2015', r == '\u2212':
+			return '-'
+		case r >= '\uff01' && r <= '\uff5e': // full width
+			return r - '\uff01' + '!'
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+}
+
+// wrapping are the characters around a key that are not a part of it.
+const wrapping = " \t\r\n\"'`,;<>()[]{}"
+
+var (
+	// keyLabel is a label for this very key, at the start of a line.
+	keyLabel = regexp.MustCompile(`(?im)^["'\s{-]*(?:tpm[ _-]?)?(?:endorsement[ _-]?(?:public[ _-]?)?key|ek[ _-]?pub(?:lic)?(?:[ _-]?key)?|ek)(?:[ _]?\((?:base64|hex|tpm2b_public)\))?["']?(?:\s*(?:=>|:=|:|=)\s*|\s+)`)
+	// anyLabel is any other label that may stand before a key.
+	anyLabel = regexp.MustCompile(`(?i)^["']?[a-z][a-z0-9 _./()-]{0,40}["']?\s*(?:=>|:=|:|=)\s*`)
+	// labelWord tells a label from digits of a key.
+	labelWord = regexp.MustCompile(`(?i)key|pub|base64|hex|tpm|public|value|data|\bek\b|\bid\b`)
+	// nextLabel begins what does not belong to the key any more.
+	nextLabel = regexp.MustCompile(`(?im)^[ \t]*["']?[a-z][a-z0-9 _-]*[g-z][a-z0-9 _-]*["']?[ \t]*:(?:\s|$)|\n[ \t]*\r?\n`)
+)
+
+// unlabelled returns the key without a label before it, without quotes, and
+// without what follows it.
+func unlabelled(text string) string {
+	if strings.Contains(text, "&") { // HTML; no key has it
+		text = html.UnescapeString(text)
+	}
+	text = strings.ReplaceAll(text, `\"`, `"`)
+	found := keyLabel.FindStringIndex(text)
+	if found == nil {
+		if found = anyLabel.FindStringIndex(text); found != nil && !labelWord.MatchString(text[:found[1]]) {
+			found = nil
+		}
+	}
+	if found != nil && len(strings.Trim(text[found[1]:], "= \t\r\n")) >= 4 {
+		text = strings.TrimSpace(text[found[1]:])
+		if end := nextLabel.FindStringIndex(text); end != nil && end[0] > 0 {
+			text = text[:end[0]]
+		}
+	}
+	if m := quoted.FindStringSubmatch(text); m != nil {
+		text = m[1]
+	}
+	text = strings.Trim(text, wrapping)
+	if strings.HasPrefix(text, "b'") || strings.HasPrefix(text, `b"`) { // Python's bytes
+		text = strings.Trim(text[1:], wrapping)
+	}
+	return text
+}
+
+// quoted is a key in quotes, and more after it.
+var quoted = regexp.MustCompile(`^["']([A-Za-z0-9+/=_-]{100,})["']\s*[,;}\]]`)
+
+// fromEscapes undoes what JSON, URLs, HTML and mail write for single characters,
+// and makes standard base64 without white space and padding of it.
+func fromEscapes(body string) string {
+	body = joined.ReplaceAllString(body, "")
+	if percent.MatchString(body) {
+		if plain, err := url.PathUnescape(body); err == nil {
+			body = plain
+		}
+	}
+	body = jsonEscape.ReplaceAllStringFunc(body, func(escape string) string {
+		return string(rune(int(hexDigit(escape[4])<<4 | hexDigit(escape[5]))))
+	})
+	return escapes.Replace(body)
+}
+
+var (
+	percent    = regexp.MustCompile(`(?i)%(?:2b|2f|3d|0a|0d|20)`)
+	joined     = regexp.MustCompile(`["']\s*\+\s*["']`) // strings that were put together
+	jsonEscape = regexp.MustCompile(`\\u00[0-9a-fA-F]{2}`)
+	// Besides escapes: quotes between parts, marks of quoted mail at the start of a
+	// line, and the two characters of URL-safe base64.
+	escapes = strings.NewReplacer(`\n`, "", `\r`, "", `\t`, "", `\/`, "/", `\`, "", "=3D", "", "=", "", " ", "", "\n", "", "\r", "", "\t", "",
+		`"`, "", "'", "", ",", "", ";", "", ">", "", "-", "+", "_", "/")
+)
+
+func hexDigit(c byte) byte {
+	switch {
+	case c >= 'a':
+		return c - 'a' + 10
+	case c >= 'A':
+		return c - 'A' + 10
+	}
+	return c - '0'
+}
+
+// lostPlus is for base64 in which each + became a space, as in the query of a URL.
+func lostPlus(body string, otherwise error) ([]byte, error) {
+	raw, err := base64.RawStdEncoding.DecodeString(fromEscapes(strings.ReplaceAll(body, " ", "+")))
+	if err != nil || !isL1(raw) {
+		return nil, otherwise
+	}
+	return nil, converted(raw, "base64 in which every + became a space", "copy it without going through a URL")
+}
+
+var (
+	outside    = regexp.MustCompile(`[^A-Za-z0-9+/]`)
+	fileEnding = regexp.MustCompile(`(?i)^@|\.(?:pem|der|crt|cer|pub|bin|txt|jsonl?|ctx|b64|key|out|log|tss)$`)
+)
+
+// notBase64 says why a text cannot be read.
+func notBase64(body, compact string) error {
+	const longestName = 128
+	switch bad := outside.FindString(compact); {
+	case len(body) <= longestName && fileEnding.MatchString(body):
+		return &FormatError{Is: fmt.Sprintf("the name of a file (%s), not a key", Printable(body, 60)), Advice: `give what is in the file: --ek "$(cat FILE)"`}
+	case bad != "":
+		return &FormatError{Is: fmt.Sprintf("not base64: the character %q cannot be in it", Printable(bad, 1)), Advice: copyWhole}
+	case strings.HasPrefix(compact, "AToAAQ"):
+		return &FormatError{Is: fmt.Sprintf("cut short: %d of %d characters", len(compact), keyCharacters), Advice: copyWhole}
+	}
+	return &FormatError{Is: "not base64: characters are missing", Advice: copyWhole}
+}
+
+// named recognises texts that are not a key, but something that people have beside
+// one.
+func named(body string) error {
+	compact := strings.ToLower(strings.Join(strings.Fields(body), ""))
+	hexed := strings.TrimPrefix(compact, "0x")
+	e := &FormatError{Advice: readAgain}
+	switch {
+	case compact == "14963e8f3ba5b3984110b3c1ca8e8b89":
+		e.Is = "the placeholder from the az command's help"
+	case IsDerived(hexed):
+		e.Is, e.Advice = "a registration ID, not a key", "it is the SHA-256 of a key, from which no key can be made; "+readAgain
+	case objectName.MatchString(hexed):
+		e.Is, e.Advice = "the name of a TPM's key, not the key", "it is the SHA-256 of a key, from which no key can be made; "+readAgain
+	case strings.HasPrefix(compact, "aaaab3nzac1"), strings.HasPrefix(compact, "ssh-"):
+		e.Is = "an SSH public key"
+	case compact == "null" || compact == "none" || compact == "undefined" || compact == "<nil>":
+		e.Is = "empty: the text says " + compact
+	case strings.Contains(compact, "asnencodeddata"):
+		e.Is, e.Advice = "the name of a .NET type, not a key", "in PowerShell: (Get-TpmEndorsementKeyInfo).PublicKey.Format($true); or "+readAgain
+	case scopeForm.MatchString(strings.TrimSpace(body)):
+		e.Is = "an ID scope, not a key"
+	case len(body) <= maxID && strings.ContainsAny(body, "-._:") && CheckRegistrationID(strings.ToLower(body)) == nil && !fileEnding.MatchString(body) && !hexList.MatchString(body):
+		e.Is = fmt.Sprintf("a name such as a registration ID (%s), not a key", Printable(body, 60))
+	default:
+		return nil
+	}
+	return e
+}
+
+// objectName is TPM 2.0 Part 1, 16: the name algorithm and the digest.
+var objectName = regexp.MustCompile(`^000b[0-9a-f]{64}$`)
