@@ -36,10 +36,10 @@ var ours = map[string][]string{
 		"internal/identity", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
 		"internal/hub", "internal/dictionary"},
 
-	"internal/identity":   {}, // pure values, under everything else
-	"internal/tpm":        {"internal/identity"},
-	"internal/challenge":  {},                                        // what DPS makes, for everybody who plays its part
-	"internal/dps":        {"internal/identity", "internal/network"}, // the wire, no policy; a proxy's refusal is network's to name
+	"internal/identity":   {},                                          // pure values, under everything else
+	"internal/tpm":        {"internal/challenge", "internal/identity"}, // a chip that refuses a key from DPS is given one made here, to compare
+	"internal/challenge":  {},                                          // what DPS makes, for everybody who plays its part
+	"internal/dps":        {"internal/identity", "internal/network"},   // the wire, no policy; a proxy's refusal is network's to name
 	"internal/enroll":     {"internal/dps", "internal/identity"},
 	"internal/network":    {"internal/identity"}, // the way to a service, layer by layer
 	"internal/provision":  {"internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/tpm"},

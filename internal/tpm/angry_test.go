@@ -239,6 +239,17 @@ func flows() []flow {
 		{"activate and sign", persistent, func(t *testing.T, chip *recorder) ([]string, error) {
 			return nil, trip(t.Context(), t, chip, Options{})
 		}, nothing},
+		{"activate two keys with derived ones", nothing, func(t *testing.T, chip *recorder) ([]string, error) {
+			return nil, use(chip, Options{}, func(d *Device, ek, srk *Key) error {
+				for range 2 {
+					key, err := d.Activate(ek, srk, wrap(t, ek, srk, testKey, "x/y"))
+					if err := errors.Join(err, key.Close()); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}, nothing},
 		{"the same on a plain bus", persistent, func(t *testing.T, chip *recorder) ([]string, error) {
 			return nil, trip(t.Context(), t, chip, Options{PlainBus: true})
 		}, nothing},
@@ -335,6 +346,10 @@ func refuseOnce(t *testing.T, f flow, chip *recorder, n int, cc tpm2.TPMCC, rc t
 	patient := rc == tpm2.TPMRCYielded || rc == tpm2.TPMRCTesting
 	optional := cc == tpm2.TPMCCNVRead || cc == tpm2.TPMCCNVReadPublic
 	switch {
+	case doneWithout(cc, want):
+		if err != nil {
+			t.Errorf("%s: %v, want that it is done without", what, err)
+		}
 	case patient && err == nil: // asked again
 	case optional && err == nil && len(notes) > 0:
 	case patient, !errors.Is(err, want):
@@ -352,6 +367,19 @@ func refuseOnce(t *testing.T, f flow, chip *recorder, n int, cc tpm2.TPMCC, rc t
 			t.Fatal(err)
 		}
 	}
+}
+
+// doneWithout says which refusals change how a flow goes on, and do not end it: a
+// key at the SRK's handle that has a password, or cannot be tried, and an EK that
+// cannot be put away.
+func doneWithout(cc tpm2.TPMCC, is error) bool {
+	switch cc {
+	case tpm2.TPMCCCertify:
+		return is == ErrAuth || is == ErrUnsupported
+	case tpm2.TPMCCContextSave, tpm2.TPMCCContextLoad:
+		return is == ErrUnsupported
+	}
+	return false
 }
 
 // A chip that refuses salted sessions does so in its own words, some of which

@@ -134,3 +134,10 @@ func mac(key, data []byte) []byte {
 	m.Write(data)
 	return m.Sum(nil)
 }
+
+// onEachUnclean is onEach for tests that look themselves at what is left.
+func onEachUnclean(t *testing.T, test func(t *testing.T, chip *recorder)) {
+	for name, open := range implementations {
+		t.Run(name, func(t *testing.T) { test(t, &recorder{t: open(t)}) })
+	}
+}
