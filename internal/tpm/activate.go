@@ -41,6 +41,10 @@ func (d *Device) Activate(ek, srk *Key, blob []byte) (*HMACKey, error) {
 		return nil, err
 	}
 	key, err := d.open(ek, srk, b)
+	if errors.Is(err, ErrResources) && d.t.failed == tpm2.TPMCCStartAuthSession && !d.frugal {
+		d.frugal = true // other programs left sessions there
+		key, err = d.open(ek, srk, b)
+	}
 	if err == nil {
 		return key, nil
 	}
@@ -73,12 +77,12 @@ func (d *Device) open(ek, srk *Key, b Blob) (_ *HMACKey, err error) {
 	if err := d.putAway(ek); err != nil {
 		return nil, err
 	}
-	auth, err := d.srkAuth(ek)
-	if err != nil {
-		return nil, err
+	ofSRK := tpm2.PasswordAuth(nil)
+	if d.secrecy != nil {
+		ofSRK = d.secrecy
 	}
 	loaded, err := run(d, "load the key", tpm2.Load{
-		ParentHandle: srk.withAuth(auth),
+		ParentHandle: srk.withAuth(ofSRK),
 		InPrivate:    private,
 		InPublic:     tpm2.BytesAs2B[tpm2.TPMTPublic](b.Public),
 	})
@@ -93,6 +97,9 @@ func (d *Device) open(ek, srk *Key, b Blob) (_ *HMACKey, err error) {
 // SRK gets out of the credential.
 func (d *Device) activateCredential(ek, srk *Key, b Blob) ([]byte, error) {
 	ofSRK, err := d.srkAuth(ek)
+	if d.frugal {
+		ofSRK = tpm2.PasswordAuth(nil) // the EK's session encrypts
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-tpm/tpm2"
+	"github.com/google/go-tpm/tpm2/transport"
 )
 
 // A chip that refuses every key cannot do it, whatever its code: it is never told
@@ -64,4 +65,62 @@ func TestComparisonThatFails(t *testing.T) {
 			}
 		}
 	})
+}
+
+// mangler is a chip that answers, and lies: it changes the answers to some
+// commands.
+type mangler struct {
+	t    transport.TPM
+	cc   tpm2.TPMCC
+	bend func(rsp []byte) []byte
+}
+
+func (m *mangler) Send(cmd []byte) ([]byte, error) {
+	rsp, err := m.t.Send(cmd)
+	if err == nil && m.bend != nil && commandCodeOf(cmd) == m.cc && responseCode(rsp) == tpm2.TPMRCSuccess {
+		rsp = m.bend(rsp)
+	}
+	return rsp, err
+}
+
+func commandCodeOf(cmd []byte) tpm2.TPMCC {
+	return tpm2.TPMCC(uint32(cmd[6])<<24 | uint32(cmd[7])<<16 | uint32(cmd[8])<<8 | uint32(cmd[9]))
+}
+
+// A chip whose answers are wrong in any part never has a key called another
+// chip's, with and without encryption, and nothing is left on it.
+func TestLyingChip(t *testing.T) {
+	zero := func(from int) func([]byte) []byte {
+		return func(rsp []byte) []byte { clear(rsp[min(from, len(rsp)):]); return rsp }
+	}
+	flip := func(at int) func([]byte) []byte {
+		return func(rsp []byte) []byte { rsp[min(at, len(rsp)-1)] ^= 1; return rsp }
+	}
+	for _, plain := range []bool{false, true} {
+		onEach(t, func(t *testing.T, chip *recorder) {
+			withPersistentEK(t, chip)
+			persistAs(t, open(t, chip, Options{}), tpm2.RSASRKTemplate, HandleSRK)
+			for _, cc := range []tpm2.TPMCC{tpm2.TPMCCActivateCredential, tpm2.TPMCCImport, tpm2.TPMCCLoad} {
+				from := responseHeader
+				if cc == tpm2.TPMCCLoad {
+					from += 4 // its handle
+				}
+				for name, bend := range map[string]func([]byte) []byte{
+					"zeros": zero(from), "zeros after the sizes": zero(from + 6), "a bit early": flip(from + 8), "a bit in the middle": flip(from + 20),
+				} {
+					liar := &mangler{t: chip, cc: cc, bend: bend}
+					err := trip(t.Context(), t, liar, Options{PlainBus: plain})
+					if err == nil && cc == tpm2.TPMCCLoad && plain {
+						continue // a Name that nothing depends on
+					}
+					if err == nil || errors.Is(err, ErrOtherChip) {
+						t.Errorf("plain %v, %s in the answer to %s: %v", plain, name, commandName(cc), err)
+					}
+					if left := leftovers(t, chip); len(left) > 0 {
+						t.Fatalf("plain %v, %s in the answer to %s: left on the chip: %#x", plain, name, commandName(cc), left)
+					}
+				}
+			}
+		})
+	}
 }

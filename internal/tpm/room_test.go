@@ -1,6 +1,7 @@
 package tpm
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
@@ -160,4 +161,64 @@ func TestChipWithoutContexts(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Sessions that somebody forgot: a chip has room for three. Where those that are
+// held do not fit beside them, each ends with its command, as long as one fits, or
+// two where a password is proved; nothing secret crosses the bus then either.
+func TestLeftoverSessions(t *testing.T) {
+	const password = "tpmdps-canary-sessions"
+	secret := Options{EndorsementAuth: []byte(password), OwnerAuth: []byte(password)}
+	for _, tt := range []struct {
+		o        Options
+		leftover int
+		want     error
+	}{
+		{Options{}, 1, nil}, {Options{}, 2, nil}, {Options{}, 3, ErrResources},
+		{secret, 1, nil}, {secret, 2, ErrResources},
+		{Options{PlainBus: true}, 2, nil},
+	} {
+		onEachUnclean(t, func(t *testing.T, chip *recorder) {
+			withPersistentEK(t, chip)
+			persistAs(t, open(t, chip, Options{}), tpm2.RSASRKTemplate, HandleSRK)
+			if tt.o.OwnerAuth != nil {
+				setPasswords(t, chip, password)
+			}
+			if err := softtpmtest.LeaveSessions(chip, tt.leftover); err != nil {
+				t.Fatal(err)
+			}
+			chip.bytes = nil
+			if err := twoKeys(t, chip, tt.o, false); !errors.Is(err, tt.want) {
+				t.Errorf("%d sessions left, passwords %v: %v, want %v", tt.leftover, tt.o.OwnerAuth != nil, err, tt.want)
+			}
+			if bytes.Contains(chip.bytes, []byte(password)) {
+				t.Error("a password crossed the bus")
+			}
+			if left := leftovers(t, chip); len(left) != tt.leftover {
+				t.Errorf("left on the chip: %#x, want %d", left, tt.leftover)
+			}
+		})
+	}
+}
+
+// With sessions that end with each command, too, the inner key stays off the bus.
+func TestFrugalSessionsKeepTheInnerKey(t *testing.T) {
+	onEachUnclean(t, func(t *testing.T, chip *recorder) {
+		d := open(t, chip, Options{})
+		ek, srk := keys(t, d)
+		defer closeAll(t, ek, srk)
+		if err := softtpmtest.LeaveSessions(chip, 2); err != nil {
+			t.Fatal(err)
+		}
+		blob := wrap(t, ek, srk, testKey, "localhost/box-7")
+		chip.bytes = nil
+		key, err := d.Activate(ek, srk, blob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeAll(t, key)
+		if !d.frugal || showsInnerKey(t, chip.bytes, blob) {
+			t.Errorf("frugal %v; the inner key crossed the bus: %v", d.frugal, showsInnerKey(t, chip.bytes, blob))
+		}
+	})
 }

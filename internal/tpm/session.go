@@ -103,8 +103,11 @@ func (d *Device) endSessions() error {
 // bus in the clear. As the session of the SRK its encryption depends on the SRK's
 // password alone: an EK may have one of its own (TPM 2.0 Part 1, 21).
 func (d *Device) srkAuth(ek *Key) (_ tpm2.Session, err error) {
-	if d.opts.PlainBus {
+	switch {
+	case d.opts.PlainBus:
 		return tpm2.PasswordAuth(nil), nil
+	case d.frugal:
+		return tpm2.HMAC(tpm2.TPMAlgSHA256, nonceSize, tpm2.Salted(ek.handle, ek.public), tpm2.AESEncryption(128, tpm2.EncryptInOut)), nil
 	}
 	if d.secrecy == nil {
 		d.secrecy, err = d.hold("start an encrypted session", ek, tpm2.AESEncryption(128, tpm2.EncryptInOut))
@@ -118,13 +121,18 @@ func (d *Device) srkAuth(ek *Key) (_ tpm2.Session, err error) {
 // ekAuth authorises one use of the EK: a policy session that PolicySecret of the
 // endorsement hierarchy satisfies (TCG EK Credential Profile, template L-1). It
 // carries no secret and is not salted. The hierarchy's password is proved in a
-// session that stays.
+// session that stays. Only where no session can stay, it is salted and encrypts
+// what ActivateCredential returns, as the one session of that command.
 //
 // go-tpm ends the policy session with the command, but leaves it on the chip when
 // the callback fails; so the callback itself flushes it then.
 func (d *Device) ekAuth(ek *Key) (_ tpm2.Session, err error) {
-	proof := tpm2.PasswordAuth(d.opts.EndorsementAuth)
-	if len(d.opts.EndorsementAuth) > 0 && !d.opts.PlainBus {
+	proof := d.hierarchyAuth(d.opts.EndorsementAuth)
+	var options []tpm2.AuthOption
+	switch {
+	case d.frugal && !d.opts.PlainBus:
+		options = []tpm2.AuthOption{tpm2.Salted(ek.handle, ek.public), tpm2.AESEncryption(128, tpm2.EncryptOut)}
+	case len(d.opts.EndorsementAuth) > 0 && !d.opts.PlainBus:
 		if d.endorsement == nil {
 			d.endorsement, err = d.hold("start a session for the endorsement hierarchy's password", ek, tpm2.Auth(d.opts.EndorsementAuth))
 			if err != nil {
@@ -144,7 +152,7 @@ func (d *Device) ekAuth(ek *Key) (_ tpm2.Session, err error) {
 			return errors.Join(err, flushErr)
 		}
 		return nil
-	}), nil
+	}, options...), nil
 }
 
 // ownerAuth proves the owner's password for several commands. The session stays

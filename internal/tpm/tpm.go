@@ -50,6 +50,7 @@ type Device struct {
 	secrecy     *heldSession              // encrypts for all commands of the SRK, while it is held
 	endorsement *heldSession              // proves the endorsement hierarchy's password, while it is held
 	noContexts  bool                      // the chip refused to save or load an object's context
+	frugal      bool                      // it has no room for sessions that are held: each ends with its command
 }
 
 // Open connects to the TPM at addr, and asks it for its fixed properties to see

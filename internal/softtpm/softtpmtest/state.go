@@ -114,6 +114,20 @@ func LeaveObjects(t transport.TPM, n int) error {
 	return nil
 }
 
+// LeaveSessions starts n sessions and forgets to flush them.
+func LeaveSessions(t transport.TPM, n int) error {
+	for range n {
+		_, err := tpm2.StartAuthSession{
+			TPMKey: tpm2.TPMRHNull, Bind: tpm2.TPMRHNull, SessionType: tpm2.TPMSEPolicy, AuthHash: tpm2.TPMAlgSHA256,
+			NonceCaller: tpm2.TPM2BNonce{Buffer: make([]byte, 16)}, Symmetric: tpm2.TPMTSymDef{Algorithm: tpm2.TPMAlgNull},
+		}.Execute(t)
+		if err != nil {
+			return fmt.Errorf("leave a session: %w", err)
+		}
+	}
+	return nil
+}
+
 // Leftovers lists what a well-behaved user of the chip has cleaned up: handles
 // of transient objects and of loaded or saved sessions.
 func Leftovers(p *softtpm.Process) ([]tpm2.TPMHandle, error) {
