@@ -13,8 +13,8 @@ const (
 )
 
 // authHint says what to do about a password that the chip refused, by whose it
-// is: that of a hierarchy can be given, that of an object is nobody's business
-// but its owner's. Empty where the chip did not tell whose it was.
+// is: only a hierarchy's can be given to this program. It is empty where the chip
+// did not tell whose it was.
 func authHint(e *tpm.AuthError) string {
 	const nvIndex, persistent = 0x01, 0x81
 	switch {

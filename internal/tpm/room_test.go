@@ -171,12 +171,13 @@ func TestLeftoverSessions(t *testing.T) {
 	secret := Options{EndorsementAuth: []byte(password), OwnerAuth: []byte(password)}
 	for _, tt := range []struct {
 		o        Options
+		kept     bool
 		leftover int
 		want     error
 	}{
-		{Options{}, 1, nil}, {Options{}, 2, nil}, {Options{}, 3, ErrResources},
-		{secret, 1, nil}, {secret, 2, ErrResources},
-		{Options{PlainBus: true}, 2, nil},
+		{Options{}, false, 1, nil}, {Options{}, true, 2, nil}, {Options{}, false, 3, ErrResources},
+		{secret, false, 1, nil}, {secret, true, 1, nil}, {secret, false, 2, ErrResources},
+		{Options{PlainBus: true}, true, 2, nil},
 	} {
 		onEachUnclean(t, func(t *testing.T, chip *recorder) {
 			withPersistentEK(t, chip)
@@ -188,7 +189,7 @@ func TestLeftoverSessions(t *testing.T) {
 				t.Fatal(err)
 			}
 			chip.bytes = nil
-			if err := twoKeys(t, chip, tt.o, false); !errors.Is(err, tt.want) {
+			if err := twoKeys(t, chip, tt.o, tt.kept); !errors.Is(err, tt.want) {
 				t.Errorf("%d sessions left, passwords %v: %v, want %v", tt.leftover, tt.o.OwnerAuth != nil, err, tt.want)
 			}
 			if bytes.Contains(chip.bytes, []byte(password)) {

@@ -156,12 +156,15 @@ func (d *Device) ekAuth(ek *Key) (_ tpm2.Session, err error) {
 }
 
 // ownerAuth proves the owner's password for several commands. The session stays
-// until the function returned is called; the key that it is salted to is out of
-// the chip's memory before.
+// until the function returned is called instead of those of the EK and SRK;
+// the key that it is salted to is out of the chip's memory before.
 func (d *Device) ownerAuth() (_ tpm2.Session, end func() error, err error) {
 	auth := d.opts.OwnerAuth
 	if len(auth) == 0 || d.opts.PlainBus {
 		return tpm2.PasswordAuth(auth), func() error { return nil }, nil
+	}
+	if err := d.endSessions(); err != nil {
+		return nil, nil, err
 	}
 	unsalt, err := d.ensureSalt(auth)
 	if err != nil {
