@@ -169,6 +169,7 @@ var exits = []exit{
 func verdict(err error) exit {
 	var format *identity.FormatError
 	var refused *refusal
+	var auth *tpm.AuthError
 	for _, e := range exits {
 		if errors.Is(err, e.is) {
 			if errors.As(err, &refused) && refused.is == e.is && refused.hint != "" {
@@ -176,6 +177,9 @@ func verdict(err error) exit {
 			}
 			if e.is == tpm.ErrOccupied {
 				e.hint = occupiedHint(err, e.hint)
+			}
+			if e.is == tpm.ErrAuth && errors.As(err, &auth) {
+				e.hint = cmp.Or(authHint(auth), e.hint)
 			}
 			if e.is != identity.ErrSample && errors.As(err, &format) {
 				e.hint = formatHint(format, e.hint)

@@ -133,7 +133,7 @@ func persist(s *session, d *tpm.Device) (err error) {
 		open   func() (*tpm.Key, error)
 	}{
 		{"EK", tpm.HandleEK, d.EK},
-		{"SRK", tpm.HandleSRK, d.SRK},
+		{"SRK", tpm.HandleSRK, d.UntriedSRK},
 	} {
 		key, openErr := k.open()
 		if openErr != nil {

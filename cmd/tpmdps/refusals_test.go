@@ -56,8 +56,17 @@ var refusals = []struct {
 	{0x922, tpm2.TPMCCHMAC, "verify --offline", "tpm.activate", 12, "busy: TPM_RC_RETRY", dictionary.TPMAdvice(0x922)},
 	{0x908, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 12, "busy", dictionary.TPMAdvice(0x908)},
 	{0x90a, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 12, "busy", dictionary.TPMAdvice(0x90a)},
-	{0x9df, tpm2.TPMCCActivateCredential, "verify --offline", "tpm.activate", 31, "for another chip", "the enrollment was made with another chip's key"},
 	{0x80280400, tpm2.TPMCCActivateCredential, "verify --offline", "tpm.activate", 11, "run it as administrator (TPM_E_COMMAND_BLOCKED", dictionary.TPMAdvice(0x80280400)},
+	{0x9a2, tpm2.TPMCCCreatePrimary, "verify --offline", "tpm.srk", 12, "the password of the owner hierarchy", "give the hierarchy's password: --owner-auth-file"},
+	{0x9a2, tpm2.TPMCCEvictControl, "read-ek --persist", "", 12, "the password of the owner hierarchy", "give the hierarchy's password: --owner-auth-file"},
+	{0x98e, tpm2.TPMCCPolicySecret, "verify --offline", "tpm.activate", 12, "the password of the endorsement hierarchy", "give the hierarchy's password: --endorsement-auth-file"},
+	{0x9a2, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 12, "the password of the derived storage root key", "keep the output of -v"},
+	{0xaa2, tpm2.TPMCCActivateCredential, "verify --offline", "tpm.activate", 12, "the password of the endorsement key at 0x81010001", "make a new one, if nothing else needs the key there: tpm2_evictcontrol -c 0x81010001"},
+	{0x9a2, tpm2.TPMCCHMAC, "verify --offline", "tpm.activate", 12, "the password of the key from DPS", "keep the output of -v"},
+	// Offline, the key was made for this very chip: a refusal is never that of another chip's.
+	{0x9df, tpm2.TPMCCActivateCredential, "verify --offline", "tpm.activate", 13, "TPM2_ActivateCredential refuses the key", "this machine needs another TPM"},
+	{0x1d5, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 13, "TPM2_Import refuses the key", "this machine needs another TPM"},
+	{0x101, tpm2.TPMCCImport, "verify --offline", "tpm.activate", 13, "TPM2_Import refuses the key", "this machine needs another TPM"},
 }
 
 // Each refusal of a chip is a sentence, a hint and its exit code, none is

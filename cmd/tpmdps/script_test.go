@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-tpm/tpm2/transport"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"tpmdps/internal/emulator"
@@ -72,6 +73,7 @@ func TestScripts(t *testing.T) {
 			"refuse":    refuse,
 			"quirk":     giveQuirk,
 			"cert":      copyCertificate,
+			"counted":   isCounted,
 		},
 	})
 }
@@ -83,6 +85,7 @@ type world struct {
 	persistent string
 	bus        *softtpmtest.Bus // before tapped
 	tapped     *softtpm.Process
+	lockout    *lockout
 	server     *emulator.Server
 	clock      atomic.Pointer[func() time.Time] // the service's; nil is this machine's
 	proxy      *forwardProxy
@@ -135,6 +138,7 @@ func startTPM(ts *testscript.TestScript, neg bool, args []string) {
 	of(ts).chip = chip
 	if !o.TPM12 {
 		of(ts).persistent = persistent(ts, chip)
+		watchLockout(ts, chip)
 	}
 	ts.Setenv("TPMDPS_TPM", chip.Address())
 	ts.Setenv("TPM_SOCKET", strings.TrimPrefix(chip.Address(), "swtpm:path="))
@@ -148,6 +152,41 @@ func persistent(ts *testscript.TestScript, chip *softtpm.Process) string {
 	handles, err := softtpmtest.Persistent(chip)
 	ts.Check(err)
 	return fmt.Sprintf("%#x", handles)
+}
+
+// lockout is what a script's programs may do to a chip's count of wrong passwords:
+// nothing, or add one where a key has a password that has to be found out.
+type lockout struct {
+	before uint32
+	guess  bool
+}
+
+// watchLockout has the chip's lockout counter compared when the script is over,
+// with what it was after the script itself last changed the chip.
+func watchLockout(ts *testscript.TestScript, chip *softtpm.Process) {
+	l := &lockout{before: lockoutCounter(ts, chip)}
+	of(ts).lockout = l
+	ts.Defer(func() {
+		now := lockoutCounter(ts, chip)
+		if now != l.before && !(l.guess && l.before == 0 && now == 1) {
+			ts.Fatalf("the chip's lockout counter was %d and is %d", l.before, now)
+		}
+	})
+}
+
+// isCounted: counted N. The chip has counted N wrong passwords.
+func isCounted(ts *testscript.TestScript, neg bool, args []string) {
+	if now := fmt.Sprint(lockoutCounter(ts, of(ts).chip)); (now != args[0]) != neg {
+		ts.Fatalf("the chip's lockout counter is %s, want %s", now, args[0])
+	}
+}
+
+func lockoutCounter(ts *testscript.TestScript, chip *softtpm.Process) (n uint32) {
+	ts.Check(softtpmtest.On(chip, func(t transport.TPM) (err error) {
+		n, err = softtpmtest.LockoutCounter(t)
+		return err
+	}))
+	return n
 }
 
 // chipIsClean: clean. The chip has no session, no transient object, and the

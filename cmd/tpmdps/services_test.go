@@ -84,10 +84,13 @@ func anger(ts *testscript.TestScript, neg bool, args []string) {
 		"sessions":        softtpmtest.TakeSessions,
 		"nv":              softtpmtest.TakeNV,
 		"lockout":         softtpmtest.LockOut,
+		"guess":           func(t transport.TPM) error { return softtpmtest.Guess(t, 1) },
+		"leftover":        func(t transport.TPM) error { return softtpmtest.LeaveObjects(t, 1) },
 		"endorsement-off": func(t transport.TPM) error { return softtpmtest.SwitchOff(t, tpm2.TPMRHEndorsement) },
 		"owner-off":       func(t transport.TPM) error { return softtpmtest.SwitchOff(t, tpm2.TPMRHOwner) },
 	}
 	chip := of(ts).chip
+	defer func() { of(ts).lockout.before = lockoutCounter(ts, chip) }()
 	if make := kinds[args[0]]; make != nil {
 		ts.Check(softtpmtest.On(chip, make))
 		return
@@ -95,6 +98,19 @@ func anger(ts *testscript.TestScript, neg bool, args []string) {
 	switch args[0] {
 	case "recipe-srk":
 		ts.Check(softtpmtest.PersistPrimary(chip, tpm2.TPMRHOwner, softtpmtest.RecipeSRK(), 0x81000001))
+	case "srk-password", "srk-password-da":
+		template := tpm2.RSASRKTemplate
+		if args[0] == "srk-password-da" {
+			template = softtpmtest.RecipeSRK()
+			of(ts).lockout.guess = true
+		}
+		ts.Check(softtpmtest.On(chip, func(t transport.TPM) error {
+			return softtpmtest.PersistWithPassword(t, tpm2.TPMRHOwner, template, 0x81000001, "canary-srk")
+		}))
+	case "ek-password":
+		ts.Check(softtpmtest.On(chip, func(t transport.TPM) error {
+			return softtpmtest.PersistWithPassword(t, tpm2.TPMRHEndorsement, tpm2.RSAEKTemplate, 0x81010001, "canary-ek")
+		}))
 	case "ecc-srk":
 		ts.Check(softtpmtest.PersistPrimary(chip, tpm2.TPMRHOwner, tpm2.ECCSRKTemplate, 0x81000001))
 	default:

@@ -238,7 +238,7 @@ func offlineRequest(s *session, req provision.Request) (provision.Request, error
 	if err != nil {
 		return req, err
 	}
-	req.IDScope, req.Pause = service.IDScope(), time.Millisecond
+	req.IDScope, req.Pause, req.Offline = service.IDScope(), time.Millisecond, true
 	req.Service, err = dps.NewDeviceClient("https://localhost", req.IDScope, dps.ClientOptions{
 		HTTPClient: &http.Client{Transport: s.traced(service.InProcess())}, Log: s.log,
 	})

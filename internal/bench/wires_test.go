@@ -33,13 +33,14 @@ var writing = []tpm2.TPMCC{
 type traffic struct {
 	commands, writes int
 	primaries        map[tpm2.TPMHandle]int // CreatePrimary, by hierarchy
+	tally            softtpmtest.Tally
 }
 
 // sum adds up what crossed a bus. A command and its response take turns there; a header is
 // tag, size of the whole, code (TPM 2.0 Part 1, 18), and CreatePrimary names
 // its hierarchy right behind it.
 func sum(bus *softtpmtest.Bus) traffic {
-	t := traffic{primaries: map[tpm2.TPMHandle]int{}}
+	t := traffic{primaries: map[tpm2.TPMHandle]int{}, tally: softtpmtest.Count(bus.Bytes())}
 	for rest, command := bus.Bytes(), true; len(rest) >= 10; command = !command {
 		size := binary.BigEndian.Uint32(rest[2:])
 		message := rest[:size]

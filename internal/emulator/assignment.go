@@ -51,7 +51,7 @@ func (s *Server) assign(e *enrollment, old *registration, apiVersion string) *re
 
 // place gives r a hub, a device ID and a key by the enrollment's policies.
 func (s *Server) place(r *registration, e *enrollment, old *registration, apiVersion string) {
-	r.Hub, r.DeviceID, r.EKName = s.chooseHub(e), cmp.Or(e.DeviceID, e.RegistrationID), e.ek.name
+	r.Hub, r.DeviceID, r.EKName = s.chooseHub(e), cmp.Or(e.DeviceID, e.RegistrationID), e.ek.Name()
 	if old == nil || old.HubKey == nil {
 		r.Substatus, r.HubKey, r.Hubs = "initialAssignment", newHubKey(), []string{r.Hub}
 		r.Twin = newTwin(e.InitialTwin)

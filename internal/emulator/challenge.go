@@ -1,15 +1,32 @@
 package emulator
 
 import (
-	"crypto/rand"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strings"
+
+	"tpmdps/internal/challenge"
 )
 
-// challenge is the body of the 401 that asks a device to prove itself. A member
+// maxPublicText bounds the base64 text of a key: an EK is 424 characters.
+const maxPublicText = 2048
+
+// parseKey reads the base64 text of a TPM2B_PUBLIC.
+func parseKey(text string) (*challenge.Key, error) {
+	if len(text) > maxPublicText {
+		return nil, fmt.Errorf("%d characters are too many for an RSA 2048 key", len(text))
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, err
+	}
+	return challenge.ParseKey(raw)
+}
+
+// challengeBody is the body of the 401 that asks a device to prove itself. A member
 // "status" in it would make the C SDK take it for an answer.
-type challenge struct {
+type challengeBody struct {
 	Message                      string  `json:"message"`
 	AuthenticationKey            string  `json:"authenticationKey"`
 	UnencryptedAuthenticationKey *string `json:"unencryptedAuthenticationKey"`
@@ -19,18 +36,18 @@ type challenge struct {
 // checkKeys compares the chip's EK with the enrolled one, and returns its SRK: any
 // will do, the EK is the identity. IoT Edge sends them with its first request
 // only, so without them the SRK of the last challenge stands.
-func (s *Server) checkKeys(e *enrollment, body deviceRegistration) (*storageKey, error) {
+func (s *Server) checkKeys(e *enrollment, body deviceRegistration) (*challenge.Key, error) {
 	if body.TPM == nil {
 		if srk := s.nonce.last(fold(e.RegistrationID)); srk != nil {
 			return srk, nil
 		}
 		return nil, refuse(codeBadRequest, "The registration has no tpm member.")
 	}
-	ek, err := parseStorageKey(body.TPM.EndorsementKey)
-	if err != nil || !ek.same(e.ek) {
+	ek, err := parseKey(body.TPM.EndorsementKey)
+	if err != nil || !ek.Same(e.ek) {
 		return nil, errEndorsementKey
 	}
-	srk, err := parseStorageKey(body.TPM.StorageRootKey)
+	srk, err := parseKey(body.TPM.StorageRootKey)
 	if err != nil {
 		return nil, refuse(codeBadRequest, "Storage root key is invalid.")
 	}
@@ -38,13 +55,13 @@ func (s *Server) checkKeys(e *enrollment, body deviceRegistration) (*storageKey,
 }
 
 // challenge wraps a fresh nonce for the chip.
-func (s *Server) challenge(e *enrollment, srk *storageKey) (reply, error) {
+func (s *Server) challenge(e *enrollment, srk *challenge.Key) (reply, error) {
 	n := s.nonce.add(fold(e.RegistrationID), e.ek, srk, s.opts.Now())
 	key, err := s.wrap(e.ek, srk, n.key, s.Host()+"/"+e.RegistrationID, faultBadBlob)
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{status: http.StatusUnauthorized, body: challenge{
+	return reply{status: http.StatusUnauthorized, body: challengeBody{
 		Message:           "Authorization required, resend request using supplied key",
 		AuthenticationKey: key,
 		KeyName:           "registration",
@@ -53,15 +70,15 @@ func (s *Server) challenge(e *enrollment, srk *storageKey) (reply, error) {
 
 // wrap returns a new credential as it stands in JSON, or one that the named
 // fault has spoilt.
-func (s *Server) wrap(ek, srk *storageKey, key []byte, text, fault string) (string, error) {
-	c, err := makeCredential(rand.Reader, ek, srk, key, text)
+func (s *Server) wrap(ek, srk *challenge.Key, key []byte, text, fault string) (string, error) {
+	blob, err := challenge.Make(ek, srk, key, text)
 	if err != nil {
 		return "", err
 	}
 	if s.faults.on(fault) {
-		c.idObject[4] ^= 1 // behind two sizes: the HMAC that the chip checks first
+		blob[4] ^= 1 // behind two sizes: the HMAC that the chip checks first
 	}
-	return base64.StdEncoding.EncodeToString(c.bytes()), nil
+	return base64.StdEncoding.EncodeToString(blob), nil
 }
 
 // authenticate checks the token of a device and returns the nonce it signed with.

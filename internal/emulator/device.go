@@ -185,7 +185,7 @@ func (s *Server) result(reg *registration, n *nonce) (registrationState, error) 
 	if st.Status != "assigned" {
 		return st, nil
 	}
-	if !bytes.Equal(reg.EKName, n.ek.name) { // the enrollment has another chip since
+	if !bytes.Equal(reg.EKName, n.ek.Name()) { // the enrollment has another chip since
 		return st, refuse(codeRegistrationNotFound, "Registration not found.")
 	}
 	key, err := s.wrap(n.ek, n.srk, reg.HubKey, st.AssignedHub+"/"+st.DeviceID, faultBadHubBlob)

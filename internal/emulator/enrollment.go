@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"tpmdps/internal/challenge"
 )
 
 // enrollment is an individual enrollment. The members are kept as they came, so
@@ -14,7 +16,7 @@ import (
 type enrollment struct {
 	members map[string]json.RawMessage
 	enrollmentView
-	ek *storageKey
+	ek *challenge.Key
 }
 
 // enrollmentView is the part of an enrollment that the emulator acts on.
@@ -92,7 +94,7 @@ func parseEnrollment(body []byte) (*enrollment, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
-	ek, err := parseStorageKey(e.Attestation.TPM.EndorsementKey)
+	ek, err := parseKey(e.Attestation.TPM.EndorsementKey)
 	if err != nil {
 		return nil, errEndorsementKey
 	}

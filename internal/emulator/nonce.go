@@ -3,6 +3,8 @@ package emulator
 import (
 	"crypto/rand"
 	"time"
+
+	"tpmdps/internal/challenge"
 )
 
 // nonceLifetime is how long a nonce lives on after the device asked for another
@@ -16,7 +18,7 @@ const maxNonces = 8
 // has the chip with this EK and SRK.
 type nonce struct {
 	key        []byte
-	ek, srk    *storageKey
+	ek, srk    *challenge.Key
 	superseded time.Time // when the next one was sent; zero for the last
 }
 
@@ -24,8 +26,8 @@ type nonce struct {
 type nonces map[string][]*nonce
 
 // add makes a nonce for the device and supersedes its others.
-func (n nonces) add(id string, ek, srk *storageKey, now time.Time) *nonce {
-	fresh := &nonce{key: make([]byte, hmacKeySize), ek: ek, srk: srk}
+func (n nonces) add(id string, ek, srk *challenge.Key, now time.Time) *nonce {
+	fresh := &nonce{key: make([]byte, challenge.KeySize), ek: ek, srk: srk}
 	rand.Read(fresh.key)
 	list := []*nonce{fresh}
 	for _, old := range n[id] {
@@ -41,12 +43,12 @@ func (n nonces) add(id string, ek, srk *storageKey, now time.Time) *nonce {
 }
 
 // find returns the nonce that signed the token, for a device with this EK.
-func (n nonces) find(id string, ek *storageKey, token sasToken, target string, now time.Time) (*nonce, bool) {
+func (n nonces) find(id string, ek *challenge.Key, token sasToken, target string, now time.Time) (*nonce, bool) {
 	for _, c := range n[id] {
 		if !c.superseded.IsZero() && now.Sub(c.superseded) >= nonceLifetime {
 			continue
 		}
-		if c.ek.same(ek) && token.check(c.key, target, now) == nil {
+		if c.ek.Same(ek) && token.check(c.key, target, now) == nil {
 			return c, true
 		}
 	}
@@ -54,7 +56,7 @@ func (n nonces) find(id string, ek *storageKey, token sasToken, target string, n
 }
 
 // last returns the SRK that the device's last challenge was made for, or nil.
-func (n nonces) last(id string) *storageKey {
+func (n nonces) last(id string) *challenge.Key {
 	if len(n[id]) == 0 {
 		return nil
 	}

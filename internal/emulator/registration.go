@@ -3,6 +3,8 @@ package emulator
 import (
 	"crypto/rand"
 	"time"
+
+	"tpmdps/internal/challenge"
 )
 
 // registration is what the service remembers of a device that proved its
@@ -75,7 +77,7 @@ func (r *registration) state(now time.Time) registrationState {
 
 // newHubKey draws the key of a hub identity.
 func newHubKey() []byte {
-	key := make([]byte, hmacKeySize)
+	key := make([]byte, challenge.KeySize)
 	rand.Read(key)
 	return key
 }

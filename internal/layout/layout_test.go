@@ -36,10 +36,11 @@ var ours = map[string][]string{
 		"internal/identity", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
 		"internal/hub", "internal/dictionary", "internal/text"},
 
-	"internal/text":       {},                // bytes to text, under everything else
-	"internal/identity":   {"internal/text"}, // pure values
-	"internal/tpm":        {"internal/identity"},
-	"internal/dps":        {"internal/identity", "internal/network"}, // the wire, no policy; a proxy's refusal is network's to name
+	"internal/text":       {},                                          // bytes to text, under everything else
+	"internal/identity":   {"internal/text"},                           // pure values
+	"internal/tpm":        {"internal/challenge", "internal/identity"}, // a chip that refuses a key from DPS is given one made here, to compare
+	"internal/challenge":  {},                                          // what DPS makes, for everybody who plays its part
+	"internal/dps":        {"internal/identity", "internal/network"},   // the wire, no policy; a proxy's refusal is network's to name
 	"internal/enroll":     {"internal/dps", "internal/identity", "internal/text"},
 	"internal/network":    {"internal/identity"}, // the way to a service, layer by layer
 	"internal/provision":  {"internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/tpm"},
@@ -51,7 +52,7 @@ var ours = map[string][]string{
 	"internal/aziot":      {"internal/atomicfile", "templates"}, // the machine's IoT Edge; what its file says is edge's
 	"internal/bundle":     {},                                   // parts to a zip; who gathers them is its user's matter
 	"internal/tomledit":   {"internal/text"},                    // text to text; what a key means is edge's
-	"internal/emulator":   {},                                   // shares no code with the two clients it is to find faults in
+	"internal/emulator":   {"internal/challenge"},               // shares no code with the two clients it is to find faults in; they make no challenges
 	"internal/host":       {},
 	"internal/softtpm":    {},
 	"templates":           {},
@@ -74,8 +75,8 @@ var restricted = []struct {
 	tests    bool
 	reason   string
 }{
-	{"github.com/google/go-tpm/...", []string{"internal/tpm", "internal/emulator", "internal/softtpm/softtpmtest", "internal/vmtest/init"}, false,
-		"one package speaks with the chip; the emulator makes credentials for chips"},
+	{"github.com/google/go-tpm/...", []string{"internal/tpm", "internal/challenge", "internal/softtpm/softtpmtest", "internal/vmtest/init"}, false,
+		"one package speaks with the chip; one makes challenges for chips"},
 	{"github.com/google/go-tpm/legacy/...", nil, true, "the deprecated API"},
 	{"github.com/google/go-tpm-tools/...", nil, false, "the simulator needs cgo and is for tests"},
 	{"github.com/urfave/cli/...", []string{"cmd/..."}, true, "flags are read by the commands alone"},

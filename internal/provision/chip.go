@@ -63,7 +63,7 @@ func (t *trip) findSRK(context.Context) (outcome, error) {
 	t.srk = srk
 	if srk.Warning != "" {
 		return outcome{warn: true, detail: whence(srk) + "; " + srk.Warning,
-			hint: "make a new one where that is possible: tpm2_evictcontrol -c 0x81000001, then tpmdps read-ek --persist"}, nil
+			hint: "make a new one, if nothing else needs the key there: tpm2_evictcontrol -c 0x81000001, then tpmdps read-ek --persist"}, nil
 	}
 	return outcome{detail: whence(srk)}, nil
 }
@@ -76,10 +76,20 @@ func whence(k *tpm.Key) string {
 	return "derived from the TCG template for this run"
 }
 
+// activate has the chip open a key from the service. One that was made in this
+// process, for this very chip, is never another chip's.
+func (t *trip) activate(blob []byte) (*tpm.HMACKey, error) {
+	key, err := t.device.Activate(t.ek, t.srk, blob)
+	if t.req.Offline && errors.Is(err, tpm.ErrOtherChip) {
+		return nil, fmt.Errorf("%w: it refused a key that was made for it, and opened the next one: %v", tpm.ErrUnsupported, err)
+	}
+	return key, err
+}
+
 // activateChallenge opens the challenge in the chip and signs the token with
 // the key that was in it.
 func (t *trip) activateChallenge(context.Context) (outcome, error) {
-	key, err := t.device.Activate(t.ek, t.srk, t.challenge.AuthenticationKey)
+	key, err := t.activate(t.challenge.AuthenticationKey)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -94,14 +104,14 @@ func (t *trip) activateChallenge(context.Context) (outcome, error) {
 // on with.
 func (t *trip) importHubKey(context.Context) (outcome, error) {
 	state := t.operation.State
-	key, err := t.device.Activate(t.ek, t.srk, state.TPM.AuthenticationKey)
+	key, err := t.activate(state.TPM.AuthenticationKey)
 	if err != nil {
 		return outcome{}, err
 	}
 	t.hubKey = key
 	// The key stands by itself from here on. Chips have room for three objects,
-	// and need one to look at a persistent one; the EK is still for the session
-	// that proves the owner's password.
+	// and need one to look at a persistent one; the EK is out of their memory,
+	// and is still for the session that proves the owner's password.
 	if err := t.srk.Close(); err != nil {
 		return outcome{}, err
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"tpmdps/internal/emulator"
+	challengemaker "tpmdps/internal/challenge"
 	"tpmdps/internal/tpm"
 )
 
@@ -69,7 +69,7 @@ func wrapForOther(t *testing.T, b *bench) []byte {
 	for i := 100; i < 200; i++ {
 		ek[i] ^= 0x5a
 	}
-	blob, err := emulator.WrapKey(ek, srk.Public, bytes.Repeat([]byte{7}, 32), "x/y")
+	blob, err := challengemaker.Wrap(ek, srk.Public, bytes.Repeat([]byte{7}, 32), "x/y")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,9 @@ type Request struct {
 	// Service is the device API, IDScope the scope it was made for.
 	Service *dps.DeviceClient
 	IDScope string
+	// Offline: the service is in this process, and wraps its keys for this very
+	// chip. A chip that refuses one cannot do it.
+	Offline bool
 	// RegistrationID is the name to register under; empty means the one that
 	// is derived from the chip, in base32.
 	RegistrationID string

@@ -139,9 +139,10 @@ func TestRunOnTheWires(t *testing.T) {
 		name, fixture string
 		read, verify  int // commands at most
 		primaries     int
+		private       int // operations of the chip's RSA keys: two a key from DPS, one for the session
 	}{
-		{"EK persistent", "persisted", 10, 26, 1},
-		{"nothing persistent", "", 10, 26, 2},
+		{"EK persistent", "persisted", 10, 26, 1, 5},
+		{"nothing persistent", "", 10, 26, 2, 5},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -184,6 +185,11 @@ func TestRunOnTheWires(t *testing.T) {
 			t.Logf("%d TPM commands: %v", len(sent), sent)
 			if len(sent) > tt.verify {
 				t.Errorf("%d commands, want %d at most", len(sent), tt.verify)
+			}
+			cost := softtpmtest.Count(b.bus.Bytes())
+			t.Logf("%+v", cost)
+			if cost.PrivateOperations != tt.private || cost.Transients > 2 {
+				t.Errorf("%+v, want %d private operations, and 2 objects at a time at most", cost, tt.private)
 			}
 			if n := count(sent, tpm2.TPMCCCreatePrimary); n > tt.primaries {
 				t.Errorf("%d CreatePrimary, want %d at most", n, tt.primaries)

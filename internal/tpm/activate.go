@@ -30,31 +30,114 @@ type HMACKey struct {
 
 // Activate takes a key that DPS wrapped for this EK and SRK, and loads it
 // (PROTOCOL: ActivateCredential, Import, Load). That it works proves that both
-// keys are in this chip. Seven or eight commands; nothing is written.
+// keys are in this chip. Five to nine commands; nothing is written.
 //
 // Errors: [ErrBlob] before the chip is asked, [ErrOtherChip] when the key was
-// wrapped for another EK or SRK, [ErrAuth], [ErrLockout], [ErrUnsupported].
+// wrapped for another EK or SRK, [ErrUnsupported] when the chip does not open a
+// key that was wrapped for it either, [ErrAuth], [ErrLockout].
 func (d *Device) Activate(ek, srk *Key, blob []byte) (*HMACKey, error) {
 	b, err := ParseBlob(blob)
 	if err != nil {
 		return nil, err
 	}
+	key, err := d.open(ek, srk, b)
+	if noRoomForSession(err) && !d.frugal {
+		d.frugal = true // other programs left sessions there
+		key, err = d.open(ek, srk, b)
+	}
+	if err == nil {
+		return key, nil
+	}
+	if refusesBlob(err) {
+		err = errors.Join(d.compareWithOwn(ek, srk, err), d.endSessions())
+	}
+	return nil, err
+}
+
+// noRoomForSession says whether it is a session that the chip has no memory for.
+func noRoomForSession(err error) bool {
+	var refused *ResponseError
+	return errors.As(err, &refused) && refused.is == ErrResources && refused.Command == "StartAuthSession"
+}
+
+// open has the chip open a key from the service. While the key is loaded, a
+// derived EK is out of the chip's memory.
+func (d *Device) open(ek, srk *Key, b Blob) (_ *HMACKey, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.endSessions())
+		}
+	}()
+	if err := d.bringBack(ek); err != nil {
+		return nil, err
+	}
+	inner, err := d.activateCredential(ek, srk, b)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(inner)
+	private, err := d.importKey(ek, srk, b, inner)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.putAway(ek); err != nil {
+		return nil, err
+	}
+	ofSRK := tpm2.PasswordAuth(nil)
+	if d.secrecy != nil {
+		ofSRK = d.secrecy
+	}
+	loaded, err := run(d, "load the key", tpm2.Load{
+		ParentHandle: srk.withAuth(ofSRK),
+		InPrivate:    private,
+		InPublic:     tpm2.BytesAs2B[tpm2.TPMTPublic](b.Public),
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.roles[loaded.ObjectHandle] = "the key from DPS"
+	return &HMACKey{URI: decryptURI(inner, b.URI), device: d, handle: loaded.ObjectHandle, name: loaded.Name}, nil
+}
+
+// activateCredential returns the inner key, which only the chip with this EK and
+// SRK gets out of the credential.
+func (d *Device) activateCredential(ek, srk *Key, b Blob) ([]byte, error) {
+	ofSRK, err := d.srkAuth(ek)
+	if d.frugal {
+		ofSRK = tpm2.PasswordAuth(nil) // the EK's session encrypts
+	}
+	if err != nil {
+		return nil, err
+	}
+	ofEK, err := d.ekAuth(ek)
+	if err != nil {
+		return nil, err
+	}
 	activated, err := run(d, "activate the credential", tpm2.ActivateCredential{
-		ActivateHandle: srk.withAuth(tpm2.PasswordAuth(nil)),
-		KeyHandle:      ek.withAuth(d.ekSession(ek)),
+		ActivateHandle: srk.withAuth(ofSRK),
+		KeyHandle:      ek.withAuth(ofEK),
 		CredentialBlob: tpm2.TPM2BIDObject{Buffer: b.IDObject},
 		Secret:         tpm2.TPM2BEncryptedSecret{Buffer: b.Secret},
 	})
 	if err != nil {
-		return nil, d.otherChip(err, ek)
+		return nil, err
 	}
 	inner := activated.CertInfo.Buffer
-	defer clear(inner)
 	if len(inner) != aes.BlockSize {
 		return nil, fmt.Errorf("%w: its inner key has %d bytes instead of 16", ErrBlob, len(inner))
 	}
+	return inner, nil
+}
+
+// importKey has the chip take off both wrappings of the key, and wrap it for the
+// SRK.
+func (d *Device) importKey(ek, srk *Key, b Blob, inner []byte) (private tpm2.TPM2BPrivate, err error) {
+	auth, err := d.srkAuth(ek)
+	if err != nil {
+		return private, err
+	}
 	imported, err := run(d, "import the key", tpm2.Import{
-		ParentHandle:  srk.withAuth(d.srkSession(ek)),
+		ParentHandle:  srk.withAuth(auth),
 		EncryptionKey: tpm2.TPM2BData{Buffer: inner},
 		ObjectPublic:  tpm2.BytesAs2B[tpm2.TPMTPublic](b.Public),
 		Duplicate:     tpm2.TPM2BPrivate{Buffer: b.Duplicate},
@@ -66,49 +149,13 @@ func (d *Device) Activate(ek, srk *Key, blob []byte) (*HMACKey, error) {
 		},
 	})
 	if err != nil {
-		return nil, d.otherChip(err, ek)
+		return private, err
 	}
-	loaded, err := run(d, "load the key", tpm2.Load{
-		ParentHandle: srk.withAuth(tpm2.PasswordAuth(nil)),
-		InPrivate:    imported.OutPrivate,
-		InPublic:     tpm2.BytesAs2B[tpm2.TPMTPublic](b.Public),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &HMACKey{URI: decryptURI(inner, b.URI), device: d, handle: loaded.ObjectHandle, name: loaded.Name}, nil
+	return imported.OutPrivate, nil
 }
 
 func (k *Key) withAuth(s tpm2.Session) tpm2.AuthHandle {
 	return tpm2.AuthHandle{Handle: k.handle, Name: k.name, Auth: s}
-}
-
-// The codes with which chips say that a blob is not for them. TPM_RC_FAILURE is
-// libtpms' word for an OAEP decryption that fails; it goes on working after.
-var otherChipCodes = []tpm2.TPMRC{
-	tpm2.TPMRCValue, tpm2.TPMRCFailure, tpm2.TPMRCIntegrity, tpm2.TPMRCBinding, tpm2.TPMRCSize, tpm2.TPMRCInsufficient,
-}
-
-// otherChip tells a blob that is for another chip from everything else. Only the
-// two commands that take the blob can say so: the sessions around them are
-// refused with the same codes, for other reasons. Behind TPM_RC_FAILURE may also
-// be a chip that has failed for good: that one answers the next command with it
-// too.
-func (d *Device) otherChip(err error, ek *Key) error {
-	if d.t.failed != tpm2.TPMCCActivateCredential && d.t.failed != tpm2.TPMCCImport {
-		return err
-	}
-	if errors.Is(err, ErrFailure) {
-		if _, again := run(d, "ask again", tpm2.ReadPublic{ObjectHandle: ek.handle}); again != nil {
-			return err
-		}
-	}
-	for _, rc := range otherChipCodes {
-		if errors.Is(err, rc) {
-			return fmt.Errorf("%w: %w", ErrOtherChip, err)
-		}
-	}
-	return err
 }
 
 // decryptURI reads the text that comes with the key: AES-128-CFB with the inner

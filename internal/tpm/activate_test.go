@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-tpm/tpm2"
 
-	"tpmdps/internal/emulator"
+	"tpmdps/internal/challenge"
 	"tpmdps/internal/identity"
 )
 
@@ -16,7 +16,7 @@ var testKey = bytes.Repeat([]byte("tpmdps-canary-hmac-key-01234567!"), 1)
 
 func wrap(tb testing.TB, ek, srk *Key, key []byte, text string) []byte {
 	tb.Helper()
-	blob, err := emulator.WrapKey(ek.Public, srk.Public, key, text)
+	blob, err := challenge.Wrap(ek.Public, srk.Public, key, text)
 	if err != nil {
 		tb.Fatal(err)
 	}

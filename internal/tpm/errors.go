@@ -23,7 +23,8 @@ var (
 	// ErrLockout: too many wrong passwords; the chip refuses for a while
 	// (TPM 2.0 Part 1, 19.8, dictionary attack protection).
 	ErrLockout = errors.New("the TPM is locked out")
-	// ErrAuth: a hierarchy has a password and it was not given, or wrongly.
+	// ErrAuth: a hierarchy or an object has a password, and it was not given, or
+	// wrongly. Whose it is, [AuthError] says.
 	ErrAuth = errors.New("the TPM refuses the password")
 	// ErrUnsupported: this TPM cannot do what DPS attestation needs.
 	ErrUnsupported = errors.New("this TPM cannot do DPS attestation")
@@ -44,7 +45,8 @@ var (
 	ErrNVFull = errors.New("the TPM's non-volatile memory is full")
 	// ErrOccupied: a handle holds something else than what belongs there.
 	ErrOccupied = errors.New("the TPM's handle is occupied")
-	// ErrOtherChip: the service wrapped its key for another EK or SRK.
+	// ErrOtherChip: the service wrapped its key for another EK or SRK. It is said
+	// only where the chip opened a key that was wrapped for its own.
 	ErrOtherChip = errors.New("the key from the service is for another chip")
 )
 
@@ -89,13 +91,23 @@ var meanings = []struct {
 	{tpm2.TPMRCCanceled, ErrBusy},
 }
 
+// unusable names what go-tpm says of an answer that is not the one to its
+// command: it cannot be taken apart, or was not made by who holds the session's
+// key. What failed on the way to the chip has its meaning from the guard.
+func (d *Device) unusable(err error) error {
+	if d.t == nil || d.t.dead != nil || errors.Is(err, ErrNoDevice) {
+		return err
+	}
+	return fmt.Errorf("%w: its answer cannot be used: %w", ErrNoDevice, err)
+}
+
 // explain gives an error of go-tpm its meaning; cc is the command that was run,
 // of which a session may have been refused instead. What already is one of ours,
 // or no response code, passes.
 func (d *Device) explain(cc tpm2.TPMCC, err error) error {
 	var rc tpm2.TPMRC
 	if !errors.As(err, &rc) {
-		return err
+		return d.unusable(err)
 	}
 	original := uint32(rc)
 	if d.t != nil {

@@ -156,6 +156,11 @@ func refuseOnce(t *testing.T, f flow, chip *recorder, n int, cc tpm2.TPMCC, rc t
 	optional := cc == tpm2.TPMCCNVRead || cc == tpm2.TPMCCNVReadPublic || cc == tpm2.TPMCCGetCapability // of NV indices
 	otherwise := cc == tpm2.TPMCCNVRead && want == ErrAuth                                              // the owner may read it, too
 	switch {
+	case cc == tpm2.TPMCCStartAuthSession && want == ErrResources && err == nil: // done with fewer at a time
+	case doneWithout(cc, want):
+		if err != nil {
+			t.Errorf("%s: %v, want that it is done without", what, err)
+		}
 	case patient && err == nil: // asked again
 	case optional && err == nil && len(notes) > 0:
 	case otherwise && err == nil:
@@ -174,4 +179,56 @@ func refuseOnce(t *testing.T, f flow, chip *recorder, n int, cc tpm2.TPMCC, rc t
 			t.Fatal(err)
 		}
 	}
+}
+
+// The same for the two commands with which a derived EK is put away and brought
+// back, which none of the flows has: deriving one each time would take too long.
+func TestEveryResponseCodeOnContexts(t *testing.T) {
+	onEach(t, func(t *testing.T, chip *recorder) {
+		persistAs(t, open(t, chip, Options{}), tpm2.RSASRKTemplate, HandleSRK)
+		d := open(t, chip, Options{})
+		ek, srk := keys(t, d)
+		defer closeAll(t, ek, srk)
+		blob := wrap(t, ek, srk, testKey, "x/y")
+		for _, cc := range []tpm2.TPMCC{tpm2.TPMCCContextSave, tpm2.TPMCCContextLoad} {
+			for _, m := range meanings {
+				ek.saved, d.noContexts, d.frugal = nil, false, false // as at first
+				first := true
+				chip.fault = func(_ int, sent tpm2.TPMCC) (tpm2.TPMRC, bool) {
+					refuse := first && sent == cc
+					first = first && !refuse
+					return m.rc, refuse
+				}
+				var err error
+				for range 2 {
+					key, failed := d.Activate(ek, srk, blob)
+					err = errors.Join(err, failed, key.Close())
+				}
+				chip.fault = nil
+				want := m.is
+				if _, patient := asksForRepeat(m.rc); patient || doneWithout(cc, m.is) {
+					want = nil
+				}
+				if !errors.Is(err, want) || first || errors.Is(err, ErrOtherChip) {
+					t.Errorf("%#x to %s: %v, want %v", uint32(m.rc), commandName(cc), err, want)
+				}
+				if err := d.bringBack(ek); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
+// doneWithout says which refusals change how a flow goes on, and do not end it: a
+// key at the SRK's handle that has a password, or cannot be tried, and an EK that
+// cannot be put away.
+func doneWithout(cc tpm2.TPMCC, is error) bool {
+	switch cc {
+	case tpm2.TPMCCCertify:
+		return is == ErrAuth || is == ErrUnsupported
+	case tpm2.TPMCCContextSave, tpm2.TPMCCContextLoad:
+		return is == ErrUnsupported
+	}
+	return false
 }

@@ -40,9 +40,11 @@ type guard struct {
 	sent int
 	dead error // set once the transport can no longer be trusted
 
-	refused error      // why a command was not sent and answered with refusal
-	failed  tpm2.TPMCC // the last command that the chip refused, clean-up aside
-	code    uint32     // with which code, as it arrived
+	refused error          // why a command was not sent and answered with refusal
+	failed  tpm2.TPMCC     // the last command that the chip refused, clean-up aside
+	code    uint32         // with which code, as it arrived
+	asked   []byte         // the handles of that command, and what follows them
+	made    tpm2.TPMHandle // the object or session that the last command made
 
 	waiting   func(what string)
 	told      map[tpm2.TPMRC]bool // what waiting was told
@@ -73,6 +75,7 @@ func newGuard(ctx context.Context, t transport.TPM, log *slog.Logger) *guard {
 // Send implements transport.TPM.
 func (g *guard) Send(cmd []byte) ([]byte, error) {
 	cc := commandOf(cmd)
+	g.made = 0
 	if g.dead != nil {
 		return nil, g.dead
 	}
@@ -88,11 +91,26 @@ func (g *guard) Send(cmd []byte) ([]byte, error) {
 		g.log.Debug("tpm command", "command", commandName(cc), "error", err, "ms", time.Since(start).Milliseconds())
 		return nil, err
 	}
-	if responseCode(rsp) != tpm2.TPMRCSuccess && (cc != tpm2.TPMCCFlushContext || g.failed == 0) {
-		g.failed, g.code = cc, code
+	switch {
+	case responseCode(rsp) == tpm2.TPMRCSuccess:
+		g.made = madeBy(cc, rsp)
+	case cc != tpm2.TPMCCFlushContext || g.failed == 0:
+		g.failed, g.code, g.asked = cc, code, slices.Clone(cmd[responseHeader:])
 	}
 	g.log.Debug("tpm command", "command", commandName(cc), "rc", fmt.Sprintf("%#x", code), "ms", time.Since(start).Milliseconds())
 	return rsp, nil
+}
+
+// madeBy is the handle of what a command made in the chip's memory, 0 for those
+// that make nothing. Where the rest of the answer is unusable, it is flushed.
+func madeBy(cc tpm2.TPMCC, rsp []byte) tpm2.TPMHandle {
+	switch cc {
+	case tpm2.TPMCCCreatePrimary, tpm2.TPMCCLoad, tpm2.TPMCCContextLoad, tpm2.TPMCCStartAuthSession:
+		if len(rsp) >= responseHeader+4 {
+			return tpm2.TPMHandle(binary.BigEndian.Uint32(rsp[responseHeader:]))
+		}
+	}
+	return 0
 }
 
 func (g *guard) limit(cc tpm2.TPMCC) time.Duration {
@@ -180,6 +198,7 @@ var commandNames = map[tpm2.TPMCC]string{
 	tpm2.TPMCCStartAuthSession: "StartAuthSession", tpm2.TPMCCPolicySecret: "PolicySecret", tpm2.TPMCCFlushContext: "FlushContext",
 	tpm2.TPMCCActivateCredential: "ActivateCredential", tpm2.TPMCCImport: "Import", tpm2.TPMCCLoad: "Load", tpm2.TPMCCHMAC: "HMAC",
 	tpm2.TPMCCEvictControl: "EvictControl", tpm2.TPMCCNVReadPublic: "NV_ReadPublic", tpm2.TPMCCNVRead: "NV_Read",
+	tpm2.TPMCCCertify: "Certify", tpm2.TPMCCContextSave: "ContextSave", tpm2.TPMCCContextLoad: "ContextLoad",
 }
 
 func commandName(cc tpm2.TPMCC) string {

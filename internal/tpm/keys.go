@@ -40,19 +40,32 @@ type Key struct {
 	handle tpm2.TPMHandle
 	name   tpm2.TPM2BName
 	public tpm2.TPMTPublic
+	saved  *tpm2.TPMSContext // of a derived key, once it was put away
+	away   bool              // it is not in the chip's memory now
 }
 
 // Close removes a derived key from the chip's memory; a persistent one stays.
+// With the EK end the sessions that are salted to it.
 func (k *Key) Close() error {
-	if k == nil || k.device == nil || k.Handle != 0 {
+	if k == nil || k.device == nil {
 		return nil
 	}
 	d := k.device
+	var err error
+	if d.salt == k {
+		err = d.endSessions()
+	}
+	if k.Handle != 0 {
+		return err
+	}
 	k.device = nil
 	if d.salt == k {
 		d.salt = nil
 	}
-	return d.flush(k.handle)
+	if k.away {
+		return err
+	}
+	return errors.Join(err, d.flush(k.handle))
 }
 
 // EK finds the endorsement key at [HandleEK], or derives it from the TCG's L-1
@@ -80,49 +93,6 @@ func (d *Device) EK() (*Key, error) {
 	}
 	d.salt = k
 	return k, nil
-}
-
-// SRK finds the storage root key at [HandleSRK], or derives it from the TCG's
-// template with noDA. A key there that is no RSA 2048 storage key (some systems
-// keep an ECC one) is passed over: the SRK is no part of the identity, and DPS
-// wraps for whichever it is sent.
-func (d *Device) SRK() (*Key, error) {
-	k, err := d.find(HandleSRK)
-	if err != nil {
-		return nil, fmt.Errorf("storage root key: %w", err)
-	}
-	if k != nil && usableSRK(k) {
-		if !k.public.ObjectAttributes.NoDA {
-			k.Warning = "it is subject to dictionary attack protection: after some unclean shutdowns the chip locks it"
-		}
-		return k, nil
-	}
-	found := k
-	k, err = d.derive(tpm2.TPMRHOwner, d.opts.OwnerAuth, tpm2.RSASRKTemplate)
-	if err != nil {
-		return nil, fmt.Errorf("storage root key: %w", err)
-	}
-	if found != nil {
-		k.Warning = fmt.Sprintf("%#x holds %s, which DPS cannot use; IoT Edge takes what is there, and will fail", HandleSRK, describe(found.public))
-	}
-	return k, nil
-}
-
-// usableSRK says whether DPS and the blob's inner wrapping can work with it:
-// the bytes of the template but for the modulus, and noDA set or not.
-func usableSRK(k *Key) bool {
-	const modulus = 256
-	want := tpm2.Marshal(tpm2.New2B(tpm2.RSASRKTemplate))
-	fixed := len(want) - modulus
-	return len(k.Public) == len(want) && bytes.Equal(withNoDA(k.Public[:fixed]), want[:fixed])
-}
-
-// withNoDA sets noDA in the object attributes of a TPM2B_PUBLIC: bit 10 of the
-// four bytes after size, type and nameAlg (TPM 2.0 Part 2, 8.3).
-func withNoDA(public []byte) []byte {
-	b := bytes.Clone(public)
-	b[8] |= 0x04
-	return b
 }
 
 // find reads the key at a persistent handle; nil when there is none. Only an
@@ -159,6 +129,11 @@ func (d *Device) hidden(err error) error {
 	return err
 }
 
+// roles are what primary keys are called in messages, by hierarchy.
+var roles = map[tpm2.TPMHandle]string{
+	tpm2.TPMRHEndorsement: "the derived endorsement key", tpm2.TPMRHOwner: "the derived storage root key", tpm2.TPMRHNull: "a key of no hierarchy",
+}
+
 var hierarchyNames = map[tpm2.TPMHandle]string{tpm2.TPMRHEndorsement: "endorsement", tpm2.TPMRHOwner: "owner", tpm2.TPMRHNull: "null"}
 
 // derive makes a primary key in the chip's memory. The same template gives the
@@ -187,6 +162,7 @@ func (d *Device) createPrimary(hierarchy tpm2.TPMHandle, auth []byte, template t
 	if err != nil {
 		return nil, errors.Join(err, d.flush(rsp.ObjectHandle))
 	}
+	d.roles[k.handle] = roles[hierarchy]
 	return k, nil
 }
 

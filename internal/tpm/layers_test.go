@@ -16,6 +16,10 @@ func TestLayersMeanTheSame(t *testing.T) {
 	d := &Device{opts: Options{PlainBus: true}}
 	for code := uint32(formatOne); code <= codeMask; code++ {
 		want := d.responseError(tpm2.TPMRC(code), code, "Load")
+		is := want.is
+		if errors.Is(is, ErrAuth) {
+			is = ErrAuth // without whose
+		}
 		for _, layer := range []uint32{1, 6, 7, 8, 9, 10, 11, 12, 13, 0xff, 0x8028} {
 			full := layer<<16 | code
 			if tbsOwn(full) {
@@ -28,7 +32,7 @@ func TestLayersMeanTheSame(t *testing.T) {
 			dev := &Device{t: newGuard(t.Context(), chip, nil), opts: d.opts}
 			_, err := run(dev, "do", tpm2.FlushContext{FlushHandle: tpm2.TPMHandle(0x80000000)})
 			var got *ResponseError
-			if !errors.As(err, &got) || got.Code != code || got.Original != full || got.is != want.is {
+			if !errors.As(err, &got) || got.Code != code || got.Original != full || !errors.Is(got, is) {
 				t.Fatalf("%#x: %v (%+v), want the meaning of %#x: %v", full, err, got, code, want.is)
 			}
 		}

@@ -77,6 +77,9 @@ func (d *Device) responseError(rc tpm2.TPMRC, original uint32, command string) *
 	e.rc, e.is = rc, meaning(rc)
 	told := rc.Is(tpm2.TPMRCCommandCode) || rc.Is(tpm2.TPMRCDisabled) // in so many words
 	switch words := codeText(e.Code, original); {
+	case e.is == ErrAuth:
+		e.is = d.authError(rc)
+		e.text = fmt.Sprintf("%v: %s", e.is, words)
 	case e.is == ErrLockout:
 		e.text = fmt.Sprintf("%v%s: %s", e.is, d.lockoutDetail(), words)
 	case e.is == ErrUnsupported && !told && d.refusesSession(rc):

@@ -4,9 +4,9 @@
 //
 // One rule governs it: nothing that outlives the call is left on the chip. A
 // [Key] or [HMACKey] is closed by whoever asked for it, sessions end with the
-// command they were made for, on failing paths too, and only [Device.Persist]
-// writes anything. Secrets cross the bus in encrypted sessions, salted to the
-// EK.
+// command they were made for, or with the EK that they are salted to, on failing
+// paths too, and only [Device.Persist] writes anything. Secrets cross the bus in
+// an encrypted session, salted to the EK.
 //
 // It is the first stage of the flow and the only one that knows go-tpm.
 package tpm
@@ -50,6 +50,12 @@ type Device struct {
 	persistent []uint32              // persistent handles, read when first asked
 	fewer      int                   // which of counts the chip accepts
 	nvLimit    int                   // bytes that it reads of an NV index in one command; 0: as it says
+
+	roles       map[tpm2.TPMHandle]string // what is in the chip's memory for this run, in words
+	secrecy     *heldSession              // encrypts for all commands of the SRK, while it is held
+	endorsement *heldSession              // proves the endorsement hierarchy's password, while it is held
+	noContexts  bool                      // the chip refused to save or load an object's context
+	frugal      bool                      // it has no room for sessions that are held: each ends with its command
 }
 
 // Open connects to the TPM at addr, and asks it for its fixed properties to see
@@ -75,7 +81,7 @@ func Open(ctx context.Context, addr Address, opts Options) (*Device, error) {
 // New makes a Device of a transport that is open already; the caller closes
 // it. Errors are those of [Open].
 func New(ctx context.Context, t transport.TPM, opts Options) (*Device, error) {
-	d := &Device{t: newGuard(ctx, t, opts.Log), opts: opts, close: func() error { return nil }}
+	d := &Device{t: newGuard(ctx, t, opts.Log), opts: opts, close: func() error { return nil }, roles: map[tpm2.TPMHandle]string{}}
 	if opts.Waiting != nil {
 		d.t.waiting = opts.Waiting
 	}
@@ -88,8 +94,8 @@ func New(ctx context.Context, t transport.TPM, opts Options) (*Device, error) {
 // Address says where the TPM was found, spelt so that [ParseAddress] takes it.
 func (d *Device) Address() string { return d.address.String() }
 
-// Close ends the connection.
-func (d *Device) Close() error { return d.close() }
+// Close ends the sessions that are left, and the connection.
+func (d *Device) Close() error { return errors.Join(d.endSessions(), d.close()) }
 
 // command is any of go-tpm's commands with the response R.
 type command[R any] interface {
@@ -97,25 +103,41 @@ type command[R any] interface {
 	Execute(transport.TPM, ...tpm2.Session) (*R, error)
 }
 
-// run sends one command. A refusal becomes one of this package's errors, and a
-// response that go-tpm cannot take apart an error instead of a panic, since the
-// chip's words are input like any other.
+// run sends one command: see [Device.try].
 func run[R any](d *Device, doing string, cmd command[R]) (rsp *R, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			rsp, err = nil, fmt.Errorf("%s: %w: its answer cannot be parsed (%v)", doing, ErrNoDevice, r)
-		}
-	}()
-	d.t.failed = 0
-	rsp, err = cmd.Execute(d.t)
+	err = d.try(cmd.Command(), doing, func() (err error) {
+		rsp, err = cmd.Execute(d.t)
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, d.explain(cmd.Command(), err))
+		return nil, err
 	}
 	return rsp, nil
 }
 
+// try does something on the chip, which is mainly a command. A refusal becomes one of this package's errors,
+// and a response that go-tpm cannot take apart an error instead of a panic, since
+// the chip's words are input like any other. What such a response brought into
+// the chip's memory is flushed.
+func (d *Device) try(cc tpm2.TPMCC, doing string, do func() error) (err error) {
+	d.t.made, d.t.failed = 0, 0
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s: %w: its answer cannot be parsed (%v)", doing, ErrNoDevice, r)
+		}
+		if made := d.t.made; err != nil && made != 0 && d.t.dead == nil {
+			err = errors.Join(err, d.flush(made))
+		}
+	}()
+	if err := do(); err != nil {
+		return fmt.Errorf("%s: %w", doing, d.explain(cc, err))
+	}
+	return nil
+}
+
 // flush removes a transient object or a session from the chip.
 func (d *Device) flush(handle tpm2.TPMHandle) error {
+	delete(d.roles, handle)
 	_, err := run(d, fmt.Sprintf("flush %#x", uint32(handle)), tpm2.FlushContext{FlushHandle: handle})
 	return err
 }

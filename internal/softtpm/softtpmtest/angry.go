@@ -96,6 +96,34 @@ func raw(t transport.TPM, cc uint32, handle tpm2.TPMHandle, params []byte) error
 	return nil
 }
 
+// Guess has the chip count wrong passwords for an object under dictionary attack
+// protection, as another program's mistakes do.
+func Guess(t transport.TPM, times int) error {
+	template := tpm2.ECCSRKTemplate
+	template.ObjectAttributes.NoDA = false
+	key, err := tpm2.CreatePrimary{
+		PrimaryHandle: tpm2.TPMRHOwner, InPublic: tpm2.New2B(template),
+		InSensitive: tpm2.TPM2BSensitiveCreate{Sensitive: &tpm2.TPMSSensitiveCreate{UserAuth: tpm2.TPM2BAuth{Buffer: []byte("right")}}},
+	}.Execute(t)
+	if err != nil {
+		return fmt.Errorf("guess: %w", err)
+	}
+	defer tpm2.FlushContext{FlushHandle: key.ObjectHandle}.Execute(t)
+	for times > 0 {
+		_, err := tpm2.Create{
+			ParentHandle: tpm2.AuthHandle{Handle: key.ObjectHandle, Name: key.Name, Auth: tpm2.PasswordAuth([]byte("wrong"))},
+			InPublic:     tpm2.New2B(tpm2.ECCSRKTemplate),
+		}.Execute(t)
+		switch {
+		case errors.Is(err, tpm2.TPMRCAuthFail):
+			times--
+		case !errors.Is(err, tpm2.TPMRCRetry):
+			return fmt.Errorf("guess: %w", err)
+		}
+	}
+	return nil
+}
+
 // LockOut has the chip count wrong passwords until it refuses every object
 // under dictionary attack protection; it forgets one in 4711 seconds.
 func LockOut(t transport.TPM) error {

@@ -70,6 +70,65 @@ func PersistPrimary(p *softtpm.Process, hierarchy tpm2.TPMHandle, template tpm2.
 	})
 }
 
+// PersistWithPassword puts a primary key with a password of its own at a
+// persistent handle, for tests with a connection that is open.
+func PersistWithPassword(t transport.TPM, hierarchy tpm2.TPMHandle, template tpm2.TPMTPublic, at tpm2.TPMHandle, password string) error {
+	key, err := tpm2.CreatePrimary{
+		PrimaryHandle: hierarchy, InPublic: tpm2.New2B(template),
+		InSensitive: tpm2.TPM2BSensitiveCreate{Sensitive: &tpm2.TPMSSensitiveCreate{UserAuth: tpm2.TPM2BAuth{Buffer: []byte(password)}}},
+	}.Execute(t)
+	if err != nil {
+		return fmt.Errorf("create primary key: %w", err)
+	}
+	defer tpm2.FlushContext{FlushHandle: key.ObjectHandle}.Execute(t)
+	_, err = tpm2.EvictControl{
+		Auth: tpm2.TPMRHOwner, PersistentHandle: at,
+		ObjectHandle: &tpm2.NamedHandle{Handle: key.ObjectHandle, Name: key.Name},
+	}.Execute(t)
+	if err != nil {
+		return fmt.Errorf("persist primary key at %#x: %w", at, err)
+	}
+	return nil
+}
+
+// LockoutCounter is how many wrong passwords the chip has counted.
+func LockoutCounter(t transport.TPM) (uint32, error) {
+	answer, err := tpm2.GetCapability{Capability: tpm2.TPMCapTPMProperties, Property: uint32(tpm2.TPMPTLockoutCounter), PropertyCount: 1}.Execute(t)
+	if err != nil {
+		return 0, fmt.Errorf("read the lockout counter: %w", err)
+	}
+	list, err := answer.CapabilityData.Data.TPMProperties()
+	if err != nil || len(list.TPMProperty) != 1 || list.TPMProperty[0].Property != tpm2.TPMPTLockoutCounter {
+		return 0, fmt.Errorf("read the lockout counter: %+v, %w", list, err)
+	}
+	return list.TPMProperty[0].Value, nil
+}
+
+// LeaveObjects loads n keys of no hierarchy and forgets to flush them.
+func LeaveObjects(t transport.TPM, n int) error {
+	for range n {
+		_, err := tpm2.CreatePrimary{PrimaryHandle: tpm2.TPMRHNull, InPublic: tpm2.New2B(tpm2.ECCSRKTemplate)}.Execute(t)
+		if err != nil {
+			return fmt.Errorf("leave an object: %w", err)
+		}
+	}
+	return nil
+}
+
+// LeaveSessions starts n sessions and forgets to flush them.
+func LeaveSessions(t transport.TPM, n int) error {
+	for range n {
+		_, err := tpm2.StartAuthSession{
+			TPMKey: tpm2.TPMRHNull, Bind: tpm2.TPMRHNull, SessionType: tpm2.TPMSEPolicy, AuthHash: tpm2.TPMAlgSHA256,
+			NonceCaller: tpm2.TPM2BNonce{Buffer: make([]byte, 16)}, Symmetric: tpm2.TPMTSymDef{Algorithm: tpm2.TPMAlgNull},
+		}.Execute(t)
+		if err != nil {
+			return fmt.Errorf("leave a session: %w", err)
+		}
+	}
+	return nil
+}
+
 // Leftovers lists what a well-behaved user of the chip has cleaned up: handles
 // of transient objects and of loaded or saved sessions.
 func Leftovers(p *softtpm.Process) ([]tpm2.TPMHandle, error) {

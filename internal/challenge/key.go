@@ -1,48 +1,36 @@
-package emulator
+package challenge
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
 	"fmt"
 
 	"github.com/google/go-tpm/tpm2"
 )
 
-// maxPublicText bounds the base64 text of a key: an EK is 424 characters.
-const maxPublicText = 2048
-
-// storageKey is the public part of a TPM storage key to which secrets can be
-// wrapped: an endorsement key or a storage root key.
-type storageKey struct {
+// Key is the public part of a TPM storage key to which secrets can be wrapped: an
+// endorsement key or a storage root key.
+type Key struct {
 	tpm2.LabeledEncapsulationKey
 	name []byte // nameAlg and digest, TPM 2.0 Part 1, section 16
 	tpmt []byte // TPMT_PUBLIC as it came
 }
 
-// same reports whether both are the same key with the same attributes.
-func (k *storageKey) same(other *storageKey) bool { return bytes.Equal(k.tpmt, other.tpmt) }
+// Name is the key's TPM Name: the code of the hash, and the hash of its public area.
+func (k *Key) Name() []byte { return k.name }
 
-// parseStorageKey reads the base64 text of a TPM2B_PUBLIC. DPS takes RSA 2048
-// with SHA-256 and AES-128-CFB and nothing else (TCG EK Credential Profile,
-// template L-1, and the SRK template).
-func parseStorageKey(text string) (*storageKey, error) {
-	if len(text) > maxPublicText {
-		return nil, fmt.Errorf("%d characters are too many for an RSA 2048 key", len(text))
-	}
-	raw, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return nil, err
-	}
-	return parsePublic(raw)
-}
+// Same reports whether both are the same key with the same attributes.
+func (k *Key) Same(other *Key) bool { return bytes.Equal(k.tpmt, other.tpmt) }
 
-func parsePublic(raw []byte) (*storageKey, error) {
+// ParseKey reads a marshalled TPM2B_PUBLIC. DPS accepts RSA 2048 with SHA-256 and
+// AES-128-CFB and nothing else (TCG EK Credential Profile, template L-1, and the
+// SRK template).
+func ParseKey(public []byte) (*Key, error) {
 	// The size prefix is checked here: the decoder would ignore bytes behind it.
-	if len(raw) < 2 || int(raw[0])<<8|int(raw[1]) != len(raw)-2 {
+	if len(public) < 2 || int(public[0])<<8|int(public[1]) != len(public)-2 {
 		return nil, errors.New("not a TPM2B_PUBLIC: the size in front is wrong")
 	}
-	tpmt := raw[2:]
+	tpmt := public[2:]
 	pub, err := tpm2.Unmarshal[tpm2.TPMTPublic](tpmt)
 	if err != nil {
 		return nil, fmt.Errorf("not a TPM2B_PUBLIC: %w", err)
@@ -61,7 +49,7 @@ func parsePublic(raw []byte) (*storageKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &storageKey{LabeledEncapsulationKey: key, name: name.Buffer, tpmt: tpmt}, nil
+	return &Key{LabeledEncapsulationKey: key, name: name.Buffer, tpmt: tpmt}, nil
 }
 
 func checkStorageKey(pub *tpm2.TPMTPublic) error {

@@ -1,4 +1,4 @@
-package emulator
+package challenge
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"os"
-	"slices"
 	"testing"
 
 	"github.com/google/go-tpm/tpm2"
@@ -31,15 +30,24 @@ type vector struct {
 	SASText, SASSignature               string
 }
 
-func readJSON(t *testing.T, path string, v any) {
-	t.Helper()
+// vectors are keys and credentials of another implementation.
+type vectors struct {
+	EndorsementKey, StorageRootKey []byte
+	SRKName                        hexBytes
+	Credentials                    []vector
+}
+
+func readVectors(tb testing.TB) (v vectors) {
+	tb.Helper()
+	const path = "testdata/credentials.json"
 	data, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	if err := json.Unmarshal(data, v); err != nil {
-		t.Fatalf("%s: %v", path, err)
+	if err := json.Unmarshal(data, &v); err != nil {
+		tb.Fatalf("%s: %v", path, err)
 	}
+	return v
 }
 
 // script is a source of randomness that says what it was told.
@@ -56,20 +64,8 @@ func (s *script) Read(p []byte) (int, error) {
 
 // Every value that does not depend on RSA-OAEP is that of another implementation.
 func TestCredentialVectors(t *testing.T) {
-	var v struct {
-		EndorsementKey, StorageRootKey string
-		SRKName                        hexBytes
-		Credentials                    []vector
-	}
-	readJSON(t, "testdata/credentials.json", &v)
-	ek, err := parseStorageKey(v.EndorsementKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srk, err := parseStorageKey(v.StorageRootKey)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := readVectors(t)
+	ek, srk := mustParse(t, v.EndorsementKey), mustParse(t, v.StorageRootKey)
 	equal(t, "SRK name", srk.name, v.SRKName)
 	if len(v.Credentials) == 0 {
 		t.Fatal("no vectors")
@@ -110,37 +106,6 @@ func equal(t *testing.T, what string, got, want []byte) {
 	}
 }
 
-func TestCredentialOpens(t *testing.T) {
-	chip, other := chips()
-	ek, srk := mustParse(t, chip.ek), mustParse(t, chip.srk)
-	key := bytes.Repeat([]byte{0x5a}, hmacKeySize)
-	c, err := makeCredential(rand.Reader, ek, srk, key, "hub.example/gerät")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := chip.open(c.bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "key", got.key, key)
-	if len(got.inner) != 16 {
-		t.Errorf("inner key has %d bytes, want 16", len(got.inner))
-	}
-	if got.text != "hub.example/gerät" {
-		t.Errorf("text = %q", got.text)
-	}
-	if _, err := other.open(c.bytes()); err == nil {
-		t.Error("a credential opens on a chip that it was not made for")
-	}
-	for i, part := range []int{20, 100, 400, 500, 750} {
-		broken := slices.Clone(c.bytes())
-		broken[part] ^= 1
-		if _, err := chip.open(broken); err == nil {
-			t.Errorf("a credential opens with structure %d changed", i+1)
-		}
-	}
-}
-
 // The attributes are what the C SDK needs: without noDA its first HMAC fails.
 func TestHMACObjectPublic(t *testing.T) {
 	public := newHMACObject(make([]byte, 32), make([]byte, 32)).public
@@ -148,56 +113,19 @@ func TestHMACObjectPublic(t *testing.T) {
 	equal(t, "unique's size", []byte{byte(len(public))}, []byte{48})
 }
 
-// What the real service sent has the layout that the emulator makes.
-func TestRecordedLayout(t *testing.T) {
-	var v struct {
-		Recorded []struct {
-			Source             string
-			AuthenticationKey  []byte
-			Length, EncURIData int
-		}
-	}
-	readJSON(t, "testdata/recorded.json", &v)
-	if len(v.Recorded) != 3 {
-		t.Fatalf("%d recordings, want 3", len(v.Recorded))
-	}
-	for _, r := range v.Recorded {
-		if len(r.AuthenticationKey) != r.Length {
-			t.Errorf("%s: %d bytes, want %d", r.Source, len(r.AuthenticationKey), r.Length)
-		}
-		parts, err := splitCredential(r.AuthenticationKey)
-		if err != nil {
-			t.Errorf("%s: %v", r.Source, err)
-			continue
-		}
-		var sizes []int
-		for _, p := range parts {
-			sizes = append(sizes, len(p))
-		}
-		if want := []int{52, 256, 142, 256, 48, r.EncURIData}; !slices.Equal(sizes, want) {
-			t.Errorf("%s: sizes %v, want %v", r.Source, sizes, want)
-		}
-		equal(t, r.Source+": public area", parts[4][:16], newHMACObject(nil, nil).public[:16])
-	}
-}
-
-// The emulator's own credentials have the same sizes.
-func TestCredentialLayout(t *testing.T) {
-	chip, _ := chips()
-	blob, err := WrapKey(chip.ek, chip.srk, make([]byte, hmacKeySize), "ab")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(blob) != 766+4 {
-		t.Errorf("credential has %d bytes, want 770", len(blob))
-	}
-}
-
-func mustParse(t *testing.T, raw []byte) *storageKey {
+func mustParse(t *testing.T, raw []byte) *Key {
 	t.Helper()
-	key, err := parsePublic(raw)
+	key, err := ParseKey(raw)
 	if err != nil {
-		t.Fatalf("parsePublic(%s): %v", base64.StdEncoding.EncodeToString(raw), err)
+		t.Fatalf("ParseKey(%s): %v", base64.StdEncoding.EncodeToString(raw), err)
 	}
 	return key
+}
+
+func unhex(text string) []byte {
+	b, err := hex.DecodeString(text)
+	if err != nil {
+		panic(err)
+	}
+	return b
 }

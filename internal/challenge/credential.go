@@ -1,4 +1,9 @@
-package emulator
+// Package challenge makes what DPS sends a chip to prove itself by: an HMAC key
+// wrapped for one EK and one SRK, which only the chip with both can open. It is
+// the service's side of TPM attestation without the service: the emulator sends
+// such keys, and [tpm] compares a chip's answer to a key from DPS with its answer
+// to one made here.
+package challenge
 
 import (
 	"crypto"
@@ -15,11 +20,13 @@ import (
 	"github.com/google/go-tpm/tpm2"
 )
 
+// KeySize is how many bytes the HMAC keys have that DPS wraps.
+const KeySize = 32
+
 // Sizes of what is drawn for a credential, in bytes.
 const (
-	hmacKeySize = 32
-	innerSize   = 16 // the C SDK makes a 128-bit key object of it
-	seedSize    = 32
+	innerSize = 16 // the C SDK makes a 128-bit key object of it
+	seedSize  = 32
 )
 
 // credential is an HMAC key wrapped for one chip. On the wire its six
@@ -45,7 +52,7 @@ func (c credential) bytes() []byte {
 // makeCredential wraps the HMAC key for the chip with both ek and srk. text says
 // what the key is for: host/registrationId, or hub/deviceId. From random come, in
 // this order, the inner key and the three seeds; tests give known ones.
-func makeCredential(random io.Reader, ek, srk *storageKey, key []byte, text string) (credential, error) {
+func makeCredential(random io.Reader, ek, srk *Key, key []byte, text string) (credential, error) {
 	inner, seedValue := make([]byte, innerSize), make([]byte, seedSize)
 	for _, b := range [][]byte{inner, seedValue} {
 		if _, err := io.ReadFull(random, b); err != nil {
@@ -117,7 +124,7 @@ func (o hmacObject) innerWrap(inner []byte) []byte {
 
 // duplicate wraps the object for parent: the contents of a TPM2B_PRIVATE, and of
 // the TPM2B_ENCRYPTED_SECRET with its seed (Part 1, section 23.3.2.3).
-func (o hmacObject) duplicate(random io.Reader, parent *storageKey, inner []byte) (private, encryptedSeed []byte, err error) {
+func (o hmacObject) duplicate(random io.Reader, parent *Key, inner []byte) (private, encryptedSeed []byte, err error) {
 	seed, encryptedSeed, err := parent.Encapsulate(random, "DUPLICATE")
 	if err != nil {
 		return nil, nil, err

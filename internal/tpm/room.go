@@ -1,0 +1,83 @@
+package tpm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/google/go-tpm/tpm2"
+)
+
+// Most chips have room for three objects, which is what a TPM_PT_HR_TRANSIENT_MIN
+// of theirs says (TPM 2.0 Part 2, 6.13). Looking at a persistent one takes one of
+// these places, and without a resource manager what another program forgot takes
+// one, too. So no more than two are held here: the EK is out of the way while a
+// key is loaded below the SRK.
+
+// putAway saves a derived key outside the chip and takes it out of its memory.
+// Two commands, one from the second time on: what was saved stays valid. A chip
+// that refuses keeps the key where it is.
+func (d *Device) putAway(k *Key) error {
+	if k.Handle != 0 || k.away || d.noContexts {
+		return nil
+	}
+	if k.saved == nil {
+		rsp, err := run(d, "save the context of a key", tpm2.ContextSave{SaveHandle: k.handle})
+		if cannot(err) {
+			d.noContexts = true
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		k.saved = &rsp.Context
+	}
+	if err := d.flush(k.handle); err != nil {
+		return err
+	}
+	k.away = true
+	return nil
+}
+
+// bringBack loads a key that was put away. On a chip that saves contexts and does
+// not load them, the EK is derived again, once, and stays.
+func (d *Device) bringBack(k *Key) error {
+	if !k.away {
+		return nil
+	}
+	rsp, err := run(d, "load the context of a key", tpm2.ContextLoad{Context: *k.saved})
+	if cannot(err) {
+		d.noContexts = true
+		return d.deriveAgain(k)
+	}
+	if err != nil {
+		return err
+	}
+	k.handle, k.away = rsp.LoadedHandle, false
+	d.roles[k.handle] = roles[tpm2.TPMRHEndorsement]
+	return nil
+}
+
+// deriveAgain has the chip derive the EK as it did at first.
+func (d *Device) deriveAgain(k *Key) (err error) {
+	if len(d.opts.EndorsementAuth) > 0 && !d.opts.PlainBus {
+		unsalt, err := d.passingSalt()
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, unsalt()) }()
+	}
+	again, err := d.createPrimary(tpm2.TPMRHEndorsement, d.opts.EndorsementAuth, tpm2.RSAEKTemplate)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(again.name.Buffer, k.name.Buffer) {
+		return errors.Join(fmt.Errorf("%w: it derives another endorsement key the second time", ErrNoDevice), again.Close())
+	}
+	k.handle, k.away = again.handle, false
+	return nil
+}
+
+// cannot says whether an error is a chip's word that it does not have a command,
+// or not what was asked of it.
+func cannot(err error) bool { return errors.Is(err, ErrUnsupported) || errors.Is(err, ErrPermission) }
