@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ type replay struct {
 	mu     sync.Mutex
 	known  map[string][]byte
 	loaded []uint32 // transient objects and sessions
+	load   []byte   // the last TPM2_Load
 	live   bool     // everything goes to the chip
 	void   bool
 	n      int // commands so far, repeats of a refused one aside
@@ -61,7 +63,14 @@ func (r *replay) answer(command []byte, ask func() []byte) []byte {
 }
 
 func (r *replay) response(command []byte, cc tpm2.TPMCC, ask func() []byte) []byte {
-	response, found := r.known[string(command)]
+	key := string(command)
+	switch cc {
+	case tpm2.TPMCCHMAC: // by which key is not in the command
+		key += string(r.load)
+	case tpm2.TPMCCStartAuthSession, tpm2.TPMCCCreatePrimary, tpm2.TPMCCLoad, tpm2.TPMCCContextLoad:
+		key += fmt.Sprint(r.loaded) // the handle is the first that is free
+	}
+	response, found := r.known[key]
 	reads := slices.Contains([]tpm2.TPMCC{tpm2.TPMCCGetCapability, tpm2.TPMCCReadPublic, tpm2.TPMCCNVReadPublic, tpm2.TPMCCNVRead}, cc)
 	switch {
 	case !r.live && cc == tpm2.TPMCCFlushContext:
@@ -76,7 +85,7 @@ func (r *replay) response(command []byte, cc tpm2.TPMCC, ask func() []byte) []by
 		return softtpmtest.Refusal(tpm2.TPMRCFailure)
 	}
 	response = ask()
-	r.known[string(command)] = slices.Clone(response)
+	r.known[key] = slices.Clone(response)
 	return response
 }
 
@@ -85,13 +94,16 @@ func (r *replay) response(command []byte, cc tpm2.TPMCC, ask func() []byte) []by
 func (r *replay) follow(command, response []byte, cc tpm2.TPMCC) {
 	handles := map[tpm2.TPMCC]int{
 		tpm2.TPMCCPolicySecret: 2, tpm2.TPMCCActivateCredential: 2, tpm2.TPMCCImport: 1, tpm2.TPMCCLoad: 1,
-		tpm2.TPMCCHMAC: 1, tpm2.TPMCCCreatePrimary: 1, tpm2.TPMCCNVRead: 2, tpm2.TPMCCEvictControl: 2,
+		tpm2.TPMCCHMAC: 1, tpm2.TPMCCCreatePrimary: 1, tpm2.TPMCCNVRead: 2, tpm2.TPMCCEvictControl: 2, tpm2.TPMCCCertify: 2,
 	}
 	drop := func(handle uint32) {
 		r.loaded = slices.DeleteFunc(r.loaded, func(h uint32) bool { return h == handle })
 	}
+	if cc == tpm2.TPMCCLoad {
+		r.load = slices.Clone(command)
+	}
 	switch cc {
-	case tpm2.TPMCCStartAuthSession, tpm2.TPMCCCreatePrimary, tpm2.TPMCCLoad:
+	case tpm2.TPMCCStartAuthSession, tpm2.TPMCCCreatePrimary, tpm2.TPMCCLoad, tpm2.TPMCCContextLoad:
 		r.loaded = append(r.loaded, binary.BigEndian.Uint32(response[10:]))
 	case tpm2.TPMCCFlushContext:
 		drop(binary.BigEndian.Uint32(command[10:]))

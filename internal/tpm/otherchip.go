@@ -52,7 +52,8 @@ func (d *Device) compareWithOwn(ek, srk *Key, refused error) error {
 	if errors.Is(err, errSignsWrongly) || refusesBlob(err) {
 		var first *ResponseError
 		errors.As(refused, &first)
-		return fmt.Errorf("%w: TPM2_%s refuses the key from the service, and the chip does not open one that was made for it here: %v", ErrUnsupported, first.Command, err)
+		return fmt.Errorf("%w: TPM2_%s refuses the key from the service with %s; and the chip does not open one that was made for it here: %v",
+			ErrUnsupported, first.Command, codeText(first.Code, first.Original), err)
 	}
 	return fmt.Errorf("%w; and with a key that was made for this chip here: %w", refused, err)
 }
