@@ -50,12 +50,15 @@ var (
 	ErrOtherChip = errors.New("the key from the service is for another chip")
 )
 
-// meanings maps response codes to this package's errors: TPM 2.0 Part 2, 6.6.
-// Those that are missing mean [ErrUnsupported]; see [meaning].
-var meanings = []struct {
+// codeMeaning is one response code and the error that it is.
+type codeMeaning struct {
 	rc tpm2.TPMRC
 	is error
-}{
+}
+
+// meanings maps response codes to this package's errors: TPM 2.0 Part 2, 6.6.
+// Those that are missing mean [ErrUnsupported]; see [meaning].
+var meanings = []codeMeaning{
 	{tpm2.TPMRCBadAuth, ErrAuth},
 	{tpm2.TPMRCAuthFail, ErrAuth},
 	{tpm2.TPMRCNVAuthorization, ErrAuth},
