@@ -92,7 +92,7 @@ bin/gotestsum-$(GOTESTSUM):
 
 timed-test: bin/gotestsum-$(GOTESTSUM) ## run all tests, and list the slowest ten
 	@rm -f bin/*.test.json
-	$(MAKE) test TEST='$(CURDIR)/$< --format pkgname --hide-summary=skipped --jsonfile $$(mktemp bin/XXXXXX.test.json) --'
+	$(MAKE) test TEST='$(CURDIR)/$< --format pkgname --hide-summary=skipped --jsonfile $$$$(mktemp bin/XXXXXX.test.json) --'
 	@echo; echo 'the slowest ten tests, and how many seconds each took:'
 	@cat bin/*.test.json | $< tool slowest --num 10
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"io"
 	"regexp"
@@ -21,6 +22,7 @@ const helpWidth = 80
 // urfave/cli breaks no line of a flag's description, unless all are to lose
 // their columns.
 func init() {
+	cli.HelpFlag = &helpFlag{cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "show help", DisableDefaultText: true}}
 	cli.HelpPrinter = func(w io.Writer, template string, data any) {
 		var b bytes.Buffer
 		cli.HelpPrinterCustom(&b, template, data, nil)
@@ -28,6 +30,16 @@ func init() {
 			io.WriteString(w, fold(strings.TrimRight(line, " \n"))+"\n")
 		}
 	}
+}
+
+// helpFlag is the one flag that urfave/cli shares between all command lines. It
+// writes into a flag when it adds it to one, so each gets its own.
+type helpFlag struct{ cli.BoolFlag }
+
+// Apply implements cli.Flag.
+func (f *helpFlag) Apply(set *flag.FlagSet) error {
+	own := f.BoolFlag
+	return own.Apply(set)
 }
 
 // column is where the second column of a line begins, if there is one.

@@ -39,6 +39,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Values[worldKey{}] = &world{}
 			env.Setenv("HOME", env.WorkDir)
+			// A program under the race detector would wait a second before it
+			// exits, for reports that may come: it has said all by then.
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			if err := watch(env); err != nil {
 				return err
 			}
