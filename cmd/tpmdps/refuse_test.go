@@ -20,16 +20,20 @@ var commandNames = map[string]tpm2.TPMCC{
 	"NV_ReadPublic": tpm2.TPMCCNVReadPublic, "NV_Read": tpm2.TPMCCNVRead, "EvictControl": tpm2.TPMCCEvictControl,
 }
 
-// refuse: refuse COMMAND CODE [TIMES]. The chip answers a command with a code,
-// the first times or always.
+// refuse: refuse COMMAND CODE [TIMES | timed]. The chip answers a command with a
+// code, the first times or always. With timed, the next program's time is over when
+// it has repeated the command.
 func refuse(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || commandNames[args[0]] == 0 {
-		ts.Fatalf("usage: refuse COMMAND CODE [TIMES]")
+		ts.Fatalf("usage: refuse COMMAND CODE [TIMES | timed]")
 	}
 	code, err := strconv.ParseUint(args[1], 0, 32)
 	ts.Check(err)
-	times := int64(-1)
-	if len(args) > 2 {
+	times, over := int64(-1), func() {}
+	switch {
+	case len(args) > 2 && args[2] == "timed":
+		over = endTime(ts)
+	case len(args) > 2:
 		times, err = strconv.ParseInt(args[2], 10, 64)
 		ts.Check(err)
 	}
@@ -39,7 +43,14 @@ func refuse(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	var answered atomic.Int64
 	w.bus.Answer(func(command []byte, ask func() []byte) []byte {
-		if tpm2.TPMCC(binary.BigEndian.Uint32(command[6:])) == commandNames[args[0]] && (times < 0 || answered.Add(1) <= times) {
+		if tpm2.TPMCC(binary.BigEndian.Uint32(command[6:])) != commandNames[args[0]] {
+			return ask()
+		}
+		n := answered.Add(1)
+		if n == 2 {
+			over()
+		}
+		if times < 0 || n <= times {
 			return softtpmtest.Refusal(tpm2.TPMRC(code))
 		}
 		return ask()
