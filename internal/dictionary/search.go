@@ -19,11 +19,11 @@ var finders = []finder{
 	{regexp.MustCompile(`(?i)CONNACK\W{1,3}(?:code\W{1,2})?(0x[0-9a-f]{1,2}|[0-9]{1,2})\b`), only(connack), nil},
 	{regexp.MustCompile(`(?i)(?:RETURN_CODE|Connection Not Accepted)\W{1,3}(0x[0-9a-f]{1,2}|[0-9]{1,2})\b`), only(connack), nil},
 	// Names, with what go-tpm and IBM's TSS write after them.
-	{regexp.MustCompile(`(?i)\b(TPM2?_RC_[A-Z0-9_]+|TPM_20_E_[A-Z0-9_]+)(?: \((handle|parameter|session) ([0-9]{1,2})\)|[^\n]{0,200}?\b(handle|parameter|session) number ([0-9]{1,2}))?`), numberedName, nil},
+	{regexp.MustCompile(`(?i)\b(TPM2?_RC_[A-Z0-9_]+|TPM_20_E_[A-Z0-9_]+)(?: \((handle|parameter|session) ([0-9]{1,2})\)|[^\n]*?\b(handle|parameter|session) number ([0-9]{1,2}))?`), numberedName, nil},
 	{regexp.MustCompile(`(?i)\b(T[BP][SM]_E_[A-Z_]+|TSS2_[A-Z0-9_]+)`), only(named), nil},
 	// Microsoft's libraries write names without the underscores.
 	{regexp.MustCompile(`(?:\bTpmRc\.|\bTPM_RC(?:\.|::)|\bError \{)([A-Za-z0-9_]+)`), only(camelName), nil},
-	{regexp.MustCompile(`(?i)\b(IotHub[a-z]{4,40}|Device[a-z]{4,40}|[a-z]{4,40}Exception|ConnectionForcefullyClosed[a-z]{1,40})\b`), only(hubName), nil},
+	{regexp.MustCompile(`(?i)\b(IotHub[a-z]+|Device[a-z]+|[a-z]+Exception|ConnectionForcefullyClosed[a-z]+)\b`), only(hubName), nil},
 	{regexp.MustCompile(`\b([45][0-9]{5})\b`), only(service), place.isCode},
 	{regexp.MustCompile(`\b0[xX](8028[0-9a-fA-F]{4})\b`), only(hexadecimal), place.isNumber},
 	{regexp.MustCompile(`\b0[xX]([0-9a-fA-F]{2,8})\b`), only(hexadecimal), place.isCode},

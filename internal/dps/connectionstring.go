@@ -54,7 +54,7 @@ func parseConnectionString(text string) (ConnectionString, error) {
 	switch {
 	case fields["hostname"] == "":
 		return ConnectionString{}, errors.New("HostName is missing; " + whereFound)
-	case strings.Contains(fields["hostname"], "/") || dpsName.MatchString(fields["hostname"]) && !strings.EqualFold(host, "localhost"):
+	case strings.Contains(fields["hostname"], "/") || isDPSName(fields["hostname"]) && !strings.EqualFold(host, "localhost"):
 		return ConnectionString{}, fmt.Errorf("HostName is %q, not a host such as NAME%s", identity.Printable(fields["hostname"], 80), serviceDomain)
 	case isHub(fields["hostname"]):
 		return ConnectionString{}, errors.New("this is the connection string of an IoT Hub; " + whereFound)

@@ -46,10 +46,20 @@ func DeviceEndpoint(dps string) (string, error) {
 	return parseEndpoint(dps)
 }
 
+// The forms of a DPS's name and of a host name, and how long they may be.
 var (
-	dpsName  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?$`)
-	hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+	dpsName  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$`)
+	hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 )
+
+const (
+	maxDPSName  = 64
+	maxHostName = 253 // RFC 1035, 2.3.4
+)
+
+func isDPSName(text string) bool { return len(text) <= maxDPSName && dpsName.MatchString(text) }
+
+func isHostName(text string) bool { return len(text) <= maxHostName && hostName.MatchString(text) }
 
 func parseEndpoint(text string) (string, error) {
 	text = strings.TrimSpace(text)
@@ -69,7 +79,7 @@ func endpointHost(text string) (string, error) {
 	switch {
 	case text == "":
 		return "", errors.New("it is empty")
-	case dpsName.MatchString(text) && !strings.EqualFold(text, "localhost"):
+	case isDPSName(text) && !strings.EqualFold(text, "localhost"):
 		return strings.ToLower(text) + serviceDomain, nil
 	case !strings.Contains(text, "://"):
 		text = "https://" + text
@@ -92,7 +102,7 @@ func endpointHost(text string) (string, error) {
 func checkHost(u *url.URL) (string, error) {
 	host := strings.ToLower(u.Hostname())
 	switch {
-	case !hostName.MatchString(host) && net.ParseIP(host) == nil:
+	case !isHostName(host) && net.ParseIP(host) == nil:
 		return "", errors.New("it has no valid host name")
 	case isHub(host):
 		return "", errors.New("that is an IoT Hub; a DPS ends in " + serviceDomain)

@@ -37,7 +37,9 @@ var (
 )
 
 // deviceIDForm is what an IoT Hub takes for a device ID.
-var deviceIDForm = regexp.MustCompile(`^[A-Za-z0-9\-:.+%_#*?!(),=@;$']{1,128}$`)
+var deviceIDForm = regexp.MustCompile(`^[A-Za-z0-9\-:.+%_#*?!(),=@;$']+$`)
+
+const maxDeviceID = 128 // characters
 
 // hubForm is a host name with an optional port; the emulator's hub is
 // localhost.
@@ -114,7 +116,7 @@ func compactObject(flag string, value *json.RawMessage) error {
 }
 
 func (s Settings) checkDeviceID() error {
-	if s.DeviceID == "" || deviceIDForm.MatchString(s.DeviceID) {
+	if s.DeviceID == "" || len(s.DeviceID) <= maxDeviceID && deviceIDForm.MatchString(s.DeviceID) {
 		return nil
 	}
 	return fmt.Errorf("device-id %q: an IoT Hub takes 1 to 128 letters, digits and - : . + %% _ # * ? ! ( ) , = @ ; $ '",

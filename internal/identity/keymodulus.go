@@ -11,7 +11,7 @@ import (
 
 var (
 	// opensslText is what openssl rsa -text and -modulus print.
-	opensslText = regexp.MustCompile(`(?is)\bmodulus(?: \(\d+ bit\))?\s*[:=]\s*([0-9a-f:\s]{200,}?)\s*(?:(?:public)?exponent\s*:\s*(\d+)|$)`)
+	opensslText = regexp.MustCompile(`(?is)\bmodulus(?: \(\d+ bit\))?\s*[:=]\s*([0-9a-f:\s]+?)\s*(?:(?:public)?exponent\s*:\s*(\d+)|$)`)
 	// keyXML is .NET's RSAKeyValue.
 	keyXML = regexp.MustCompile(`(?s)<Modulus>\s*([^<]+?)\s*</Modulus>\s*<Exponent>\s*([^<]+?)\s*</Exponent>`)
 )
@@ -20,7 +20,7 @@ var (
 // prints, in .NET's XML, in a JSON Web Key (RFC 7517). It returns nothing for
 // another text.
 func keyInNumbers(text string, _ int) ([]byte, error) {
-	if m := opensslText.FindStringSubmatch(text); m != nil {
+	if m := opensslText.FindStringSubmatch(text); m != nil && len(m[1]) >= 200 {
 		modulus, err := hex.DecodeString(strings.NewReplacer(":", "", " ", "", "\n", "", "\r", "", "\t", "").Replace(m[1]))
 		if err != nil {
 			return nil, nil

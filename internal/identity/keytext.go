@@ -3,11 +3,13 @@ package identity
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"html"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -57,14 +59,20 @@ func readKeyText(text string, depth int) ([]byte, error) {
 }
 
 // wholeKey is a key in the midst of a text, such as a row of a table or a line of
-// a log: what comes before the modulus tells it from everything else.
-var wholeKey = regexp.MustCompile(`AToAAQALAAMAsgAgg3GXZ0SEs[/_]gakMyNRqXXJP1S124GUgtk8qHaGzMUaaoABgCAAEMAEAgAAAAAAAEA[A-Za-z0-9+/_-]{342}|(?i:013a0001000b000300b20020[0-9a-f]{608})`)
+// a log: what comes before the modulus tells it from everything else. It is that
+// only if it has the length of one, in base64 without padding or in hex.
+var wholeKey = regexp.MustCompile(`AToAAQALAAMAsgAgg3GXZ0SEs[/_]gakMyNRqXXJP1S124GUgtk8qHaGzMUaaoABgCAAEMAEAgAAAAAAAEA[A-Za-z0-9+/_-]+|(?i:013a0001000b000300b20020[0-9a-f]+)`)
+
+var lengthsOfKeys = []int{base64.RawStdEncoding.EncodedLen(ekSize), hex.EncodedLen(ekSize)}
 
 // keyAmongOthers finds the one key in a text that has other things, too. It
 // returns nothing where there is none, or more than one.
 func keyAmongOthers(text string) (one []byte, judgement error) {
 	for _, at := range wholeKey.FindAllStringIndex(text, -1) {
-		if goesOn.MatchString(text[at[1]:]) {
+		switch {
+		case at[1]-at[0] < slices.Min(lengthsOfKeys):
+			continue // cut off
+		case !slices.Contains(lengthsOfKeys, at[1]-at[0]), goesOn.MatchString(text[at[1]:]):
 			return nil, nil
 		}
 		ek, err := keyInBody(text[at[0]:at[1]], maxDepth)
@@ -203,7 +211,7 @@ func unlabelled(text string) string {
 			text = text[:end[0]]
 		}
 	}
-	if m := quoted.FindStringSubmatch(text); m != nil {
+	if m := quoted.FindStringSubmatch(text); m != nil && len(m[1]) >= 100 {
 		text = m[1]
 	}
 	text = strings.Trim(text, wrapping)
@@ -213,8 +221,8 @@ func unlabelled(text string) string {
 	return text
 }
 
-// quoted is a key in quotes, and more after it.
-var quoted = regexp.MustCompile(`^["']([A-Za-z0-9+/=_-]{100,})["']\s*[,;}\]]`)
+// quoted is a key in quotes, and more after it; in a long text only.
+var quoted = regexp.MustCompile(`^["']([A-Za-z0-9+/=_-]+)["']\s*[,;}\]]`)
 
 // fromEscapes undoes what JSON, URLs, HTML and mail write for single characters,
 // and makes standard base64 without white space and padding of it.
