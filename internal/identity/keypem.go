@@ -7,8 +7,8 @@ import (
 )
 
 var (
-	pemBegin = regexp.MustCompile(`-----BEGIN ([^-]{0,60})-----`)
-	pemBlock = regexp.MustCompile(`(?s)-----BEGIN ([^-]{0,60})-----(.*?)-----END [^-]{0,60}-----`)
+	pemBegin = regexp.MustCompile(`-----BEGIN ([^-]*)-----`)
+	pemBlock = regexp.MustCompile(`(?s)-----BEGIN ([^-]*)-----(.*?)-----END [^-]*-----`)
 	// pemHeader is a line such as "Proc-Type: 4,ENCRYPTED".
 	pemHeader = regexp.MustCompile(`(?m)^[A-Za-z-]+: .*$`)
 )

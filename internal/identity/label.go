@@ -12,7 +12,11 @@ import (
 // cannot have.
 var ErrLabel = errors.New("invalid label")
 
-var labelKey = regexp.MustCompile(`^[a-z0-9_.-]{1,40}$`)
+var labelChars = regexp.MustCompile(`^[a-z0-9_.-]+$`)
+
+const maxLabelKey = 40 // characters
+
+func isLabelKey(key string) bool { return len(key) <= maxLabelKey && labelChars.MatchString(key) }
 
 const maxLabel = 200 // characters of a value
 
@@ -21,7 +25,7 @@ const maxLabel = 200 // characters of a value
 func CheckLabel(key, value string) error {
 	reason := ""
 	switch {
-	case !labelKey.MatchString(key):
+	case !isLabelKey(key):
 		reason = "a key has 1 to 40 of a-z, 0-9 and _ . -"
 	case value == "":
 		reason = "its value is empty"

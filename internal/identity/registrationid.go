@@ -38,11 +38,16 @@ func RegistrationIDs(ek []byte) IDs {
 	}
 }
 
-var derived = regexp.MustCompile(`^(?i:[a-z2-7]{52}|[0-9a-f]{64})$`)
+var (
+	base32Form = regexp.MustCompile(`^(?i:[a-z2-7]+)$`)
+	hexForm    = regexp.MustCompile(`^(?i:[0-9a-f]+)$`)
+)
 
 // IsDerived tells whether an ID has the form of one that is made of a key. Any
 // other is a name, which only an enrollment can tie to a chip.
-func IsDerived(id string) bool { return derived.MatchString(id) }
+func IsDerived(id string) bool {
+	return len(id) == 52 && base32Form.MatchString(id) || len(id) == hex.EncodedLen(sha256.Size) && hexForm.MatchString(id)
+}
 
 // CheckRegistrationID accepts what every source on the matter accepts: 1 to 128
 // characters of a-z, 0-9 and "-", "." , "_" or ":", first one a letter or

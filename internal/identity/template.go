@@ -119,7 +119,7 @@ func split(template string) ([]part, error) {
 
 func knownPlace(place string) bool {
 	if key, ok := strings.CutPrefix(place, "label:"); ok {
-		return labelKey.MatchString(key)
+		return isLabelKey(key)
 	}
 	switch place {
 	case "ek32", "ekhex", "serial", "uuid", "hostname":
