@@ -181,10 +181,9 @@ type player struct {
 // ended is how a run ended.
 type ended struct {
 	failure
-	code    int
-	stdout  string
-	took    time.Duration
-	repeats int
+	code   int
+	stdout string
+	took   time.Duration
 }
 
 // play makes one run. Randomness and clock are the same for every run, so that

@@ -80,11 +80,11 @@ var stackMeanings = map[uint32]struct {
 }
 
 // stackError gives a code of a layer its meaning.
-func stackError(base uint32) (is error, text string) {
+func stackError(base uint32) (text string, is error) {
 	if m, ok := stackMeanings[base]; ok {
-		return m.is, "the software between program and chip answers " + m.name
+		return "the software between program and chip answers " + m.name, m.is
 	}
-	return ErrUnsupported, "the software between program and chip refuses the command"
+	return "the software between program and chip refuses the command", ErrUnsupported
 }
 
 // meaning gives a code of the chip its meaning. What has none of its own is a

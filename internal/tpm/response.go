@@ -70,7 +70,7 @@ func (d *Device) responseError(rc tpm2.TPMRC, original uint32, command string) *
 	e := &ResponseError{Code: uint32(rc), Original: original, Command: command}
 	if base, ok := stackCode(e.Code); ok {
 		var text string
-		e.is, text = stackError(base)
+		text, e.is = stackError(base)
 		e.text = fmt.Sprintf("%v: %s (%#x)", e.is, text, original)
 		return e
 	}
