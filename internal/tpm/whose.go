@@ -69,7 +69,7 @@ func (d *Device) nameOf(handle tpm2.TPMHandle) string {
 	case uint32(handle) == HandleEK:
 		return fmt.Sprintf("the endorsement key at %#x", HandleEK)
 	case uint32(handle) == HandleDPSKey:
-		return fmt.Sprintf("the key from DPS at %#x", HandleDPSKey)
+		return fmt.Sprintf("the key from DPS at %#x", uint32(HandleDPSKey))
 	case handle>>24 == nvIndex:
 		return "NV index " + spelt(uint32(handle))
 	case handle>>24 == persistent:
