@@ -154,8 +154,8 @@ var exits = []exit{
 	{dps.ErrConnectionString, 30, ""},
 	{dps.ErrCredential, 30, ""},
 
-	{dps.ErrMalformed, 21, "something else answered in the place of DPS: a proxy, a captive portal, or a wrong endpoint"},
-	{dps.ErrTooLarge, 21, "something else answered in the place of DPS: a proxy, a captive portal, or a wrong endpoint"},
+	{dps.ErrMalformed, 21, "something other than DPS answered: a proxy, a captive portal, or a wrong endpoint"},
+	{dps.ErrTooLarge, 21, "something other than DPS answered: a proxy, a captive portal, or a wrong endpoint"},
 	{errOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},
 	{atomicfile.ErrChanged, 15, "run the same command again: it starts from what the file is now"},
 	{errDisagree, 41, "the hint at the failed line says what to do"},

@@ -2,5 +2,5 @@
 
 package main
 
-// raceDetector tells tests that this build is slower, and what for.
+// raceDetector tells tests whether this build has the race detector in it.
 const raceDetector = true

@@ -148,7 +148,7 @@ func pemOf(server *httptest.Server) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 }
 
-// impostor answers in the place of a DPS. The pauses that it asks for are short.
+// impostor answers instead of a DPS. The pauses that it asks for are short.
 func impostor(kind string, over func()) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body) // or the server would not notice that the client left

@@ -159,7 +159,7 @@ func readMessage(from io.Reader) ([]byte, error) {
 	return message, err
 }
 
-// Answer has a function answer the program from now on, in the place of the
+// Answer has a function answer the program from now on, instead of the
 // chip, which it may ask. With nil the chip answers again.
 func (b *Bus) Answer(answer func(command []byte, ask func() []byte) []byte) {
 	if answer == nil {
