@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -72,6 +73,9 @@ func (c command) build(s streams) *cli.Command {
 		OnUsageError: usageError,
 		// -vv is -v -v.
 		UseShortOptionHandling: true,
+		// urfave/cli shares one help command between all command lines, and
+		// writes into it when it adds it to one.
+		HideHelpCommand: true,
 	}
 	if len(c.subcommands) > 0 {
 		return c.buildGroup(cmd, s)
@@ -81,6 +85,9 @@ func (c command) build(s streams) *cli.Command {
 	}
 	cmd.Flags = append(slices.Clone(c.flags), sharedFlags()...)
 	cmd.Action = func(flag *cli.Context) error {
+		if c.argument == "" && flag.Args().First() == "help" {
+			return newApp(s).RunContext(flag.Context, append(strings.Fields(flag.Command.HelpName), "--help"))
+		}
 		arg, err := c.oneArgument(flag)
 		if err != nil {
 			return err
@@ -125,7 +132,6 @@ func (s *session) noEmptyFlag() error {
 
 // buildGroup makes a command that has only others below it.
 func (c command) buildGroup(cmd *cli.Command, s streams) *cli.Command {
-	cmd.HideHelpCommand = true
 	cmd.UsageText = "tpmdps " + c.name + " command [command options]"
 	for _, sub := range c.subcommands {
 		cmd.Subcommands = append(cmd.Subcommands, sub.build(s))

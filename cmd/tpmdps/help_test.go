@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 )
@@ -138,4 +140,18 @@ func TestFold(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestCommandLinesAreApart runs command lines beside each other, for the race
+// detector: urfave/cli has variables that all of them share.
+func TestCommandLinesAreApart(t *testing.T) {
+	var all sync.WaitGroup
+	for range 4 {
+		for _, args := range [][]string{{"version"}, {"explain", "404201"}, {"audit", "verify"}, {"verify", "help"}, {"--help"}, {"no-such"}} {
+			all.Go(func() {
+				run(t.Context(), append([]string{"tpmdps"}, args...), streams{strings.NewReader(""), io.Discard, io.Discard})
+			})
+		}
+	}
+	all.Wait()
 }
