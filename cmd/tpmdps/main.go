@@ -9,6 +9,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,6 +22,9 @@ import (
 const interruptLimit = 20 * time.Second
 
 func main() {
+	// net/http logs what a stranger sends on a connection that waits, in its own
+	// words: stderr is for ours.
+	log.SetOutput(io.Discard)
 	os.Exit(run(signals(), os.Args, streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
