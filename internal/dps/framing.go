@@ -8,12 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
 	"golang.org/x/net/http/httpguts"
 
-	"tpmdps/internal/identity"
 	"tpmdps/internal/network"
 )
 
@@ -164,9 +164,10 @@ func framingReason(text string) string {
 	if reason == "" {
 		return show(text, 200)
 	}
-	if _, quoted, found := strings.Cut(text, `"`); found {
-		if quoted = identity.Printable(Redact(strings.TrimSuffix(quoted, `"`)), 60); quoted != "" {
-			reason += fmt.Sprintf(": %q", quoted)
+	if at := strings.Index(text, `"`); at >= 0 {
+		quoted, _ := strconv.QuotedPrefix(text[at:])
+		if begin, err := strconv.Unquote(quoted); err == nil && begin != "" {
+			reason += fmt.Sprintf(": %q", show(strings.ToValidUTF8(begin, "?"), 60))
 		}
 	}
 	return reason
