@@ -9,8 +9,7 @@ package main
 
 import (
 	"context"
-	"io"
-	"log"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -24,7 +23,7 @@ const interruptLimit = 20 * time.Second
 func main() {
 	// net/http logs what a stranger sends on a connection that waits, in its own
 	// words: stderr is for ours.
-	log.SetOutput(io.Discard)
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // log's as well
 	os.Exit(run(signals(), os.Args, streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 

@@ -31,7 +31,7 @@ var operationLies = []struct {
 	{"registration state", `{"registrationId":"machine-1","status":"assigned","assignedHub":["a","b"]}`, "assignedHub has a list where a text belongs"},
 	{"register", `{"operationId":"1","status":"assigning","registrationState":{"registrationId":"victim-9"}}`, "registrationState.registrationId is"},
 	{"register", `{"operationId":"1","status":"assigning","registrationStatus":{"registrationId":"victim-9"}}`, "registrationStatus.registrationId is"},
-	{"register", `{"operationId":"1","status":"assigned","registrationState":{"registrationId":"machine-1"},"registrationStatus":{"registrationId":"machine-1"}}`, "both registrationState and registrationStatus"},
+	{"register", `{"operationId":"1","status":"assigned","registrationState":{"registrationId":"machine-1"},"registrationStatus":{"registrationId":"machine-1","deviceId":"d"}}`, "its registrationState and its registrationStatus"},
 	{"register", `{"operationId":"1","operationId":"2","status":"assigning"}`, "operationId stands twice"},
 	{"register", `{"operationId":"1","OperationId":"2","status":"assigning"}`, "stands twice, once as"},
 	{"register", `{"operationId":"1","status":null}`, "status has null where a text belongs"},
