@@ -52,6 +52,7 @@ func startLiar(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("SSL_CERT_FILE", ca)
 	ts.Setenv("PROVISIONING_CONNECTION_STRING", "HostName="+host+";SharedAccessKeyName=p;SharedAccessKey=QUJD")
 	ts.Setenv("IOTHUB_DEVICE_DPS_ENDPOINT", server.URL)
+	ts.Setenv("AZURE_AUTHORITY_HOST", server.URL)
 	ts.Setenv("IOTHUB_DEVICE_DPS_ID_SCOPE", "0ne00000A01")
 }
 

@@ -77,7 +77,7 @@ func foreignHead(answer *http.Response) string {
 	http2 := answer.TLS != nil && answer.TLS.NegotiatedProtocol == "h2"
 	switch {
 	case answer.ProtoMajor != 1 && !http2:
-		return "it calls itself " + show(answer.Proto, 20)
+		return "it claims to be " + show(answer.Proto, 20)
 	case answer.StatusCode < 200 || answer.StatusCode > 599:
 		return fmt.Sprintf("its status is %d", answer.StatusCode)
 	}
@@ -136,12 +136,12 @@ func ended(err error, text string) bool {
 
 // framingReasons are net/http's words for broken answers, and ours.
 var framingReasons = []struct{ theirs, ours string }{
-	{"Content-Length", "its Content-Length is not one length"},
+	{"Content-Length", "its Content-Length is not a single number"},
 	{"response headers exceeded", "its headers have no end"},
 	{"1xx", "it sends interim answers (1xx) without an end"},
-	{"malformed HTTP", "its status line is not one"},
+	{"malformed HTTP", "its status line is damaged"},
 	{"malformed MIME header", "a header is damaged"},
-	{"ransfer encoding", "its Transfer-Encoding is not one that is spoken here"},
+	{"ransfer encoding", "its Transfer-Encoding is not supported"},
 	{"chunk", "its chunks are damaged"},
 	{"railer", "its trailer is damaged"},
 	{"gzip", "its compression is damaged"},

@@ -51,9 +51,9 @@ func (a answer) checkSubject(v any, seen map[string]bool) error {
 		case s.id == "":
 			return a.malformed("it has no " + s.member)
 		case len(s.asked) > 0 && !hasID(s.asked, s.id):
-			return a.malformed(fmt.Sprintf("%s is %q, asked was for %s", s.member, show(s.id, 140), quoteIDs(s.asked)))
+			return a.malformed(fmt.Sprintf("%s is %q, the request was for %s", s.member, show(s.id, 140), quoteIDs(s.asked)))
 		case s.once && seen[folded]:
-			return a.malformed(fmt.Sprintf("%s is %q, which was there before", s.member, show(s.id, 140)))
+			return a.malformed(fmt.Sprintf("%s is %q, which is listed twice", s.member, show(s.id, 140)))
 		}
 		if s.once {
 			seen[folded] = true
@@ -143,9 +143,9 @@ func (a answer) checkETag(body string) (string, error) {
 	case body == "" && header == "":
 		return "", nil
 	case body != "" && !isETag(body):
-		return "", a.malformed("etag is not one version's")
+		return "", a.malformed("etag is not the ETag of one version")
 	case header != "" && !isETag(header):
-		return "", a.malformed("the ETag header is not one version's")
+		return "", a.malformed("the ETag header is not that of one version")
 	case body == "":
 		return header, nil
 	case header != "" && bareETag(header) != bareETag(body) && bareETag(header) != unpackETag(body):
@@ -186,7 +186,7 @@ func unpackETag(etag string) string {
 func checkNotFound(a answer, err error) error {
 	var e *Error
 	if a.status == http.StatusNotFound && errors.As(err, &e) && e.Code == 0 && e.Message == "" {
-		return a.malformed("a 404 without the service's words")
+		return a.malformed("the 404 is not in the service's words")
 	}
 	return err
 }

@@ -12,16 +12,16 @@ import (
 var operationLies = []struct {
 	operation, body, reason string
 }{
-	{"get enrollment", `{"registrationId":"victim-9"}`, `registrationId is "victim-9", asked was for "machine-1"`},
+	{"get enrollment", `{"registrationId":"victim-9"}`, `registrationId is "victim-9", the request was for "machine-1"`},
 	{"get enrollment", `{"registrationId":"machine-1\u0000"}`, `registrationId is "machine-1?"`},
 	{"get enrollment", `{"registrationId":"mac\u212aine-1"}`, "registrationId is"},
 	{"get enrollment", `{"registrationId":""}`, "it has no registrationId"},
 	{"get enrollment", `{"deviceId":"machine-1"}`, "it has no registrationId"},
 	{"get enrollment", `{"registrationId":"machine-1","registrationState":{"registrationId":"victim-9"}}`, "registrationState.registrationId is"},
-	{"get enrollment", `{"registrationId":"machine-1","etag":"a\u0000"}`, "etag is not one version's"},
+	{"get enrollment", `{"registrationId":"machine-1","etag":"a\u0000"}`, "etag is not the ETag of one version"},
 	{"put enrollment", `{"registrationId":"victim-9"}`, "registrationId is"},
 	{"put enrollment", `{"registrationId":"machine-1","registrationState":{"registrationId":"victim-9"}}`, "registrationState.registrationId is"},
-	{"put enrollment", `{"registrationId":"machine-1","etag":"*"}`, "etag is not one version's"},
+	{"put enrollment", `{"registrationId":"machine-1","etag":"*"}`, "etag is not the ETag of one version"},
 	{"registration state", `{"registrationId":"victim-9","status":"assigned"}`, "registrationId is"},
 	{"registration state", `{"status":"assigned"}`, "it has no registrationId"},
 	{"registration state", `{"registrationId":null,"status":"assigned"}`, "it has no registrationId"},
@@ -36,21 +36,21 @@ var operationLies = []struct {
 	{"register", `{"operationId":"1","OperationId":"2","status":"assigning"}`, "stands twice, once as"},
 	{"register", `{"operationId":"1","status":null}`, "status has null where a text belongs"},
 	{"challenge", `{"operationId":"1","status":"assigned","registrationState":{"registrationId":"victim-9"}}`, "registrationState.registrationId is"},
-	{"poll", `{"operationId":"5.other","status":"assigning"}`, `operationId is "5.other", asked was for "4.a.b"`},
+	{"poll", `{"operationId":"5.other","status":"assigning"}`, `operationId is "5.other", the request was for "4.a.b"`},
 	{"poll", `{"operationId":"4.a.b","status":"assigned","registrationState":{"registrationId":"victim-9"}}`, "registrationState.registrationId is"},
 	{"poll", `{"operationId":"4.a.b","status":"assigned","registrationState":{"deviceId":"a","deviceId":"b"}}`, "registrationState.deviceId stands twice"},
 	{"poll", `{"operationId":"4.a.b","status":"assigned","status":"failed"}`, "status stands twice"},
 	{"poll", `{"operationId":"4.a.b","status":"assigned"}{"status":"failed"}`, "damaged"},
-	{"query", `[{"registrationId":"a"},{"registrationId":"a"}]`, `[1].registrationId is "a", which was there before`},
+	{"query", `[{"registrationId":"a"},{"registrationId":"a"}]`, `[1].registrationId is "a", which is listed twice`},
 	{"query", `[{"registrationId":"a"},{"registrationId":"A"}]`, "[1].registrationId"},
 	{"query", `[{"registrationId":"a"},{"registrationId":""}]`, "it has no [1].registrationId"},
 	{"query", `[{"registrationId":"a"},{}]`, "it has no [1].registrationId"},
 	{"query", `[{"registrationId":"a"},null]`, "[1] has null where an object belongs"},
 	{"query", `[{"registrationId":"a","registrationState":{"registrationId":"b"}}]`, "[0].registrationState.registrationId is"},
 	{"query", `[{"registrationId":"a","registrationId":"b"}]`, "[0].registrationId stands twice"},
-	{"query", `[{"registrationID":"a"}]`, "[0].registrationID has to be spelled registrationId"},
+	{"query", `[{"registrationID":"a"}]`, "[0].registrationID must be spelled registrationId"},
 	{"bulk", `{"isSuccessful":false,"errors":[{"registrationId":"victim-9","errorCode":1,"errorStatus":"x"}]}`, "errors[0].registrationId is"},
-	{"bulk", `{"isSuccessful":false,"errors":[{"registrationId":"machine-1","errorCode":1,"errorStatus":"x"},{"registrationId":"Machine-1","errorCode":1,"errorStatus":"x"}]}`, "which was there before"},
+	{"bulk", `{"isSuccessful":false,"errors":[{"registrationId":"machine-1","errorCode":1,"errorStatus":"x"},{"registrationId":"Machine-1","errorCode":1,"errorStatus":"x"}]}`, "which is listed twice"},
 	{"bulk", `{"isSuccessful":false,"errors":[{"registrationId":"","errorCode":1,"errorStatus":"x"}]}`, "it has no errors[0].registrationId"},
 	{"bulk", `{"isSuccessful":false,"errors":[{"errorCode":1,"errorStatus":"x"}]}`, "it has no errors[0].registrationId"},
 	{"bulk", `{"isSuccessful":true,"errors":[{"registrationId":"machine-1","errorCode":1,"errorStatus":"x"}]}`, "isSuccessful is true, and errors follow"},
@@ -59,7 +59,7 @@ var operationLies = []struct {
 	{"bulk", `{"isSuccessful":null,"errors":[]}`, "isSuccessful has null where true or false belongs"},
 	{"bulk", `{"isSuccessful":"true","errors":[]}`, "isSuccessful has a text where true or false belongs"},
 	{"bulk", `{"isSuccessful":true,"errors":[],"isSuccessful":false}`, "isSuccessful stands twice"},
-	{"bulk", `{"IsSuccessful":true,"errors":[]}`, "IsSuccessful has to be spelled isSuccessful"},
+	{"bulk", `{"IsSuccessful":true,"errors":[]}`, "IsSuccessful must be spelled isSuccessful"},
 	{"bulk", `{}`, "isSuccessful is not true"},
 	{"bulk", `null`, "it is null, not an object"},
 }
@@ -106,7 +106,7 @@ func TestQueryRepeatsAnEnrollment(t *testing.T) {
 	for _, err := range s.client(t).Enrollments(ctx, AllEnrollments, 1) {
 		last = err
 	}
-	if !errors.Is(last, ErrMalformed) || !strings.Contains(last.Error(), "which was there before") {
+	if !errors.Is(last, ErrMalformed) || !strings.Contains(last.Error(), "which is listed twice") {
 		t.Errorf("Enrollments() ended with %v, want ErrMalformed", last)
 	}
 }

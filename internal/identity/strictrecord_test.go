@@ -34,7 +34,7 @@ func TestRecordFieldsAreReadStrictly(t *testing.T) {
 		value := string(fields[name])
 		upper := strings.ToUpper(name)
 		refused(strings.TrimSuffix(whole, "}")+fmt.Sprintf(",%q:%s}", name, value), name+" stands twice")
-		refused(fmt.Sprintf("{%q:%s,", upper, value)+whole[1:], upper+" has to be spelled "+name)
+		refused(fmt.Sprintf("{%q:%s,", upper, value)+whole[1:], upper+" must be spelled "+name)
 		refused(strings.TrimSuffix(whole, "}")+fmt.Sprintf(",%q:%s}", upper, value), upper+" stands twice, once as "+name)
 		for other, is := range kinds {
 			if other[0] == value[0] || other == "null" && !strings.ContainsAny(value[:1], `"`) || value == "null" {

@@ -57,7 +57,7 @@ func decodeJSON(data []byte, v any, known bool) error {
 		return w.fault(true, "something follows after its end")
 	}
 	if at := loneSurrogate(data); at >= 0 {
-		return &JSONError{lineOf(data, int64(at)), "half a character stands in a text: " + snippet(data[at:min(at+6, len(data))]), false}
+		return &JSONError{lineOf(data, int64(at)), "a text has half a character: " + snippet(data[at:min(at+6, len(data))]), false}
 	}
 	if err := json.Unmarshal(data, v); err != nil {
 		line, reason := JSONFault(data, err)
@@ -200,7 +200,7 @@ func (w *jsonWalk) object(s shape, path string, depth int) error {
 		member, spelling := s.member(name)
 		switch {
 		case spelling != "" && spelling != name:
-			return w.fault(false, "%s has to be spelled %s", inside, spelling)
+			return w.fault(false, "%s must be spelled %s", inside, spelling)
 		case spelling == "" && s.isStruct() && w.known:
 			return w.fault(false, "unknown field %s", snippet([]byte(name)))
 		}
