@@ -33,6 +33,7 @@ func enrollCommand() command {
 			auditFlag(),
 			&cli.BoolFlag{Name: "update", Usage: "change the settings of an existing enrollment"},
 			&cli.BoolFlag{Name: "replace-ek", Usage: "give an existing enrollment this key: the machine that has the other one can no longer provision"},
+			&cli.BoolFlag{Name: "foreign-id", Usage: "accept a registration ID that was derived from another key: the machine that has that key loses its name"},
 		}, append(serviceFlags(), settingsFlags()...)...),
 		examples: []string{
 			"tpmdps enroll --from batch.jsonl --connection-string-file dps.secret",
@@ -59,6 +60,11 @@ func runEnroll(s *session) (err error) {
 	if err := enroll.CheckBatch(records); err != nil {
 		return err
 	}
+	if !s.flag.Bool("foreign-id") {
+		if err := enroll.CheckIDs(records); err != nil {
+			return err
+		}
+	}
 	if settings.DeviceID != "" && len(records) > 1 {
 		return fmt.Errorf("%w: --device-id names one device, there are %d records", errUsage, len(records))
 	}
@@ -68,7 +74,7 @@ func runEnroll(s *session) (err error) {
 	}
 	defer joinClose(&err, trail)
 	var offRecord error
-	policy := enroll.Policy{Update: s.flag.Bool("update"), ReplaceEK: s.flag.Bool("replace-ek")}
+	policy := enroll.Policy{Update: s.flag.Bool("update"), ReplaceEK: s.flag.Bool("replace-ek"), ForeignID: s.flag.Bool("foreign-id")}
 	out := enrollResult{DryRun: s.flag.Bool("dry-run"), Items: []enrollItem{}}
 	for _, r := range records {
 		item, err := enrollOne(s, service.ServiceClient, r, settings, policy)
@@ -94,6 +100,7 @@ func enrollOne(s *session, service *dps.ServiceClient, r identity.Record, settin
 			Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{},
 		}, err
 	}
+	s.sayLockOut(item)
 	if s.flag.Bool("dry-run") {
 		return item, item.Err()
 	}

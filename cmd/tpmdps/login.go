@@ -18,6 +18,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/network"
 )
@@ -104,8 +105,10 @@ func login(s *session, transport *http.Client) (*signIn, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("%w: --credential %q: choose %s", errUsage, identity.Printable(name, 20), strings.Join(credentialKinds(), ", "))
 	}
+	checked := *transport
+	checked.Transport = dps.CheckFraming(transport.Transport)
 	o := loginOptions{
-		client:   policy.ClientOptions{Cloud: c.config, Transport: transport, Retry: policy.RetryOptions{ShouldRetry: mayPass}},
+		client:   policy.ClientOptions{Cloud: c.config, Transport: &checked, Retry: policy.RetryOptions{ShouldRetry: mayPass}},
 		tenant:   os.Getenv("AZURE_TENANT_ID"),
 		clientID: os.Getenv("AZURE_CLIENT_ID"),
 		prompt:   showDeviceCode(s.err),

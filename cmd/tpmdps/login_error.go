@@ -82,6 +82,7 @@ func wayError(text string) error {
 		part string
 		is   error
 	}{
+		{dps.ErrFraming.Error(), dps.ErrFraming},
 		{network.ErrProxyLogin.Error(), network.ErrProxyLogin}, {network.ErrProxy.Error(), network.ErrProxy},
 		{"has expired or is not yet valid", network.ErrValidity},
 		{"x509: ", network.ErrCertificate}, {"tls: ", network.ErrTLS}, {"no such host", network.ErrName},

@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,6 +21,9 @@ import (
 const interruptLimit = 20 * time.Second
 
 func main() {
+	// net/http logs what a stranger sends on a connection that waits, in its own
+	// words: stderr is for ours.
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // log's as well
 	os.Exit(run(signals(), os.Args, streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 

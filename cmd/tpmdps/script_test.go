@@ -67,6 +67,7 @@ func TestScripts(t *testing.T) {
 			"clean":     chipIsClean,
 			"exits":     exitsWith,
 			"setauth":   setAuth,
+			"liar":      startLiar,
 			"listen":    listenOn,
 			"proxy":     startForwardProxy,
 			"proxied":   proxied,

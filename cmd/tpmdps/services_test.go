@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-tpm/tpm2/transport"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"tpmdps/internal/identity"
 	"tpmdps/internal/softtpm"
 	"tpmdps/internal/softtpm/softtpmtest"
 )
@@ -37,6 +38,9 @@ func setKeys(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("OTHER_EK", ek)
+	ids := identity.RegistrationIDs(raw)
+	env.Setenv("OTHER_ID", ids.Base32)
+	env.Setenv("OTHER_ID_HEX", ids.Hex)
 	env.Setenv("OTHER_EK_TPMT", base64.StdEncoding.EncodeToString(raw[2:]))
 	env.Setenv("PEM_KEY", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: raw})))
 	env.Setenv("SAMPLE_EK", sample)

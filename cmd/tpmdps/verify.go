@@ -255,9 +255,11 @@ func readObject(path string) (json.RawMessage, error) {
 		return nil, err
 	}
 	var object map[string]json.RawMessage
-	if err := json.Unmarshal(data, &object); err != nil {
-		line, reason := text.JSONFault(data, err)
-		return nil, fmt.Errorf("%w %s: it is not a JSON object: line %d: %s", errInputs, path, line, reason)
+	var fault *text.JSONError
+	if err := text.DecodeJSON(data, &object); err == nil && object == nil {
+		return nil, fmt.Errorf("%w %s: it is null, not a JSON object", errInputs, path)
+	} else if errors.As(err, &fault) {
+		return nil, fmt.Errorf("%w %s: it is not a usable JSON object: line %d: %s", errInputs, path, fault.Line, fault.Reason)
 	}
 	return data, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // answer is an HTTP response with its body read.
@@ -35,35 +36,31 @@ func readAnswer(r request, resp *http.Response) answer {
 	return a
 }
 
-// decode reads the JSON body of an answer whose status must be one of ok.
-func (a answer) decode(v any, ok ...int) error {
+// decode reads the JSON body of an answer whose status must be one of ok, and
+// refuses one that is about somebody else than the request.
+func (a answer) decode(v any, ok ...int) error { return a.decodePage(v, map[string]bool{}, ok...) }
+
+// decodePage is decode for one of several answers, which share what was seen.
+func (a answer) decodePage(v any, seen map[string]bool, ok ...int) error {
 	if !slices.Contains(ok, a.status) {
 		return refusal(a)
 	}
-	if err := json.Unmarshal(a.body, v); err != nil {
+	if err := text.DecodeJSON(a.body, v); err != nil {
 		return a.malformed(a.jsonFault(err))
 	}
-	return nil
+	return a.checkSubject(v, seen)
 }
 
 // jsonFault says in words why the body could not be read.
 func (a answer) jsonFault(err error) string {
-	var (
-		typeError *json.UnmarshalTypeError
-		known     fault
-	)
+	var unclear *text.JSONError
 	switch {
-	case errors.As(err, &known):
-		return string(known)
 	case len(a.body) == 0:
 		return "the body is empty"
 	case a.isHTML():
 		return "it is HTML"
-	case errors.As(err, &typeError):
-		if typeError.Field == "" {
-			return "it is a JSON " + typeError.Value
-		}
-		return show(typeError.Field, 80) + " is of the wrong kind: " + show(typeError.Value, 40)
+	case errors.As(err, &unclear) && !unclear.Syntax:
+		return show(unclear.Reason, 200)
 	case a.body[0] == '{' || a.body[0] == '[':
 		return "its JSON is damaged or cut short"
 	}
@@ -151,6 +148,9 @@ func refusal(a answer) error {
 		// A gateway's 5xx page says that the service is not reached; any other
 		// page was written by something that took the service's place.
 		return a.malformed("it is HTML")
+	}
+	if unclear := twoMeanings(a.body); unclear != "" && a.status < 500 {
+		return a.malformed(unclear)
 	}
 	if !e.readBody(a.body) {
 		if a.status < 500 && bytes.HasPrefix(a.body, []byte("{")) && !json.Valid(a.body) {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"tpmdps/internal/text"
 )
 
 // Challenge is the service's first answer to a machine that gave a TPM's keys:
@@ -33,8 +35,14 @@ func readChallenge(a answer) (*Challenge, error) {
 		AuthenticationKey json.RawMessage `json:"authenticationKey"`
 		KeyName           json.RawMessage `json:"keyName"`
 	}
+	// It names no identity, so another case is accepted, as before; a member that
+	// stands twice under any is not.
+	unclear := text.DecodeJSON(a.body, &struct{}{})
 	if json.Unmarshal(a.body, &body) != nil || isBlank(body.AuthenticationKey) {
 		return nil, refusal(a)
+	}
+	if unclear != nil {
+		return nil, a.malformed(a.jsonFault(unclear))
 	}
 	key, err := decodeKey(body.AuthenticationKey)
 	if err != nil {
@@ -61,11 +69,11 @@ func isBlank(raw json.RawMessage) bool {
 
 // decodeKey reads a wrapped key from its JSON string.
 func decodeKey(raw json.RawMessage) ([]byte, error) {
-	var text string
-	if err := json.Unmarshal(raw, &text); err != nil {
+	var encoded string
+	if err := json.Unmarshal(raw, &encoded); err != nil {
 		return nil, errors.New("is not a string")
 	}
-	key, err := base64.StdEncoding.DecodeString(text)
+	key, err := base64.StdEncoding.DecodeString(encoded)
 	switch {
 	case err != nil:
 		return nil, errors.New("is not base64")

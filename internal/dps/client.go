@@ -70,6 +70,8 @@ type request struct {
 	path   string
 	body   any // nil: none
 	header map[string]string
+	// subject is whom the answer has to be about.
+	subject subject
 }
 
 // do sends a request and returns whatever answer came last. An error means that

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -97,7 +98,9 @@ func (c *DeviceClient) Operation(ctx context.Context, registrationID, operationI
 	if !pathSafe(operationID) {
 		return Operation{}, fmt.Errorf("ask for operation %q: not an operation ID", show(operationID, 40))
 	}
-	a, err := c.do(ctx, c.request(http.MethodGet, registrationID, "/operations/"+url.PathEscape(operationID), token, nil))
+	r := c.request(http.MethodGet, registrationID, "/operations/"+url.PathEscape(operationID), token, nil)
+	r.subject.operationID = operationID
+	a, err := c.do(ctx, r)
 	if err != nil {
 		return Operation{}, err
 	}
@@ -109,6 +112,8 @@ func (c *DeviceClient) request(method, registrationID, rest, token string, body 
 		method: method,
 		path:   "/" + url.PathEscape(c.idScope) + "/registrations/" + url.PathEscape(registrationID) + rest,
 		body:   body,
+
+		subject: subject{registrationIDs: []string{registrationID}},
 	}
 	if token != "" {
 		r.header = map[string]string{"Authorization": token}
@@ -116,16 +121,19 @@ func (c *DeviceClient) request(method, registrationID, rest, token string, body 
 	return r
 }
 
-// readOperation reads RegistrationOperationStatus. A poll's answer may leave
-// the operation ID out, since it was asked for by it.
+// operationBody is RegistrationOperationStatus.
+type operationBody struct {
+	OperationID       string             `json:"operationId,omitempty"`
+	Status            string             `json:"status"`
+	RegistrationState *RegistrationState `json:"registrationState"`
+	// The name of 2017, with the same content.
+	RegistrationStatus *RegistrationState `json:"registrationStatus"`
+}
+
+// readOperation reads an operation. A poll's answer may leave the operation ID
+// out, since it was asked for by it.
 func readOperation(a answer, askedFor string) (Operation, error) {
-	var body struct {
-		OperationID       string             `json:"operationId"`
-		Status            string             `json:"status"`
-		RegistrationState *RegistrationState `json:"registrationState"`
-		// The name of 2017, with the same content.
-		RegistrationStatus *RegistrationState `json:"registrationStatus"`
-	}
+	var body operationBody
 	if err := a.decode(&body, http.StatusOK, http.StatusAccepted); err != nil {
 		return Operation{}, err
 	}
@@ -143,6 +151,8 @@ func readOperation(a answer, askedFor string) (Operation, error) {
 		op.State = body.RegistrationStatus
 	}
 	switch {
+	case body.RegistrationStatus != nil && !reflect.DeepEqual(op.State, body.RegistrationStatus):
+		return Operation{}, a.malformed("its registrationState and its registrationStatus, the name of 2017 for the same, differ")
 	case op.Status == "":
 		return Operation{}, a.malformed("it has no status")
 	case !pathSafe(op.ID):

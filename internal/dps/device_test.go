@@ -153,8 +153,16 @@ func TestPoll(t *testing.T) {
 		"failed.json": {RegistrationID: "machine-1", Status: "failed", ErrorCode: 400207,
 			ErrorMessage: "Custom allocation failed with status code: 500", UpdatedAt: "2024-03-04T05:06:08.7654321Z"},
 	} {
-		s := serve(t, reply{status: 200, body: fixture(t, name)})
-		op, err := s.device(t).Operation(context.Background(), "machine-1", "5.a.b", "token")
+		asked := struct {
+			OperationID       string
+			RegistrationState struct{ RegistrationID string }
+		}{}
+		body := fixture(t, name)
+		if err := json.Unmarshal([]byte(strings.Replace(body, "registrationStatus", "registrationState", 1)), &asked); err != nil {
+			t.Fatal(err)
+		}
+		s := serve(t, reply{status: 200, body: body})
+		op, err := s.device(t).Operation(context.Background(), asked.RegistrationState.RegistrationID, asked.OperationID, "token")
 		if err != nil || op.State == nil {
 			t.Fatalf("%s: Operation() = %+v, %v", name, op, err)
 		}
@@ -215,17 +223,18 @@ func TestMalformedOperation(t *testing.T) {
 		{`{"status":"assigning"}`, "it has no usable operationId"},
 		{`{"status":"assigning","operationId":".."}`, "it has no usable operationId"},
 		{`{"status":"assigning","operationId":"a\nb"}`, "it has no usable operationId"},
-		{`{"status":"assigning","operationId":7}`, "operationId is of the wrong kind: number"},
+		{`{"status":"assigning","operationId":7}`, "operationId has a number where a text belongs"},
 		{`{"operationId":"1","status":"assi`, "its JSON is damaged or cut short"},
-		{`["assigned"]`, "it is a JSON array"},
-		{`"assigned"`, "it is a JSON string"},
+		{`["assigned"]`, "it is a list, not an object"},
+		{`"assigned"`, "it is a text, not an object"},
 		{`assigned`, "it is not JSON"},
 		{`<html><body>Sign in to the guest network</body></html>`, "it is HTML"},
 		{`{"operationId":"1","status":"assigned","registrationState":{"tpm":{"authenticationKey":"!"}}}`, "tpm.authenticationKey is not base64"},
 		{`{"operationId":"1","status":"assigned","registrationState":{"tpm":{"authenticationKey":"` + strings.Repeat("AAAA", 5000) + `"}}}`, "tpm.authenticationKey is too long"},
-		{`{"operationId":"1","status":"assigned","registrationState":{"tpm":7}}`, "tpm is not an object"},
-		{`{"operationId":"1","status":"assigned","registrationState":{"assignedHub":{}}}`, "assignedHub is of the wrong kind: object"},
-		{strings.Repeat(`{"a":`, 20000), "cut short"},
+		{`{"operationId":"1","status":"assigned","registrationState":{"tpm":7}}`, "registrationState.tpm has a number where an object belongs"},
+		{`{"operationId":"1","status":"assigned","registrationState":{"assignedHub":{}}}`, "registrationState.assignedHub has an object where a text belongs"},
+		{strings.Repeat(`{"a":`, 20000), "nested too deep"},
+		{strings.Repeat(`{"a":`, 20), "cut short"},
 	} {
 		a, _, err := register(t, reply{status: 200, body: tt.body})
 		var answer *AnswerError

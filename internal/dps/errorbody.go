@@ -3,9 +3,12 @@ package dps
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"tpmdps/internal/text"
 )
 
 // errorBody is ProvisioningServiceErrorDetails of the service's OpenAPI files,
@@ -48,6 +51,16 @@ func (e *Error) readBody(body []byte) bool {
 		e.TrackingID = m[1]
 	}
 	return e.Code != 0 || e.Message != ""
+}
+
+// twoMeanings is what is unclear in the JSON of a refusal, "" for nothing: one
+// that stands twice under any spelling, for one.
+func twoMeanings(body []byte) string {
+	var unclear *text.JSONError
+	if !bytes.HasPrefix(body, []byte("{")) || !errors.As(text.DecodeJSON(body, &struct{}{}), &unclear) || unclear.Syntax {
+		return "" // no JSON; or a relay's closing words follow it
+	}
+	return show(unclear.Reason, 200)
 }
 
 // parseErrorBody accepts members of a wrong type as absent: a refusal is worth

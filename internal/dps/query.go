@@ -21,9 +21,9 @@ func (c *ServiceClient) Enrollments(ctx context.Context, query string, pageSize 
 		pageSize = defaultPageSize
 	}
 	return func(yield func(Enrollment, error) bool) {
-		continuation := ""
+		continuation, seen := "", map[string]bool{}
 		for {
-			page, next, err := c.page(ctx, query, pageSize, continuation)
+			page, next, err := c.page(ctx, query, pageSize, continuation, seen)
 			if err != nil {
 				yield(Enrollment{}, err)
 				return
@@ -41,8 +41,9 @@ func (c *ServiceClient) Enrollments(ctx context.Context, query string, pageSize 
 	}
 }
 
-// page asks for one page and returns the continuation of the next, or "".
-func (c *ServiceClient) page(ctx context.Context, query string, size int, continuation string) ([]Enrollment, string, error) {
+// page asks for one page and returns the continuation of the next, or "". seen
+// are the registration IDs of the pages so far: none comes twice.
+func (c *ServiceClient) page(ctx context.Context, query string, size int, continuation string, seen map[string]bool) (page, string, error) {
 	header := map[string]string{"x-ms-max-item-count": strconv.Itoa(size)}
 	if continuation != "" {
 		header["x-ms-continuation"] = continuation
@@ -54,13 +55,13 @@ func (c *ServiceClient) page(ctx context.Context, query string, size int, contin
 	if err != nil {
 		return nil, "", err
 	}
-	var page []Enrollment
-	if err := a.decode(&page, http.StatusOK); err != nil {
+	var p page
+	if err := a.decodePage(&p, seen, http.StatusOK); err != nil {
 		return nil, "", err
 	}
 	next := a.header.Get("x-ms-continuation")
 	if next != "" && next == continuation {
 		return nil, "", a.malformed("the continuation of a page is the page itself")
 	}
-	return page, next, nil
+	return p, next, nil
 }

@@ -35,21 +35,26 @@ func (c *ServiceClient) Endpoint() string { return c.endpoint }
 // Enrollment returns the enrollment of a registration ID. There being none is
 // an [*Error] with status 404.
 func (c *ServiceClient) Enrollment(ctx context.Context, id string) (Enrollment, error) {
-	a, err := c.do(ctx, request{method: http.MethodGet, path: enrollmentPath(id)})
+	a, err := c.do(ctx, request{method: http.MethodGet, path: enrollmentPath(id), subject: about(id)})
 	if err != nil {
 		return Enrollment{}, err
 	}
-	return readEnrollment(a)
+	e, err := readEnrollment(a)
+	return e, checkNotFound(a, err)
 }
 
 // PutEnrollment creates or replaces the enrollment of e's registration ID and
-// returns it as the service now has it. With ifMatch (an ETag, or "*" for any)
-// it replaces only the version that has it; otherwise the service answers 412.
-// An empty ifMatch replaces whatever is there.
+// returns it as the service now has it. With ifMatch, the ETag of a version that
+// was read, it replaces only that one; otherwise the service answers 412. An
+// empty ifMatch is for a new enrollment: DPS has no way to say that there must be
+// none yet, and is reported to answer 409 when there is one.
 func (c *ServiceClient) PutEnrollment(ctx context.Context, e Enrollment, ifMatch string) (Enrollment, error) {
+	if ifMatch != "" && !isETag(ifMatch) {
+		return Enrollment{}, fmt.Errorf("put enrollment %q: %q is not one version's ETag", show(e.RegistrationID, 140), show(ifMatch, 80))
+	}
 	a, err := c.do(ctx, request{
 		method: http.MethodPut, path: enrollmentPath(e.RegistrationID),
-		body: e.writable(), header: ifMatchHeader(ifMatch),
+		body: e.writable(), header: ifMatchHeader(ifMatch), subject: about(e.RegistrationID),
 	})
 	if err != nil {
 		return Enrollment{}, err
@@ -57,8 +62,8 @@ func (c *ServiceClient) PutEnrollment(ctx context.Context, e Enrollment, ifMatch
 	return readEnrollment(a)
 }
 
-// DeleteEnrollment removes an enrollment; ifMatch is as in PutEnrollment. The
-// machine keeps its identity in the hub.
+// DeleteEnrollment removes an enrollment: the version with the ETag ifMatch, or
+// with "*" whichever is there. The machine keeps its identity in the hub.
 func (c *ServiceClient) DeleteEnrollment(ctx context.Context, id, ifMatch string) error {
 	a, err := c.do(ctx, request{method: http.MethodDelete, path: enrollmentPath(id), header: ifMatchHeader(ifMatch)})
 	if err != nil {
@@ -73,7 +78,7 @@ func (c *ServiceClient) DeleteEnrollment(ctx context.Context, id, ifMatch string
 // RegistrationState returns what became of a machine's last registration. A
 // machine that never registered is an [*Error] with status 404.
 func (c *ServiceClient) RegistrationState(ctx context.Context, id string) (RegistrationState, error) {
-	a, err := c.do(ctx, request{method: http.MethodGet, path: "/registrations/" + url.PathEscape(id)})
+	a, err := c.do(ctx, request{method: http.MethodGet, path: "/registrations/" + url.PathEscape(id), subject: about(id)})
 	if err != nil {
 		return RegistrationState{}, err
 	}
@@ -115,10 +120,12 @@ func (c *ServiceClient) Bulk(ctx context.Context, mode string, enrollments []Enr
 		Enrollments []Enrollment `json:"enrollments"`
 		Mode        string       `json:"mode"`
 	}{make([]Enrollment, 0, len(enrollments)), mode}
+	var asked subject
 	for _, e := range enrollments {
 		body.Enrollments = append(body.Enrollments, e.writable())
+		asked.registrationIDs = append(asked.registrationIDs, e.RegistrationID)
 	}
-	a, err := c.do(ctx, request{method: http.MethodPost, path: "/enrollments", body: body})
+	a, err := c.do(ctx, request{method: http.MethodPost, path: "/enrollments", body: body, subject: asked})
 	if err != nil {
 		return BulkResult{}, err
 	}
@@ -126,12 +133,20 @@ func (c *ServiceClient) Bulk(ctx context.Context, mode string, enrollments []Enr
 	if err := a.decode(&r, http.StatusOK); err != nil {
 		return BulkResult{}, err
 	}
+	switch {
+	case r.IsSuccessful && len(r.Errors) > 0:
+		return BulkResult{}, a.malformed("isSuccessful is true, and errors follow")
+	case !r.IsSuccessful && len(r.Errors) == 0:
+		return BulkResult{}, a.malformed("isSuccessful is not true, and no errors follow")
+	}
 	for i := range r.Errors {
 		r.Errors[i].RegistrationID = show(r.Errors[i].RegistrationID, 140)
 		r.Errors[i].ErrorStatus = show(r.Errors[i].ErrorStatus, 300)
 	}
 	return r, nil
 }
+
+func about(id string) subject { return subject{registrationIDs: []string{id}} }
 
 func enrollmentPath(id string) string { return "/enrollments/" + url.PathEscape(id) }
 
@@ -152,12 +167,11 @@ func readEnrollment(a answer) (Enrollment, error) {
 	if err := a.decode(&e, http.StatusOK); err != nil {
 		return Enrollment{}, err
 	}
-	if e.RegistrationID == "" {
-		return Enrollment{}, a.malformed("it has no registrationId")
+	etag, err := a.checkETag(e.ETag)
+	if err != nil {
+		return Enrollment{}, err
 	}
-	if e.ETag == "" {
-		e.ETag = a.header.Get("ETag")
-	}
+	e.ETag = etag
 	e.RequestID = show(a.header.Get("x-ms-request-id"), 80)
 	return e, nil
 }

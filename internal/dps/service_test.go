@@ -13,7 +13,7 @@ import (
 var ctx = context.Background()
 
 func TestEnrollment(t *testing.T) {
-	s := serve(t, reply{status: 200, body: fixture(t, "enrollment.json")})
+	s := serve(t, reply{status: 200, body: strings.ReplaceAll(fixture(t, "enrollment.json"), "machine-1", "machine:1")})
 	e, err := s.client(t).Enrollment(ctx, "machine:1")
 	if err != nil {
 		t.Fatal(err)

@@ -67,10 +67,7 @@ func checkProxy(_ context.Context, proxy *url.URL, _ *http.Request, answer *http
 type boundedTransport struct{ http.RoundTripper }
 
 func newBoundedTransport(client *http.Client) boundedTransport {
-	if client.Transport == nil {
-		return boundedTransport{http.DefaultTransport}
-	}
-	return boundedTransport{client.Transport}
+	return boundedTransport{CheckFraming(client.Transport)}
 }
 
 // Do implements azcore's policy.Transporter.
@@ -105,19 +102,24 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 // after an error that was no answer. Trust and addressing do not change within
 // seconds: whoever waits at the bench should hear of them at once.
 func mayPass(err error) bool {
-	var (
-		verification *tls.CertificateVerificationError
-		record       tls.RecordHeaderError
-		alert        tls.AlertError
-		lookup       *net.DNSError
-	)
+	var lookup *net.DNSError
 	switch {
-	case errors.Is(err, ErrTooLarge), errors.Is(err, network.ErrProxy), errors.Is(err, network.ErrProxyLogin):
-		return false
-	case errors.As(err, &verification), errors.As(err, &record), errors.As(err, &alert):
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrMalformed), errors.Is(err, network.ErrProxy), errors.Is(err, network.ErrProxyLogin),
+		errors.Is(err, network.ErrTLS), isTrustError(err):
 		return false
 	case errors.As(err, &lookup):
 		return !lookup.IsNotFound
 	}
 	return true
+}
+
+// isTrustError reports whether TLS came to its end without trust: a certificate
+// that is not accepted, no TLS at all, an alert.
+func isTrustError(err error) bool {
+	var (
+		verification *tls.CertificateVerificationError
+		record       tls.RecordHeaderError
+		alert        tls.AlertError
+	)
+	return errors.As(err, &verification) || errors.As(err, &record) || errors.As(err, &alert)
 }

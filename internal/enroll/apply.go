@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"tpmdps/internal/dps"
 )
@@ -26,6 +27,9 @@ func Apply(ctx context.Context, svc *dps.ServiceClient, item Item) (Item, error)
 	if len(item.wish.ek) == 0 {
 		return item, errors.New("apply: a plan that was read back must be made anew")
 	}
+	if item.Action != Create && item.ETag == "" {
+		return item, fmt.Errorf("apply: %s would be replaced without its ETag", item.RegistrationID)
+	}
 	stored, err := svc.PutEnrollment(ctx, item.enrollment, item.ifMatch())
 	if err != nil {
 		if stored, err = settle(ctx, svc, item, err); err != nil {
@@ -35,14 +39,11 @@ func Apply(ctx context.Context, svc *dps.ServiceClient, item Item) (Item, error)
 	return confirm(item, stored)
 }
 
-// ifMatch names the version that may be replaced. DPS has no "only if absent",
-// so a new enrollment is written without it.
+// ifMatch names the version that may be replaced: the one that the plan was made
+// for. DPS has no "only if absent", so a new enrollment is written without it.
 func (i Item) ifMatch() string {
-	switch {
-	case i.Action == Create:
+	if i.Action == Create {
 		return ""
-	case i.ETag == "":
-		return "*" // a service without ETags: it must at least still be there
 	}
 	return i.ETag
 }
@@ -64,19 +65,31 @@ func settle(ctx context.Context, svc *dps.ServiceClient, item Item, refused erro
 	return dps.Enrollment{}, fmt.Errorf("%s: %w: it was changed meanwhile, nothing was written: %w", item.RegistrationID, ErrConflict, refused)
 }
 
-// confirm reads in the service's answer what it has now. That it is this chip's
-// must be seen to be believed; a setting that it spells differently is only
-// reported.
+// confirm reads in the service's answer what it has now. That it is this chip's,
+// and this device's, must be seen to be believed; a setting that it spells
+// differently is only reported. That it is about this registration ID, the client
+// has seen to.
 func confirm(item Item, stored dps.Enrollment) (Item, error) {
 	item.RequestID = stored.RequestID
+	device, same := deviceID(stored), sameDevice(stored, item.enrollment) // merge makes it as wanted
 	left := item.wish.merge(&stored, false)
 	if len(left) > 0 && left[0].Field == fieldEK {
 		return item, fmt.Errorf("%s: %w: after the write the enrollment has the endorsement key %s instead of %s",
 			item.RegistrationID, dps.ErrMalformed, left[0].Have, left[0].Want)
 	}
-	if stored.ETag != "" {
-		item.ETag = stored.ETag
+	item.ETag, item.Unconfirmed = stored.ETag, left
+	if !same {
+		return item, fmt.Errorf("%s: %w: after the write the enrollment is for the device %s instead of %s",
+			item.RegistrationID, dps.ErrMalformed, device, deviceID(item.enrollment))
 	}
-	item.Unconfirmed = left
 	return item, nil
+}
+
+// sameDevice compares device IDs as a hub does, with case. None is the
+// registration ID, which DPS compares without.
+func sameDevice(stored, written dps.Enrollment) bool {
+	if written.DeviceID == "" && stored.DeviceID != "" {
+		return strings.EqualFold(stored.DeviceID, written.RegistrationID)
+	}
+	return stored.DeviceID == written.DeviceID || stored.DeviceID == "" && written.DeviceID == written.RegistrationID
 }

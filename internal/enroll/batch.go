@@ -48,13 +48,50 @@ func CheckBatch(records []identity.Record) error {
 			byEK[string(ek)] = place{i, id}
 		}
 	}
-	if n := len(found) - maxDuplicates; n > 0 {
-		found = append(found[:maxDuplicates], fmt.Errorf("and %d more", n))
+	return oneSentence(ErrDuplicate, found)
+}
+
+// CheckIDs looks for records under an ID that was derived from another machine's
+// key: two that were mixed, or a file that was copied. The error wraps
+// [ErrForeignID]; records are counted from 1.
+func CheckIDs(records []identity.Record) error {
+	var found []error
+	for i, r := range records {
+		ek, err := r.EK()
+		if err != nil {
+			return fmt.Errorf("record %d: %w", i+1, err)
+		}
+		reason := foreignID(r.RegistrationID, ek)
+		if reason != "" && len(records) > 1 {
+			reason = fmt.Sprintf("record %d: %s", i+1, reason)
+		}
+		if reason != "" {
+			found = append(found, errors.New(reason))
+		}
 	}
-	if all := oneLine(found...); all != nil {
-		return fmt.Errorf("%w: %w", ErrDuplicate, all)
+	return oneSentence(ErrForeignID, found)
+}
+
+// oneSentence lists the first of the reasons after what they are about; nil if
+// there are none.
+func oneSentence(is error, reasons []error) error {
+	if n := len(reasons) - maxDuplicates; n > 0 {
+		reasons = append(reasons[:maxDuplicates], fmt.Errorf("and %d more", n))
+	}
+	if all := oneLine(reasons...); all != nil {
+		return fmt.Errorf("%w: %w", is, all)
 	}
 	return nil
+}
+
+// foreignID says of an ID of the form that tools derive from a key whether it is
+// another key's; "" if it is not.
+func foreignID(id string, ek []byte) string {
+	ids := identity.RegistrationIDs(ek)
+	if !identity.IsDerived(id) || strings.EqualFold(id, ids.Base32) || strings.EqualFold(id, ids.Hex) {
+		return ""
+	}
+	return fmt.Sprintf("%s; this key's own are %s and %s", identity.Printable(id, 128), ids.Base32, ids.Hex)
 }
 
 // oneLine joins errors into one that is printed on one line; nil if there are

@@ -15,6 +15,7 @@
 package enroll
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -30,12 +31,16 @@ var (
 	// ErrOtherEK is for an enrollment that belongs to another chip, or to no
 	// chip at all.
 	ErrOtherEK = errors.New("the enrollment exists with another endorsement key")
+	// ErrForeignID is for a registration ID that was derived from another key
+	// than the one to be enrolled: it is another machine's name.
+	ErrForeignID = errors.New("the registration ID was derived from another endorsement key")
 )
 
 // Policy says what may be done to an enrollment that exists.
 type Policy struct {
 	Update    bool // change its settings
 	ReplaceEK bool // give it another endorsement key: the old machine is locked out
+	ForeignID bool // enroll under an ID that was derived from another key
 }
 
 // Action is what a plan comes down to.
@@ -79,11 +84,54 @@ type Item struct {
 	// What became of the machine's last registration, empty if there was none.
 	RegistrationStatus string `json:"registration_status"`
 	AssignedHub        string `json:"assigned_hub"`
+	// LocksOut is the machine that has the enrollment's endorsement key, where
+	// that is another one than the record's: it loses its identity when the key is
+	// replaced. nil otherwise.
+	LocksOut *Holder `json:"locks_out"`
 	// RequestID is the service's for the write, "" before Apply.
 	RequestID string `json:"-"`
 
 	wish       wish
 	enrollment dps.Enrollment // what Apply writes
+}
+
+// Holder is the machine that an enrollment belongs to, as far as the service
+// knows it. All texts are printable.
+type Holder struct {
+	// Attestation is how it proves itself, as the service says: tpm, x509,
+	// symmetricKey.
+	Attestation string `json:"attestation"`
+	// EndorsementKey is shown as in a [Change], "" for a machine without a TPM.
+	EndorsementKey string `json:"endorsement_key"`
+	// Status is what became of its last registration: assigned, failed, disabled,
+	// or "" and unassigned, if there was none.
+	Status string `json:"registration_status"`
+	// AssignedHub and DeviceID are where it is, "" if nowhere.
+	AssignedHub string `json:"assigned_hub"`
+	DeviceID    string `json:"device_id"`
+	// LastRegistered is when its registration changed last, in the service's
+	// spelling of RFC 3339; "" if it never registered.
+	LastRegistered string `json:"last_registered"`
+}
+
+// String says which machine that is, in words.
+func (h Holder) String() string {
+	text := "the machine with the endorsement key " + h.EndorsementKey
+	if h.EndorsementKey == "" {
+		text = "the machine that has no TPM but proves itself by " + cmp.Or(h.Attestation, "other means")
+	}
+	switch {
+	case h.AssignedHub != "":
+		text += fmt.Sprintf(", device %s on %s", cmp.Or(h.DeviceID, "unnamed"), h.AssignedHub)
+	case h.Status == "" || strings.EqualFold(h.Status, "unassigned"):
+		return text + ", which never registered"
+	default:
+		text += ", registration " + h.Status
+	}
+	if h.LastRegistered != "" {
+		text += ", last registered " + h.LastRegistered
+	}
+	return text
 }
 
 // Err is nil for a plan that can be applied, and otherwise wraps [ErrConflict]

@@ -41,6 +41,9 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 	if err != nil {
 		return Item{}, err
 	}
+	if reason := foreignID(w.registrationID, w.ek); reason != "" && !p.ForeignID {
+		return Item{}, fmt.Errorf("%w: %s", ErrForeignID, reason)
+	}
 	have, err := svc.Enrollment(ctx, w.registrationID)
 	if dps.HasStatus(err, http.StatusNotFound) {
 		return w.create(), nil
@@ -48,7 +51,12 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 	if err != nil {
 		return Item{}, fmt.Errorf("look for the enrollment: %w", err)
 	}
-	return w.change(have, p), nil
+	item := w.change(have, p)
+	if item.ETag == "" && (item.Action == Update || item.Action == ReplaceEK) {
+		return Item{}, fmt.Errorf("%s: %w: the enrollment has no ETag, so that a change by somebody else would be overwritten unseen; nothing was written",
+			w.registrationID, dps.ErrMalformed)
+	}
+	return item, nil
 }
 
 // create plans an enrollment that does not exist.
@@ -60,6 +68,7 @@ func (w wish) create() Item {
 
 // change plans for an enrollment that exists.
 func (w wish) change(have dps.Enrollment, p Policy) Item {
+	holder := holderOf(have)
 	changes := w.merge(&have, false)
 	otherEK := len(changes) > 0 && changes[0].Field == fieldEK
 	otherSettings := len(changes) > 1 || len(changes) == 1 && !otherEK
@@ -76,10 +85,28 @@ func (w wish) change(have dps.Enrollment, p Policy) Item {
 	default:
 		action = Unchanged
 	}
-	return w.item(action, have, changes)
+	item := w.item(action, have, changes)
+	if otherEK {
+		item.LocksOut = &holder
+	}
+	return item
+}
+
+// holderOf reads whom an enrollment belongs to.
+func holderOf(e dps.Enrollment) Holder {
+	h := Holder{Attestation: identity.Printable(e.Attestation.Type, 40)}
+	if e.Attestation.TPM != nil {
+		h.EndorsementKey = identity.Printable(describeAttestation(e.Attestation), 140)
+	}
+	if s := e.RegistrationState; s != nil {
+		h.Status, h.AssignedHub, h.DeviceID, h.LastRegistered = s.Status, s.AssignedHub, s.DeviceID, s.UpdatedAt
+	}
+	return h
 }
 
 func (w wish) item(action Action, e dps.Enrollment, changes []Change) Item {
+	// What is written goes to the path of what was asked for, whatever was read.
+	e.RegistrationID = w.registrationID
 	i := Item{
 		RegistrationID: w.registrationID,
 		Action:         action,

@@ -108,7 +108,7 @@ func TestOtherAttestation(t *testing.T) {
 		`{"type":"tpm","tpm":{"endorsementKey":"***"}}`: "unreadable (3 characters)",
 		`{"type":"tpm","tpm":{"endorsementKey":""}}`:    "unreadable (0 characters)",
 	} {
-		svc := existing(t, `{"registrationId":"machine-1","attestation":`+attestation+`}`)
+		svc := existing(t, `{"registrationId":"machine-1","etag":"e1","attestation":`+attestation+`}`)
 		item, err := Plan(ctx, svc, r, Settings{}, Policy{Update: true})
 		if err != nil || item.Action != EKConflict || len(item.Changes) != 1 || item.Changes[0].Have != have {
 			t.Errorf("%s: %+v, %v, want ek-conflict with %q", attestation, item, err, have)
@@ -140,7 +140,7 @@ func TestHubsReplaceTheOlderMember(t *testing.T) {
 }
 
 func TestApplySendsTheVersion(t *testing.T) {
-	for etag, want := range map[string]string{`"etag":"e1",`: `"e1"`, ``: "*", `"etag":"\"e2\"",`: `"e2"`} {
+	for etag, want := range map[string]string{`"etag":"e1",`: `"e1"`, `"etag":"\"e2\"",`: `"e2"`} {
 		var ifMatch string
 		svc := scripted(t, func(r *http.Request, body string) (int, string) {
 			if r.Method == http.MethodPut {
@@ -199,8 +199,12 @@ func TestAnswerIsNotTakenOnTrust(t *testing.T) {
 		t.Errorf("the service stored another key: %v, want ErrMalformed", err)
 	}
 	item, err := do(t, notFound(enrollmentJSON(t, "chip 1", `,"deviceId":"other"`)), r, Settings{DeviceID: "mine"}, Policy{})
-	if want := []Change{{"deviceId", "other", "mine"}}; err != nil || !reflect.DeepEqual(item.Unconfirmed, want) {
-		t.Errorf("the service stored another device ID: %+v, %v, want %v unconfirmed", item, err, want)
+	if want := []Change{{"deviceId", "other", "mine"}}; !errors.Is(err, dps.ErrMalformed) || !reflect.DeepEqual(item.Unconfirmed, want) {
+		t.Errorf("the service stored another device ID: %+v, %v, want %v unconfirmed, and ErrMalformed", item, err, want)
+	}
+	item, err = do(t, notFound(enrollmentJSON(t, "chip 1", `,"provisioningStatus":"disabled"`)), r, Settings{ProvisioningStatus: "enabled"}, Policy{})
+	if want := []Change{{"provisioningStatus", "disabled", "enabled"}}; err != nil || !reflect.DeepEqual(item.Unconfirmed, want) {
+		t.Errorf("the service stored another status: %+v, %v, want %v unconfirmed", item, err, want)
 	}
 }
 

@@ -99,13 +99,15 @@ func compactObject(flag string, value *json.RawMessage) error {
 		*value = decoded.UTF8
 	}
 	var object map[string]json.RawMessage
-	if err := json.Unmarshal(*value, &object); err != nil || object == nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			line, reason := text.JSONFault(*value, err)
-			return fmt.Errorf("%s is not JSON: line %d: %s", flag, line, reason)
-		}
+	err := text.DecodeJSON(*value, &object)
+	var fault *text.JSONError
+	switch {
+	case object == nil && json.Valid(*value) && !bytes.HasPrefix(bytes.TrimSpace(*value), []byte("{")):
 		return fmt.Errorf("%s must be a JSON object, such as {\"site\":\"north\"}", flag)
+	case errors.As(err, &fault) && fault.Syntax:
+		return fmt.Errorf("%s is not JSON: line %d: %s", flag, fault.Line, fault.Reason)
+	case errors.As(err, &fault):
+		return fmt.Errorf("%s: line %d: %s", flag, fault.Line, fault.Reason)
 	}
 	var line bytes.Buffer
 	if err := json.Compact(&line, *value); err != nil {

@@ -85,9 +85,9 @@ func (b *batch) record() error {
 		return fmt.Errorf("line %d: %w", b.line(start), err)
 	}
 	line := b.line(start)
-	var at *recordFault
+	var at *text.JSONError
 	if errors.As(err, &at) {
-		line = 1 + bytes.Count(b.data[:begin], []byte("\n")) + at.line - 1
+		line = 1 + bytes.Count(b.data[:begin], []byte("\n")) + at.Line - 1
 	}
 	return fmt.Errorf("line %d: %w", line, err)
 }

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"tpmdps/internal/text"
 )
 
 // keyNames are the fields in which JSON has an endorsement key, without case and
@@ -18,17 +20,21 @@ var keyNames = []string{"endorsementkey", "ek", "ekpub", "ekpublic", "endorsemen
 
 // keyInJSON reads the one key in a JSON text: a string, an object, an array with
 // one of them. It returns nothing for what is not JSON.
-func keyInJSON(text string, depth int) ([]byte, error) {
-	if !strings.ContainsAny(text[:1], `{["`) {
+func keyInJSON(given string, depth int) ([]byte, error) {
+	if !strings.ContainsAny(given[:1], `{["`) {
 		return nil, nil
 	}
-	dec := json.NewDecoder(strings.NewReader(text))
+	var unclear *text.JSONError
+	if err := text.CheckJSON([]byte(given)); errors.As(err, &unclear) && !unclear.Syntax {
+		return nil, &FormatError{Is: "JSON that can be read in two ways: " + unclear.Reason, Advice: readAgain}
+	}
+	dec := json.NewDecoder(strings.NewReader(given))
 	var value any
 	if err := dec.Decode(&value); err != nil {
-		return keyInBrokenJSON(text, depth)
+		return keyInBrokenJSON(given, depth)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return keyInBrokenJSON(text, depth)
+		return keyInBrokenJSON(given, depth)
 	}
 	var keys []string
 	switch v := value.(type) {

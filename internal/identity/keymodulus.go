@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"regexp"
 	"strings"
+
+	"tpmdps/internal/text"
 )
 
 var (
@@ -36,13 +37,22 @@ func keyInNumbers(text string, _ int) ([]byte, error) {
 		exponent, _ := base64.RawStdEncoding.DecodeString(escapes.Replace(m[2]))
 		return nil, numbersError("the XML of an RSA key (RSAKeyValue)", modulus, exponent)
 	}
-	var jwk struct{ Kty, N, E string }
-	if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &jwk) == nil && jwk.Kty != "" {
-		modulus, _ := base64.RawStdEncoding.DecodeString(escapes.Replace(jwk.N))
-		exponent, _ := base64.RawStdEncoding.DecodeString(escapes.Replace(jwk.E))
-		return nil, numbersError("a JSON Web Key", modulus, exponent)
+	return nil, webKey(text)
+}
+
+// webKey is the error for a JSON Web Key (RFC 7517), nil for anything else.
+func webKey(given string) error {
+	var jwk struct {
+		Kty string `json:"kty"`
+		N   string `json:"n"`
+		E   string `json:"e"`
 	}
-	return nil, nil
+	if !strings.HasPrefix(given, "{") || text.DecodeJSON([]byte(given), &jwk) != nil || jwk.Kty == "" {
+		return nil
+	}
+	modulus, _ := base64.RawStdEncoding.DecodeString(escapes.Replace(jwk.N))
+	exponent, _ := base64.RawStdEncoding.DecodeString(escapes.Replace(jwk.E))
+	return numbersError("a JSON Web Key", modulus, exponent)
 }
 
 // numbersError is the error for a modulus and an exponent, from which the key

@@ -114,7 +114,8 @@ type Host struct {
 // endorsement_key, or endorsement_key and registration_id; and what IoT Edge's TPM
 // daemon answers, endorsement_key and storage_root_key. Other fields are refused
 // when no schema is given, since then nothing else tells a misspelt field from a
-// newer one.
+// newer one. A field that stands twice, has null or a value of another kind is
+// refused: see [text.DecodeJSON].
 func ParseRecord(line []byte) (Record, error) {
 	if len(line) > maxRecord {
 		return Record{}, fmt.Errorf("%w: %d bytes, more than the %d that a record may have", ErrRecord, len(line), maxRecord)
@@ -126,30 +127,18 @@ func ParseRecord(line []byte) (Record, error) {
 		Record
 		StorageRootKey *string `json:"storage_root_key"`
 	}
-	dec := json.NewDecoder(bytes.NewReader(line))
+	decode := text.DecodeJSON
 	if !bytes.Contains(line, []byte(`"schema"`)) {
-		dec.DisallowUnknownFields()
+		decode = text.DecodeKnownJSON
 	}
-	if err := dec.Decode(&r); err != nil {
-		at, reason := text.JSONFault(line, err)
-		return Record{}, fmt.Errorf("%w: %w", ErrRecord, &recordFault{at, strings.ReplaceAll(reason, "Record.", "")})
-	}
-	if dec.More() {
-		return Record{}, fmt.Errorf("%w: something follows the record on its line", ErrRecord)
+	if err := decode(line, &r); err != nil {
+		return Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
 	if err := r.complete(); err != nil {
 		return Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
 	return r.Record, nil
 }
-
-// recordFault is what is wrong with a record as JSON, and in which of its lines.
-type recordFault struct {
-	line   int
-	reason string
-}
-
-func (f *recordFault) Error() string { return f.reason }
 
 // otherJSON recognises JSON that has a key and is not a record: an enrollment as
 // DPS and az write it, which has settings besides.

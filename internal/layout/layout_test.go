@@ -36,11 +36,11 @@ var ours = map[string][]string{
 		"internal/identity", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
 		"internal/hub", "internal/dictionary", "internal/text"},
 
-	"internal/text":       {},                                          // bytes to text, under everything else
-	"internal/identity":   {"internal/text"},                           // pure values
-	"internal/tpm":        {"internal/challenge", "internal/identity"}, // a chip that refuses a key from DPS is given one made here, to compare
-	"internal/challenge":  {},                                          // what DPS makes, for everybody who plays its part
-	"internal/dps":        {"internal/identity", "internal/network"},   // the wire, no policy; a proxy's refusal is network's to name
+	"internal/text":       {},                                                         // bytes to text, under everything else
+	"internal/identity":   {"internal/text"},                                          // pure values
+	"internal/tpm":        {"internal/challenge", "internal/identity"},                // a chip that refuses a key from DPS is given one made here, to compare
+	"internal/challenge":  {},                                                         // what DPS makes, for everybody who plays its part
+	"internal/dps":        {"internal/identity", "internal/network", "internal/text"}, // the wire, no policy; a proxy's refusal is network's to name, broken JSON text's
 	"internal/enroll":     {"internal/dps", "internal/identity", "internal/text"},
 	"internal/network":    {"internal/identity"}, // the way to a service, layer by layer
 	"internal/provision":  {"internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/tpm"},

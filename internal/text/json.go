@@ -25,6 +25,8 @@ func JSONFault(data []byte, err error) (line int, reason string) {
 	switch {
 	case len(bytes.TrimSpace(data)) == 0:
 		return 1, "it is empty"
+	case strings.Contains(err.Error(), "exceeded max depth"):
+		return 1, "it is nested too deep"
 	case errors.As(err, &kind):
 		return lineOf(data, kind.Offset), typeFault(kind)
 	case errors.As(err, &clock):
