@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strings"
 	"testing"
 	"time"
 
@@ -75,7 +74,7 @@ func TestConnectFails(t *testing.T) {
 		{"a packet that does not exist", "\xf0\x00", ErrMalformed},
 		{"a packet of 256 MiB", "\x30\xff\xff\xff\x7f", ErrMalformed},
 		{"a length without an end", "\x30\xff\xff\xff\xff\xff", ErrMalformed},
-		{"a web server", "HTTP/1.1 400 Bad Request\r\n\r\n", ErrDropped},
+		{"a web server", "HTTP/1.1 400 Bad Request\r\n\r\n", ErrNotMQTT},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -134,7 +133,7 @@ func TestSlowHub(t *testing.T) {
 		"says nothing": func(conn net.Conn, expire func()) { slowAfter(conn, expire) },
 		"a byte now and then": func(conn net.Conn, expire func()) {
 			packets.ReadPacket(conn)
-			answer := []byte("\x20\x80\x01" + strings.Repeat("x", 127)) // one byte is missing
+			answer := []byte("\x20\x82\x80\x80\x00\x00") // one byte is missing
 			for i := range answer {
 				if i == len(answer)/2 {
 					expire()
@@ -252,7 +251,7 @@ func FuzzPackets(f *testing.F) {
 
 // scripted is a session that reads data and sends to nobody.
 func scripted(data []byte) *Session {
-	o := Options{}
+	o := Options{packetID: func() uint16 { return 1 }}
 	o.setDefaults()
 	return &Session{conn: &Connection{options: o}, in: bufio.NewReader(bytes.NewReader(data)), out: io.Discard}
 }
