@@ -1,9 +1,9 @@
 package hub
 
 import (
-	"bytes"
 	"fmt"
-	"strings"
+
+	"tpmdps/internal/network"
 )
 
 // NotMQTTError says that something other than a hub answered. It is
@@ -27,23 +27,10 @@ func (e *NotMQTTError) Error() string {
 // Is says that the error is both.
 func (e *NotMQTTError) Is(target error) bool { return target == ErrNotMQTT || target == ErrMalformed }
 
-// greetings are how protocols begin that are met on a hub's port: those of
-// proxies, of other servers, and of a hub's other ports.
-var greetings = []struct{ begin, name string }{
-	{"HTTP/", "HTTP"}, {"GET ", "HTTP"}, {"POST ", "HTTP"}, {"PUT ", "HTTP"}, {"HEAD ", "HTTP"}, {"CONNECT ", "HTTP"}, {"OPTIONS ", "HTTP"},
-	{"PRI * HTTP/2", "HTTP/2"}, {"RTSP/", "RTSP"}, {"SIP/", "SIP"}, {"ICY ", "Shoutcast"},
-	{"AMQP", "AMQP"}, {"SSH-", "SSH"}, {"* OK", "IMAP"}, {"* BYE", "IMAP"}, {"+OK", "POP3"}, {"-ERR", "Redis"}, {"RFB ", "VNC"}, {"INFO {", "NATS"},
-	{"220 ", "SMTP or FTP"}, {"220-", "SMTP or FTP"}, {"421 ", "SMTP or FTP"}, {"554 ", "SMTP"}, {"530 ", "FTP"},
-	{"\x15\x03", "a TLS alert"}, {"\x16\x03", "TLS inside of TLS"}, {"\x14\x03", "TLS inside of TLS"}, {"\x17\x03", "TLS inside of TLS"},
-	{"\x03\x00\x00", "RDP"}, {"\xff\xfb", "Telnet"}, {"\xff\xfc", "Telnet"}, {"\xff\xfd", "Telnet"}, {"\xff\xfe", "Telnet"},
-	{"\x05\x00", "SOCKS"}, {"\x05\xff", "SOCKS"}, {"\x00\x00\x00\x04\x00\x00\x00\x00\x00", "HTTP/2"},
-	{"<!", "HTML"}, {"<html", "HTML"}, {"<HTML", "HTML"}, {"<?xml", "XML"}, {"<stream", "XMPP"}, {"{\"", "JSON"},
-}
-
 // foreign names what is not MQTT by its begin, of which there may be a byte only.
 // It is "" for what may be a packet.
 func foreign(begin []byte) string {
-	if name := protocol(begin); name != "" {
+	if name := other(begin); name != "" {
 		return name
 	}
 	if legalHeader(begin[0]) {
@@ -55,48 +42,11 @@ func foreign(begin []byte) string {
 	return fmt.Sprintf("something that begins with % x", begin[:min(len(begin), 4)])
 }
 
-// protocol names another protocol by its greeting, or text; "" if it is neither.
-func protocol(begin []byte) string {
-	for _, g := range greetings {
-		if !bytes.HasPrefix(begin, []byte(g.begin)) {
-			continue
-		}
-		if g.name == "HTTP" {
-			return "HTTP" + statusIn(begin)
-		}
-		if line, _, _ := bytes.Cut(begin, []byte("\n")); g.name == "SMTP or FTP" {
-			for _, one := range []string{"SMTP", "FTP"} {
-				if bytes.Contains(bytes.ToUpper(line), []byte(one)) {
-					return one
-				}
-			}
-		}
-		return g.name
-	}
-	if len(begin) > 4 && bytes.Equal(begin[1:5], []byte("\x00\x00\x00\x0a")) {
-		return "MySQL"
-	}
-	if printable(begin) && (len(begin) >= 4 || !legalHeader(begin[0])) {
-		return "text"
-	}
-	return ""
-}
-
-// statusIn is the status of an HTTP answer, in brackets.
-func statusIn(begin []byte) string {
-	_, rest, _ := strings.Cut(string(begin[:min(len(begin), 16)]), " ")
-	if len(rest) < 3 || strings.Trim(rest[:3], "0123456789") != "" || !bytes.HasPrefix(begin, []byte("HTTP/")) {
+// other names another protocol. A few letters may be a packet as well.
+func other(begin []byte) string {
+	name := network.Protocol(begin)
+	if name == "text" && len(begin) < 4 && legalHeader(begin[0]) {
 		return ""
 	}
-	return " (status " + rest[:3] + ")"
-}
-
-// printable says whether all is ASCII text.
-func printable(b []byte) bool {
-	for _, c := range b {
-		if c > '~' || c < ' ' && c != '\r' && c != '\n' && c != '\t' {
-			return false
-		}
-	}
-	return true
+	return name
 }

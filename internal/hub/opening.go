@@ -58,7 +58,7 @@ func (o *opening) read(b *boundedConn, p []byte) (int, error) {
 
 // notHTTP names what answers a request of HTTP.
 func notHTTP(begin []byte) string {
-	if name := protocol(begin); name != "" {
+	if name := other(begin); name != "" {
 		return name
 	}
 	if begin[0] == connackPacket.header {

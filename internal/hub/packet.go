@@ -74,7 +74,7 @@ func (e expected) instead(begin []byte) error {
 // short. Of a SUBACK it says the packet ID, where that has arrived.
 func (e expected) wrongLength(length int, begin []byte, header int) error {
 	if e.name == connackPacket.name {
-		if what := protocol(begin); what != "" {
+		if what := other(begin); what != "" {
 			return &NotMQTTError{Answered: what}
 		}
 	}
