@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
@@ -231,6 +232,33 @@ func TestCloseSaysGoodbye(t *testing.T) {
 	var none *Session
 	if err := none.Close(); err != nil {
 		t.Errorf("Close() of no session = %v", err)
+	}
+}
+
+// At each moment one first byte is right. Each of the others ends the session by
+// itself: nothing more is read.
+func TestEveryFirstByte(t *testing.T) {
+	waits := errors.New("the session waits for more")
+	stages := map[string]struct {
+		right byte
+		do    func(*Session) error
+	}{
+		"connack": {0x20, (*Session).accepted},
+		"suback":  {0x90, (*Session).subscribe},
+		"twin":    {0x30, func(s *Session) error { _, err := s.await("1"); return err }},
+	}
+	for name, stage := range stages {
+		for first := range 256 {
+			s := scripted(nil)
+			s.in = bufio.NewReader(io.MultiReader(bytes.NewReader([]byte{byte(first)}), iotest.ErrReader(waits)))
+			err := stage.do(s)
+			if waited := errors.Is(err, waits); waited != (byte(first) == stage.right) || !waited && !errors.Is(err, ErrMalformed) {
+				t.Errorf("%s: first byte %#02x: %v", name, first, err)
+			}
+			if errors.Is(err, ErrNotMQTT) && (name != "connack" || legalHeader(byte(first))) {
+				t.Errorf("%s: first byte %#02x is said not to be MQTT: %v", name, first, err)
+			}
+		}
 	}
 }
 
