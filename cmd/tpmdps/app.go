@@ -75,7 +75,9 @@ var exits = []exit{
 	{identity.ErrIDScope, 2, "the ID scope is on the overview page of the DPS, or: az iot dps show -n NAME --query properties.idScope"},
 	{dps.ErrEndpoint, 2, ""},
 
-	{tpm.ErrOtherChip, 31, "the enrollment was made with another chip's key: compare with tpmdps read-ek, then tpmdps enroll --replace-ek"},
+	{provision.ErrForeignID, 31, ""},      // the error itself knows what to do
+	{provision.ErrConfiguredAuth, 41, ""}, // as well
+	{tpm.ErrOtherChip, 31, "the enrollment was made with another chip's key: compare with tpmdps read-ek; only if this machine replaces the enrolled one, which can then no longer provision: tpmdps enroll --replace-ek"},
 	{softtpm.ErrNotInstalled, 10, hintSwtpm},
 	{tpm.ErrWrongAddress, 10, "is swtpm, or another TPM, running there? Compare the address with --tpm, TPMDPS_TPM and TPM2TOOLS_TCTI; without them it is this machine's own TPM"},
 	{tpm.ErrNoDevice, 10, "is the TPM switched on in the firmware setup (Security, TPM or PTT or fTPM)? Another one is named with --tpm"},
@@ -122,11 +124,12 @@ var exits = []exit{
 	{hub.ErrBadUserName, 34, "keep the output of -v; the hub does not take what its documentation says"},
 	{hub.ErrIdentifier, 34, "keep the output of -v; the hub does not take this device ID"},
 	{hub.ErrRefused, 34, "look at the device on the hub: az iot hub device-identity show"},
-	{hub.ErrMalformed, 34, "something else than a hub answers there: a proxy or a captive portal"},
+	{hub.ErrNotMQTT, 21, "something other than a hub answered: a proxy, a captive portal, or a wrong port; compare the hub's name with the portal"},
+	{hub.ErrMalformed, 34, "what answers breaks the rules of MQTT, which a hub keeps: look for a proxy or a broker between here and the hub; keep the output of -v"},
 	{provision.ErrClock, 22, hintClock},
 	{provision.ErrNotEnrolled, 31, "enroll the machine first: tpmdps enroll; and compare the registration ID and the ID scope"},
 	{provision.ErrDisabled, 31, "enable it: tpmdps enroll --provisioning-status enabled --update"},
-	{provision.ErrOtherEK, 31, "the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek"},
+	{provision.ErrOtherEK, 31, "the enrollment was made with another chip's key, or another tool's: compare with tpmdps read-ek --compare; only if this machine replaces the enrolled one, which can then no longer provision: tpmdps enroll --replace-ek"},
 	{provision.ErrRefused, 31, "keep the tracking id; Microsoft's support can look it up"},
 	{provision.ErrUnavailable, 32, dictionary.ExitAdvice(32)},
 	{provision.ErrAllocation, 33, dictionary.Advice(400207)},
@@ -166,6 +169,12 @@ var exits = []exit{
 	{errInputs, 2, ""},
 }
 
+// hinter is an error that knows what to do about it.
+type hinter interface {
+	error
+	Hint() string
+}
+
 // verdict finds exit code and hint for an error.
 func verdict(err error) exit {
 	var format *identity.FormatError
@@ -186,6 +195,9 @@ func verdict(err error) exit {
 				e.hint = formatHint(format, e.hint)
 			}
 			e.hint = codeHint(err, e)
+			if knows := hinter(nil); errors.As(err, &knows) && errors.Is(knows, e.is) {
+				e.hint = cmp.Or(knows.Hint(), e.hint)
+			}
 			return e
 		}
 	}

@@ -184,6 +184,7 @@ func provedBy(s *session, path string) (provision.Request, error) {
 	if req.TPM, req.TPMOptions, err = s.tpmOr(file); err != nil {
 		return req, err
 	}
+	req.IDFrom, req.Configured = path, s.configured(path, file, req.TPM)
 	_, err = toService(s, &req, file.GlobalEndpoint)
 	return req, err
 }

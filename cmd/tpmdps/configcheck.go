@@ -1,8 +1,6 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +10,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/tpm"
@@ -50,7 +47,8 @@ func configCheck(s *session) error {
 	if path != "-" {
 		report.Findings = append(report.Findings, daemonAccess(report.Config)...)
 	}
-	facts, asked := gather(s, report.Config)
+	facts, found, asked := gather(s, path, data, report.Config)
+	report.Findings = append(report.Findings, found...)
 	r := checkResult{File: path, Findings: report.Findings, Ticks: edge.Drift(facts)}
 	r.failures, r.warnings = report.Count()
 	err = r.conclude(asked)
@@ -63,7 +61,7 @@ func daemonAccess(file edge.Config) []edge.Finding {
 	if runtime.GOOS != "linux" {
 		return nil
 	}
-	f, found := accessFinding(here().Access(cmp.Or(file.TCTI, aziot.DefaultTCTI)))
+	f, found := accessFinding(here().Access(tctiOf(file)))
 	if !found {
 		return nil
 	}
@@ -96,44 +94,35 @@ func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
 
 // gather asks the chip, the service and this machine. What cannot be asked is
 // noted; an error is for what should have been possible.
-func gather(s *session, file edge.Config) (edge.Facts, error) {
+func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts, []edge.Finding, error) {
 	facts := edge.Facts{RegistrationID: file.RegistrationID}
+	var found []edge.Finding
 	var chipErr, serviceErr error
-	facts.Chip, facts.NoChip, chipErr = chipKey(s, file)
+	facts.Chip, found, facts.NoChip, chipErr = chipKey(s, path, data, file)
 	facts.Device, facts.NoDevice = givenDevice()
 	facts.Service, facts.NoService, serviceErr = enrollmentFacts(s, file.RegistrationID)
-	return facts, errors.Join(chipErr, serviceErr)
+	return facts, found, errors.Join(chipErr, serviceErr)
 }
 
 // chipKey reads the EK of the chip that the flags name, or the file, or this
-// machine's. None is no error, unless one was named.
-func chipKey(s *session, file edge.Config) (ek []byte, why string, err error) {
+// machine's, and finds where chip and file disagree. None is no error, unless one
+// was named.
+func chipKey(s *session, path string, data []byte, file edge.Config) (ek []byte, found []edge.Finding, why string, err error) {
 	addr, opts, err := s.tpmOr(file)
 	if err == nil {
-		ek, err = chipEK(s.ctx, addr, opts)
+		var chip chipFacts
+		chip, err = askChip(s.ctx, addr, opts, file)
+		ek, found = chip.ek, chip.findings(path, data, addr.String())
 	}
 	if err == nil {
-		return ek, "", nil
+		return ek, found, "", nil
 	}
 	why = identity.Printable(err.Error(), 200)
 	absent := func(is error) bool { return errors.Is(err, is) }
 	if !s.flag.IsSet("tpm") && slices.ContainsFunc([]error{tpm.ErrNoDevice, tpm.ErrPermission, tpm.ErrAddress}, absent) {
 		err = nil
 	}
-	return nil, why, err
-}
-
-func chipEK(ctx context.Context, addr tpm.Address, opts tpm.Options) (public []byte, err error) {
-	d, err := tpm.Open(ctx, addr, opts)
-	if err != nil {
-		return nil, err
-	}
-	defer joinClose(&err, d)
-	ek, err := d.EK()
-	if err != nil {
-		return nil, err
-	}
-	return ek.Public, ek.Close()
+	return nil, found, why, err
 }
 
 // deviceInfoPaths can be moved by tests.
@@ -182,6 +171,10 @@ func (r *checkResult) conclude(asked error) error {
 		if first.Rule == ruleAccess { // it comes last, so the file itself is right
 			r.next = "give IoT Edge the chip and run this again"
 			return fmt.Errorf("%w: %s", errDaemonAccess, first.Message)
+		}
+		if first.Rule == ruleAuth {
+			r.next = "give IoT Edge the chip's password and run this again"
+			return fmt.Errorf("%s and chip: %w: %s", r.File, errDisagree, first.Message)
 		}
 		r.next = "correct the file and run this again"
 		return fmt.Errorf("%s: %w: %s, the first is %s%s", r.File, errFindings, count(r.failures, "error"), first.Rule, inLine(first.Line))

@@ -252,7 +252,7 @@ func TestDocsRules(t *testing.T) {
 			got = append(got, strings.Trim(name, "`"))
 		}
 	}
-	if want := append(edge.Rules(), ruleAccess); !slices.Equal(got, want) {
+	if want := append(edge.Rules(), ruleAccess, ruleChip, ruleAuth); !slices.Equal(got, want) {
 		t.Errorf("%s: the table of rules has %q, config --check %q", scripting, got, want)
 	}
 }

@@ -111,6 +111,11 @@ func (g *gatherer) request() (req provision.Request, why string, err error) {
 	if identity.CheckRegistrationID(req.RegistrationID) != nil {
 		req.RegistrationID = "" // the one that the chip makes; the check names the other
 	}
+	if path := s.flag.String("config"); g.file != (edge.Config{}) {
+		req.IDFrom, req.Configured = path, s.configured(path, g.file, g.address)
+		// A bundle is to show the rest as well, so that these are warnings.
+		req.Configured.Overruled = []tpm.Hierarchy{tpm.HierarchyEndorsement, tpm.HierarchyOwner}
+	}
 	switch {
 	case s.flag.Bool("offline"):
 		why = "--offline"

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -56,7 +55,7 @@ func verifyCommand() command {
 			"sudo tpmdps verify --id-scope 0ne0012AB34 --until challenge",
 			"sudo tpmdps verify --config /etc/aziot/config.toml",
 		},
-		exits:   []int{10, 11, 12, 13, 15, 20, 21, 22, 31, 32, 33, 34, 40},
+		exits:   []int{10, 11, 12, 13, 15, 20, 21, 22, 31, 32, 33, 34, 40, 41},
 		timeout: 15 * time.Minute, // of which all but the chip's keys has networkLimit
 		run:     verify,
 	}
@@ -90,6 +89,9 @@ func (s *session) trip(req provision.Request) (tripResult, error) {
 func roundTrip(ctx context.Context, req provision.Request) (tripResult, error) {
 	res, err := provision.Run(ctx, req)
 	out := tripResult{Outcome: "pass", Result: res}
+	if req.Configured != nil {
+		out.otherChip = req.Configured.OtherTCTI
+	}
 	if err != nil {
 		out.Outcome = "fail"
 	}
@@ -123,7 +125,7 @@ func tripRequest(s *session) (provision.Request, error) {
 	}
 	req := provision.Request{
 		IDScope:        s.setting("id-scope", file.IDScope),
-		RegistrationID: cmp.Or(s.ownID(), file.RegistrationID),
+		RegistrationID: s.ownOr(file.RegistrationID),
 		HexID:          s.flag.String("id-format") == "hex",
 		Until:          provision.Goal(s.flag.String("until")),
 	}
@@ -132,7 +134,7 @@ func tripRequest(s *session) (provision.Request, error) {
 	}
 	if req.RegistrationID != "" {
 		if err := identity.CheckRegistrationID(req.RegistrationID); err != nil {
-			return req, s.inFile(err, s.ownID() == "")
+			return req, s.inFile(err, file.RegistrationID != "" && !s.onCommandLine("registration-id"))
 		}
 	}
 	if !slices.Contains(provision.Goals(), req.Until) {
@@ -154,6 +156,10 @@ func tripRequest(s *session) (provision.Request, error) {
 	if req.TPM, req.TPMOptions, err = s.tpmOr(file); err != nil {
 		return req, err
 	}
+	if path := s.flag.String("config"); path != "" {
+		req.Configured = s.configured(path, file, req.TPM)
+	}
+	req.IDFrom = s.idFrom(file.RegistrationID)
 	if s.flag.Bool("offline") {
 		return offlineRequest(s, req)
 	}
@@ -268,6 +274,8 @@ func readObject(path string) (json.RawMessage, error) {
 type tripResult struct {
 	Outcome string `json:"result"` // pass or fail
 	provision.Result
+
+	otherChip string // how IoT Edge opens its chip, where it is not this one
 }
 
 // hint puts the hint of the error on the step that failed.
@@ -299,7 +307,10 @@ func (r tripResult) show(w io.Writer) error {
 	if r.DeviceID != "" && r.DeviceID != r.RegistrationID && r.AssignedHub != offlineHub {
 		who += ", as device " + r.DeviceID
 	}
-	_, err := fmt.Fprintf(w, "%s%s\n      %s\n", passed(w), r.proved(last.Name), who)
+	if _, err := fmt.Fprintf(w, "%s%s\n      %s\n", passed(w), r.proved(last.Name), who); err != nil || r.otherChip == "" {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "      but not with the chip that IoT Edge opens: %s\n", r.otherChip)
 	return err
 }
 

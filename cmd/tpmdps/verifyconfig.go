@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"runtime"
 	"strings"
 
+	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
@@ -84,6 +87,51 @@ func (s *session) orFile(addr tpm.Address, opts tpm.Options, file edge.Config) (
 		addr, err = tpm.ParseAddress(file.TCTI)
 	}
 	return addr, opts, err
+}
+
+// configured is what the file says of the way to the chip, and where the flags say
+// something else. The file's passwords alone count: IoT Edge has no others.
+func (s *session) configured(path string, file edge.Config, chip tpm.Address) *provision.Configured {
+	c := &provision.Configured{File: path, Auths: fileAuths(file), OtherTCTI: otherTCTI(file, chip)}
+	for flag, hierarchy := range map[string]tpm.Hierarchy{"endorsement-auth-file": tpm.HierarchyEndorsement, "owner-auth-file": tpm.HierarchyOwner} {
+		if s.onCommandLine(flag) {
+			c.Overruled = append(c.Overruled, hierarchy)
+		}
+	}
+	return c
+}
+
+func fileAuths(file edge.Config) tpm.HierarchyAuths {
+	return tpm.HierarchyAuths{Endorsement: []byte(file.EndorsementAuth), Owner: []byte(file.OwnerAuth)}
+}
+
+// otherTCTI is how IoT Edge opens its chip if that is another one; else "".
+func otherTCTI(file edge.Config, chip tpm.Address) string {
+	tcti := tctiOf(file)
+	if runtime.GOOS == "windows" || aziot.SameChip(tcti, chip.String()) {
+		return ""
+	}
+	return tcti
+}
+
+// ownOr is the registration ID of the command line, or else the file's, or else
+// the environment's; "" where it is to be derived.
+func (s *session) ownOr(file string) string {
+	if s.onCommandLine("id-format") || !s.fromFile("registration-id", file) {
+		return cmp.Or(s.ownID(), file)
+	}
+	return file
+}
+
+// idFrom is where that ID is from, for people: see provision.Request.
+func (s *session) idFrom(file string) string {
+	switch {
+	case s.onCommandLine("registration-id"):
+		return "--registration-id"
+	case file != "":
+		return s.flag.String("config")
+	}
+	return "PROVISIONING_REGISTRATION_ID"
 }
 
 // checkDaemons keeps a registration from a machine that is at work: DPS may

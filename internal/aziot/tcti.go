@@ -61,3 +61,51 @@ func (w way) number() (string, bool) {
 	}
 	return m[1], true
 }
+
+// SameChip says whether a TCTI string leads to the chip at an address, which is
+// spelt as one, too. A machine's two nodes are one chip, and the daemon tpm2-abrmd
+// is a way to the first one. Where a module of its own leads cannot be said: to
+// another one.
+func SameChip(tcti, address string) bool { return destination(tcti) == destination(address) }
+
+// destination is where a string leads, spelt in one way.
+func destination(tcti string) string {
+	w := parseTCTI(tcti)
+	if len(w.nodes) > 0 {
+		return node(w.nodes[0])
+	}
+	module, conf, _ := strings.Cut(tcti, ":")
+	if m := moduleFile.FindStringSubmatch(path.Base(module)); m != nil {
+		module = m[1]
+	} else if strings.HasPrefix(tcti, "/") || strings.HasPrefix(tcti, "./") {
+		return node(tcti) // a bare path, as this program accepts it
+	}
+	switch module {
+	case "tabrmd", "abrmd":
+		return node(deviceNodes[0])
+	case "swtpm", "mssim":
+	default:
+		return tcti
+	}
+	settings := map[string]string{"host": "127.0.0.1", "port": "2321"}
+	for part := range strings.SplitSeq(conf, ",") {
+		if name, value, found := strings.Cut(part, "="); found {
+			settings[name] = value
+		}
+	}
+	if settings["path"] != "" {
+		return node(settings["path"])
+	}
+	if settings["host"] == "localhost" {
+		settings["host"] = "127.0.0.1"
+	}
+	return module + ":" + settings["host"] + ":" + settings["port"]
+}
+
+// node is a node of a chip by the chip's number, and any other by its path.
+func node(name string) string {
+	if number, ok := (way{nodes: []string{name}}).number(); ok {
+		return "chip " + number
+	}
+	return path.Clean(name)
+}

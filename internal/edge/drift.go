@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"strings"
 
 	"tpmdps/internal/identity"
 )
@@ -109,13 +108,15 @@ func (f Facts) file() Tick {
 		t.Status, t.Detail = Skipped, f.RegistrationID+", with no chip to compare with"
 		return t
 	}
-	form := ownForm(f.RegistrationID, f.Chip)
+	form := identity.MadeOf(f.RegistrationID, f.Chip)
 	switch {
 	case form != "":
 		t.Detail = fmt.Sprintf("%s is this chip's (%s)", f.RegistrationID, form)
-	case identity.IsDerived(f.RegistrationID):
+	case identity.IsForeign(f.RegistrationID, f.Chip) && f.enrolledHere():
+		t.Status, t.Detail = Warn, f.RegistrationID+" is made of another chip's key, and enrolled with this chip's"
+	case identity.IsForeign(f.RegistrationID, f.Chip):
 		t.Status, t.Detail = Fail, f.RegistrationID+" is made of another chip's key; was the file copied from another machine?"
-		t.Hint = "tpmdps config --registration-id " + identity.RegistrationIDs(f.Chip).Base32
+		t.Hint = f.foreignHint()
 	case f.Service == nil:
 		t.Status, t.Detail = Skipped, f.RegistrationID+" is a name; only the enrollment says whose it is"
 		t.Hint = "name the DPS and give a credential: --dps NAME, --connection-string-file FILE"
@@ -125,19 +126,39 @@ func (f Facts) file() Tick {
 	return t
 }
 
-// ownForm says in which form an ID is made of a key, "" if it is not. DPS does
-// not tell capital from small letters.
-func ownForm(id string, ek []byte) string {
-	switch ids := identity.RegistrationIDs(ek); {
-	case strings.EqualFold(id, ids.Base32):
-		return "base32"
-	case strings.EqualFold(id, ids.Hex):
-		return "hex"
+// enrolledHere tells whether the enrollment has this chip's key.
+func (f Facts) enrolledHere() bool {
+	if f.Service == nil || f.Chip == nil {
+		return false
 	}
-	return ""
+	ek, err := base64.StdEncoding.DecodeString(f.Service.EndorsementKey)
+	return err == nil && string(ek) == string(f.Chip)
+}
+
+// named is the flag that a command needs for a registration ID that is not the one
+// it derives.
+func (f Facts) named() string {
+	if f.Chip != nil && identity.MadeOf(f.RegistrationID, f.Chip) == "base32" {
+		return ""
+	}
+	return " --registration-id " + f.RegistrationID
+}
+
+// foreignHint is what to do about a registration ID that is made of another chip's
+// key. The enrollment of that ID is the other machine's, and no hint leads to it.
+func (f Facts) foreignHint() string {
+	return "tpmdps config --registration-id " + identity.RegistrationIDs(f.Chip).Base32
 }
 
 func (f Facts) enrollment() Tick {
+	t := f.enrolled()
+	if t.Hint != "" && f.Service != nil && f.Chip != nil && identity.IsForeign(f.RegistrationID, f.Chip) {
+		t.Hint = f.foreignHint()
+	}
+	return t
+}
+
+func (f Facts) enrolled() Tick {
 	t := Tick{Name: "enrollment", Status: Fail}
 	s := f.Service
 	switch {
@@ -149,7 +170,7 @@ func (f Facts) enrollment() Tick {
 	case s.Attestation != "tpm":
 		t.Detail, t.Hint = fmt.Sprintf("%s is enrolled with %s, not with a TPM", f.RegistrationID, s.Attestation), "delete that enrollment, then: tpmdps enroll --registration-id "+f.RegistrationID
 	case s.Disabled:
-		t.Detail, t.Hint = f.RegistrationID+" is disabled", "tpmdps enroll --provisioning-status enabled --update"
+		t.Detail, t.Hint = f.RegistrationID+" is disabled", "tpmdps enroll --provisioning-status enabled --update"+f.named()
 	default:
 		return f.enrolledKey(t)
 	}
@@ -162,13 +183,13 @@ func (f Facts) enrolledKey(t Tick) Tick {
 	ek, err := base64.StdEncoding.DecodeString(f.Service.EndorsementKey)
 	switch {
 	case err != nil || len(ek) == 0:
-		t.Detail, t.Hint = "the enrollment's EK is no base64", "tpmdps enroll --replace-ek"
+		t.Detail, t.Hint = "the enrollment's EK is no base64", "on the machine that it is for: tpmdps enroll --replace-ek --registration-id "+f.RegistrationID
 	case f.Chip != nil && string(ek) == string(f.Chip):
 		t.Status, t.Detail = OK, "enabled, with this chip's EK"
 	case f.Chip != nil:
 		t.Detail = fmt.Sprintf("it has another EK: %s there, %s here", fingerprint(ek), fingerprint(f.Chip))
-		t.Hint = "if this machine replaces the other one: tpmdps enroll --replace-ek --registration-id " + f.RegistrationID
-	case ownForm(f.RegistrationID, ek) != "":
+		t.Hint = "if this machine replaces the other one, which can then no longer provision: tpmdps enroll --replace-ek --registration-id " + f.RegistrationID
+	case identity.MadeOf(f.RegistrationID, ek) != "":
 		t.Status, t.Detail = OK, "enabled, with the EK that the registration ID is made of"
 	case identity.IsDerived(f.RegistrationID):
 		t.Detail, t.Hint = "the registration ID is made of another EK than the enrollment's, "+fingerprint(ek), "read the chip again: tpmdps read-ek"

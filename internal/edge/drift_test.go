@@ -17,6 +17,7 @@ func TestDrift(t *testing.T) {
 	enrolled := func(key []byte, state *edge.RegistrationFacts) *edge.ServiceFacts {
 		return &edge.ServiceFacts{Enrolled: true, Attestation: "tpm", EndorsementKey: text(key), State: state}
 	}
+	own := "tpmdps config --registration-id " + identity.RegistrationIDs(other).Base32
 	assigned := &edge.RegistrationFacts{Status: "assigned", Hub: "h.azure-devices.net", DeviceID: "box-7"}
 	here := &edge.DeviceInfo{Hub: "H.azure-devices.net", DeviceID: "box-7"}
 	for _, test := range []struct {
@@ -34,6 +35,14 @@ func TestDrift(t *testing.T) {
 		{"chip and file", edge.Facts{Chip: chip, RegistrationID: base32, NoService: "not asked", Device: here}, "ok ok skipped skipped", "DPS was not asked", ""},
 		{"chip and a name", edge.Facts{Chip: chip, RegistrationID: "box-7", NoService: "not asked"}, "ok skipped skipped skipped", "only the enrollment", "--dps"},
 		{"file of another machine", edge.Facts{Chip: other, RegistrationID: base32, NoService: "not asked"}, "ok fail skipped skipped", "another machine", "tpmdps config --registration-id " + identity.RegistrationIDs(other).Base32},
+		{"file of another machine, enrolled", edge.Facts{Chip: other, RegistrationID: base32, Service: enrolled(chip, assigned), NoDevice: "none"}, "ok fail fail ok", "another EK", own},
+		{"hex of another machine, enrolled", edge.Facts{Chip: other, RegistrationID: hex, Service: enrolled(chip, assigned), NoDevice: "none"}, "ok fail fail ok", "another EK", own},
+		{"file of another machine, not enrolled", edge.Facts{Chip: other, RegistrationID: base32, Service: &edge.ServiceFacts{}}, "ok fail fail skipped", "no enrollment", own},
+		{"file of another machine, disabled", edge.Facts{Chip: other, RegistrationID: base32, Service: &edge.ServiceFacts{Enrolled: true, Disabled: true, Attestation: "tpm", EndorsementKey: text(chip), State: assigned}, NoDevice: "none"}, "ok fail fail ok", "is disabled", own},
+		{"file of another machine, EK that is none", edge.Facts{Chip: other, RegistrationID: base32, Service: &edge.ServiceFacts{Enrolled: true, Attestation: "tpm", EndorsementKey: "?", State: assigned}, NoDevice: "none"}, "ok fail fail ok", "no base64", own},
+		{"file of another machine, enrolled with this chip", edge.Facts{Chip: other, RegistrationID: base32, Service: enrolled(other, assigned), NoDevice: "none"}, "ok warn ok ok", "enrolled with this chip's", ""},
+		{"a name with another EK", edge.Facts{Chip: chip, RegistrationID: "box-7", Service: enrolled(other, assigned), NoDevice: "none"}, "ok ok fail ok", "another EK", "which can then no longer provision: tpmdps enroll --replace-ek"},
+		{"a name that is disabled", edge.Facts{Chip: chip, RegistrationID: "box-7", Service: &edge.ServiceFacts{Enrolled: true, Attestation: "tpm", Disabled: true, EndorsementKey: text(chip), State: assigned}, NoDevice: "none"}, "ok ok fail ok", "is disabled", "--update --registration-id box-7"},
 		{"not enrolled", edge.Facts{Chip: chip, RegistrationID: base32, Service: &edge.ServiceFacts{}}, "ok ok fail skipped", "no enrollment", "tpmdps enroll --registration-id " + base32},
 		{"disabled", edge.Facts{Chip: chip, RegistrationID: base32, Service: &edge.ServiceFacts{Enrolled: true, Attestation: "tpm", Disabled: true, EndorsementKey: text(chip), State: assigned}}, "ok ok fail ok", "is disabled", "--provisioning-status enabled --update"},
 		{"by certificate", edge.Facts{Chip: chip, RegistrationID: base32, Service: &edge.ServiceFacts{Enrolled: true, Attestation: "x509", State: assigned}}, "ok ok fail ok", "with x509", "delete"},
@@ -56,6 +65,9 @@ func TestDrift(t *testing.T) {
 			for _, tick := range ticks {
 				statuses, names = append(statuses, string(tick.Status)), append(names, tick.Name)
 				found = found || strings.Contains(tick.Detail, test.detail) && strings.Contains(tick.Hint, test.hint)
+				if strings.HasPrefix(test.name, "file of another") && strings.Contains(tick.Hint, "tpmdps enroll") {
+					t.Errorf("a hint leads to the other machine's enrollment: %+v", tick)
+				}
 				if tick.Detail == "" || tick.Status == edge.Fail && tick.Hint == "" {
 					t.Errorf("a tick that says too little: %+v", tick)
 				}

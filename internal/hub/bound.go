@@ -2,8 +2,11 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
+	"time"
 )
 
 // Bounds of what a hub may send, in bytes. The largest honest answer is a twin:
@@ -17,11 +20,26 @@ const (
 // needs, a WebSocket's header included.
 type boundedConn struct {
 	net.Conn
-	left int64
+	left    int64
+	ahead   []byte   // came, and was not handed on yet
+	opening *opening // while a WebSocket is being opened
 }
 
 // Read fails when the bound is used up.
 func (b *boundedConn) Read(p []byte) (int, error) {
+	if b.opening != nil {
+		return b.opening.read(b, p)
+	}
+	if len(b.ahead) > 0 {
+		n := copy(p, b.ahead)
+		b.ahead = b.ahead[n:]
+		return n, nil
+	}
+	return b.receive(p)
+}
+
+// receive reads from the connection, up to the bound.
+func (b *boundedConn) receive(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, fmt.Errorf("%w: it has more than %d bytes", ErrMalformed, maxReceived)
 	}
@@ -31,6 +49,36 @@ func (b *boundedConn) Read(p []byte) (int, error) {
 	n, err := b.Conn.Read(p)
 	b.left -= int64(n)
 	return n, err
+}
+
+// fill reads what is there, and keeps it for Read.
+func (b *boundedConn) fill() error {
+	room := make([]byte, 4096)
+	n, err := b.receive(room)
+	b.ahead = append(b.ahead, room[:n]...)
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// unasked is what a hub says before it was asked: the answer to a token that it
+// has not seen says nothing about the token. What is under way is waited for as
+// long as grace.
+func (b *boundedConn) unasked(grace time.Duration) ([]byte, error) {
+	if len(b.ahead) > 0 {
+		return b.ahead, nil
+	}
+	if err := b.SetReadDeadline(time.Now().Add(grace)); err != nil {
+		return nil, dropped(err)
+	}
+	if err := b.fill(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, dropped(err)
+	}
+	if err := b.SetReadDeadline(time.Time{}); err != nil {
+		return nil, dropped(err)
+	}
+	return b.ahead, nil
 }
 
 // during runs work on a connection, and closes the connection when the context

@@ -30,8 +30,8 @@ type Connection struct {
 
 	options Options
 	target  target
-	socket  net.Conn // below TLS: closing it ends whatever waits
-	stream  net.Conn // TLS
+	socket  net.Conn     // below TLS: closing it ends whatever waits
+	stream  *boundedConn // TLS
 	closed  bool
 }
 

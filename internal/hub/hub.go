@@ -17,7 +17,9 @@
 package hub
 
 import (
+	"crypto/rand"
 	"crypto/x509"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -50,6 +52,9 @@ var (
 	ErrDropped = errors.New("the hub dropped the connection")
 	// ErrMalformed: what came is not what a hub says.
 	ErrMalformed = errors.New("the answer is not a hub's")
+	// ErrNotMQTT, besides ErrMalformed: what answers does not speak MQTT, so it is
+	// not a hub. What it may be, [NotMQTTError] says.
+	ErrNotMQTT = errors.New("the answer is not MQTT")
 	// ErrRefused: the hub answered a request with a refusal.
 	ErrRefused = errors.New("the hub refused the request")
 )
@@ -81,6 +86,13 @@ type Options struct {
 	Now func() time.Time
 	// Log gets a line for each stage and each packet; nil is none.
 	Log *slog.Logger
+
+	// packetID and requestID number the requests. A hub cannot guess the numbers,
+	// so an answer that has one was made after the request.
+	packetID  func() uint16
+	requestID func() string
+	// grace is how long an answer that nobody asked for may be under way.
+	grace time.Duration
 }
 
 // tokenLifetime is that of the C and C# SDKs. The hub closes the connection
@@ -94,6 +106,22 @@ func (o *Options) setDefaults() {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.packetID == nil {
+		o.packetID = randomPacketID
+	}
+	if o.requestID == nil {
+		o.requestID = rand.Text
+	}
+	if o.grace == 0 {
+		o.grace = 10 * time.Millisecond
+	}
+}
+
+// randomPacketID is not 0: MQTT 3.1.1, 2.3.1.
+func randomPacketID() uint16 {
+	var b [2]byte
+	rand.Read(b[:]) // it never fails
+	return max(1, binary.BigEndian.Uint16(b[:]))
 }
 
 // target is where a session goes, taken from the options.

@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -98,8 +99,11 @@ func options(t *testing.T, addr string) (Options, *bytes.Buffer) {
 	t.Helper()
 	_, roots := certificates()
 	var log bytes.Buffer
+	requests := 0
 	return Options{
-		Host: addr, DeviceID: "device-1", Application: "tpmdps/1.0", Roots: roots,
+		packetID:  func() uint16 { return 1 },
+		requestID: func() string { requests++; return strconv.Itoa(requests) },
+		Host:      addr, DeviceID: "device-1", Application: "tpmdps/1.0", Roots: roots,
 		Token: func(resource string, expiry time.Time) (string, error) {
 			return "SharedAccessSignature sr=" + resource + "&sig=" + secret, nil
 		},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
@@ -27,8 +28,8 @@ type Session struct {
 	conn       *Connection
 	in         *bufio.Reader
 	out        io.Writer
-	requests   int // made so far: the last one's ID
 	subscribed bool
+	reported   int64 // the version of the reported properties that was seen last
 }
 
 // Connect logs the device in with a token for an hour, in MQTT 3.1.1. It uses
@@ -52,6 +53,9 @@ func (s *Session) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.conn.listen(); err != nil {
+		return err
+	}
 	var stream io.ReadWriter = s.conn.stream
 	if o.Transport == MQTTWebSocket {
 		if stream, err = s.conn.openWebSocket(ctx); err != nil {
@@ -72,6 +76,18 @@ func (s *Session) connect(ctx context.Context) error {
 	return s.accepted()
 }
 
+// listen refuses a hub that talks before it was asked.
+func (c *Connection) listen() error {
+	begin, err := c.stream.unasked(c.options.grace)
+	switch {
+	case err != nil || len(begin) == 0:
+		return err
+	case foreign(begin) != "":
+		return &NotMQTTError{Answered: foreign(begin)}
+	}
+	return fmt.Errorf("%w: %s before it was asked anything", ErrMalformed, headerName(begin[0]))
+}
+
 // userName has the form that IoT Hub's documentation of MQTT gives.
 func userName(host, deviceID, application string) string {
 	name := host + "/" + deviceID + "/?api-version=" + apiVersion
@@ -86,20 +102,22 @@ var refusals = map[byte]error{2: ErrIdentifier, 3: ErrUnavailable, 4: ErrBadUser
 
 // accepted waits for the answer to the CONNECT.
 func (s *Session) accepted() error {
-	answer, err := s.receive()
+	_, body, err := s.receive(connackPacket)
 	if err != nil {
 		return err
 	}
-	p, ok := answer.(*packets.ConnackPacket)
+	flags, code := body[0], body[1]
 	switch {
-	case !ok:
-		return unexpected(answer, "CONNACK")
-	case p.ReturnCode == packets.Accepted:
-		return nil
-	case refusals[p.ReturnCode] != nil:
-		return fmt.Errorf("%w (CONNACK %d)", refusals[p.ReturnCode], p.ReturnCode)
+	case flags == 1:
+		return fmt.Errorf("%w: a CONNACK of a session that is present, although a clean one was asked for (return code %d)", ErrMalformed, code)
+	case flags != 0:
+		return fmt.Errorf("%w: a CONNACK with flags %#02x (return code %d)", ErrMalformed, flags, code)
+	case refusals[code] != nil:
+		return fmt.Errorf("%w (CONNACK %d)", refusals[code], code)
+	case code != packets.Accepted:
+		return fmt.Errorf("%w: CONNACK %d", ErrMalformed, code)
 	}
-	return fmt.Errorf("%w: CONNACK %d", ErrMalformed, p.ReturnCode)
+	return quiet(s.in, "the CONNACK")
 }
 
 // Close says goodbye and closes the connection.
@@ -119,21 +137,36 @@ func (s *Session) send(p packets.ControlPacket) error {
 	if err := p.Write(s.out); err != nil {
 		return dropped(err)
 	}
-	s.log("sent", p)
+	s.log("sent", strings.ToUpper(strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", p), "*packets."), "Packet")))
 	return nil
 }
 
-func (s *Session) receive() (packets.ControlPacket, error) {
-	p, err := readPacket(s.in)
+// receive waits for the one packet that may come now. Of a PUBLISH the topic is
+// checked before the rest of it is waited for.
+func (s *Session) receive(e expected, check ...func(topic string) error) (topic string, body []byte, err error) {
+	length, err := e.next(s.in)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	s.log("received", p)
-	return p, nil
+	if e == publishPacket {
+		if topic, length, err = readTopic(s.in, length); err != nil {
+			return "", nil, err
+		}
+		for _, f := range check {
+			if err := f(topic); err != nil {
+				return "", nil, err
+			}
+		}
+	}
+	if body, err = readBody(s.in, length); err != nil {
+		return "", nil, err
+	}
+	s.log("received", e.name)
+	return topic, body, nil
 }
 
 // log names a packet. Its text stays out: a CONNECT's holds the token, a
 // PUBLISH's the twin.
-func (s *Session) log(what string, p packets.ControlPacket) {
-	s.conn.options.Log.Debug("hub "+what, "packet", packetName(p))
+func (s *Session) log(what, packet string) {
+	s.conn.options.Log.Debug("hub "+what, "packet", packet)
 }

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
@@ -75,7 +75,7 @@ func TestConnectFails(t *testing.T) {
 		{"a packet that does not exist", "\xf0\x00", ErrMalformed},
 		{"a packet of 256 MiB", "\x30\xff\xff\xff\x7f", ErrMalformed},
 		{"a length without an end", "\x30\xff\xff\xff\xff\xff", ErrMalformed},
-		{"a web server", "HTTP/1.1 400 Bad Request\r\n\r\n", ErrDropped},
+		{"a web server", "HTTP/1.1 400 Bad Request\r\n\r\n", ErrNotMQTT},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestSlowHub(t *testing.T) {
 		"says nothing": func(conn net.Conn, expire func()) { slowAfter(conn, expire) },
 		"a byte now and then": func(conn net.Conn, expire func()) {
 			packets.ReadPacket(conn)
-			answer := []byte("\x20\x80\x01" + strings.Repeat("x", 127)) // one byte is missing
+			answer := []byte("\x20\x82\x80\x80\x00\x00") // one byte is missing
 			for i := range answer {
 				if i == len(answer)/2 {
 					expire()
@@ -235,6 +235,33 @@ func TestCloseSaysGoodbye(t *testing.T) {
 	}
 }
 
+// At each moment one first byte is right. Each of the others ends the session by
+// itself: nothing more is read.
+func TestEveryFirstByte(t *testing.T) {
+	waits := errors.New("the session waits for more")
+	stages := map[string]struct {
+		right byte
+		do    func(*Session) error
+	}{
+		"connack": {0x20, (*Session).accepted},
+		"suback":  {0x90, (*Session).subscribe},
+		"twin":    {0x30, func(s *Session) error { _, err := s.await("1"); return err }},
+	}
+	for name, stage := range stages {
+		for first := range 256 {
+			s := scripted(nil)
+			s.in = bufio.NewReader(io.MultiReader(bytes.NewReader([]byte{byte(first)}), iotest.ErrReader(waits)))
+			err := stage.do(s)
+			if waited := errors.Is(err, waits); waited != (byte(first) == stage.right) || !waited && !errors.Is(err, ErrMalformed) {
+				t.Errorf("%s: first byte %#02x: %v", name, first, err)
+			}
+			if errors.Is(err, ErrNotMQTT) && (name != "connack" || legalHeader(byte(first))) {
+				t.Errorf("%s: first byte %#02x is said not to be MQTT: %v", name, first, err)
+			}
+		}
+	}
+}
+
 func FuzzPackets(f *testing.F) {
 	for _, seed := range []string{accepted, "\x90\x03\x00\x01\x00", "\x90\x05\x00\x01\x00\x00\x00", "\x30\x04\x00\x02ab", "\x30\xff\xff\xff\x7f", "\x34\x00"} {
 		f.Add([]byte(seed))
@@ -252,7 +279,7 @@ func FuzzPackets(f *testing.F) {
 
 // scripted is a session that reads data and sends to nobody.
 func scripted(data []byte) *Session {
-	o := Options{}
+	o := Options{packetID: func() uint16 { return 1 }}
 	o.setDefaults()
 	return &Session{conn: &Connection{options: o}, in: bufio.NewReader(bytes.NewReader(data)), out: io.Discard}
 }

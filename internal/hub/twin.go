@@ -2,12 +2,10 @@ package hub
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
@@ -40,7 +38,12 @@ func (s *Session) Twin(ctx context.Context) (Twin, error) {
 	if err != nil {
 		return Twin{}, err
 	}
-	return parseTwin(answer.body)
+	if answer.status != http.StatusOK {
+		return Twin{}, fmt.Errorf("%w: status %d with a twin, where it is 200", ErrMalformed, answer.status)
+	}
+	twin, err := parseTwin(answer.body)
+	s.reported = twin.ReportedVersion
+	return twin, err
 }
 
 // Report sets reported properties, those with the value nil being removed, and
@@ -53,33 +56,16 @@ func (s *Session) Report(ctx context.Context, properties map[string]any) (versio
 		return 0, fmt.Errorf("report to the twin: %w", err)
 	}
 	answer, err := s.request(ctx, "report to the twin", topicReport, patch)
-	return answer.version, err
-}
-
-func parseTwin(body []byte) (Twin, error) {
-	var t Twin
-	if err := json.Unmarshal(body, &t); err != nil {
-		return Twin{}, fmt.Errorf("%w: the twin: %w", ErrMalformed, err)
+	switch {
+	case err != nil:
+		return 0, err
+	case answer.version <= 0:
+		return 0, fmt.Errorf("%w: it accepted the report and gave it no version", ErrMalformed)
+	case answer.version < s.reported:
+		return 0, fmt.Errorf("%w: the reported properties have version %d after the report, and had %d", ErrMalformed, answer.version, s.reported)
 	}
-	var err error
-	if t.DesiredVersion, err = takeVersion(t.Desired); err != nil {
-		return Twin{}, err
-	}
-	if t.ReportedVersion, err = takeVersion(t.Reported); err != nil {
-		return Twin{}, err
-	}
-	return t, nil
-}
-
-// takeVersion takes out of the properties what the hub put in. They always have
-// a version, also when there is nothing else.
-func takeVersion(properties map[string]json.RawMessage) (version int64, err error) {
-	if json.Unmarshal(properties["$version"], &version) != nil {
-		return 0, fmt.Errorf("%w: a twin without a version", ErrMalformed)
-	}
-	delete(properties, "$version")
-	delete(properties, "$metadata")
-	return version, nil
+	s.reported = answer.version
+	return answer.version, nil
 }
 
 // request publishes to a topic and waits for the answer that bears its number.
@@ -88,8 +74,7 @@ func (s *Session) request(ctx context.Context, doing, topic string, body []byte)
 		if err := s.subscribe(); err != nil {
 			return err
 		}
-		s.requests++
-		id := strconv.Itoa(s.requests)
+		id := s.conn.options.requestID()
 		p := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
 		p.TopicName, p.Payload = topic+id, body
 		if err := s.send(p); err != nil {
@@ -108,87 +93,44 @@ func (s *Session) subscribe() error {
 		return nil
 	}
 	p := packets.NewControlPacket(packets.Subscribe).(*packets.SubscribePacket)
-	p.MessageID, p.Topics, p.Qoss = 1, []string{topicAnswers + "#"}, []byte{0}
+	p.MessageID, p.Topics, p.Qoss = s.conn.options.packetID(), []string{topicAnswers + "#"}, []byte{0}
 	if err := s.send(p); err != nil {
 		return err
 	}
-	received, err := s.receive()
+	_, body, err := s.receive(subackPacket)
 	if err != nil {
 		return err
 	}
-	granted, ok := received.(*packets.SubackPacket)
-	switch {
-	case !ok || granted.MessageID != p.MessageID || len(granted.ReturnCodes) != 1:
-		return unexpected(received, "SUBACK")
-	case granted.ReturnCodes[0] > 1: // 0x80, or more than was asked for
-		return fmt.Errorf("%w: the subscription to the twin (SUBACK %#x)", ErrRefused, granted.ReturnCodes[0])
+	switch id, code := binary.BigEndian.Uint16(body), body[2]; {
+	case id != p.MessageID:
+		return fmt.Errorf("%w: SUBACK of packet ID %d, where %d was asked", ErrMalformed, id, p.MessageID)
+	case code == 0x80:
+		return fmt.Errorf("%w: the subscription to the twin (SUBACK %#x)", ErrRefused, code)
+	case code > 1: // more than was asked for, or reserved
+		return fmt.Errorf("%w: a SUBACK with return code %#x", ErrMalformed, code)
 	}
 	s.subscribed = true
-	return nil
+	return quiet(s.in, "the SUBACK")
 }
 
-// await reads packets until the answer to a request comes. The hub may send
-// other things meanwhile, such as answers to requests that were given up.
-func (s *Session) await(id string) (answer, error) {
-	for {
-		received, err := s.receive()
-		if err != nil {
-			return answer{}, err
+// await reads the answer to a request. The hub may send nothing else meanwhile:
+// no more was subscribed to, and one request is made at a time.
+func (s *Session) await(id string) (a answer, err error) {
+	_, body, err := s.receive(publishPacket, func(topic string) error {
+		if a, err = parseAnswer(topic, nil); err != nil {
+			return err
 		}
-		p, ok := received.(*packets.PublishPacket)
-		if !ok || p.Qos != 0 { // no more was subscribed to
-			return answer{}, unexpected(received, "the answer")
+		if a.id != id {
+			return fmt.Errorf("%w: the answer to request %q, where %q was made", ErrMalformed, identity.Printable(a.id, 40), id)
 		}
-		a, err := parseAnswer(p.TopicName, p.Payload)
-		if err != nil {
-			return answer{}, err
-		}
-		if a.id == id {
-			return a, a.refusal()
-		}
-	}
-}
-
-// answer is one to a request about the twin.
-type answer struct {
-	status  int
-	id      string
-	version int64 // of the reported properties, after a report
-	body    []byte
-}
-
-// parseAnswer reads "$iothub/twin/res/204/?$rid=1&$version=6".
-func parseAnswer(topic string, body []byte) (answer, error) {
-	malformed := fmt.Errorf("%w: the topic %q", ErrMalformed, identity.Printable(topic, 100))
-	rest, found := strings.CutPrefix(topic, topicAnswers)
-	status, query, cut := strings.Cut(rest, "/?")
-	if !found || !cut {
-		return answer{}, malformed
-	}
-	code, err := strconv.ParseUint(status, 10, 16)
-	if err != nil {
-		return answer{}, malformed
-	}
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return answer{}, malformed
-	}
-	a := answer{status: int(code), id: values.Get("$rid"), body: body}
-	if v := values.Get("$version"); v != "" {
-		if a.version, err = strconv.ParseInt(v, 10, 64); err != nil {
-			return answer{}, malformed
-		}
-	}
-	return a, nil
-}
-
-// refusal is the error of a status other than success.
-func (a answer) refusal() error {
-	switch {
-	case a.status/100 == 2:
 		return nil
-	case a.status == http.StatusTooManyRequests || a.status >= 500:
-		return fmt.Errorf("%w: status %d: %s", ErrUnavailable, a.status, identity.Printable(string(a.body), 300))
+	})
+	if err != nil {
+		return answer{}, err
 	}
-	return fmt.Errorf("%w: status %d: %s", ErrRefused, a.status, identity.Printable(string(a.body), 300))
+	a.body = body
+	if err := a.refusal(); err != nil {
+		return answer{}, err
+	}
+	return a, quiet(s.in, "the answer")
 }

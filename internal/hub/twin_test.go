@@ -34,7 +34,7 @@ func TestTwinAnswers(t *testing.T) {
 		says   string
 	}{
 		{"a twin", granted, publish(to+"200/?$rid=1", smallTwin), nil, ""},
-		{"a late answer before it", granted, publish(to+"200/?$rid=0", "{}") + publish(to+"200/?$rid=1", smallTwin), nil, ""},
+		{"another answer before it", granted, publish(to+"200/?$rid=0", "{}") + publish(to+"200/?$rid=1", smallTwin), ErrMalformed, `request "0"`},
 		{"QoS 1 granted", "\x90\x03\x00\x01\x01", publish(to+"200/?$rid=1", smallTwin), nil, ""},
 
 		{"subscription refused", "\x90\x03\x00\x01\x80", "", ErrRefused, "0x80"},

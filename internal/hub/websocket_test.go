@@ -64,7 +64,7 @@ func TestWebSocketRefused(t *testing.T) {
 		{"a redirect", "HTTP/1.1 302 Found\r\nLocation: https://elsewhere.test/\r\n\r\n", ErrMalformed, "302"},
 		{"throttled", "HTTP/1.1 429 Too Many Requests\r\n\r\n", ErrUnavailable, "429"},
 		{"down", "HTTP/1.1 503 Service\x1b[31m Unavailable\r\n\r\n", ErrUnavailable, "503 Service?[31m"},
-		{"no HTTP", "\x20\x02\x00\x00\r\n\r\n", ErrDropped, ""},
+		{"no HTTP", "\x20\x02\x00\x00\r\n\r\n", ErrNotMQTT, "MQTT without a WebSocket"},
 		{"nothing", "", ErrDropped, ""},
 		{"a header without an end", "HTTP/1.1 101 Switching\r\n" + strings.Repeat("X-Header: x\r\n", maxReceived/10), ErrMalformed, ""},
 	}
@@ -98,7 +98,7 @@ func TestWebSocketBreaks(t *testing.T) {
 		{"gone", func(*websocket.Conn) {}, ErrDropped, ""},
 		{"a message above the bound", func(ws *websocket.Conn) {
 			ws.WriteMessage(websocket.BinaryMessage, []byte("\x30\x80\x80\x0f"+strings.Repeat("x", maxPacket)))
-		}, ErrDropped, "limit"},
+		}, ErrMalformed, "limit"},
 		{"pongs without end", func(ws *websocket.Conn) {
 			for range maxReceived {
 				if ws.WriteMessage(websocket.PongMessage, make([]byte, 125)) != nil {
@@ -134,10 +134,13 @@ func TestPacketsAcrossMessages(t *testing.T) {
 		if err != nil {
 			return
 		}
-		all := accepted + granted + publish("$iothub/twin/res/200/?$rid=1", smallTwin)
-		for _, end := range []int{1, 0, 3, 10, len(all) - 14} {
-			ws.WriteMessage(websocket.BinaryMessage, []byte(all[:end]))
-			all = all[end:]
+		in := &webSocket{conn: ws, message: http.NoBody}
+		for _, all := range []string{accepted, granted, publish("$iothub/twin/res/200/?$rid=1", smallTwin)} {
+			packets.ReadPacket(in)
+			for _, end := range []int{1, 0, 3, len(all) - 4} {
+				ws.WriteMessage(websocket.BinaryMessage, []byte(all[:end]))
+				all = all[end:]
+			}
 		}
 		rest(conn)
 	}))

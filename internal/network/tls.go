@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -33,16 +34,50 @@ type Handshake struct {
 func (r *Route) Secure(ctx context.Context) (Handshake, error) {
 	ctx, cancel := context.WithTimeout(ctx, tlsLimit)
 	defer cancel()
-	conn := tls.Client(r.conn, r.config)
+	watch := &firstRecord{Conn: r.conn}
+	conn := tls.Client(watch, r.config)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		r.conn.Close()
 		r.conn = nil
-		return Handshake{}, handshakeError(err)
+		return Handshake{}, handshakeError(cmp.Or(watch.err, err))
 	}
 	r.mu.Lock()
 	r.ready, r.conn = conn, nil
 	r.mu.Unlock()
 	return r.facts(conn.ConnectionState()), nil
+}
+
+// errNotTLS is what answers with a first byte that TLS does not have.
+var errNotTLS = errors.New("what answers does not speak TLS")
+
+// firstRecord looks at the first byte that comes. TLS itself waits for five, and
+// then says nothing of what they are.
+type firstRecord struct {
+	net.Conn
+	seen bool
+	err  error
+}
+
+// Read refuses what is not a record: RFC 8446, 5.1.
+func (f *firstRecord) Read(p []byte) (int, error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	n, err := f.Conn.Read(p)
+	if n == 0 || f.seen {
+		return n, err
+	}
+	f.seen = true
+	const changeCipherSpec, applicationData = 20, 23
+	if p[0] >= changeCipherSpec && p[0] <= applicationData {
+		return n, err
+	}
+	what := Protocol(p[:n])
+	if what == "" {
+		what = fmt.Sprintf("something that begins with % x", p[:min(n, 4)])
+	}
+	f.err = fmt.Errorf("%w: it answers with %s", errNotTLS, what)
+	return 0, f.err
 }
 
 func (r *Route) facts(s tls.ConnectionState) Handshake {
@@ -91,6 +126,8 @@ func handshakeError(err error) error {
 		invalid x509.CertificateInvalidError
 	)
 	switch {
+	case errors.Is(err, errNotTLS):
+		return fmt.Errorf("%w: %w", ErrTLS, err)
 	case errors.As(err, &verify) && len(verify.UnverifiedCertificates) > 0:
 		leaf := verify.UnverifiedCertificates[0]
 		if errors.As(err, &invalid) && invalid.Reason == x509.Expired {

@@ -15,13 +15,23 @@ func (t *trip) openTPM(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	t.device = d
-	return saw("%s: %s", d.Address(), d.Description()), nil
+	return saw("%s: %s", d.Address(), d.Description()).and(t.req.Configured.other(d.Address())), nil
 }
 
 func (t *trip) checkCapabilities(context.Context) (outcome, error) {
 	if err := t.device.CheckCommands(); err != nil {
 		return outcome{}, err
 	}
+	auths, err := t.compareAuths()
+	if err != nil {
+		return outcome{}, err
+	}
+	seen, err := t.lookAtKeyHandle()
+	return seen.and(auths), err
+}
+
+// lookAtKeyHandle sees whether IoT Edge can keep its key where it is used to.
+func (t *trip) lookAtKeyHandle() (outcome, error) {
 	o, err := t.device.Occupant(tpm.HandleDPSKey)
 	if err != nil {
 		return outcome{}, err
@@ -52,7 +62,11 @@ func (t *trip) findEK(context.Context) (outcome, error) {
 			t.result.RegistrationID = ids.Hex
 		}
 	}
-	return outcome{detail: whence(ek)}, nil
+	seen := outcome{detail: whence(ek)}
+	if f := t.foreign(); f != nil {
+		seen = seen.and(outcome{warn: true, detail: fmt.Sprintf("the registration ID %s is made of another chip's key", f.ID), hint: f.Hint()})
+	}
+	return seen, nil
 }
 
 func (t *trip) findSRK(context.Context) (outcome, error) {

@@ -58,6 +58,12 @@ type Request struct {
 	// RegistrationID is the name to register under; empty means the one that
 	// is derived from the chip, in base32.
 	RegistrationID string
+	// IDFrom is where RegistrationID is from, for people: a file, a flag, or a
+	// variable of the environment.
+	IDFrom string
+	// Configured is IoT Edge's configuration, where the trip is to show that it is
+	// right; else nil.
+	Configured *Configured
 	// HexID derives the hex ID instead, as the documented Linux recipe does.
 	HexID bool
 	// Payload goes to a custom allocation policy: a JSON object, or nil.
@@ -229,6 +235,7 @@ func (t *trip) take(ctx context.Context, s step) error {
 		err = ctx.Err()
 	} else {
 		seen, err = s.run(t, ctx)
+		err = t.asForeign(err)
 	}
 	done := Step{Name: s.name, Status: OK, MS: time.Since(start).Milliseconds(), Detail: seen.detail, Hint: seen.hint}
 	switch {

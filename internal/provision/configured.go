@@ -1,0 +1,183 @@
+package provision
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tpmdps/internal/identity"
+	"tpmdps/internal/tpm"
+)
+
+// What does not belong together.
+var (
+	// ErrConfiguredAuth: IoT Edge's configuration has a hierarchy's password that is
+	// not the chip's, or lacks one. See [AuthFaultsError].
+	ErrConfiguredAuth = errors.New("IoT Edge's configuration and the chip disagree")
+	// ErrForeignID: the registration ID is made of another chip's key, and DPS, or
+	// this chip, refused what was done under it. See [ForeignIDError].
+	ErrForeignID = errors.New("the registration ID is made of another chip's key")
+)
+
+// Configured is what IoT Edge's configuration says of the way to the chip, to be
+// compared with the chip itself.
+type Configured struct {
+	// File is the configuration's path.
+	File string
+	// Auths are the hierarchies' passwords in it.
+	Auths tpm.HierarchyAuths
+	// Overruled are the hierarchies of which the operator gave the password, so that
+	// a fault of the file's is a warning.
+	Overruled []tpm.Hierarchy
+	// OtherTCTI is how IoT Edge opens its chip, where that is another one than this
+	// trip's; else "".
+	OtherTCTI string
+}
+
+// other is a warning where IoT Edge opens another chip. What this trip shows says
+// nothing of that one.
+func (c *Configured) other(address string) outcome {
+	if c == nil || c.OtherTCTI == "" {
+		return outcome{}
+	}
+	return outcome{warn: true,
+		detail: fmt.Sprintf("IoT Edge opens another chip with %s: %s, not %s", c.File, c.OtherTCTI, address),
+		hint:   fmt.Sprintf("leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti %s --file %s", address, c.File),
+	}
+}
+
+// compareAuths has the chip say whether the passwords in the file are its own.
+func (t *trip) compareAuths() (outcome, error) {
+	c := t.req.Configured
+	if c == nil {
+		return outcome{}, nil
+	}
+	faults, err := t.device.CompareHierarchyAuths(c.Auths)
+	if err != nil {
+		return outcome{}, err
+	}
+	refused := &AuthFaultsError{File: c.File}
+	var warnings []string
+	var fix string
+	for _, f := range faults {
+		if !slices.Contains(c.Overruled, f.Hierarchy) {
+			refused.Faults = append(refused.Faults, f)
+			continue
+		}
+		what, hint := DescribeAuthFault(f, c.File)
+		warnings, fix = append(warnings, what), cmp.Or(fix, hint)
+	}
+	if len(refused.Faults) > 0 {
+		return outcome{}, refused
+	}
+	return outcome{warn: len(warnings) > 0, detail: strings.Join(warnings, "; "), hint: fix}, nil
+}
+
+// AuthFaultsError is an [ErrConfiguredAuth] with what is wrong.
+type AuthFaultsError struct {
+	File   string
+	Faults []tpm.AuthFault
+}
+
+// Error says what will happen.
+func (e *AuthFaultsError) Error() string {
+	var all []string
+	for _, f := range e.Faults {
+		what, _ := DescribeAuthFault(f, e.File)
+		all = append(all, what)
+	}
+	return ErrConfiguredAuth.Error() + ": " + strings.Join(all, "; ")
+}
+
+// Unwrap makes it an [ErrConfiguredAuth].
+func (e *AuthFaultsError) Unwrap() error { return ErrConfiguredAuth }
+
+// Hint is what to do about the first of them.
+func (e *AuthFaultsError) Hint() string {
+	if len(e.Faults) == 0 {
+		return ""
+	}
+	_, fix := DescribeAuthFault(e.Faults[0], e.File)
+	return fix
+}
+
+// DescribeAuthFault says what a fault of a configuration leads to, and what to do
+// about it.
+func DescribeAuthFault(f tpm.AuthFault, file string) (what, fix string) {
+	const fails = "aziot-tpmd will fail with 0x9a2"
+	fix = fmt.Sprintf("tpmdps config --%s-auth-file FILE --file %s writes it", f.Hierarchy, file)
+	switch {
+	case f.Told && f.Set:
+		return fmt.Sprintf("the %s password in %s is wrong: %s", f.Hierarchy, file, fails), fix
+	case f.Told:
+		return fmt.Sprintf("%s has an %s password and the chip has none: %s", file, f.Hierarchy, fails),
+			fmt.Sprintf("remove %s from [tpm.hierarchy_authorization] in %s", f.Hierarchy, file)
+	}
+	return fmt.Sprintf("the chip has an %s password and %s has none: %s", f.Hierarchy, file, fails), fix
+}
+
+// ForeignIDError is an [ErrForeignID]: what was refused, and whose ID it was for.
+type ForeignIDError struct {
+	// ID is the one that was used, Own the one that is made of this chip's key.
+	ID, Own string
+	// From is the file that the ID is from, or the flag or the variable; "" where
+	// that is not known.
+	From string
+	Err  error
+}
+
+// Error says whose it is first.
+func (e *ForeignIDError) Error() string {
+	return fmt.Sprintf("%s is made of another chip's key: %v", e.ID, e.Err)
+}
+
+// Unwrap returns both: what it is and what was refused.
+func (e *ForeignIDError) Unwrap() []error { return []error{ErrForeignID, e.Err} }
+
+// Hint leads to this chip's own ID. The enrollment of the other one is its
+// machine's, and stays.
+func (e *ForeignIDError) Hint() string {
+	switch {
+	case strings.HasPrefix(e.From, "--"):
+		return fmt.Sprintf("is it another machine's? Leave %s out to use this chip's own, %s", e.From, e.Own)
+	case e.From == strings.ToUpper(e.From) && e.From != "":
+		return fmt.Sprintf("is it another machine's? Unset %s to use this chip's own, %s", e.From, e.Own)
+	case e.From == "":
+		return "was it copied from another machine? This chip's own is " + e.Own
+	}
+	return fmt.Sprintf("was %s copied from another machine? tpmdps config --registration-id %s --file %[1]s", e.From, e.Own)
+}
+
+// foreign is what to say of the registration ID where it is another chip's; nil
+// where it is not.
+func (t *trip) foreign() *ForeignIDError {
+	if t.ek == nil || !identity.IsForeign(t.req.RegistrationID, t.ek.Public) {
+		return nil
+	}
+	return &ForeignIDError{ID: t.req.RegistrationID, Own: identity.RegistrationIDs(t.ek.Public).Base32, From: t.req.IDFrom}
+}
+
+// asForeign names the reason for a refusal that follows from the ID. Its own
+// advice would be to give the other machine's enrollment this chip's key.
+func (t *trip) asForeign(err error) error {
+	if !errors.Is(err, ErrOtherEK) && !errors.Is(err, ErrNotEnrolled) && !errors.Is(err, tpm.ErrOtherChip) {
+		return err
+	}
+	f := t.foreign()
+	if f == nil {
+		return err
+	}
+	f.Err = err
+	return f
+}
+
+// and joins what two looks at the same thing saw.
+func (o outcome) and(other outcome) outcome {
+	if other.detail != "" {
+		o.detail = strings.TrimPrefix(o.detail+"; "+other.detail, "; ")
+	}
+	o.warn, o.hint = o.warn || other.warn, cmp.Or(o.hint, other.hint)
+	return o
+}
