@@ -87,10 +87,10 @@ func oneSentence(is error, reasons []error) error {
 // foreignID says of an ID of the form that tools derive from a key whether it is
 // another key's; "" if it is not.
 func foreignID(id string, ek []byte) string {
-	ids := identity.RegistrationIDs(ek)
-	if !identity.IsDerived(id) || strings.EqualFold(id, ids.Base32) || strings.EqualFold(id, ids.Hex) {
+	if !identity.IsForeign(id, ek) {
 		return ""
 	}
+	ids := identity.RegistrationIDs(ek)
 	return fmt.Sprintf("%s; this key's own are %s and %s", identity.Printable(id, 128), ids.Base32, ids.Hex)
 }
 

@@ -44,7 +44,7 @@ var ours = map[string][]string{
 	"internal/enroll":     {"internal/dps", "internal/identity", "internal/text"},
 	"internal/network":    {"internal/identity"}, // the way to a service, layer by layer
 	"internal/provision":  {"internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/tpm"},
-	"internal/hub":        {"internal/identity", "internal/network"},
+	"internal/hub":        {"internal/identity", "internal/network", "internal/text"},
 	"internal/audit":      {}, // told what was done, asks nobody
 	"internal/dictionary": {},
 	"internal/edge":       {"internal/identity", "internal/text", "internal/tomledit", "templates"},
