@@ -37,9 +37,9 @@ func auditCommand() command {
 }
 
 func verifyAudit(s *session) error {
-	f, err := os.Open(s.arg)
+	f, err := openInput(s.ctx, s.arg)
 	if err != nil {
-		return cannotRead(s.arg, err)
+		return err
 	}
 	defer f.Close()
 	report, err := audit.Verify(f, s.flag.String("head"))

@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// Backups is how many backups of a file are kept where nobody says otherwise.
+const Backups = 5
+
 // stampLayout is the time in a backup's name.
 const stampLayout = "20060102T150405Z"
 
@@ -19,13 +22,14 @@ const stampLayout = "20060102T150405Z"
 // that newest names, whatever its time says. It returns what it removed. A file of
 // another name, such as the user's own copies, is not touched.
 func Prune(path string, keep int, newest string) (removed []string, err error) {
+	removed = []string{}
 	if path, err = filepath.EvalSymlinks(path); err != nil {
-		return nil, err
+		return removed, err
 	}
 	dir, base := filepath.Split(path)
-	entries, err := os.ReadDir(filepath.Clean(dir + "."))
+	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
-		return nil, err
+		return removed, err
 	}
 	var all []backup
 	for _, e := range entries {
@@ -34,11 +38,11 @@ func Prune(path string, keep int, newest string) (removed []string, err error) {
 		}
 	}
 	slices.SortFunc(all, backup.compare)
+	keep = max(keep, 1)
 	if newest != "" {
 		keep--
 	}
-	removed = []string{}
-	for _, b := range all[:max(0, len(all)-max(keep, 0))] {
+	for _, b := range all[:max(0, len(all)-keep)] {
 		name := filepath.Join(dir, b.name)
 		switch e := os.Remove(name); {
 		case e == nil:

@@ -70,7 +70,7 @@ func (t *temp) drop() {
 // are only in the way: what goes wrong with them is no error.
 func sweep(path string) {
 	dir, base := filepath.Split(path)
-	entries, err := os.ReadDir(filepath.Clean(dir + "."))
+	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
 		return
 	}

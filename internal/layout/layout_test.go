@@ -32,7 +32,7 @@ const module = "tpmdps/"
 // ours says for each package which of our own packages it may import. The data
 // goes one way: chip, record, enrollment or provisioning, configuration.
 var ours = map[string][]string{
-	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/aziot", "internal/bundle", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/host",
+	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/aziot", "internal/bundle", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/filelock", "internal/host",
 		"internal/identity", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
 		"internal/hub", "internal/dictionary", "internal/text"},
 
