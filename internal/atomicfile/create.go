@@ -29,6 +29,7 @@ func Create(path string, data []byte, mode fs.FileMode) error {
 // create is Create with the system call that gives a finished file its name,
 // which some filesystems refuse.
 func create(path string, data []byte, mode fs.FileMode, link func(from, to string) error) error {
+	sweep(path) // also where the file is there: a run may have been killed right after it gave it its name
 	// Asked first for the sake of the message: in a directory that takes no new
 	// file, "it exists" is still what the user has to hear.
 	if _, err := os.Lstat(path); err == nil {

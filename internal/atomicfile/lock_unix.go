@@ -66,6 +66,7 @@ func Own(path string, initial []byte, mode fs.FileMode) (*Owned, []byte, error) 
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
+	sweep(path)
 	for {
 		f, err := openToLock(path)
 		if errors.Is(err, fs.ErrNotExist) {

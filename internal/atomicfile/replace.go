@@ -53,6 +53,7 @@ func replace(path string, old, data []byte, now time.Time, do calls) (backup str
 	if err != nil {
 		return "", err
 	}
+	sweep(path)
 	info, err := unchanged(path, old)
 	if err != nil {
 		return "", err

@@ -18,10 +18,8 @@ type temp struct{ *os.File }
 const tempSuffix = ".tpmdps"
 
 // writeTemp makes a file beside path, lets finish see to its owner and mode, and
-// flush to its content being on the disk. What killed runs left of the same kind is
-// removed first.
+// flush to its content being on the disk.
 func writeTemp(path string, data []byte, finish, flush func(*os.File) error) (t *temp, err error) {
-	sweep(path)
 	t, err = newTemp(path)
 	if err != nil {
 		return nil, err
@@ -108,6 +106,7 @@ func Put(path string, data []byte, mode fs.FileMode) error {
 
 // put returns the new file, which is still locked.
 func put(path string, data []byte, mode fs.FileMode) (*temp, error) {
+	sweep(path)
 	t, err := writeTemp(path, data, func(f *os.File) error { return f.Chmod(mode) }, (*os.File).Sync)
 	if err != nil {
 		return nil, err
