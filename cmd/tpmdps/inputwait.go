@@ -63,7 +63,7 @@ const maxRead = 64 << 10
 
 // openInput opens a file for reading.
 func openInput(ctx context.Context, path string) (*input, error) {
-	f, err := awaited(ctx, path, "it could not be opened, as a pipe that nobody writes to cannot,", func() (*os.File, error) { return os.Open(path) })
+	f, err := awaited(ctx, path, "it did not open (a pipe that nobody writes to?)", func() (*os.File, error) { return os.Open(path) })
 	switch {
 	case errors.Is(err, errLate):
 		return nil, err
