@@ -53,8 +53,10 @@ func TestConfigInParallel(t *testing.T) {
 				args = []string{"config", "--file", "c.toml", inRound(edits[1][0], round), inRound(edits[3][0], round), inRound(e[0], round)}
 			}
 			runs[i] = prepare(t, dir, args...)
-			runs[i].start()
-			wg.Go(func() { runs[i].wait() })
+		}
+		for _, p := range runs {
+			p.launch()
+			wg.Go(func() { p.wait() })
 		}
 		wg.Wait()
 		text := read(t, file)

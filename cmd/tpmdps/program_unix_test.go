@@ -58,11 +58,17 @@ func prepare(t *testing.T, dir string, args ...string) *program {
 // start returns when the program runs.
 func (p *program) start() {
 	p.t.Helper()
+	p.launch()
+	p.time = <-p.begun
+}
+
+// launch starts the program, and does not wait until it runs.
+func (p *program) launch() {
+	p.t.Helper()
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() { p.cmd.Process.Kill() })
-	p.time = <-p.begun
 }
 
 // expire ends its time, whatever its --timeout.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,9 @@ func configUdev(s *session) error {
 		return err
 	}
 	m, tcti := here(), daemonTCTI(s)
+	if s.ctx.Err() != nil { // it was to be read from a file that did not come
+		return fmt.Errorf("find out how aziot-tpmd reaches the chip: %w", context.Cause(s.ctx))
+	}
 	rule, err := m.Rule(tcti)
 	if err != nil {
 		return err

@@ -30,10 +30,10 @@ const (
 // is called once, before the first pause, if there is one; it may be nil. The error
 // wraps errors.ErrUnsupported on a file system without locks.
 func Lock(ctx context.Context, f *os.File, waiting func()) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("lock %s: %w", f.Name(), context.Cause(ctx))
+	}
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		if ctx.Err() != nil {
-			return waited(ctx, f)
-		}
 		locked, err := TryLock(f)
 		if locked || err != nil {
 			return err
@@ -44,7 +44,7 @@ func Lock(ctx context.Context, f *os.File, waiting func()) error {
 		}
 		select {
 		case <-ctx.Done():
-			return waited(ctx, f)
+			return fmt.Errorf("%s: %w: %w", f.Name(), ErrHeld, context.Cause(ctx))
 		case <-time.After(pause):
 		}
 	}
@@ -53,10 +53,6 @@ func Lock(ctx context.Context, f *os.File, waiting func()) error {
 // ErrHeld is what Lock returns, with the end of the context, when another program
 // kept the file to itself for all of the time.
 var ErrHeld = errors.New("another program is changing it")
-
-func waited(ctx context.Context, f *os.File) error {
-	return fmt.Errorf("%s: %w: %w", f.Name(), ErrHeld, context.Cause(ctx))
-}
 
 // TryLock is Lock without waiting: false if somebody else has the lock.
 func TryLock(f *os.File) (bool, error) {

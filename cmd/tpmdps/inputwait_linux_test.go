@@ -1,5 +1,3 @@
-//go:build unix
-
 package main
 
 import (
@@ -61,6 +59,7 @@ var unfed = [][]string{
 	{"config", "--file", "c.toml", "--owner-auth-file", "PIPE", "--registration-id", "b"},
 	{"config", "--file", "c.toml", "--endorsement-auth-file", "PIPE", "--registration-id", "b"},
 	{"config", "--check", "--file", "PIPE"},
+	{"config", "--udev", "--file", "PIPE"},
 	{"config", "--check", "--file", "-"},
 	{"token", "mint", "--out", "x", "--connection-string-file", "PIPE"},
 	{"token", "mint", "--out", "x", "--connection-string-fd", "0"},
@@ -173,7 +172,7 @@ func TestInputsThatBreakOff(t *testing.T) {
 				p := waiting(t, args)
 				p.start()
 				w := writeEnd(t, filepath.Join(p.cmd.Dir, "pipe"))
-				if _, err := io.WriteString(w, "{\"canary\": \n"); err != nil {
+				if _, err := io.WriteString(w, "{\"canary\": "); err != nil {
 					t.Fatal(err)
 				}
 				end(p)
