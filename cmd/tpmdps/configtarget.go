@@ -70,7 +70,11 @@ func (t *target) read(s *session) error {
 
 // readTemplate finds what a new file is made of.
 func (t *target) readTemplate(s *session) error {
-	if _, err := os.Lstat(t.path); err == nil {
+	switch info, err := os.Lstat(t.path); {
+	case err != nil:
+	case info.Mode().Type() != fs.ModeSymlink:
+		return t.read(s) // another run has just made it
+	default:
 		return fmt.Errorf("%w: %s is a symbolic link to what is not there", errUsage, t.path)
 	}
 	dir := filepath.Dir(t.path)
