@@ -98,7 +98,7 @@ func TestConfigWaitsForAnother(t *testing.T) {
 		code int
 		says string
 	}{
-		"deadline":  {(*program).expire, 20, "c.toml: another program is changing it: context deadline exceeded"},
+		"deadline":  {(*program).expire, 20, "lock c.toml: another program was not done with it before the time was over"},
 		"interrupt": {(*program).interrupt, 130, "interrupted"},
 		"released":  {nil, 0, ""},
 	} {

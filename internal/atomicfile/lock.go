@@ -36,4 +36,4 @@ func (l *Lock) Release() error {
 }
 
 // ErrInUse is returned, wrapped, by [Own] for a file that another process has.
-var ErrInUse = errors.New("another running program has it")
+var ErrInUse = errors.New("another running program uses it")

@@ -115,7 +115,7 @@ func ownOld(f *os.File, path string) (data []byte, again bool, err error) {
 		return nil, false, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, false, errors.New("it is no file")
+		return nil, false, errors.New("it is not a regular file")
 	}
 	locked, err := filelock.TryLock(f)
 	switch {

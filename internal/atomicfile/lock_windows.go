@@ -30,7 +30,7 @@ func acquire(ctx context.Context, path string, waiting func()) (*os.File, error)
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: %w", filelock.ErrHeld, context.Cause(ctx))
+			return nil, filelock.Held(ctx)
 		case <-time.After(pause):
 		}
 	}

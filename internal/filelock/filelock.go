@@ -44,7 +44,7 @@ func Lock(ctx context.Context, f *os.File, waiting func()) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %w: %w", f.Name(), ErrHeld, context.Cause(ctx))
+			return Held(ctx)
 		case <-time.After(pause):
 		}
 	}
@@ -52,7 +52,16 @@ func Lock(ctx context.Context, f *os.File, waiting func()) error {
 
 // ErrHeld is what Lock returns, with the end of the context, when another program
 // kept the file to itself for all of the time.
-var ErrHeld = errors.New("another program is changing it")
+var ErrHeld = errors.New("another program was not done with it before the time was over")
+
+// Held is that error, for who waits for a lock in another way. It wraps ErrHeld and
+// why ctx has ended.
+func Held(ctx context.Context) error { return heldError{context.Cause(ctx)} }
+
+type heldError struct{ cause error }
+
+func (e heldError) Error() string   { return ErrHeld.Error() }
+func (e heldError) Unwrap() []error { return []error{ErrHeld, e.cause} }
 
 // TryLock is Lock without waiting: false if somebody else has the lock.
 func TryLock(f *os.File) (bool, error) {
