@@ -30,7 +30,7 @@ func auditCommand() command {
 			flags: []cli.Flag{
 				&cli.StringFlag{Name: "head", Usage: "a line with this `HASH`, the head of an earlier run, has to be in it"},
 			},
-			exits: []int{50},
+			exits: []int{20, 50},
 			run:   verifyAudit,
 		}},
 	}
