@@ -24,6 +24,7 @@ import (
 	"tpmdps/internal/edge"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/filelock"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/network"
@@ -162,6 +163,9 @@ var exits = []exit{
 	{dps.ErrTooLarge, 21, "something other than DPS answered: a proxy, a captive portal, or a wrong endpoint"},
 	{errOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},
 	{atomicfile.ErrChanged, 15, "run the same command again: it starts from what the file is now"},
+	{errLate, 20, "whatever writes to it has to end; give more time with --timeout"},
+	{filelock.ErrHeld, 20, "wait until the other program is done, or end it; give more time with --timeout"},
+	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
 	{errDisagree, 41, "the hint at the failed line says what to do"},
 	{edge.ErrInvalid, 2, ""},
 	{emulator.ErrOptions, 2, "another address is named with --listen and --mqtt"},

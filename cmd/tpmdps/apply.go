@@ -172,7 +172,7 @@ func (r *applyResult) prove(s *session, daemons error) error {
 
 // provedBy plans the trip from the file alone, as IoT Edge goes by it.
 func provedBy(s *session, path string) (provision.Request, error) {
-	data, err := readLimited(path, edge.MaxFile)
+	data, err := readLimited(s.ctx, path, edge.MaxFile)
 	if err != nil {
 		return provision.Request{}, err
 	}

@@ -30,16 +30,16 @@ func auditCommand() command {
 			flags: []cli.Flag{
 				&cli.StringFlag{Name: "head", Usage: "a line with this `HASH`, the head of an earlier run, has to be in it"},
 			},
-			exits: []int{50},
+			exits: []int{20, 50},
 			run:   verifyAudit,
 		}},
 	}
 }
 
 func verifyAudit(s *session) error {
-	f, err := os.Open(s.arg)
+	f, err := openInput(s.ctx, s.arg)
 	if err != nil {
-		return cannotRead(s.arg, err)
+		return err
 	}
 	defer f.Close()
 	report, err := audit.Verify(f, s.flag.String("head"))

@@ -104,6 +104,7 @@ func (c command) build(s streams) *cli.Command {
 			return err
 		}
 		defer cancel()
+		u.in = newInput(ctx, "standard input", u.in)
 		run := &session{ui: u, ctx: ctx, flag: flag, arg: arg}
 		if err := run.noEmptyFlag(); err != nil {
 			return err
@@ -211,11 +212,15 @@ func (s *session) roots() (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil
 	}
-	pem, err := readLimited(path, 1<<20)
+	pem, err := readLimited(s.ctx, path, 1<<20)
 	if err != nil {
 		return nil, err
 	}
-	roots, err := x509.SystemCertPool()
+	// SSL_CERT_FILE may name a pipe as well.
+	roots, err := awaited(s.ctx, "the system's certificates", "their end did not come", x509.SystemCertPool)
+	if errors.Is(err, errLate) {
+		return nil, err
+	}
 	if err != nil {
 		roots = x509.NewCertPool()
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
@@ -38,6 +39,7 @@ func configCommand() command {
 			&cli.StringFlag{Name: "for", Usage: "write for IoT Edge `VERSION`: 1.4, 1.5, 1.6 (they read the same file), or 1.1 for its config.yaml", DefaultText: "1.4 to 1.6"},
 			&cli.BoolFlag{Name: "replace-provisioning", Usage: "edit a file that provisions in another way too: what that way needs becomes comments"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print the difference, and write nothing"},
+			&cli.IntFlag{Name: "backups", Value: atomicfile.Backups, Usage: "keep the last `N` of the old files, at least 1, and remove older ones that this program made"},
 		}, checkFlags(), udevFlags(), applyFlags()),
 		examples: []string{
 			"sudo tpmdps config --id-scope 0ne0012AB34",
@@ -78,6 +80,9 @@ func config(s *session) error {
 			return err
 		}
 	}
+	if n := s.flag.Int("backups"); n < 1 {
+		return fmt.Errorf("%w: --backups %d: give how many old files to keep, at least 1", errUsage, n)
+	}
 	told, err := edgeConfig(s)
 	if err != nil {
 		return err
@@ -86,17 +91,19 @@ func config(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := t.leaveToFile(s, &told); err != nil {
-		return err
-	}
-	r, err := t.plan(s, told)
+	r, err := t.plan(s, &told)
 	if err != nil {
 		return err
 	}
 	if t.path == "-" {
 		return printConfig(s, t, r)
 	}
-	if err := carryOut(s, t, r); err != nil || !s.flag.Bool("apply") {
+	if !r.DryRun {
+		if err := t.write(s, &told, &r); err != nil {
+			return err
+		}
+	}
+	if err := t.report(s, r); err != nil || !s.flag.Bool("apply") {
 		return err
 	}
 	return applyConfig(s, t.path)

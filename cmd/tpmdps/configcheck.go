@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +30,7 @@ func checkFlags() []cli.Flag {
 // configSettings say what to write; they mean nothing to a check.
 var configSettings = []string{
 	"id-scope", "registration-id", "id-format", "global-endpoint", "hostname", "auto-reprovisioning-mode",
-	"payload-uri", "tcti", "auth-key-index", "for", "replace-provisioning", "dry-run",
+	"payload-uri", "tcti", "auth-key-index", "for", "replace-provisioning", "dry-run", "backups",
 }
 
 // configCheck reports what is wrong with the file, and where it does not fit the
@@ -78,12 +79,12 @@ func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
 		data, err := readAtMost(s.in, "standard input", edge.MaxFile)
 		return data, o, err
 	}
-	f, err := os.Open(path)
+	f, err := openInput(s.ctx, path)
 	if err != nil {
-		return nil, o, cannotRead(path, err)
+		return nil, o, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	info, err := f.file().Stat()
 	if err != nil {
 		return nil, o, cannotRead(path, err)
 	}
@@ -99,7 +100,7 @@ func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts,
 	var found []edge.Finding
 	var chipErr, serviceErr error
 	facts.Chip, found, facts.NoChip, chipErr = chipKey(s, path, data, file)
-	facts.Device, facts.NoDevice = givenDevice()
+	facts.Device, facts.NoDevice = givenDevice(s.ctx)
 	facts.Service, facts.NoService, serviceErr = enrollmentFacts(s, file.RegistrationID)
 	return facts, found, errors.Join(chipErr, serviceErr)
 }
@@ -129,9 +130,9 @@ func chipKey(s *session, path string, data []byte, file edge.Config) (ek []byte,
 var deviceInfoPaths = edge.DeviceInfoPaths
 
 // givenDevice reads what IoT Edge on this machine was given.
-func givenDevice() (*edge.DeviceInfo, string) {
+func givenDevice(ctx context.Context) (*edge.DeviceInfo, string) {
 	for _, path := range deviceInfoPaths {
-		data, err := readLimited(path, 64<<10)
+		data, err := readLimited(ctx, path, 64<<10)
 		switch {
 		case errors.Is(err, os.ErrNotExist):
 			continue

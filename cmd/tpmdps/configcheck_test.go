@@ -16,7 +16,7 @@ func TestGivenDevice(t *testing.T) {
 	note := filepath.Join(t.TempDir(), "device_info")
 	deviceInfoPaths = []string{note + ".none", note}
 
-	if d, why := givenDevice(); d != nil || !strings.Contains(why, "not installed") {
+	if d, why := givenDevice(t.Context()); d != nil || !strings.Contains(why, "not installed") {
 		t.Errorf("no note: %v, %q", d, why)
 	}
 	for text, want := range map[string]string{
@@ -27,7 +27,7 @@ func TestGivenDevice(t *testing.T) {
 		if err := os.WriteFile(note, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		d, why := givenDevice()
+		d, why := givenDevice(t.Context())
 		if (d != nil) != (want == "") || !strings.Contains(why, want) {
 			t.Errorf("%q: %v, %q", text, d, why)
 		}

@@ -14,7 +14,8 @@ var errOtherID = errors.New("the file has another registration ID than this chip
 // registrationID is the ID to set: the one that was given, or the chip's. inFile
 // is what the file says; "" for the result leaves it as it is. A name of somebody's
 // choice is left alone; an ID that is made of a key has to be made of this chip's.
-func registrationID(s *session, inFile string) (_ string, fromChip bool, err error) {
+// read reads what IDs are made of, from the chip.
+func registrationID(s *session, inFile string, read func() (identity.Record, error)) (_ string, fromChip bool, err error) {
 	given := s.ownID()
 	if given != "" && !strings.Contains(given, "{") {
 		return given, false, nil
@@ -22,7 +23,7 @@ func registrationID(s *session, inFile string) (_ string, fromChip bool, err err
 	if given == "" && inFile != "" && !identity.IsDerived(inFile) && !s.onCommandLine("id-format") {
 		return "", false, nil
 	}
-	record, err := idRecord(s)
+	record, err := read()
 	if err != nil {
 		if inFile != "" && given == "" {
 			err = fmt.Errorf("is %q in the file this chip's registration ID? (--registration-id %[1]s keeps it unasked): %w", inFile, err)

@@ -8,9 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
-	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/edge"
 )
 
@@ -24,7 +22,8 @@ type configResult struct {
 	FromChip       bool   `json:"registration_id_from_chip"`
 	// Template is what a new file was made of, "" for our own.
 	Template string        `json:"template"`
-	Backup   string        `json:"backup"` // the old file, "" where there was none
+	Backup   string        `json:"backup"`          // the old file, "" where there was none
+	Removed  []string      `json:"removed_backups"` // older ones
 	Changes  []edge.Change `json:"changes"`
 	Diff     string        `json:"diff"` // without secrets
 
@@ -40,19 +39,8 @@ func printConfig(s *session, t target, r configResult) error {
 	return err
 }
 
-// carryOut writes the file, unless there is nothing to write or it is only to
-// be shown.
-func carryOut(s *session, t target, r configResult) (err error) {
-	switch {
-	case r.DryRun || r.Action == "unchanged":
-	case r.Action == "create":
-		err = atomicfile.Create(t.path, r.data, 0o600)
-	default:
-		r.Backup, err = atomicfile.Replace(t.path, t.text, r.data, time.Now())
-	}
-	if err != nil {
-		return err
-	}
+// report says what was done, or would be, and what comes next.
+func (t target) report(s *session, r configResult) error {
 	if err := s.print(r); err != nil {
 		return err
 	}
@@ -127,9 +115,18 @@ func (r configResult) show(w io.Writer) error {
 	default:
 		fmt.Fprintf(&b, "changed %s for %s: %s\n", r.File, r.RegistrationID, changedKeys(r.Changes))
 		fmt.Fprintf(&b, "the old file is %s\n", r.Backup)
+		b.WriteString(removedBackups(r.Removed))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// removedBackups says which of the old files are gone, "" for none.
+func removedBackups(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("removed %s: %s\n", count(len(names), "older backup"), strings.Join(names, ", "))
 }
 
 // changedKeys lists what was changed.

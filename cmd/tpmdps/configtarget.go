@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"tpmdps/internal/edge"
 	"tpmdps/internal/identity"
@@ -23,12 +24,16 @@ type target struct {
 	exists bool   // it is edited in place
 	text   []byte // the file itself, or the template; nil: neither is there
 	from   string // the template's path
+
+	// record reads the chip, at the first call.
+	record func() (identity.Record, error)
 }
 
 // findTarget looks at the file before the chip is asked, which may take a
 // minute.
 func findTarget(s *session) (target, error) {
 	t := target{path: s.flag.String("file")}
+	t.record = sync.OnceValues(func() (identity.Record, error) { return idRecord(s) })
 	switch v := s.flag.String("for"); v {
 	case "", "1.4", "1.5", "1.6":
 	case "1.1":
@@ -42,14 +47,15 @@ func findTarget(s *session) (target, error) {
 	if t.path == "-" {
 		return t, s.excludes("file -", "dry-run")
 	}
-	return t, t.read()
+	return t, t.read(s)
 }
 
-func (t *target) read() error {
+func (t *target) read(s *session) error {
+	t.exists, t.text, t.from = false, nil, ""
 	info, err := os.Stat(t.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return t.readTemplate()
+		return t.readTemplate(s)
 	case err != nil:
 		return cannotRead(t.path, err)
 	case !info.Mode().IsRegular():
@@ -58,13 +64,17 @@ func (t *target) read() error {
 		return fmt.Errorf("%s: %w; a file of IoT Edge 1.1 is not edited", t.path, fs.ErrExist)
 	}
 	t.exists = true
-	t.text, err = readLimited(t.path, edge.MaxFile)
+	t.text, err = readLimited(s.ctx, t.path, edge.MaxFile)
 	return err
 }
 
 // readTemplate finds what a new file is made of.
-func (t *target) readTemplate() error {
-	if _, err := os.Lstat(t.path); err == nil {
+func (t *target) readTemplate(s *session) error {
+	switch info, err := os.Lstat(t.path); {
+	case err != nil:
+	case info.Mode().Type() != fs.ModeSymlink:
+		return t.read(s) // another run has just made it
+	default:
 		return fmt.Errorf("%w: %s is a symbolic link to what is not there", errUsage, t.path)
 	}
 	dir := filepath.Dir(t.path)
@@ -75,7 +85,7 @@ func (t *target) readTemplate() error {
 		return nil
 	}
 	from := filepath.Join(dir, templateName)
-	text, err := readLimited(from, edge.MaxFile)
+	text, err := readLimited(s.ctx, from, edge.MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -127,14 +137,18 @@ func (t target) said() string {
 }
 
 // plan makes the file as it shall be.
-func (t target) plan(s *session, told edge.Config) (configResult, error) {
-	r := configResult{File: t.path, Template: t.from, DryRun: s.flag.Bool("dry-run"), Changes: []edge.Change{}}
+func (t target) plan(s *session, settings *edge.Config) (configResult, error) {
+	r := configResult{File: t.path, Template: t.from, DryRun: s.flag.Bool("dry-run"), Changes: []edge.Change{}, Removed: []string{}}
+	if err := t.leaveToFile(s, settings); err != nil {
+		return r, err
+	}
+	told := *settings
 	// What is wrong with the file is said before the chip is asked.
 	if _, err := t.edit(s, withID(told)); err != nil {
 		return r, err
 	}
 	var err error
-	if told.RegistrationID, r.FromChip, err = registrationID(s, t.said()); err != nil {
+	if told.RegistrationID, r.FromChip, err = registrationID(s, t.said(), t.record); err != nil {
 		return r, err
 	}
 	e, err := t.edit(s, told)

@@ -20,7 +20,7 @@ func demoCommand() command {
 		description: "Starts swtpm and the emulator in a folder for the time of the demo, and runs\n" +
 			"read-ek, enroll, verify and config as a person would. It needs no chip, no cloud\n" +
 			"and no rights.",
-		exits:   []int{10, 12},
+		exits:   []int{10, 12, 20},
 		timeout: 2 * time.Minute,
 		run:     demo,
 	}

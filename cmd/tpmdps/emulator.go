@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/emulator"
 )
 
@@ -32,6 +34,7 @@ func emulatorCommand() command {
 			&cli.BoolFlag{Name: "read-only-policy", Usage: "leave the policy EnrollmentRead and nothing else"},
 			&cli.StringSliceFlag{Name: "fault", Usage: "fail in the way of `NAME`, as docs/emulator.md lists them; may be given several times"},
 		},
+		exits:    []int{15, 20},
 		examples: []string{"tpmdps emulator --dir dps", "set -a; . dps/emulator.env; set +a; tpmdps verify", "tpmdps emulator --fault tls-intercept"},
 		run:      runEmulator,
 	}
@@ -52,7 +55,10 @@ func runEmulator(s *session) (err error) {
 		WholeResources: s.flag.Bool("whole-resources"),
 		ReadOnlyPolicy: s.flag.Bool("read-only-policy"),
 	}
-	server, err := emulator.New(opts)
+	server, err := awaited(s.ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
+	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, errLate) && !errors.Is(err, atomicfile.ErrInUse) {
+		err = fmt.Errorf("%w its files: %w", errInputs, err)
+	}
 	if err != nil {
 		return err
 	}

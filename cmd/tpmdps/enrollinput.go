@@ -118,7 +118,7 @@ func batchRecords(s *session, from string) ([]identity.Record, error) {
 	if from == "-" {
 		data, err = readAtMost(s.in, "standard input", maxBatch)
 	} else {
-		data, err = readLimited(from, maxBatch)
+		data, err = readLimited(s.ctx, from, maxBatch)
 	}
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ func explainCommand() command {
 		argument: "CODE|TEXT|-",
 		dashes:   true,
 		examples: []string{"tpmdps explain 0x9a2", "tpmdps explain -2144861184", "tpmdps explain 'tcti:IO failure'", "journalctl -u aziot-tpmd -b | tpmdps explain -"},
+		exits:    []int{20},
 		run:      explain,
 	}
 }

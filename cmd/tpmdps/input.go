@@ -1,11 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"tpmdps/internal/text"
 )
@@ -21,19 +21,19 @@ func cannotRead(name string, err error) error {
 }
 
 // readLimited reads a whole file, or refuses one that is larger than any of its
-// kind could be.
-func readLimited(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
+// kind could be. The end of the run ends it, see [openInput].
+func readLimited(ctx context.Context, path string, limit int64) ([]byte, error) {
+	f, err := openInput(ctx, path)
 	if err != nil {
-		return nil, cannotRead(path, err)
+		return nil, err
 	}
 	defer f.Close()
 	return readAtMost(f, path, limit)
 }
 
 // readText is [readLimited] for a text, in any encoding that Windows writes.
-func readText(path string, limit int64) ([]byte, error) {
-	data, err := readLimited(path, limit)
+func readText(ctx context.Context, path string, limit int64) ([]byte, error) {
+	data, err := readLimited(ctx, path, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +57,9 @@ func lenientText(data []byte) []byte {
 func readAtMost(r io.Reader, name string, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
+		if errors.Is(err, errLate) {
+			return nil, err // it names the file itself
+		}
 		return nil, cannotRead(name, err)
 	}
 	if int64(len(data)) > limit {

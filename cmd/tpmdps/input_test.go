@@ -61,7 +61,7 @@ func TestReadObject(t *testing.T) {
 		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := readObject(path); err != nil || string(got) != want {
+		if got, err := readObject(t.Context(), path); err != nil || string(got) != want {
 			t.Errorf("readObject(%q) = %q, %v", data, got, err)
 		}
 	}
@@ -75,7 +75,7 @@ func TestReadObject(t *testing.T) {
 		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := readObject(path); err == nil || !strings.Contains(err.Error(), reason) || verdict(err).code != 2 {
+		if _, err := readObject(t.Context(), path); err == nil || !strings.Contains(err.Error(), reason) || verdict(err).code != 2 {
 			t.Errorf("readObject(%q) = %v, want %q", data, err, reason)
 		}
 	}

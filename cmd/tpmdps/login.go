@@ -125,7 +125,12 @@ func login(s *session, transport *http.Client) (*signIn, error) {
 		return nil, err
 	}
 	in := &signIn{kind: name, session: s}
-	if in.inner, err = loginKinds[i].make(o); err != nil {
+	// A certificate is read here.
+	in.inner, err = awaited(s.ctx, "what "+name+" signs in with", "its end did not come", func() (azcore.TokenCredential, error) { return loginKinds[i].make(o) })
+	if errors.Is(err, errLate) {
+		return nil, err
+	}
+	if err != nil {
 		return nil, noCredential(s, name, err)
 	}
 	return in, nil

@@ -37,7 +37,7 @@ func readEKCommand() command {
 			"sudo tpmdps read-ek -q -o jsonl >>batch.jsonl",
 			"sudo tpmdps read-ek --registration-id 'line7-{serial}' -o jsonl \\\n    >>batch.jsonl",
 		},
-		exits:   []int{10, 11, 12, 13, 14, 15},
+		exits:   []int{10, 11, 12, 13, 14, 15, 20},
 		timeout: 10 * time.Minute,
 		run:     readEK,
 	}

@@ -36,12 +36,12 @@ func (s *session) readSecret(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	f, err := os.Open(path)
+	f, err := openInput(s.ctx, path)
 	if err != nil {
-		return nil, cannotRead(path, err)
+		return nil, err
 	}
 	defer f.Close()
-	if err := s.checkOpen(f, path); err != nil {
+	if err := s.checkOpen(f.file(), path); err != nil {
 		return nil, err
 	}
 	return secretFrom(f, path)
@@ -128,13 +128,13 @@ func (s *session) readSecretFD(flag string) ([]byte, error) {
 	if err := s.checkDescriptor(f, n); err != nil {
 		return nil, err
 	}
-	return secretFrom(f, f.Name())
+	return secretFrom(newInput(s.ctx, f.Name(), f), f.Name())
 }
 
 // readSecretIn reads a secret from standard input.
 func (s *session) readSecretIn() ([]byte, error) {
-	if f, ok := s.in.(*os.File); ok {
-		if err := s.checkDescriptor(f, 0); err != nil {
+	if in, ok := s.in.(*input); ok && in.file() != nil {
+		if err := s.checkDescriptor(in.file(), 0); err != nil {
 			return nil, err
 		}
 	}

@@ -50,7 +50,7 @@ func (g *gatherer) propertiesSource() source {
 // that would take a credential, and those have no place near a bundle.
 func (g *gatherer) checkSource(file readConfig, report edge.Report, record identity.Record) source {
 	return source{"check.json", "what is wrong with that configuration, and whether it fits chip and device", true, quickly,
-		func(context.Context) (any, error) {
+		func(ctx context.Context) (any, error) {
 			if file.data == nil {
 				return nil, notHere("there is no configuration to check")
 			}
@@ -61,7 +61,7 @@ func (g *gatherer) checkSource(file readConfig, report edge.Report, record ident
 			if ek, err := base64.StdEncoding.DecodeString(record.EndorsementKey); err == nil && len(ek) > 0 {
 				facts.Chip, facts.NoChip = ek, ""
 			}
-			facts.Device, facts.NoDevice = givenDevice()
+			facts.Device, facts.NoDevice = givenDevice(ctx)
 			r := checkResult{File: file.path, Findings: report.Findings, Ticks: edge.Drift(facts)}
 			r.failures, r.warnings = report.Count()
 			r.conclude(nil) // the verdict is in the result

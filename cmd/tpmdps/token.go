@@ -51,7 +51,7 @@ func tokenMintCommand() command {
 			"tpmdps token mint --connection-string-file dps.secret --out shift.token",
 			"tpmdps enroll --sas-token-file shift.token --dps plant",
 		},
-		exits: []int{15, 30},
+		exits: []int{15, 20, 30},
 		run:   mintToken,
 	}
 }
@@ -119,6 +119,7 @@ func tokenShowCommand() command {
 		description: "Reads the token in FILE, - for stdin, and says for what it is, of which policy, and\n" +
 			"when it ends. Its signature is neither shown nor checked: only the service can.",
 		argument: "FILE",
+		exits:    []int{20},
 		run:      showToken,
 	}
 }

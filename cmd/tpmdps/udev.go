@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,13 +36,16 @@ func configUdev(s *session) error {
 		return err
 	}
 	m, tcti := here(), daemonTCTI(s)
+	if s.ctx.Err() != nil { // it was to be read from a file that did not come
+		return fmt.Errorf("find out how aziot-tpmd reaches the chip: %w", context.Cause(s.ctx))
+	}
 	rule, err := m.Rule(tcti)
 	if err != nil {
 		return err
 	}
 	r := udevResult{
 		File: aziot.RuleFile, DryRun: s.flag.Bool("dry-run"), Rule: string(rule),
-		Commands: aziot.TriggerCommands(), Access: m.Access(tcti), machine: m,
+		Removed: []string{}, Commands: aziot.TriggerCommands(), Access: m.Access(tcti), machine: m,
 	}
 	if r.DryRun {
 		if r.Action, _, err = m.RuleState(rule); err != nil {
@@ -52,9 +56,11 @@ func configUdev(s *session) error {
 	if err := errors.Join(m.Installed(), m.NeedRoot()); err != nil {
 		return err
 	}
-	if r.Action, r.Backup, err = m.WriteRule(rule, time.Now()); err != nil {
+	written, err := m.WriteRule(s.ctx, rule, time.Now())
+	if err != nil {
 		return err
 	}
+	r.Action, r.Backup, r.Removed = written.Action, written.Backup, written.Removed
 	err = r.enforce(s)
 	return errors.Join(err, s.print(r))
 }
@@ -66,7 +72,7 @@ func daemonTCTI(s *session) string {
 		return tcti
 	}
 	path := s.flag.String("file")
-	data, err := readLimited(path, edge.MaxFile)
+	data, err := readLimited(s.ctx, path, edge.MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return aziot.DefaultTCTI
 	}
@@ -131,7 +137,8 @@ type udevResult struct {
 	File     string       `json:"file"`
 	Action   string       `json:"action"` // create, change or unchanged
 	DryRun   bool         `json:"dry_run"`
-	Backup   string       `json:"backup"` // the old file, "" where there was none
+	Backup   string       `json:"backup"`          // the old file, "" where there was none
+	Removed  []string     `json:"removed_backups"` // older ones
 	Rule     string       `json:"rule"`
 	Commands []string     `json:"commands"` // that put it into force
 	InForce  bool         `json:"in_force"` // they were run, and did not fail
@@ -167,6 +174,7 @@ func (r udevResult) show(w io.Writer) error {
 	if r.Backup != "" {
 		fmt.Fprintf(&b, "the old file is %s\n", r.Backup)
 	}
+	b.WriteString(removedBackups(r.Removed))
 	b.WriteString(whoMay(r.Access) + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -195,7 +195,7 @@ func onlineRequest(s *session, req provision.Request, file edge.Config) (provisi
 	if err != nil {
 		return req, s.inFile(err, s.fromFile("global-endpoint", file.GlobalEndpoint))
 	}
-	if req.Payload, err = readObject(s.flag.String("payload")); err != nil {
+	if req.Payload, err = readObject(s.ctx, s.flag.String("payload")); err != nil {
 		return req, err
 	}
 	transport := s.flag.String("hub-transport")
@@ -252,11 +252,11 @@ func offlineRequest(s *session, req provision.Request) (provision.Request, error
 }
 
 // readObject reads a JSON object from a file.
-func readObject(path string) (json.RawMessage, error) {
+func readObject(ctx context.Context, path string) (json.RawMessage, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := readText(path, 96<<10) // the size of a message to DPS
+	data, err := readText(ctx, path, 96<<10) // the size of a message to DPS
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ func (s *session) configFile() (edge.Config, error) {
 	if path == "" {
 		return edge.Config{}, nil
 	}
-	data, err := readLimited(path, edge.MaxFile)
+	data, err := readLimited(s.ctx, path, edge.MaxFile)
 	if err != nil {
 		return edge.Config{}, err
 	}

@@ -2,7 +2,9 @@
 // whatever fails, even the power, finds the whole old file or the whole new one.
 //
 // The rule for its users: Create never replaces anything. Replace does, and
-// leaves the old file beside the new one under another name.
+// leaves the old file beside the new one under another name. Who reads a file,
+// changes it and puts it back holds its Lock from the reading to the end. Put and
+// Own are for files of the program's own, of which no old state is kept.
 package atomicfile
 
 import (
@@ -27,6 +29,7 @@ func Create(path string, data []byte, mode fs.FileMode) error {
 // create is Create with the system call that gives a finished file its name,
 // which some filesystems refuse.
 func create(path string, data []byte, mode fs.FileMode, link func(from, to string) error) error {
+	sweep(path) // also where the file is there: a run may have been killed right after it gave it its name
 	// Asked first for the sake of the message: in a directory that takes no new
 	// file, "it exists" is still what the user has to hear.
 	if _, err := os.Lstat(path); err == nil {
@@ -40,19 +43,27 @@ func create(path string, data []byte, mode fs.FileMode, link func(from, to strin
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temp) // gone already if it was renamed
-	err = link(temp, path)
+	defer temp.drop()
+	return temp.appear(path, link)
+}
+
+// appear gives a finished file a name that nobody has.
+func (t *temp) appear(path string, link func(from, to string) error) error {
+	if err := t.settle(); err != nil {
+		return err
+	}
+	err := link(t.Name(), path)
 	switch {
 	case err == nil:
 	case errors.Is(err, fs.ErrExist):
 		return fs.ErrExist
 	default:
 		// No hard links here: the VFAT of a USB stick, for one.
-		if err := reserveAndRename(temp, path); err != nil {
+		if err := reserveAndRename(t.Name(), path); err != nil {
 			return err
 		}
 	}
-	return syncDir(dir)
+	return syncDir(filepath.Dir(path))
 }
 
 // reserveAndRename takes the name with an empty file of our own, which fails if
@@ -70,25 +81,4 @@ func reserveAndRename(temp, path string) error {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil
-}
-
-// writeTemp makes a file beside path, lets finish see to its owner and mode, and
-// flush to its content being on the disk.
-func writeTemp(path string, data []byte, finish, flush func(*os.File) error) (name string, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		if err = errors.Join(err, f.Close()); err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	if _, err := f.Write(data); err != nil {
-		return "", err
-	}
-	if err := finish(f); err != nil {
-		return "", err
-	}
-	return f.Name(), flush(f)
 }

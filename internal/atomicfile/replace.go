@@ -24,7 +24,8 @@ var ErrChanged = errors.New("the file was changed meanwhile")
 // The old file stays beside it as backup, named after the time now: the same
 // inode where the filesystem has hard links, or else a copy. No backup is ever
 // written over. When Replace fails, the file is as it was, and there is neither
-// a backup nor anything else new; killed, it may leave those.
+// a backup nor anything else new; killed, it may leave those: see [Prune], and
+// what is left of a temporary file the next one that writes path removes.
 //
 // google/renameio would do the renaming, but keeps neither owner, attributes nor
 // a backup, and does not sync the directory.
@@ -52,6 +53,7 @@ func replace(path string, old, data []byte, now time.Time, do calls) (backup str
 	if err != nil {
 		return "", err
 	}
+	sweep(path)
 	info, err := unchanged(path, old)
 	if err != nil {
 		return "", err
@@ -60,11 +62,15 @@ func replace(path string, old, data []byte, now time.Time, do calls) (backup str
 	if err != nil {
 		return "", err
 	}
+	defer temp.Close()
+	if err := temp.settle(); err != nil {
+		return "", errors.Join(err, do.remove(temp.Name()))
+	}
 	if backup, err = keep(path, now, do); err != nil {
-		return "", errors.Join(err, do.remove(temp))
+		return "", errors.Join(err, do.remove(temp.Name()))
 	}
 	undo := func(err error) (string, error) {
-		return "", errors.Join(err, do.remove(temp), do.remove(backup))
+		return "", errors.Join(err, do.remove(temp.Name()), do.remove(backup))
 	}
 	// The backup is on the disk before the file that it is of is gone.
 	if err := do.sync(filepath.Dir(path)); err != nil {
@@ -75,7 +81,7 @@ func replace(path string, old, data []byte, now time.Time, do calls) (backup str
 	} else if !os.SameFile(now, info) {
 		return undo(ErrChanged)
 	}
-	if err := do.rename(temp, path); err != nil {
+	if err := do.rename(temp.Name(), path); err != nil {
 		if errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EXDEV) {
 			err = fmt.Errorf("it is a mount of its own, as containers have them; edit it where it comes from: %w", err)
 		}
@@ -110,12 +116,8 @@ func unchanged(path string, old []byte) (fs.FileInfo, error) {
 
 // keep gives the file a second name, or makes a copy where it cannot have one.
 func keep(path string, now time.Time, do calls) (string, error) {
-	stamp := path + "." + now.UTC().Format("20060102T150405Z")
 	for n := 1; ; n++ {
-		name := stamp + ".bak"
-		if n > 1 {
-			name = fmt.Sprintf("%s-%d.bak", stamp, n)
-		}
+		name := backupName(path, now, n)
 		err := do.link(path, name)
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			err = copyFile(path, name)

@@ -2,6 +2,7 @@ package atomicfile
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +24,16 @@ func init() {
 }
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childVar); path != "" {
+	if path, create := strings.CutPrefix(os.Getenv(childVar), "create:"); create {
+		err := os.WriteFile(filepath.Join(filepath.Dir(path), "ready"), nil, 0o600)
+		if err == nil {
+			err = Create(path, []byte("two"), 0o600)
+		}
+		if err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	} else if path != "" {
 		old, err := os.ReadFile(path)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(filepath.Dir(path), "ready"), nil, 0o600)
@@ -46,7 +56,7 @@ func TestReplaceKilled(t *testing.T) {
 	for n := 1; ; n++ {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, "c"), "one", 0o640)
-		done := replaceKilled(t, dir, n)
+		done := killed(t, dir, n, "")
 		state := files(t, dir)
 		if fault := fault(state); fault != "" {
 			t.Fatalf("killed at call %d: %q: %s", n, state, fault)
@@ -66,6 +76,9 @@ func TestReplaceKilled(t *testing.T) {
 		if _, err := Replace(filepath.Join(dir, "c"), []byte(state["c"]), []byte("three"), noon); err != nil {
 			t.Fatalf("killed at call %d; then %v", n, err)
 		}
+		if left := temps(t, dir); len(left) > 0 {
+			t.Errorf("killed at call %d; after the next run there is %q", n, left)
+		}
 	}
 	if kills < 30 {
 		t.Errorf("the process was killed only %d times", kills)
@@ -73,14 +86,50 @@ func TestReplaceKilled(t *testing.T) {
 	t.Logf("killed at %d places", kills)
 }
 
-// replaceKilled runs the child and kills it at the n-th stop after it is ready.
-// done: it came to its end.
-func replaceKilled(t *testing.T, dir string, n int) (done bool) {
+// The same for a file that was not there.
+func TestCreateKilled(t *testing.T) {
+	kills, found := 0, 0
+	for n := 1; ; n++ {
+		dir := t.TempDir()
+		done := killed(t, dir, n, "create:")
+		if text, ok := files(t, dir)["c"]; ok && text != "two" {
+			t.Fatalf("killed at call %d: the file has %q", n, text)
+		}
+		found += len(temps(t, dir))
+		if done {
+			break
+		}
+		kills++
+		if err := Create(filepath.Join(dir, "c"), []byte("two"), 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
+			t.Fatalf("killed at call %d; then %v", n, err)
+		}
+		if left := files(t, dir); left["c"] != "two" || len(temps(t, dir)) > 0 {
+			t.Errorf("killed at call %d; after the next run there is %q", n, left)
+		}
+	}
+	if kills < 15 || found < 5 {
+		t.Errorf("the process was killed %d times, and left %d temporary files", kills, found)
+	}
+}
+
+// temps are the names of temporary files.
+func temps(t *testing.T, dir string) (names []string) {
+	for name := range files(t, dir) {
+		if strings.HasPrefix(name, ".") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// killed runs the child and kills it at the n-th stop after it is ready. done: it
+// came to its end.
+func killed(t *testing.T, dir string, n int, what string) (done bool) {
 	t.Helper()
 	runtime.LockOSThread() // ptrace belongs to a thread
 	defer runtime.UnlockOSThread()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childVar+"="+filepath.Join(dir, "c"))
+	cmd.Env = append(os.Environ(), childVar+"="+what+filepath.Join(dir, "c"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("this test traces a process of its own, which is not allowed here: %v", err)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -13,12 +12,12 @@ import (
 
 // stopLimit is how long a program that was told to stop may take to do so, and
 // how long its output is awaited when it has ended. Tests change it.
-var stopLimit = 10 * time.Second
+var stopLimit = 5 * time.Second
 
 // run runs a program of the PATH, without a shell and without standard input, so
 // that it cannot ask anything. line is given each line of both its outputs as it
-// comes. When ctx ends it is interrupted as with Ctrl-C, and killed if it does
-// not stop.
+// comes. When ctx ends it is interrupted as with Ctrl-C, with all that it started, and
+// what does not stop is killed.
 func (m Machine) run(ctx context.Context, line func(string), name string, args ...string) error {
 	program, err := exec.LookPath(name)
 	if err != nil {
@@ -28,12 +27,13 @@ func (m Machine) run(ctx context.Context, line func(string), name string, args .
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env, cmd.Dir = m.Env, "/"
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	group(cmd)
 	cmd.WaitDelay = stopLimit
 	err = cmd.Run()
 	out.flush()
 	switch {
 	case ctx.Err() != nil:
+		endGroup(cmd)
 		return fmt.Errorf("%s: %w", name, context.Cause(ctx))
 	case errors.Is(err, exec.ErrWaitDelay):
 		return nil // it ended well, and left a child that holds its output

@@ -5,6 +5,7 @@ package aziot
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,6 +139,35 @@ func TestApplyIsInterrupted(t *testing.T) {
 	})
 	if !errors.Is(err, context.Canceled) || !slices.Equal(lines, []string{"ready", "caught"}) {
 		t.Errorf("Apply() = %v, it said %q", err, lines)
+	}
+}
+
+// What the tool started goes with it, even if both close their ears. The tool's own
+// output calls it off, and the child shows by its end of a pipe that it is gone.
+func TestApplyEndsWhatTheToolStarted(t *testing.T) {
+	alive := filepath.Join(t.TempDir(), "alive")
+	if err := syscall.Mkfifo(alive, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const deaf = "trap '' INT TERM; "
+	programs(t, map[string]string{"iotedge": deaf + "(exec 3> '" + alive + "'; echo child; exec sleep 600) & while :; do sleep 600; done"})
+	setStopLimit(t, time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	opened := make(chan *os.File, 1)
+	go func() {
+		f, _ := os.Open(alive)
+		opened <- f
+	}()
+	tool, _ := Machine{}.Tool(ConfigFile)
+	err := Machine{}.Apply(ctx, tool, func(string) { cancel() })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Apply() = %v", err)
+	}
+	f := <-opened
+	defer f.Close()
+	if n, err := f.Read(make([]byte, 1)); n != 0 || err != io.EOF { // a child that lives would hold it open
+		t.Errorf("the child's pipe: %d, %v", n, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package aziot
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,18 +68,35 @@ func (m Machine) RuleState(rule []byte) (action string, old []byte, err error) {
 	return "change", old, nil
 }
 
-// WriteRule puts the rule into its file, and returns what RuleState said. Of a
-// file that had something else, backup is where that is now.
-func (m Machine) WriteRule(rule []byte, now time.Time) (action, backup string, err error) {
+// RuleWritten is what WriteRule did.
+type RuleWritten struct {
+	Action  string   // as of RuleState
+	Backup  string   // where that is now what the file had, "" for nothing
+	Removed []string // older backups
+}
+
+// WriteRule puts the rule into its file. It waits for another run that is at the
+// same, until ctx ends.
+func (m Machine) WriteRule(ctx context.Context, rule []byte, now time.Time) (w RuleWritten, err error) {
+	w.Removed = []string{}
+	path := m.path(RuleFile)
+	lock, err := atomicfile.Acquire(ctx, path, nil)
+	if err != nil {
+		return w, err
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
 	action, old, err := m.RuleState(rule)
 	if err != nil {
-		return "", "", err
+		return w, err
 	}
-	switch action {
+	switch w.Action = action; action {
 	case "create":
-		err = atomicfile.Create(m.path(RuleFile), rule, 0o644)
+		err = atomicfile.Create(path, rule, 0o644)
 	case "change":
-		backup, err = atomicfile.Replace(m.path(RuleFile), old, rule, now)
+		if w.Backup, err = atomicfile.Replace(path, old, rule, now); err == nil {
+			// What cannot be removed now is removed by the next run.
+			w.Removed, _ = atomicfile.Prune(path, atomicfile.Backups, w.Backup)
+		}
 	}
-	return action, backup, err
+	return w, err
 }

@@ -2,12 +2,15 @@ package aziot
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"tpmdps/internal/atomicfile"
 )
 
 func TestRule(t *testing.T) {
@@ -56,13 +59,14 @@ func TestInstalled(t *testing.T) {
 func TestWriteRule(t *testing.T) {
 	m := tree(t, people(""))
 	now := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
-	if _, _, err := m.WriteRule([]byte("rule\n"), now); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := m.WriteRule(t.Context(), []byte("rule\n"), now); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without udev: %v", err)
 	}
 	must(t, os.MkdirAll(filepath.Join(m.Root, "etc/udev/rules.d"), 0o755))
 	steps := []struct{ text, action string }{{"old\n", "create"}, {"old\n", "unchanged"}, {"rule\n", "change"}, {"rule\n", "unchanged"}}
 	for _, step := range steps {
-		action, backup, err := m.WriteRule([]byte(step.text), now)
+		written, err := m.WriteRule(t.Context(), []byte(step.text), now)
+		action, backup := written.Action, written.Backup
 		if err != nil || action != step.action || (backup != "") != (action == "change") {
 			t.Fatalf("WriteRule(%q) = %s, %q, %v, want %s", step.text, action, backup, err, step.action)
 		}
@@ -76,6 +80,14 @@ func TestWriteRule(t *testing.T) {
 				t.Errorf("the backup %s has %q, %v", backup, kept, err)
 			}
 		}
+	}
+	for n := range 2 * atomicfile.Backups {
+		if _, err := m.WriteRule(t.Context(), fmt.Append(nil, "rule ", n, "\n"), now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept, err := filepath.Glob(m.path(RuleFile) + ".*.bak"); len(kept) != atomicfile.Backups {
+		t.Errorf("backups: %q, %v; want %d", kept, err, atomicfile.Backups)
 	}
 	info, err := os.Stat(m.path(RuleFile))
 	if err != nil || info.Mode() != 0o644 {

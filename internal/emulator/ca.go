@@ -17,6 +17,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"tpmdps/internal/atomicfile"
 )
 
 // Names of the files in Options.Dir.
@@ -189,8 +191,8 @@ func (a *authority) write(dir string) error {
 	}
 	// The key first: a certificate alone would be an error at the next start.
 	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	if err := writeFile(filepath.Join(dir, caKeyFile), keyPEM, 0o600); err != nil {
+	if err := atomicfile.Put(filepath.Join(dir, caKeyFile), keyPEM, 0o600); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, caFile), a.certPEM(), 0o644)
+	return atomicfile.Put(filepath.Join(dir, caFile), a.certPEM(), 0o644)
 }

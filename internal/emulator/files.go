@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"tpmdps/internal/atomicfile"
 )
 
 // WriteFiles writes ca.pem and emulator.env into dir, which is made if it is
@@ -19,7 +21,7 @@ func (s *Server) WriteFiles(dir string) error {
 		return fmt.Errorf("emulator: %w", err)
 	}
 	ca := filepath.Join(dir, caFile)
-	if err := writeFile(ca, s.CAPEM(), 0o644); err != nil {
+	if err := atomicfile.Put(ca, s.CAPEM(), 0o644); err != nil {
 		return fmt.Errorf("emulator: %w", err)
 	}
 	login, err := s.writeLogin(dir)
@@ -36,7 +38,7 @@ func (s *Server) WriteFiles(dir string) error {
 	}, login...) {
 		fmt.Fprintf(&env, "%s=%s\n", v[0], shellQuote(v[1]))
 	}
-	if err := writeFile(filepath.Join(dir, envFile), []byte(env.String()), 0o600); err != nil {
+	if err := atomicfile.Put(filepath.Join(dir, envFile), []byte(env.String()), 0o600); err != nil {
 		return fmt.Errorf("emulator: %w", err)
 	}
 	return nil
@@ -45,32 +47,4 @@ func (s *Server) WriteFiles(dir string) error {
 // shellQuote makes one word of text for a POSIX shell.
 func shellQuote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}
-
-// writeFile replaces the file at path in one step: whoever reads it, or is left
-// with it after a crash, has the old content or the new.
-func writeFile(path string, data []byte, mode os.FileMode) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // made with 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Chmod(mode); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

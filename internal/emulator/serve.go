@@ -83,7 +83,7 @@ func (s *Server) serve(conf *tls.Config) {
 // server that was never started has nothing to stop; a second Close does nothing.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
-		s.closeErr = errors.Join(s.shutdown(), s.save())
+		s.closeErr = errors.Join(s.shutdown(), s.save(), s.state.close())
 	})
 	return s.closeErr
 }

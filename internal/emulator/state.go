@@ -7,10 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
+
+	"tpmdps/internal/atomicfile"
 )
 
 // stateSchema names the layout of the state file.
@@ -22,7 +22,7 @@ const policyName = "provisioningserviceowner"
 // state is what a service remembers. The maps are keyed by [fold]ed
 // registration ID.
 type state struct {
-	path          string // "" for memory only
+	file          *atomicfile.Owned // nil for memory only
 	policy        policy
 	enrollments   map[string]*enrollment
 	registrations map[string]*registration
@@ -47,10 +47,11 @@ type stateFile struct {
 	Registrations []*registration `json:"registrations"`
 }
 
-// openState reads the state at path, or begins a new one where there is none.
+// openState reads the state at path, or begins a new one where there is none. The
+// file is this process's until the state is closed: a second emulator would write
+// over what the first one has confirmed, with what it read before.
 func openState(path string) (*state, error) {
 	st := &state{
-		path:          path,
 		policy:        policy{Name: policyName, Key: make([]byte, 64)},
 		enrollments:   map[string]*enrollment{},
 		registrations: map[string]*registration{},
@@ -59,17 +60,27 @@ func openState(path string) (*state, error) {
 	if path == "" {
 		return st, nil
 	}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return st, nil
+	begin, err := st.encode()
+	if err != nil {
+		return nil, err
 	}
+	file, data, err := atomicfile.Own(path, begin, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	if err := st.decode(data); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
 	}
+	st.file = file
 	return st, nil
+}
+
+// close gives the file to the next one.
+func (st *state) close() error {
+	if st.file == nil {
+		return nil
+	}
+	return st.file.Close()
 }
 
 func (st *state) decode(data []byte) error {
@@ -105,9 +116,21 @@ func (st *state) decode(data []byte) error {
 // save writes the state file. It is called after every change, so that a killed
 // emulator forgets nothing that it has confirmed.
 func (st *state) save() error {
-	if st.path == "" {
+	if st.file == nil {
 		return nil
 	}
+	data, err := st.encode()
+	if err == nil {
+		err = st.file.Put(data)
+	}
+	if err != nil {
+		return fmt.Errorf("save state: %w", err)
+	}
+	return nil
+}
+
+// encode is the content of the state file.
+func (st *state) encode() ([]byte, error) {
 	f := stateFile{Schema: stateSchema, Policy: st.policy, Enrollments: st.sorted(), Registrations: []*registration{}}
 	for _, r := range st.registrations {
 		f.Registrations = append(f.Registrations, r)
@@ -115,14 +138,7 @@ func (st *state) save() error {
 	slices.SortFunc(f.Registrations, func(a, b *registration) int {
 		return cmp.Compare(a.RegistrationID, b.RegistrationID)
 	})
-	data, err := json.Marshal(f)
-	if err != nil {
-		return fmt.Errorf("save state: %w", err)
-	}
-	if err := writeFile(st.path, data, 0o600); err != nil {
-		return fmt.Errorf("save state: %w", err)
-	}
-	return nil
+	return json.Marshal(f)
 }
 
 // sorted returns the enrollments in the order in which queries list them.

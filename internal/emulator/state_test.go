@@ -5,9 +5,13 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"tpmdps/internal/atomicfile"
 )
 
 // The first server is never closed, as when it was killed.
@@ -22,6 +26,13 @@ func TestStateSurvivesKill(t *testing.T) {
 	key := before.hubKey(before.provision("dev1", chip), chip)
 	was := before.service("GET", "/enrollments/dev1", "").expect(t, 200, 0)
 
+	if _, err := New(o); !errors.Is(err, atomicfile.ErrInUse) {
+		t.Errorf("New() with the state of a server that runs = %v, want %v", err, atomicfile.ErrInUse)
+	}
+	// The end of a process closes its files.
+	if err := before.srv.state.file.Close(); err != nil {
+		t.Fatal(err)
+	}
 	after := start(t, o)
 	a := after.service("GET", "/enrollments/dev1", "").expect(t, 200, 0)
 	if !sameJSON(t, a.body, was.body) {
@@ -83,7 +94,18 @@ func TestBrokenState(t *testing.T) {
 
 func TestStateFileThatCannotBeWritten(t *testing.T) {
 	chip, _ := chips()
-	c := start(t, Options{StateFile: filepath.Join(t.TempDir(), "no", "such", "folder", "state.json")})
+	dir := filepath.Join(t.TempDir(), "folder")
+	path := filepath.Join(dir, "state.json")
+	if _, err := New(Options{StateFile: path}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("New() without the folder = %v, want %v", err, fs.ErrNotExist)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, Options{StateFile: path})
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
 	c.service("PUT", "/enrollments/dev1", enrollmentBody("dev1", chip, "")).expect(t, 500, 500000)
 }
 

@@ -1,6 +1,10 @@
 package emulator
 
-import "path/filepath"
+import (
+	"path/filepath"
+
+	"tpmdps/internal/atomicfile"
+)
 
 // Names of the files with which an application proves itself, in the folder of
 // [Server.WriteFiles].
@@ -17,7 +21,7 @@ func (s *Server) writeLogin(dir string) ([][2]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeFile(filepath.Join(dir, clientFile), cert, 0o600); err != nil {
+	if err := atomicfile.Put(filepath.Join(dir, clientFile), cert, 0o600); err != nil {
 		return nil, err
 	}
 	token, err := s.ClusterToken()
@@ -25,7 +29,7 @@ func (s *Server) writeLogin(dir string) ([][2]string, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, clusterFile)
-	if err := writeFile(path, []byte(token), 0o600); err != nil {
+	if err := atomicfile.Put(path, []byte(token), 0o600); err != nil {
 		return nil, err
 	}
 	return [][2]string{

@@ -32,7 +32,7 @@ const module = "tpmdps/"
 // ours says for each package which of our own packages it may import. The data
 // goes one way: chip, record, enrollment or provisioning, configuration.
 var ours = map[string][]string{
-	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/aziot", "internal/bundle", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/host",
+	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/aziot", "internal/bundle", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/filelock", "internal/host",
 		"internal/identity", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
 		"internal/hub", "internal/dictionary", "internal/text"},
 
@@ -48,11 +48,12 @@ var ours = map[string][]string{
 	"internal/audit":      {}, // told what was done, asks nobody
 	"internal/dictionary": {},
 	"internal/edge":       {"internal/identity", "internal/text", "internal/tomledit", "templates"},
-	"internal/atomicfile": {},                                   // a path and bytes
-	"internal/aziot":      {"internal/atomicfile", "templates"}, // the machine's IoT Edge; what its file says is edge's
-	"internal/bundle":     {},                                   // parts to a zip; who gathers them is its user's matter
-	"internal/tomledit":   {"internal/text"},                    // text to text; what a key means is edge's
-	"internal/emulator":   {"internal/challenge"},               // shares no code with the two clients it is to find faults in; they make no challenges
+	"internal/atomicfile": {"internal/filelock"}, // a path and bytes
+	"internal/filelock":   {},
+	"internal/aziot":      {"internal/atomicfile", "templates"},          // the machine's IoT Edge; what its file says is edge's
+	"internal/bundle":     {},                                            // parts to a zip; who gathers them is its user's matter
+	"internal/tomledit":   {"internal/text"},                             // text to text; what a key means is edge's
+	"internal/emulator":   {"internal/atomicfile", "internal/challenge"}, // shares no code with the two clients it is to find faults in; they make no challenges
 	"internal/host":       {},
 	"internal/softtpm":    {},
 	"templates":           {},

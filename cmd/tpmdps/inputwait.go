@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// errLate is for an input that did not come as long as the run lasted.
+var errLate = errors.New("before the time was over")
+
+// lateError says what did not come. It wraps errLate and why the run is over.
+type lateError struct {
+	name, what string
+	cause      error
+}
+
+func (e *lateError) Error() string {
+	return fmt.Sprintf("%v %s: %s %v", errInputs, e.name, e.what, errLate)
+}
+
+func (e *lateError) Unwrap() []error { return []error{errLate, e.cause} }
+
+// awaited returns what f does, or an error when the run is over before that. Nothing
+// can call off the opening of a pipe at whose other end is nobody, nor a read of a
+// terminal: such a call is left behind, and ends with the program.
+func awaited[T any](ctx context.Context, name, what string, f func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	var none T
+	if ctx.Err() != nil {
+		return none, &lateError{name, what, context.Cause(ctx)}
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		value, err := f()
+		answers <- answer{value, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-ctx.Done():
+		return none, &lateError{name, what, context.Cause(ctx)}
+	}
+}
+
+// input is something that a person named to be read. It is the only way to read
+// such a thing: what was named may be a pipe, a terminal, or on a server that does
+// not answer, and the end of the time, and Ctrl-C, have to end the wait for it.
+type input struct {
+	ctx    context.Context
+	name   string
+	source io.Reader
+	buf    []byte // the read that is left behind may still write into it
+}
+
+// maxRead is how much is read at a time.
+const maxRead = 64 << 10
+
+// openInput opens a file for reading.
+func openInput(ctx context.Context, path string) (*input, error) {
+	f, err := awaited(ctx, path, "it did not open (a pipe that nobody writes to?)", func() (*os.File, error) { return os.Open(path) })
+	switch {
+	case errors.Is(err, errLate):
+		return nil, err
+	case err != nil:
+		return nil, cannotRead(path, err)
+	}
+	return newInput(ctx, path, f), nil
+}
+
+func newInput(ctx context.Context, name string, source io.Reader) *input {
+	return &input{ctx: ctx, name: name, source: source}
+}
+
+// Read implements io.Reader.
+func (in *input) Read(p []byte) (int, error) {
+	if in.buf == nil {
+		in.buf = make([]byte, maxRead)
+	}
+	buf := in.buf[:min(len(p), len(in.buf))]
+	n, err := awaited(in.ctx, in.name, "its end did not come", func() (int, error) { return in.source.Read(buf) })
+	if errors.Is(err, errLate) {
+		return 0, err
+	}
+	return copy(p, buf[:n]), err
+}
+
+// file is the open file behind the input, nil if it is none.
+func (in *input) file() *os.File {
+	f, _ := in.source.(*os.File)
+	return f
+}
+
+// Close closes the file, if it is one.
+func (in *input) Close() error {
+	if f := in.file(); f != nil {
+		return f.Close()
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package atomicfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// temp is a file that is to get the name of another one. It is open, and where
+// files are locked and can be renamed while they are open, it is locked as well:
+// one that nobody has locked is what a killed run left.
+type temp struct{ *os.File }
+
+// tempSuffix ends the names of temporary files, which begin with a dot and the name
+// of the file that they are for. Nobody else gives such a name.
+const tempSuffix = ".tpmdps"
+
+// writeTemp makes a file beside path, lets finish see to its owner and mode, and
+// flush to its content being on the disk.
+func writeTemp(path string, data []byte, finish, flush func(*os.File) error) (t *temp, err error) {
+	t, err = newTemp(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			t.drop()
+		}
+	}()
+	if _, err := t.Write(data); err != nil {
+		return nil, err
+	}
+	if err := finish(t.File); err != nil {
+		return nil, err
+	}
+	return t, flush(t.File)
+}
+
+// newTemp makes an empty file that no other run will sweep.
+func newTemp(path string) (*temp, error) {
+	for {
+		f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+tempSuffix)
+		if err != nil {
+			return nil, err
+		}
+		t := &temp{f}
+		kept, err := t.guard()
+		if kept {
+			return t, nil
+		}
+		t.drop() // another run took it for a dead one before it was locked
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// drop closes the file and removes it under its own name, which is gone already if
+// it was renamed.
+func (t *temp) drop() {
+	t.Close()
+	os.Remove(t.Name())
+}
+
+// sweep removes the temporary files of killed runs that were to become path. They
+// are only in the way: what goes wrong with them is no error.
+func sweep(path string) {
+	dir, base := filepath.Split(path)
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && isTemp(e.Name(), base) {
+			removeDead(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
+// isTemp tells whether name is that of a temporary file for base.
+func isTemp(name, base string) bool {
+	number, ok := strings.CutPrefix(name, "."+base+".")
+	if !ok {
+		return false
+	}
+	number, ok = strings.CutSuffix(number, tempSuffix)
+	return ok && isNumber(number)
+}
+
+// isNumber tells whether text is decimal digits and nothing else.
+func isNumber(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
+
+// Put gives the file at path its content in one step, whether it was there before
+// or not. Nothing is kept of what it had, so it is for what the program has made by
+// itself and can make again. The file has the given mode then.
+func Put(path string, data []byte, mode fs.FileMode) error {
+	t, err := put(path, data, mode)
+	if err != nil {
+		return &fs.PathError{Op: "write", Path: path, Err: err}
+	}
+	t.Close()
+	return nil
+}
+
+// put returns the new file, which is still locked.
+func put(path string, data []byte, mode fs.FileMode) (*temp, error) {
+	sweep(path)
+	t, err := writeTemp(path, data, func(f *os.File) error { return f.Chmod(mode) }, (*os.File).Sync)
+	if err != nil {
+		return nil, err
+	}
+	if err = t.settle(); err == nil {
+		err = os.Rename(t.Name(), path)
+	}
+	if err != nil {
+		t.drop()
+		return nil, err
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	return t, nil
+}
