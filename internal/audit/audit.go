@@ -42,6 +42,9 @@ var (
 	// ErrDamaged is returned, wrapped with the line and the reason, for a trail
 	// that is not as it was written.
 	ErrDamaged = errors.New("damaged audit trail")
+	// ErrLocked is for a trail that another process kept to itself for all of the
+	// time; the error wraps the end of the context, too.
+	ErrLocked = errors.New("another process keeps the audit trail locked")
 	// ErrKey is for a trail with keyed sums that was opened without a key.
 	ErrKey = errors.New("the lines of this audit trail have keyed sums")
 )

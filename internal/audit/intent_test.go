@@ -167,13 +167,13 @@ func TestLockObeysTheContext(t *testing.T) {
 		cancel()
 		return <-ended
 	})
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "another process keeps") {
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, ErrLocked) {
 		t.Errorf("Open() of a locked trail = %v", err)
 	}
 	// What was done is entered also in a context that has ended, where it is free.
-	ended2, cancel := context.WithCancel(t.Context())
+	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Open(ended2, path, nil, nil); err != nil {
+	if _, err := Open(over, path, nil, nil); err != nil {
 		t.Errorf("Open() of an empty trail that is free = %v", err)
 	}
 }

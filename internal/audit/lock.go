@@ -40,7 +40,7 @@ func (t *Trail) locked(ctx context.Context, f func() error) (err error) {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("lock the audit trail: another process keeps %s locked: %w", t.file.Name(), ctx.Err())
+			return fmt.Errorf("%s: %w: %w", t.file.Name(), ErrLocked, context.Cause(ctx))
 		case <-time.After(pause):
 		}
 	}
