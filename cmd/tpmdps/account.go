@@ -13,14 +13,14 @@ import (
 
 // accountName is who runs the program, and for sudo who called it.
 func accountName() string {
-	return runner{uid: os.Geteuid(), env: os.Getenv, byID: nameOfUID}.String()
+	return runner{os.Geteuid(), os.Getenv("SUDO_USER"), os.Getenv("SUDO_UID"), nameOfUID}.String()
 }
 
 // runner is what the system says of the process.
 type runner struct {
-	uid  int // -1 on Windows
-	env  func(string) string
-	byID func(uid string) (name string, ok bool)
+	uid               int    // -1 on Windows
+	sudoUser, sudoUID string // of the environment
+	byID              func(uid string) (name string, ok bool)
 }
 
 // String names the account. The name of the environment is believed only where
@@ -37,9 +37,8 @@ func (r runner) String() string {
 	if r.uid != 0 {
 		return name
 	}
-	caller, uid := r.env("SUDO_USER"), r.env("SUDO_UID")
-	if real, ok := r.byID(uid); ok && caller != "" && real == caller {
-		return name + ", through sudo from " + plainName(caller)
+	if real, ok := r.byID(r.sudoUID); ok && r.sudoUser != "" && real == r.sudoUser {
+		return name + ", through sudo from " + plainName(real)
 	}
 	return name
 }

@@ -35,9 +35,8 @@ func TestAccountName(t *testing.T) {
 		{7777, "", "", "uid 7777"},
 		{7777, "alice", "1000", "uid 7777"},
 	} {
-		env := map[string]string{"SUDO_USER": tt.sudoUser, "SUDO_UID": tt.sudoID, "USER": "mallory"}
 		byID := func(uid string) (string, bool) { name, ok := users[uid]; return name, ok }
-		got := runner{uid: tt.uid, env: func(name string) string { return env[name] }, byID: byID}.String()
+		got := runner{tt.uid, tt.sudoUser, tt.sudoID, byID}.String()
 		if got != tt.want {
 			t.Errorf("uid %d, SUDO_USER %q, SUDO_UID %q: %q, want %q", tt.uid, tt.sudoUser, tt.sudoID, got, tt.want)
 		}

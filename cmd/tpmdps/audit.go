@@ -38,7 +38,7 @@ func auditCommand() command {
 				&cli.StringFlag{Name: "head", Usage: "a line with this `HASH`, the head of an earlier run, has to be in it; LINE:HASH tells also where it was rewritten"},
 				&cli.StringFlag{Name: "audit-key-file", Usage: "check the lines' signatures with the key in `FILE`"},
 			},
-			exits: []int{50},
+			exits: []int{20, 50},
 			run:   verifyAudit,
 		}},
 	}
@@ -67,11 +67,26 @@ func verifyAudit(s *session) error {
 // one, and so does someone who empties it.
 var errEmptyTrail = errors.New("the audit trail is empty: there is nothing to verify")
 
-// verifyTrail reads a trail, until it is told to stop: a file may be endless.
+// verifyTrail reads a trail, until it is told to stop: a file may be endless. One
+// that is appended to meanwhile may show half a line, and is read again.
 func (s *session) verifyTrail(path string, o audit.Options) (audit.Report, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !fromShell(path) {
-		return audit.Report{}, fmt.Errorf("%w %s: it is %s, not a file", errInputs, path, kindOf(info.Mode()))
+	const most = 10 // a run waits for the service between two lines
+	for try := 1; ; try++ {
+		before, err := os.Stat(path)
+		if err == nil && !before.Mode().IsRegular() && !fromShell(path) {
+			return audit.Report{}, fmt.Errorf("%w %s: it is %s, not a file", errInputs, path, kindOf(before.Mode()))
+		}
+		report, err := s.readTrail(path, o)
+		if !errors.Is(err, audit.ErrDamaged) || try == most || before == nil || !before.Mode().IsRegular() {
+			return report, err
+		}
+		if after, serr := os.Stat(path); serr != nil || after.Size() == before.Size() {
+			return report, err
+		}
 	}
+}
+
+func (s *session) readTrail(path string, o audit.Options) (audit.Report, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return audit.Report{}, cannotRead(path, err)

@@ -161,29 +161,26 @@ func decode(text []byte) (l line, keyed string, signed []byte, err error) {
 // this program writes it: a member that is there twice, in other case or unknown
 // could show another value than the one that counts.
 func decodeObject(text []byte) (line, error) {
-	var named struct{ Schema string }
-	if err := json.Unmarshal(text, &named); err != nil {
-		return line{}, errors.New("it is no JSON")
-	}
 	var l line
+	err := json.Unmarshal(text, &l)
 	var again []byte
-	var err error
-	switch named.Schema {
+	switch l.Schema {
 	case Schema:
-		err = json.Unmarshal(text, &l)
 		again, _ = json.Marshal(l)
 	case SchemaWithoutIntents:
 		var old oldLine
 		err = json.Unmarshal(text, &old)
 		again, _ = json.Marshal(old)
 		l = old.line()
+	case "":
+		return line{}, errors.New("it is no line of an audit trail: it has no schema")
 	default:
-		return line{}, fmt.Errorf("its schema is %.40q, not %s: written by another version of tpmdps?", named.Schema, Schema)
+		return line{}, fmt.Errorf("its schema is %.40q, not %s: written by another version of tpmdps?", l.Schema, Schema)
 	}
-	if err != nil {
-		return line{}, errors.New("a member of it has another type than this program writes")
-	}
-	if !bytes.Equal(again, text) {
+	switch {
+	case err != nil:
+		return line{}, errors.New("it is not JSON, or a member has another type than this program writes")
+	case !bytes.Equal(again, text):
 		return line{}, errors.New("it is not spelled as this program spells it: a member is doubled, unknown, missing or moved")
 	}
 	return l, nil

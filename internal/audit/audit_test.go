@@ -154,16 +154,33 @@ func TestAppendTogether(t *testing.T) {
 	}
 }
 
+// Whatever a file holds, it is read to its end or refused at a line, and the
+// open intents are lines of it.
 func FuzzVerify(f *testing.F) {
-	one, err := encode(line{Number: 1, Previous: sum(nil), Entry: Entry{Stage: Intent}}, nil)
-	if err != nil {
-		f.Fatal(err)
+	f.Add([]byte(oldTrail), "", "")
+	for _, key := range []string{"", testKey} {
+		var text []byte
+		head := sum(nil)
+		for n, e := range []Entry{{Stage: Intent}, {Stage: Intent}, {Stage: Outcome, Intent: 1}, {Stage: Outcome, Intent: 2, Result: Unanswered}} {
+			l, err := encode(line{Number: n + 1, Previous: head, Entry: e}, []byte(key))
+			if err != nil {
+				f.Fatal(err)
+			}
+			head = sum(l)
+			text = append(append(text, l...), '\n')
+			f.Add(text, key, "")
+		}
+		f.Add(text, key, "4:"+head)
 	}
-	f.Add(append(one, '\n'))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		report, err := Verify(bytes.NewReader(data), Options{})
-		if (err == nil) != (report.Bad == 0) || report.Lines > len(data) {
+	f.Fuzz(func(t *testing.T, data []byte, key, head string) {
+		report, err := Verify(bytes.NewReader(data), Options{Key: []byte(key), Head: head})
+		if (err == nil) != (report.Bad == 0) || report.Lines > len(data) || report.Keyed > report.Lines || report.HeadLine > report.Lines {
 			t.Errorf("Verify() = %+v, %v", report, err)
+		}
+		for _, l := range report.Open {
+			if l.Number < 1 || l.Number > report.Lines && report.Lines > 0 || l.Stage != Intent {
+				t.Errorf("Verify() = %+v, %v", report, err)
+			}
 		}
 	})
 }
