@@ -4,31 +4,38 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"os/user"
+	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/audit"
-	"tpmdps/internal/dps"
-	"tpmdps/internal/enroll"
 	"tpmdps/internal/identity"
 )
 
 func auditCommand() command {
 	return command{
-		name:        "audit",
-		usage:       "check the trail of enroll --audit",
-		description: "The trail has a line for each enrollment that was written: who, on which machine,\nwhat, to which ID, when, and the service's request id.",
+		name:  "audit",
+		usage: "check the trail of enroll --audit",
+		description: "The trail has two lines for each enrollment that was written: the intent before, the\n" +
+			"outcome after. Who, on which machine, what, to which ID, when, and the service's\n" +
+			"request id.",
 		subcommands: []command{{
 			name:  "verify",
 			usage: "find the first line of a trail that is not as it was written",
 			description: "Each line has the SHA-256 of the line before it and one of itself. A line that was\n" +
-				"edited, removed, put elsewhere or cut short is found. That the end was cut off, or\n" +
-				"the whole file written anew, shows to who noted the head of an earlier run: --head.",
+				"edited, removed, moved or cut short is found. These sums have no key: anyone who\n" +
+				"can write to the file can compute them anew. Against that, sign the lines\n" +
+				"(--audit-key-file), and note the head elsewhere (--head): only the head shows that\n" +
+				"the end was cut off.\n\n" +
+				"Intents without an outcome are listed: the run was killed in between. The same\n" +
+				"enroll command, run again, finds out what became of them and records it.",
 			argument: "FILE",
 			flags: []cli.Flag{
-				&cli.StringFlag{Name: "head", Usage: "a line with this `HASH`, the head of an earlier run, has to be in it"},
+				&cli.StringFlag{Name: "head", Usage: "a line with this `HASH`, the head of an earlier run, has to be in it; LINE:HASH tells also where it was rewritten"},
+				&cli.StringFlag{Name: "audit-key-file", Usage: "check the lines' signatures with the key in `FILE`"},
 			},
 			exits: []int{20, 50},
 			run:   verifyAudit,
@@ -37,113 +44,171 @@ func auditCommand() command {
 }
 
 func verifyAudit(s *session) error {
-	f, err := openInput(s.ctx, s.arg)
+	key, err := s.auditKey()
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	report, err := audit.Verify(f, s.flag.String("head"))
+	report, err := s.verifyTrail(s.arg, audit.Options{Head: s.flag.String("head"), Key: key})
 	if err != nil && !errors.Is(err, audit.ErrDamaged) {
 		return err
 	}
-	return errors.Join(s.print(auditResult{report.Lines, report.Head, report.Bad}), err)
+	if err == nil && report.Lines == 0 {
+		err = errEmptyTrail
+	}
+	out := newAuditResult(report, len(key) > 0)
+	for _, note := range out.Notes {
+		s.say("warning: %s", note)
+	}
+	return errors.Join(s.print(out), err)
+}
+
+// errEmptyTrail is for a trail without lines: a run that wrote nothing leaves
+// one, and so does someone who empties it.
+var errEmptyTrail = errors.New("the audit trail is empty: there is nothing to verify")
+
+// verifyTrail reads a trail, until it is told to stop: a file may be endless. One
+// that is appended to meanwhile may show half a line, and is read again.
+func (s *session) verifyTrail(path string, o audit.Options) (audit.Report, error) {
+	const most = 10 // a run waits for the service between two lines
+	for try := 1; ; try++ {
+		before, err := os.Stat(path)
+		if err == nil && !before.Mode().IsRegular() && !fromShell(path) {
+			return audit.Report{}, fmt.Errorf("%w %s: it is %s, not a file", errInputs, path, kindOf(before.Mode()))
+		}
+		report, err := s.readTrail(path, o)
+		if !errors.Is(err, audit.ErrDamaged) || try == most || before == nil || !before.Mode().IsRegular() {
+			return report, err
+		}
+		if after, serr := os.Stat(path); serr != nil || after.Size() == before.Size() {
+			return report, err
+		}
+	}
+}
+
+func (s *session) readTrail(path string, o audit.Options) (audit.Report, error) {
+	f, err := openInput(s.ctx, path)
+	if err != nil {
+		return audit.Report{}, err
+	}
+	defer f.Close()
+	return audit.Verify(f, o)
+}
+
+// fromShell tells whether a path is what a shell hands on: <(command), or stdin.
+func fromShell(path string) bool {
+	return strings.HasPrefix(path, "/dev/fd/") || strings.HasPrefix(path, "/proc/self/fd/") || path == "/dev/stdin"
+}
+
+func kindOf(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "a directory"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "a device"
 }
 
 // auditResult is what a trail was found to be.
 type auditResult struct {
-	Lines    int    `json:"lines"`
-	Head     string `json:"head"`
-	FirstBad int    `json:"first_bad_line"`
+	Lines      int          `json:"lines"`
+	Head       string       `json:"head"`
+	FirstBad   int          `json:"first_bad_line"`
+	HeadLine   int          `json:"head_line"`
+	Keyed      int          `json:"keyed_lines"`
+	KeyChecked bool         `json:"key_checked"`
+	Open       []openIntent `json:"open"`
+	Notes      []string     `json:"notes"`
 }
+
+// openIntent is a run that left no outcome.
+type openIntent struct {
+	Line           int       `json:"line"`
+	Time           time.Time `json:"time"`
+	Account        string    `json:"account"`
+	Host           string    `json:"host"`
+	Service        string    `json:"service"`
+	Action         string    `json:"action"`
+	RegistrationID string    `json:"registration_id"`
+	Result         string    `json:"result"`
+}
+
+func newAuditResult(r audit.Report, keyGiven bool) auditResult {
+	out := auditResult{
+		Lines: r.Lines, Head: r.Head, FirstBad: r.Bad, HeadLine: r.HeadLine, Keyed: r.Keyed,
+		KeyChecked: keyGiven && r.Keyed > 0, Open: []openIntent{}, Notes: auditNotes(r, keyGiven),
+	}
+	for _, l := range r.Open { // the file may have been written by anyone
+		out.Open = append(out.Open, openIntent{
+			l.Number, l.Time, identity.Printable(l.Account, 300), identity.Printable(l.Host, 255), identity.Printable(l.Service, 300),
+			identity.Printable(l.Action, 40), identity.Printable(l.RegistrationID, 128), identity.Printable(l.Result, 40),
+		})
+	}
+	return out
+}
+
+// auditNotes says what an intact trail leaves open.
+func auditNotes(r audit.Report, keyGiven bool) []string {
+	notes := []string{}
+	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	switch {
+	case r.Bad > 0: // the outcomes may stand after it
+	case len(r.Open) == 1:
+		add("line %d is an intent without an outcome: %s", r.Open[0].Number, howToClose)
+	case len(r.Open) > 1:
+		add("%d intents have no outcome, the first at line %d: %s", len(r.Open), r.Open[0].Number, howToClose)
+	}
+	switch unkeyed := r.Lines - r.Keyed; {
+	case r.Keyed > 0 && !keyGiven:
+		add("%d lines are signed; without --audit-key-file only the chain was checked, not the signatures", r.Keyed)
+	case r.Keyed > 0 && unkeyed > 0:
+		add("lines 1 to %d are not signed: line %d vouches for what they were when it was written", unkeyed, unkeyed+1)
+	}
+	if n := r.Lines - r.HeadLine; r.HeadLine > 0 && n > 0 && r.Keyed == 0 {
+		add("%d lines were added after the noted head, from line %d on: nothing vouches for them, they are not signed", n, r.HeadLine+1)
+	}
+	if len(r.Back) > 0 {
+		add("line %d has an earlier time than the line before it: a clock was set back, or those of two machines differ", r.Back[0])
+	}
+	return notes
+}
+
+const howToClose = "the run was killed or got no answer; the same enroll command, run again, records what became of it"
 
 func (r auditResult) lines() []any { return []any{r} }
 
 func (r auditResult) fields() [][]string {
-	return [][]string{{fmt.Sprint(r.Lines), r.Head, fmt.Sprint(r.FirstBad)}}
+	return [][]string{{fmt.Sprint(r.Lines), r.Head, fmt.Sprint(r.FirstBad), fmt.Sprint(r.HeadLine), fmt.Sprint(r.Keyed), fmt.Sprint(len(r.Open))}}
 }
+
+// mostOpen bounds the list of open intents that people are shown.
+const mostOpen = 50
 
 func (r auditResult) show(w io.Writer) error {
 	rows := [][]string{{"good lines", fmt.Sprint(r.Lines)}, {"head", r.Head}}
 	if r.FirstBad > 0 {
 		rows = append(rows, []string{"first bad line", fmt.Sprint(r.FirstBad)})
 	}
-	return table(w, nil, rows)
-}
-
-// errOffRecord is for what was done and could not be entered in the trail.
-var errOffRecord = errors.New("not on record")
-
-// auditFlag is on every command that changes something at the service.
-func auditFlag() cli.Flag {
-	return &cli.StringFlag{Name: "audit", Usage: "append to the audit trail in `FILE`: who did what to which ID, when"}
-}
-
-// trail is the open audit trail of a run; nil where none was asked for.
-type trail struct {
-	*audit.Trail
-	who audit.Entry
-}
-
-// openTrail opens the trail before anything is done, so that nothing is done
-// that it could not take. A dry run does nothing, and leaves it alone.
-func (s *session) openTrail(endpoint string) (*trail, error) {
-	path := s.flag.String("audit")
-	if path == "" || s.flag.Bool("dry-run") {
-		return nil, nil
+	if r.HeadLine > 0 {
+		rows = append(rows, []string{"noted head", fmt.Sprint("line ", r.HeadLine)})
 	}
-	t, err := audit.Open(path)
-	if errors.Is(err, audit.ErrDamaged) {
-		return nil, err
-	} else if err != nil {
-		return nil, fmt.Errorf("%w: %w", errUsage, err)
+	switch {
+	case r.KeyChecked:
+		rows = append(rows, []string{"signed lines", fmt.Sprint(r.Keyed, ", checked")})
+	case r.Keyed > 0:
+		rows = append(rows, []string{"signed lines", fmt.Sprint(r.Keyed, ", not checked")})
 	}
-	host, _ := os.Hostname() // unknown is ""
-	return &trail{t, audit.Entry{Account: accountName(), Host: host, Tool: application(), Service: endpoint}}, nil
-}
-
-// accountName is who runs the program, and for sudo who called it.
-func accountName() string {
-	name := fmt.Sprint("uid ", os.Getuid())
-	if u, err := user.Current(); err == nil {
-		name = u.Username
+	if err := table(w, nil, rows); err != nil || len(r.Open) == 0 {
+		return err
 	}
-	if caller := os.Getenv("SUDO_USER"); caller != "" {
-		name += " (sudo by " + caller + ")"
+	rows = nil
+	for _, o := range r.Open[:min(len(r.Open), mostOpen)] {
+		rows = append(rows, []string{fmt.Sprint(o.Line), o.Time.Format(time.RFC3339), o.Account, o.Host, o.Action, o.RegistrationID})
 	}
-	return identity.Printable(name, 100)
-}
-
-// record enters what was done, or tried, to one enrollment. Nothing was tried
-// where there is nothing to change, or no plan.
-func (t *trail) record(item enroll.Item, who operator, err error) error {
-	switch item.Action {
-	case enroll.Create, enroll.Update, enroll.ReplaceEK:
-	default:
-		return nil
+	if _, err := fmt.Fprintf(w, "\n%d without an outcome:\n", len(r.Open)); err != nil {
+		return err
 	}
-	if t == nil {
-		return nil
-	}
-	e := t.who
-	e.Credential = identity.Printable(who.String(), 200)
-	e.Action, e.RegistrationID, e.Result, e.RequestID = string(item.Action), item.RegistrationID, "done", item.RequestID
-	if err != nil {
-		e.Result, e.Error = "failed", identity.Printable(dps.Redact(err.Error()), 500)
-		var refused *dps.Error
-		if errors.As(err, &refused) {
-			e.RequestID = refused.RequestID
-		}
-	}
-	if err := t.Append(e); err != nil {
-		return fmt.Errorf("%w: %s: %s %s: %w", errOffRecord, item.RegistrationID, item.Action, e.Result, err)
-	}
-	return nil
-}
-
-// Close closes the trail, if there is one.
-func (t *trail) Close() error {
-	if t == nil {
-		return nil
-	}
-	return t.Trail.Close()
+	return table(w, []string{"LINE", "TIME", "ACCOUNT", "HOST", "ACTION", "REGISTRATION ID"}, rows)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -30,11 +31,10 @@ func enrollCommand() command {
 			labelFlag("what {label:KEY} in a template stands for, as `KEY=VALUE`; may be given more than once"),
 			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "derive the ID in `FORMAT`: base32 or hex"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, field by field, and do nothing"},
-			auditFlag(),
 			&cli.BoolFlag{Name: "update", Usage: "change the settings of an existing enrollment"},
 			&cli.BoolFlag{Name: "replace-ek", Usage: "give an existing enrollment this key: the machine that has the other one can no longer provision"},
 			&cli.BoolFlag{Name: "foreign-id", Usage: "accept a registration ID that was derived from another key: the machine that has that key loses its name"},
-		}, append(serviceFlags(), settingsFlags()...)...),
+		}, slices.Concat(auditFlags(), serviceFlags(), settingsFlags())...),
 		examples: []string{
 			"tpmdps enroll --from batch.jsonl --connection-string-file dps.secret",
 			"tpmdps enroll --from batch.jsonl --dps plant --auth-type login --dry-run",
@@ -68,53 +68,84 @@ func runEnroll(s *session) (err error) {
 	if settings.DeviceID != "" && len(records) > 1 {
 		return fmt.Errorf("%w: --device-id names one device, there are %d records", errUsage, len(records))
 	}
-	trail, err := s.openTrail(service.Endpoint())
+	trail, err := s.openTrail(service)
 	if err != nil {
 		return err
 	}
 	defer joinClose(&err, trail)
-	var offRecord error
 	policy := enroll.Policy{Update: s.flag.Bool("update"), ReplaceEK: s.flag.Bool("replace-ek"), ForeignID: s.flag.Bool("foreign-id")}
+	return enrollAll(s, batch{s, service, trail, settings, policy}, records)
+}
+
+// batch is what the records of a run have in common.
+type batch struct {
+	*session
+	service  service
+	trail    *trail
+	settings enroll.Settings
+	policy   enroll.Policy
+}
+
+// enrollAll enrolls one record after the other, and prints what became of each
+// before the next.
+func enrollAll(s *session, b batch, records []identity.Record) error {
 	out := enrollResult{DryRun: s.flag.Bool("dry-run"), Items: []enrollItem{}}
+	rows := newEnrollRows(s.ui, records)
+	var offRecord error
 	for _, r := range records {
-		item, err := enrollOne(s, service.ServiceClient, r, settings, policy)
-		err = service.operator.explain(err)
+		item, err, unrecorded := b.enroll(r)
+		err = b.service.operator.explain(err)
 		out.Items = append(out.Items, enrollItem{item, describe(item, err), err})
-		if offRecord = trail.record(item, service.operator, err); offRecord != nil || s.ctx.Err() != nil || stopsBatch(err) {
+		if err := rows.print(out.Items[len(out.Items)-1]); err != nil {
+			return errors.Join(unrecorded, fmt.Errorf("stopped: %d of %d records were tried: print the result: %w", len(out.Items), len(records), err))
+		}
+		if offRecord = unrecorded; offRecord != nil || s.ctx.Err() != nil || stopsBatch(err) {
 			break
 		}
 	}
-	if err := s.print(out); err != nil {
+	if err := rows.end(out); err != nil {
 		return err
 	}
 	return errors.Join(offRecord, out.err(len(records), s.ctx.Err()))
 }
 
-// enrollOne plans one record and, unless this is a dry run, applies the plan.
-// A record for which no plan could be made has the action "error".
-func enrollOne(s *session, service *dps.ServiceClient, r identity.Record, settings enroll.Settings, policy enroll.Policy) (enroll.Item, error) {
-	item, err := enroll.Plan(s.ctx, service, r, settings, policy)
+// enroll plans one record and, unless this is a dry run, applies the plan. A
+// record for which no plan could be made has the action "error". What is done
+// stands in the trail before, as an intent, and after; unrecorded is why the
+// outcome does not.
+func (b batch) enroll(r identity.Record) (item enroll.Item, err, unrecorded error) {
+	item, err = enroll.Plan(b.ctx, b.service.ServiceClient, r, b.settings, b.policy)
 	if err != nil {
 		return enroll.Item{
 			RegistrationID: r.RegistrationID, Action: "error",
 			Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{},
-		}, err
+		}, err, nil
 	}
-	s.sayLockOut(item)
-	if s.flag.Bool("dry-run") {
-		return item, item.Err()
+	b.sayLockOut(item)
+	if b.flag.Bool("dry-run") {
+		return item, item.Err(), nil
 	}
-	item, err = enroll.Apply(s.ctx, service, item)
+	if err := b.trail.settle(b.ctx, item); err != nil {
+		return item, err, nil
+	}
+	intent, err := b.trail.intend(b.ctx, item)
+	if err != nil {
+		return item, err, nil
+	}
+	item, err = enroll.Apply(b.ctx, b.service.ServiceClient, item)
 	for _, c := range item.Unconfirmed {
-		s.say("warning: %s: written, but the service answers that %s", item.RegistrationID, c)
+		b.say("warning: %s: written, but the service answers that %s", item.RegistrationID, c)
 	}
-	return item, err
+	return item, err, b.trail.outcome(b.ctx, intent, item, b.service.operator.explain(err))
 }
 
 // stopsBatch says whether the next record would fail in the same way.
 func stopsBatch(err error) bool {
-	if err == nil {
+	switch {
+	case err == nil:
 		return false
+	case errors.Is(err, errNoIntent):
+		return true
 	}
 	switch verdict(err).code {
 	case 20, 21, 22, 30, 32:
@@ -194,12 +225,15 @@ func (r enrollResult) fields() [][]string {
 }
 
 func (r enrollResult) show(w io.Writer) error {
-	if err := table(w, []string{"REGISTRATION ID", "ACTION", "DETAIL"}, r.fields()); err != nil {
-		return err
+	records := make([]identity.Record, len(r.Items))
+	for i, item := range r.Items {
+		records[i].RegistrationID = item.RegistrationID
 	}
-	if r.DryRun {
-		_, err := fmt.Fprintln(w, "dry run: nothing was changed")
-		return err
+	rows := newEnrollRows(&ui{streams: streams{out: w}, format: "table"}, records)
+	for _, item := range r.Items {
+		if err := rows.print(item); err != nil {
+			return err
+		}
 	}
-	return nil
+	return rows.end(r)
 }

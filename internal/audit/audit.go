@@ -1,42 +1,77 @@
 // Package audit keeps a trail of what was done to a service: a file of JSON
-// lines, each of which carries the SHA-256 of the line before it. Who edits,
-// removes or reorders a line breaks the chain there, and [Verify] says where.
+// lines. An intent is written before something is done, an outcome after it, so
+// that a process that dies in between leaves the intent: [Report.Open].
 //
-// The one rule: a trail proves nothing against somebody who may write the whole
-// file anew, or who cuts off its end. Both show only to who noted the hash of a
-// line elsewhere: [Report.Head], and the head that Verify is told.
+// # What the sums can show, and what they cannot
+//
+// Each line has the SHA-256 of the line before it and one of itself. These find
+// what was edited, removed or moved by accident, or by someone who does not know
+// the format. They have no key: anyone who can write to the file can compute
+// them anew. Against that there are two means.
+//
+//   - A head noted elsewhere: [Report.Head] and [Options.Head]. What was written
+//     up to that line cannot be changed without it showing.
+//   - A key: [Options.Key] adds an HMAC-SHA-256 to each line. Without the key
+//     nobody can write a line. That the end was cut off shows only to those who
+//     noted a head, and anyone who has the key can write what they like.
 //
 // In the flow it stands beside the stages: the command line hands it what a
-// stage has done. It knows nothing of services, and what it is given must be
-// free of secrets.
+// stage is about to do, and has done. It knows nothing of services, and what it
+// is given must be free of secrets.
 package audit
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 )
 
-// Schema names the layout of a line.
-const Schema = "tpmdps/audit/1"
+// Schema names the layout of a line. [SchemaWithoutIntents] is that of older
+// versions, which can be the beginning of a trail.
+const (
+	Schema               = "tpmdps/audit/2"
+	SchemaWithoutIntents = "tpmdps/audit/1"
+)
 
-// ErrDamaged is returned, wrapped with the line and the reason, for a trail that
-// is not as it was written.
-var ErrDamaged = errors.New("damaged audit trail")
+var (
+	// ErrDamaged is returned, wrapped with the line and the reason, for a trail
+	// that is not as it was written.
+	ErrDamaged = errors.New("damaged audit trail")
+	// ErrLocked is for a trail that another process kept to itself for all of the
+	// time; the error wraps the end of the context, too.
+	ErrLocked = errors.New("another process keeps the audit trail locked")
+	// ErrKey is for a trail with keyed sums that was opened without a key.
+	ErrKey = errors.New("the lines of this audit trail have keyed sums")
+)
 
 // maxLine bounds a line in bytes; an honest one has less than 2 KiB.
 const maxLine = 64 << 10
 
-// Entry is one thing that was done, or tried.
+// Stage says when a line was written.
+type Stage string
+
+// The stages. Lines of [SchemaWithoutIntents] have none: they are outcomes of
+// which no intent was written.
+const (
+	Intent  Stage = "intent"  // before something is done
+	Outcome Stage = "outcome" // afterwards, by the same run or by a later one that looked
+)
+
+// Unanswered is the one result that leaves an intent open: nothing came back
+// that says whether it was done.
+const Unanswered = "unanswered"
+
+// Entry is one thing that is about to be done, or what became of it.
 type Entry struct {
 	Schema         string    `json:"schema"`
-	Time           time.Time `json:"time"`       // UTC
+	Time           time.Time `json:"time"` // UTC
+	Stage          Stage     `json:"stage"`
+	Intent         int       `json:"intent"`     // of an outcome: the number of the intent's line; of an intent 0
 	Account        string    `json:"account"`    // of the operating system
 	Credential     string    `json:"credential"` // what the service was asked with: an Entra ID account, a policy, a SAS token
 	Host           string    `json:"host"`
@@ -44,107 +79,48 @@ type Entry struct {
 	Service        string    `json:"service"` // its endpoint
 	Action         string    `json:"action"`  // such as create
 	RegistrationID string    `json:"registration_id"`
-	Result         string    `json:"result"`     // done or failed
+	Wanted         string    `json:"wanted"`     // a hash of what the enrollment was to be, to compare
+	ETag           string    `json:"etag"`       // the version that was to be replaced, "" for none
+	Result         string    `json:"result"`     // of an outcome, such as done
 	RequestID      string    `json:"request_id"` // the service's, "" if it gave none
 	Error          string    `json:"error"`      // "" when done
 }
 
-// line is an entry with its place in the chain. The sum stands last: it is over
-// everything before it, so that the last line of a file is guarded too.
+// line is an entry with its place in the chain. The sums stand last: each is
+// over everything before it, so that the last line of a file is guarded too.
 type line struct {
 	Number   int    `json:"number"`   // from 1
 	Previous string `json:"previous"` // SHA-256 of the line before, in hex; of nothing for the first
 	Entry
 }
 
-// sumMember is what separates a line from its own sum.
-const sumMember = `,"sha256":"`
-
-// Trail is an open file. It may be used by one goroutine; other processes may
-// append to the same file at the same time.
-type Trail struct{ file *os.File }
-
-// Open opens a trail for appending, and makes it, with mode 0600, where it does
-// not exist. A file whose end is not a whole line of a trail is [ErrDamaged].
-func Open(path string) (*Trail, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the audit trail: %w", err)
-	}
-	t := &Trail{f}
-	if err := t.locked(func() error { _, _, err := t.end(); return err }); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return t, nil
+// oldLine is a line of [SchemaWithoutIntents].
+type oldLine struct {
+	Number         int       `json:"number"`
+	Previous       string    `json:"previous"`
+	Schema         string    `json:"schema"`
+	Time           time.Time `json:"time"`
+	Account        string    `json:"account"`
+	Credential     string    `json:"credential"`
+	Host           string    `json:"host"`
+	Tool           string    `json:"tool"`
+	Service        string    `json:"service"`
+	Action         string    `json:"action"`
+	RegistrationID string    `json:"registration_id"`
+	Result         string    `json:"result"`
+	RequestID      string    `json:"request_id"`
+	Error          string    `json:"error"`
 }
 
-// Append writes an entry behind the last line, whoever wrote that, and returns
-// when it is on the disk. Schema and, where it is zero, Time are filled in.
-func (t *Trail) Append(e Entry) error {
-	return t.locked(func() error {
-		number, previous, err := t.end()
-		if err != nil {
-			return err
-		}
-		text, err := encode(line{Number: number + 1, Previous: previous, Entry: e})
-		if err != nil {
-			return err
-		}
-		size, err := t.file.Seek(0, io.SeekEnd)
-		if err != nil {
-			return fmt.Errorf("write the audit trail: %w", err)
-		}
-		// One write, so that a process that is killed leaves it whole or not at all.
-		if _, err := t.file.Write(append(text, '\n')); err != nil {
-			// What a full disk did take would be a line cut short for ever.
-			return fmt.Errorf("write the audit trail: %w", errors.Join(err, t.file.Truncate(size)))
-		}
-		if err := t.file.Sync(); err != nil {
-			return fmt.Errorf("write the audit trail: %w", err)
-		}
-		return nil
-	})
-}
+// What separates a line from its sums.
+const (
+	keyedMember = `,"hmac_sha256":"`
+	sumMember   = `,"sha256":"`
+)
 
-// Close closes the file.
-func (t *Trail) Close() error { return t.file.Close() }
-
-// locked runs f while no other process appends.
-func (t *Trail) locked(f func() error) (err error) {
-	if err := lock(t.file); err != nil {
-		return fmt.Errorf("lock the audit trail: %w", err)
-	}
-	defer func() { err = errors.Join(err, unlock(t.file)) }()
-	return f()
-}
-
-// end reads the last line: its number, and its hash.
-func (t *Trail) end() (number int, hash string, err error) {
-	size, err := t.file.Seek(0, io.SeekEnd)
-	if err != nil {
-		return 0, "", fmt.Errorf("read the audit trail: %w", err)
-	}
-	if size == 0 {
-		return 0, sum(nil), nil
-	}
-	tail := make([]byte, min(size, maxLine))
-	if _, err := t.file.ReadAt(tail, size-int64(len(tail))); err != nil {
-		return 0, "", fmt.Errorf("read the audit trail: %w", err)
-	}
-	whole, ended := bytes.CutSuffix(tail, []byte("\n"))
-	if !ended {
-		return 0, "", fmt.Errorf("%w: %s: its last line is cut short", ErrDamaged, t.file.Name())
-	}
-	last := whole[bytes.LastIndexByte(whole, '\n')+1:]
-	l, err := decode(last)
-	if err != nil {
-		return 0, "", fmt.Errorf("%w: %s: its last line: %w", ErrDamaged, t.file.Name(), err)
-	}
-	return l.Number, sum(last), nil
-}
-
-// encode writes a line and its sum, without the line's end.
-func encode(l line) ([]byte, error) {
+// encode writes a line and its sums, without the line's end. Without a key there
+// is no keyed one.
+func encode(l line, key []byte) ([]byte, error) {
 	l.Schema = Schema
 	if l.Time.IsZero() {
 		l.Time = time.Now()
@@ -155,29 +131,75 @@ func encode(l line) ([]byte, error) {
 		return nil, fmt.Errorf("write the audit trail: %w", err)
 	}
 	text = bytes.TrimSuffix(text, []byte("}"))
+	if len(key) > 0 {
+		text = append(text, keyedMember+keyedSum(key, text)+`"`...)
+	}
 	return append(text, sumMember+sum(text)+`"}`...), nil
 }
 
-// decode reads a line and checks its own sum.
-func decode(text []byte) (line, error) {
+// decode reads a line and checks its sum. keyed is the other sum, "" where the
+// line has none, and signed what it is over.
+func decode(text []byte) (l line, keyed string, signed []byte, err error) {
 	at := bytes.LastIndex(text, []byte(sumMember))
 	if at < 0 {
-		return line{}, errors.New("it is no line of an audit trail")
+		return line{}, "", nil, errors.New("it is no line of an audit trail")
 	}
 	if string(text[at:]) != sumMember+sum(text[:at])+`"}` {
-		return line{}, errors.New("it was edited")
+		return line{}, "", nil, errors.New("it was edited")
 	}
+	signed = text[:at]
+	const length = len(keyedMember) + 2*sha256.Size + len(`"`)
+	if at := len(signed) - length; at > 0 && bytes.HasPrefix(signed[at:], []byte(keyedMember)) {
+		keyed = string(signed[at+len(keyedMember) : len(signed)-1])
+		signed = signed[:at]
+	}
+	l, err = decodeObject(append(bytes.Clone(signed), '}'))
+	return l, keyed, signed, err
+}
+
+// decodeObject reads a line without its sums. It has to be written exactly as
+// this program writes it: a member that is there twice, in other case or unknown
+// could show another value than the one that counts.
+func decodeObject(text []byte) (line, error) {
 	var l line
-	if err := json.Unmarshal(text, &l); err != nil {
-		return line{}, errors.New("it is no JSON")
+	err := json.Unmarshal(text, &l)
+	var again []byte
+	switch l.Schema {
+	case Schema:
+		again, _ = json.Marshal(l)
+	case SchemaWithoutIntents:
+		var old oldLine
+		err = json.Unmarshal(text, &old)
+		again, _ = json.Marshal(old)
+		l = old.line()
+	case "":
+		return line{}, errors.New("it is no line of an audit trail: it has no schema")
+	default:
+		return line{}, fmt.Errorf("its schema is %.40q, not %s: written by another version of tpmdps?", l.Schema, Schema)
 	}
-	if l.Schema != Schema {
-		return line{}, fmt.Errorf("its schema is %.40q, not %s", l.Schema, Schema)
+	switch {
+	case err != nil:
+		return line{}, errors.New("it is not JSON, or a member has another type than this program writes")
+	case !bytes.Equal(again, text):
+		return line{}, errors.New("it is not spelled as this program spells it: a member is doubled, unknown, missing or moved")
 	}
 	return l, nil
+}
+
+func (o oldLine) line() line {
+	return line{o.Number, o.Previous, Entry{
+		Schema: o.Schema, Time: o.Time, Account: o.Account, Credential: o.Credential, Host: o.Host, Tool: o.Tool, Service: o.Service,
+		Action: o.Action, RegistrationID: o.RegistrationID, Result: o.Result, RequestID: o.RequestID, Error: o.Error,
+	}}
 }
 
 func sum(text []byte) string {
 	h := sha256.Sum256(text)
 	return hex.EncodeToString(h[:])
+}
+
+func keyedSum(key, text []byte) string {
+	h := hmac.New(sha256.New, key)
+	h.Write(text)
+	return hex.EncodeToString(h.Sum(nil))
 }

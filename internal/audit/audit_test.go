@@ -24,11 +24,11 @@ func trail(t *testing.T, n int) (path string) {
 
 func appendOne(t *testing.T, path, id string) {
 	t.Helper()
-	a, err := Open(path)
+	a, err := Open(t.Context(), path, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Append(Entry{Account: "anna", Action: "create", RegistrationID: id, Result: "done"}); err != nil {
+	if _, err := a.Append(t.Context(), Entry{Stage: Intent, Account: "anna", Action: "create", RegistrationID: id}); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Close(); err != nil {
@@ -50,15 +50,15 @@ func TestTrail(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
 		t.Errorf("the file's mode is %v, %v", info.Mode(), err)
 	}
-	report, err := Verify(bytes.NewReader(read(t, path)), "")
+	report, err := Verify(bytes.NewReader(read(t, path)), Options{})
 	if err != nil || report.Lines != 5 || report.Bad != 0 {
 		t.Fatalf("Verify() = %+v, %v", report, err)
 	}
 	appendOne(t, path, "box-6")
-	if again, err := Verify(bytes.NewReader(read(t, path)), report.Head); err != nil || again.Lines != 6 {
+	if again, err := Verify(bytes.NewReader(read(t, path)), Options{Head: report.Head}); err != nil || again.Lines != 6 {
 		t.Errorf("Verify() with the head of before = %+v, %v", again, err)
 	}
-	if empty, err := Verify(strings.NewReader(""), ""); err != nil || empty.Lines != 0 {
+	if empty, err := Verify(strings.NewReader(""), Options{}); err != nil || empty.Lines != 0 {
 		t.Errorf("Verify() of an empty file = %+v, %v", empty, err)
 	}
 }
@@ -66,7 +66,7 @@ func TestTrail(t *testing.T) {
 // Each way to touch a trail is found, at its first bad line.
 func TestVerifyFinds(t *testing.T) {
 	whole := read(t, trail(t, 5))
-	good, err := Verify(bytes.NewReader(whole), "")
+	good, err := Verify(bytes.NewReader(whole), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestVerifyFinds(t *testing.T) {
 		}
 		return b.String()
 	}
-	forged, err := encode(line{Number: 3, Previous: sum([]byte("x")), Entry: Entry{Action: "create"}})
+	forged, err := encode(line{Number: 3, Previous: sum([]byte("x")), Entry: Entry{Action: "create"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestVerifyFinds(t *testing.T) {
 		"not a trail":        {"{}\n", "", 1, "no line"},
 		"a line without end": {join(0) + strings.Repeat("x", maxLine+1), "", 2, "longer"},
 	} {
-		report, err := Verify(strings.NewReader(tt.text), tt.head)
+		report, err := Verify(strings.NewReader(tt.text), Options{Head: tt.head})
 		if !errors.Is(err, ErrDamaged) || report.Bad != tt.bad || !strings.Contains(fmt.Sprint(err), tt.says) {
 			t.Errorf("%s: Verify() = %+v, %v; want line %d, %q", name, report, err, tt.bad, tt.says)
 		}
@@ -120,7 +120,7 @@ func TestAppendRefusesADamagedEnd(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(path); !errors.Is(err, ErrDamaged) {
+		if _, err := Open(t.Context(), path, nil, nil); !errors.Is(err, ErrDamaged) {
 			t.Errorf("Open() = %v, want ErrDamaged", err)
 		}
 		if !slices.Equal(read(t, path), damaged) {
@@ -135,35 +135,52 @@ func TestAppendTogether(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 4 {
 		group.Go(func() {
-			a, err := Open(path)
+			a, err := Open(t.Context(), path, nil, nil)
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			defer a.Close()
 			for range 10 {
-				if err := a.Append(Entry{RegistrationID: fmt.Sprint(i)}); err != nil {
+				if _, err := a.Append(t.Context(), Entry{Stage: Intent, RegistrationID: fmt.Sprint(i)}); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	group.Wait()
-	if report, err := Verify(bytes.NewReader(read(t, path)), ""); err != nil || report.Lines != 40 {
+	if report, err := Verify(bytes.NewReader(read(t, path)), Options{}); err != nil || report.Lines != 40 {
 		t.Errorf("Verify() = %+v, %v, want 40 lines", report, err)
 	}
 }
 
+// Whatever a file holds, it is read to its end or refused at a line, and the
+// open intents are lines of it.
 func FuzzVerify(f *testing.F) {
-	one, err := encode(line{Number: 1, Previous: sum(nil)})
-	if err != nil {
-		f.Fatal(err)
+	f.Add([]byte(oldTrail), "", "")
+	for _, key := range []string{"", testKey} {
+		var text []byte
+		head := sum(nil)
+		for n, e := range []Entry{{Stage: Intent}, {Stage: Intent}, {Stage: Outcome, Intent: 1}, {Stage: Outcome, Intent: 2, Result: Unanswered}} {
+			l, err := encode(line{Number: n + 1, Previous: head, Entry: e}, []byte(key))
+			if err != nil {
+				f.Fatal(err)
+			}
+			head = sum(l)
+			text = append(append(text, l...), '\n')
+			f.Add(text, key, "")
+		}
+		f.Add(text, key, "4:"+head)
 	}
-	f.Add(append(one, '\n'))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		report, err := Verify(bytes.NewReader(data), "")
-		if (err == nil) != (report.Bad == 0) || report.Lines > len(data) {
+	f.Fuzz(func(t *testing.T, data []byte, key, head string) {
+		report, err := Verify(bytes.NewReader(data), Options{Key: []byte(key), Head: head})
+		if (err == nil) != (report.Bad == 0) || report.Lines > len(data) || report.Keyed > report.Lines || report.HeadLine > report.Lines {
 			t.Errorf("Verify() = %+v, %v", report, err)
+		}
+		for _, l := range report.Open {
+			if l.Number < 1 || l.Number > report.Lines && report.Lines > 0 || l.Stage != Intent {
+				t.Errorf("Verify() = %+v, %v", report, err)
+			}
 		}
 	})
 }

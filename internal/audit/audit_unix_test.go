@@ -25,9 +25,9 @@ func TestAppendToAFullDisk(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
 		t.Fatal(err)
 	}
-	a, err := Open(path)
+	a, err := Open(t.Context(), path, nil, nil)
 	if err == nil {
-		err = a.Append(Entry{Action: "create", RegistrationID: "box-3"})
+		_, err = a.Append(t.Context(), Entry{Stage: Intent, Action: "create", RegistrationID: "box-3"})
 		a.Close()
 	}
 	if again := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); again != nil {
@@ -40,7 +40,7 @@ func TestAppendToAFullDisk(t *testing.T) {
 		t.Error("a part of a line was left behind")
 	}
 	appendOne(t, path, "box-3")
-	if report, err := Verify(bytes.NewReader(read(t, path)), ""); err != nil || report.Lines != 3 {
+	if report, err := Verify(bytes.NewReader(read(t, path)), Options{}); err != nil || report.Lines != 3 {
 		t.Errorf("Verify() = %+v, %v", report, err)
 	}
 }

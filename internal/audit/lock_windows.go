@@ -1,23 +1,33 @@
 package audit
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/windows"
 )
 
-// guard is a byte far behind the end of any trail: Windows locks are mandatory,
-// and a reader must not be kept from the lines.
-var guard = windows.Overlapped{OffsetHigh: 1 << 30}
-
-// lock waits until no other process holds the file. The lock ends with the
-// process, however that ends.
-func lock(f *os.File) error {
-	at := guard
-	return windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, &at)
+// tryLock locks a byte, unless another open file has it.
+func tryLock(f *os.File, at int64) (free bool, err error) {
+	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+	err = windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, overlapped(at))
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
-func unlock(f *os.File) error {
-	at := guard
-	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, &at)
+func unlock(f *os.File, at int64) error {
+	err := windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, overlapped(at))
+	if errors.Is(err, windows.ERROR_NOT_LOCKED) {
+		return nil
+	}
+	return err
 }
+
+func overlapped(at int64) *windows.Overlapped {
+	return &windows.Overlapped{Offset: uint32(at), OffsetHigh: uint32(at >> 32)}
+}
+
+// syncFolder does nothing: Windows has no such call, NTFS journals the names.
+func syncFolder(string) error { return nil }

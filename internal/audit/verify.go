@@ -2,68 +2,138 @@ package audit
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
+	"strings"
 )
+
+// Options are what a trail is checked against.
+type Options struct {
+	// Head is the hash of a line that has to be there, as [Report.Head] of an
+	// earlier report gave it, or the line's number, a colon and the hash; then
+	// it can be told where the trail was written anew. "" asks for none.
+	Head string
+	// Key is that of the keyed sums; nil checks none.
+	Key []byte
+}
+
+// Line is an entry with the number of its line.
+type Line struct {
+	Number int
+	Entry
+}
 
 // Report is what a trail was found to be.
 type Report struct {
-	Lines int    // good ones, from the first
-	Head  string // SHA-256 of the last good line; who notes it can tell later that nothing behind it was cut off
-	Bad   int    // number of the first bad line, 0 if there is none
+	Lines    int    // good ones, from the first
+	Head     string // SHA-256 of the last good line, to be noted elsewhere
+	Bad      int    // number of the first bad line, 0 if there is none
+	HeadLine int    // number of the line that Options.Head names, 0 if none was asked for, or found
+	Keyed    int    // good lines with a keyed sum: the last ones
+	Open     []Line // intents without an outcome, or with an [Unanswered] one; never nil
+	Back     []int  // the first lines whose time is before that of the line before
 }
 
 // Verify reads a trail to its end or to its first bad line: one that was edited,
 // put elsewhere, or cut short, or before which one was removed. The error is
-// [ErrDamaged] with the reason. head is the hash of a line that has to be there,
-// as an earlier report gave it; "" asks for none.
-func Verify(r io.Reader, head string) (Report, error) {
-	report := Report{Head: sum(nil)}
-	found := head == "" || head == report.Head
+// [ErrDamaged] with the reason. An empty trail is not an error: see
+// [Report.Lines]. Open intents are not, either.
+func Verify(r io.Reader, o Options) (Report, error) {
+	f := newFollower(o.Key)
+	head := newNotedHead(o.Head)
+	bad, err := f.readAll(r, head.look)
+	switch {
+	case err != nil:
+	case len(f.key) > 0 && f.lines > 0 && f.keyed == 0:
+		f, bad = newFollower(nil), 1 // anyone could have written it: no line is good
+		err = errors.New("neither it nor any other line has a keyed sum: none was written with the key")
+	default:
+		if err = head.missing(f); err != nil {
+			bad = f.lines + 1
+		}
+	}
+	if bad > 0 {
+		err = fmt.Errorf("%w: line %d: %w", ErrDamaged, bad, err)
+	}
+	return Report{Lines: f.lines, Head: f.head, Bad: bad, HeadLine: head.at, Keyed: f.keyed, Open: f.openLines(nil), Back: f.back}, err
+}
+
+// readAll follows all lines; see is called after each. It returns the number of
+// the first bad line, or 0 with an error of the reader.
+func (f *follower) readAll(r io.Reader, see func(*follower) error) (bad int, err error) {
 	lines := bufio.NewReaderSize(r, maxLine)
 	for {
 		text, err := lines.ReadSlice('\n')
-		if errors.Is(err, io.EOF) && len(text) == 0 {
-			break
+		switch {
+		case errors.Is(err, io.EOF) && len(text) == 0:
+			return 0, nil
+		case errors.Is(err, bufio.ErrBufferFull):
+			return f.lines + 1, fmt.Errorf("it is longer than %d bytes", maxLine)
+		case errors.Is(err, io.EOF):
+			return f.lines + 1, faultOf(text, f.lines == 0, errors.New("it is cut short"))
+		case err != nil:
+			return 0, fmt.Errorf("read the audit trail: %w", err)
 		}
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
-			return report, fmt.Errorf("read the audit trail: %w", err)
+		if err := f.follow(text); err != nil {
+			return f.lines + 1, err
 		}
-		if fault := report.follow(text, err); fault != nil {
-			report.Bad = report.Lines + 1
-			return report, fmt.Errorf("%w: line %d: %w", ErrDamaged, report.Bad, fault)
+		if err := see(f); err != nil {
+			return f.lines, err
 		}
-		found = found || head == report.Head
 	}
-	if !found {
-		report.Bad = report.Lines + 1
-		return report, fmt.Errorf("%w: line %d: the line with the hash %.64s is missing: the end was cut off, or the file written anew", ErrDamaged, report.Bad, head)
-	}
-	return report, nil
 }
 
-// follow takes the next line into the report, or says what is wrong with it.
-func (r *Report) follow(text []byte, end error) error {
-	switch {
-	case errors.Is(end, bufio.ErrBufferFull):
-		return fmt.Errorf("it is longer than %d bytes", maxLine)
-	case end != nil:
-		return errors.New("it is cut short")
+// openLines are the open intents that match, in order.
+func (f *follower) openLines(match func(Entry) bool) []Line {
+	lines := []Line{}
+	for _, l := range f.open {
+		if match == nil || match(l.Entry) {
+			lines = append(lines, l)
+		}
 	}
-	text = bytes.TrimSuffix(text, []byte("\n"))
-	l, err := decode(text)
-	switch {
-	case err != nil:
-		return err
-	case l.Number > r.Lines+1:
-		return fmt.Errorf("it was written as line %d: one before it was removed, or it was moved", l.Number)
-	case l.Number < r.Lines+1:
-		return fmt.Errorf("it was written as line %d: it was moved, or doubled", l.Number)
-	case l.Previous != r.Head:
-		return errors.New("it was written behind another line than the one that is before it now")
+	slices.SortFunc(lines, func(a, b Line) int { return a.Number - b.Number })
+	return lines
+}
+
+// notedHead is a hash that has to come, and where.
+type notedHead struct {
+	hash string
+	line int // 0: not noted
+	at   int // where it came
+}
+
+func newNotedHead(text string) *notedHead {
+	h := &notedHead{hash: strings.TrimSpace(text)}
+	if number, hash, ok := strings.Cut(h.hash, ":"); ok {
+		if n, err := strconv.Atoi(number); err == nil && n > 0 {
+			h.line, h.hash = n, hash
+		}
 	}
-	r.Lines, r.Head = l.Number, sum(text)
+	return h
+}
+
+// look compares the last line.
+func (h *notedHead) look(f *follower) error {
+	same := strings.EqualFold(h.hash, f.head)
+	switch {
+	case same && (h.line == 0 || h.line == f.lines):
+		h.at = f.lines
+	case h.line == f.lines:
+		return fmt.Errorf("it does not have the hash that was noted for it, %.64s: it, or what is before it, was written anew", h.hash)
+	}
 	return nil
+}
+
+// missing is the fault of a trail in which the noted line did not come.
+func (h *notedHead) missing(f *follower) error {
+	switch {
+	case h.hash == "" || h.at > 0 || h.line == 0 && strings.EqualFold(h.hash, sum(nil)):
+		return nil
+	case h.line > 0:
+		return fmt.Errorf("it and all up to line %d, whose hash was noted, are missing: the end was cut off", h.line)
+	}
+	return fmt.Errorf("the line with the hash %.64s is missing: the end was cut off, or the file written anew", h.hash)
 }

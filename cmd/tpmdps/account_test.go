@@ -1,0 +1,49 @@
+package main
+
+import "testing"
+
+// A name of the environment is believed only where it cannot come from the user.
+func TestAccountName(t *testing.T) {
+	users := map[string]string{"0": "root", "1000": "alice", "1001": "eve, through sudo from root", "1002": "bob\u202e\n\"", "1003": "PLANT\\carol"}
+	for _, tt := range []struct {
+		uid              int
+		sudoUser, sudoID string
+		want             string
+	}{
+		{0, "", "", "root"},
+		{0, "alice", "1000", "root, through sudo from alice"},
+		{0, "PLANT\\carol", "1003", "root, through sudo from PLANT\\carol"},
+		{0, "alice", "", "root"},
+		{0, "", "1000", "root"},
+		{0, "alice", "0", "root"},
+		{0, "root", "1000", "root"},
+		{0, "bob", "1000", "root"},
+		{0, "alice)", "1000", "root"},
+		{0, "alice\n", "1000", "root"},
+		{0, "alice (sudo by root)", "1000", "root"},
+		{0, "Alice", "1000", "root"},
+		{0, "alice", "01000", "root"},
+		{0, "alice", "+1000", "root"},
+		{0, "alice", "4294968296", "root"}, // 1000 and 2^32
+		{0, "alice", "-1", "root"},
+		{0, "alice", "9", "root"},
+		{0, "eve, through sudo from root", "1001", `root, through sudo from "eve, through sudo from root"`},
+		{1000, "root", "0", "alice"},
+		{1000, "carol", "1003", "alice"},
+		{1001, "", "", `"eve, through sudo from root"`},
+		{1002, "", "", `"bob??\""`},
+		{7777, "", "", "uid 7777"},
+		{7777, "alice", "1000", "uid 7777"},
+	} {
+		byID := func(uid string) (string, bool) { name, ok := users[uid]; return name, ok }
+		got := runner{tt.uid, tt.sudoUser, tt.sudoID, byID}.String()
+		if got != tt.want {
+			t.Errorf("uid %d, SUDO_USER %q, SUDO_UID %q: %q, want %q", tt.uid, tt.sudoUser, tt.sudoID, got, tt.want)
+		}
+	}
+	for _, uid := range []string{"", "x", "-1", "00", "+0", " 0", "4294967296", "0\n"} {
+		if name, ok := nameOfUID(uid); ok {
+			t.Errorf("nameOfUID(%q) = %q", uid, name)
+		}
+	}
+}

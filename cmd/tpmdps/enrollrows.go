@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"tpmdps/internal/identity"
+)
+
+// enrollRows prints what became of each record as soon as it is known, so that
+// a run that is killed has printed what it did. JSON is one document, and comes
+// at the end.
+type enrollRows struct {
+	*ui
+	idWidth, actionWidth int
+	begun                bool
+}
+
+// Columns of the table for people.
+const (
+	idHeader      = "REGISTRATION ID"
+	actionHeader  = "ACTION"
+	longestAction = len("ek-conflict")
+)
+
+func newEnrollRows(u *ui, records []identity.Record) *enrollRows {
+	rows := &enrollRows{ui: u, idWidth: len(idHeader)}
+	for _, r := range records {
+		rows.idWidth = max(rows.idWidth, len(r.RegistrationID))
+	}
+	if len(records) > 1 {
+		rows.actionWidth = longestAction
+	}
+	return rows
+}
+
+// print writes one record's row.
+func (e *enrollRows) print(item enrollItem) error {
+	switch e.format {
+	case "json":
+		return nil
+	case "table":
+		if !e.begun {
+			e.begun = true
+			e.actionWidth = max(e.actionWidth, len(actionHeader), len(item.Action))
+			if err := e.row(idHeader, actionHeader, "DETAIL"); err != nil {
+				return err
+			}
+		}
+		return e.row(item.RegistrationID, string(item.Action), item.Detail)
+	}
+	return e.ui.print(enrollResult{Items: []enrollItem{item}})
+}
+
+// row writes a line of the table. Only the last column may hold foreign text.
+func (e *enrollRows) row(id, action, detail string) error {
+	detail = identity.Printable(clean([]string{detail})[0], 4000)
+	line := fmt.Sprintf("%-*s  %-*s  %s", e.idWidth, id, e.actionWidth, action, detail)
+	_, err := fmt.Fprintln(e.out, strings.TrimRight(line, " "))
+	return err
+}
+
+// end writes what comes after the last row.
+func (e *enrollRows) end(out enrollResult) error {
+	switch {
+	case e.format == "json":
+		return e.ui.print(out)
+	case e.format == "table" && out.DryRun:
+		_, err := fmt.Fprintln(e.out, "dry run: nothing was changed")
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// maxOpen bounds how many intents a trail may have without an outcome; each one
+// is a run that died.
+const maxOpen = 100_000
+
+// follower goes through a trail line by line, and knows what it has seen.
+type follower struct {
+	key     []byte
+	lines   int    // good ones
+	head    string // hash of the last
+	keyed   int    // lines with a keyed sum
+	time    time.Time
+	back    []int // the first lines whose time is before that of the line before
+	old     bool  // the last line has the old schema, or there is none
+	intents []bool
+	open    map[int]Line
+}
+
+// maxBack bounds the list of lines whose clock went back.
+const maxBack = 10
+
+func newFollower(key []byte) *follower {
+	return &follower{key: key, head: sum(nil), old: true, open: map[int]Line{}}
+}
+
+// follow accepts the next line, or says what is wrong with it.
+func (f *follower) follow(text []byte) error {
+	text = bytes.TrimSuffix(text, []byte("\n"))
+	l, keyed, signed, err := decode(text)
+	switch {
+	case err != nil:
+		return faultOf(text, f.lines == 0, err)
+	case l.Number > f.lines+1:
+		return fmt.Errorf("it was written as line %d: one before it was removed, or it was moved", l.Number)
+	case l.Number < f.lines+1:
+		return fmt.Errorf("it was written as line %d: it was moved, or doubled", l.Number)
+	case l.Previous != f.head:
+		return errors.New("it was written behind another line than the one that is before it now")
+	case l.Schema != Schema && !f.old:
+		return fmt.Errorf("its schema is %s, older than that of the line before it", l.Schema)
+	}
+	if err := f.checkKey(keyed, signed); err != nil {
+		return err
+	}
+	if err := f.pair(l); err != nil {
+		return err
+	}
+	if l.Time.Before(f.time) && len(f.back) < maxBack {
+		f.back = append(f.back, l.Number)
+	}
+	f.lines, f.head, f.time, f.old = l.Number, sum(text), l.Time, l.Schema != Schema
+	return nil
+}
+
+// checkKey checks the keyed sum of a line, as far as there is a key. Lines
+// without one may stand before the first that has one, which vouches for what
+// they were then.
+func (f *follower) checkKey(keyed string, signed []byte) error {
+	switch {
+	case keyed == "" && f.keyed > 0:
+		return errors.New("it has no keyed sum, unlike the lines before it: it was not written with the key")
+	case keyed == "":
+		return nil
+	case len(f.key) > 0 && !hmac.Equal([]byte(keyed), []byte(keyedSum(f.key, signed))):
+		if f.keyed == 0 {
+			return errors.New("its keyed sum is not right: it was edited, or this is not the key it was written with")
+		}
+		return errors.New("its keyed sum is not right: it was edited, or written without the key")
+	}
+	f.keyed++
+	return nil
+}
+
+// pair notes an intent, or finds that of an outcome. An intent may have several
+// outcomes: those of later runs that looked, and that of its own run.
+func (f *follower) pair(l line) error {
+	intent := l.Stage == Intent
+	switch {
+	case l.Schema != Schema:
+	case intent && l.Intent == 0:
+		if len(f.open) == maxOpen {
+			return fmt.Errorf("there are %d intents without an outcome before it", maxOpen)
+		}
+		f.open[l.Number] = Line{l.Number, l.Entry}
+	case l.Stage == Outcome && l.Intent > 0 && l.Intent <= f.lines && f.intents[l.Intent-1]:
+		began, open := f.open[l.Intent]
+		if open && (began.RegistrationID != l.RegistrationID || began.Service != l.Service || began.Action != l.Action) {
+			return fmt.Errorf("it is the outcome of line %d, which is about something else", l.Intent)
+		}
+		if open && l.Result == Unanswered {
+			began.Result = Unanswered
+			f.open[l.Intent] = began
+		} else {
+			delete(f.open, l.Intent)
+		}
+	default:
+		return fmt.Errorf("it is neither an intent nor the outcome of one: stage %.20q of line %d", l.Stage, l.Intent)
+	}
+	f.intents = append(f.intents, intent)
+	return nil
+}
+
+// faultOf says what happened to a line that cannot be read, where its bytes
+// tell.
+func faultOf(text []byte, first bool, fault error) error {
+	converted, cr := bytes.CutSuffix(text, []byte("\r"))
+	switch {
+	case first && (bytes.HasPrefix(text, []byte{0xff, 0xfe}) || bytes.HasPrefix(text, []byte{0xfe, 0xff})):
+		return errors.New("the file was converted to UTF-16, by an editor or PowerShell; a trail is UTF-8")
+	case first && bytes.HasPrefix(text, []byte("\xef\xbb\xbf")):
+		if _, _, _, err := decode(text[3:]); err == nil {
+			return errors.New("a byte order mark was put before it, by an editor; otherwise it is as it was written")
+		}
+	case bytes.IndexByte(text, 0) >= 0:
+		return errors.New("there are zero bytes in it: a power cut or a broken disk leaves them, or it was converted")
+	case cr:
+		if _, _, _, err := decode(converted); err == nil {
+			return errors.New("its line end was converted to CR LF, by an editor, git or a transfer; otherwise it is as it was written")
+		}
+	}
+	return fault
+}

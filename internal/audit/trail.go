@@ -1,0 +1,177 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Trail is an open file. It may be used by one goroutine; other processes may
+// append to the same file at the same time.
+type Trail struct {
+	file    *os.File
+	seen    *follower
+	offset  int64 // how far it has seen
+	waiting func()
+}
+
+// Open opens a trail for appending, and makes it, with mode 0600, where it does
+// not exist. With a key the lines that are appended have keyed sums. A trail
+// that is not as it was written is [ErrDamaged]; one with keyed sums is [ErrKey]
+// without a key. waiting is called when another process keeps the trail locked,
+// once for each wait; nil is nobody. The context bounds the wait.
+func Open(ctx context.Context, path string, key []byte, waiting func()) (*Trail, error) {
+	if waiting == nil {
+		waiting = func() {}
+	}
+	// What is opened for writing must be a file: a line in /dev/null is on no
+	// record, and a pipe may keep the call for ever.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("open the audit trail: %s is not a regular file", path)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the audit trail: %w", err)
+	}
+	t := &Trail{file: f, seen: newFollower(key), waiting: waiting}
+	if err := t.begin(ctx); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return t, nil
+}
+
+// begin reads what is there. Others may append meanwhile: what they do not
+// change any more is read without the lock.
+func (t *Trail) begin(ctx context.Context) error {
+	var size int64
+	err := t.locked(ctx, func() (err error) {
+		size, err = t.size()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if size == 0 {
+		if err := syncFolder(t.file.Name()); err != nil {
+			return fmt.Errorf("open the audit trail: %w", err)
+		}
+	}
+	return t.readTo(ctx, size)
+}
+
+// Append writes an entry after the last line, whoever wrote that, and returns
+// its number when it is on the disk. Schema and, where it is zero, Time are
+// filled in. While an intent has no outcome of this Trail, [Trail.Settle] of
+// other processes leaves it alone.
+func (t *Trail) Append(ctx context.Context, e Entry) (number int, err error) {
+	err = t.locked(ctx, func() error {
+		number, err = t.append(ctx, e)
+		if err == nil && e.Stage == Intent {
+			return t.hold(number)
+		}
+		return err
+	})
+	if err == nil && e.Stage == Outcome {
+		err = t.release(e.Intent)
+	}
+	return number, err
+}
+
+// Settle appends an outcome that was found for an open intent, unless the intent
+// has one by now, or the process that wrote it is still at work.
+func (t *Trail) Settle(ctx context.Context, e Entry) error {
+	return t.locked(ctx, func() error {
+		if err := t.catchUp(ctx); err != nil {
+			return err
+		}
+		if _, open := t.seen.open[e.Intent]; !open {
+			return nil
+		}
+		if held, err := t.isHeld(e.Intent); held || err != nil {
+			return err
+		}
+		_, err := t.append(ctx, e)
+		return err
+	})
+}
+
+// Open lists the open intents for one ID of a service, as of the last line that
+// this Trail has read.
+func (t *Trail) Open(service, registrationID string) []Line {
+	return t.seen.openLines(func(e Entry) bool { return e.Service == service && e.RegistrationID == registrationID })
+}
+
+// Close closes the file.
+func (t *Trail) Close() error { return t.file.Close() }
+
+// append writes a line; the trail is locked.
+func (t *Trail) append(ctx context.Context, e Entry) (int, error) {
+	if err := t.catchUp(ctx); err != nil {
+		return 0, err
+	}
+	l := line{Number: t.seen.lines + 1, Previous: t.seen.head, Entry: e}
+	text, err := encode(l, t.seen.key)
+	if err != nil {
+		return 0, err
+	}
+	if len(text) >= maxLine {
+		return 0, fmt.Errorf("write the audit trail: the line would be longer than %d bytes", maxLine)
+	}
+	// One write, so that a process that is killed leaves it whole or not at all.
+	if _, err := t.file.Write(append(text, '\n')); err != nil {
+		// What a full disk did take would be a line cut short for ever.
+		return 0, fmt.Errorf("write the audit trail: %w", errors.Join(err, t.file.Truncate(t.offset)))
+	}
+	if err := t.file.Sync(); err != nil {
+		return 0, fmt.Errorf("write the audit trail: %w", err)
+	}
+	return l.Number, t.catchUp(ctx)
+}
+
+// catchUp reads what others have appended; the trail is locked. A file that was
+// moved or removed would take lines that nobody sees.
+func (t *Trail) catchUp(ctx context.Context) error {
+	size, err := t.size()
+	if err != nil {
+		return err
+	}
+	here, err := t.file.Stat()
+	if err != nil {
+		return fmt.Errorf("read the audit trail: %w", err)
+	}
+	if there, err := os.Stat(t.file.Name()); err != nil || !os.SameFile(here, there) {
+		return fmt.Errorf("write the audit trail: %s was moved, removed or replaced while it was in use", t.file.Name())
+	}
+	return t.readTo(ctx, size)
+}
+
+func (t *Trail) size() (int64, error) {
+	size, err := t.file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return 0, fmt.Errorf("read the audit trail: %w", err)
+	}
+	return size, nil
+}
+
+// readTo follows the lines up to a size that the file had.
+func (t *Trail) readTo(ctx context.Context, size int64) error {
+	if size < t.offset {
+		return fmt.Errorf("%w: %s: its end was cut off while it was in use", ErrDamaged, t.file.Name())
+	}
+	alive := func(*follower) error { return ctx.Err() }
+	bad, err := t.seen.readAll(io.NewSectionReader(t.file, t.offset, size-t.offset), alive)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("read the audit trail: %w", ctx.Err())
+	case bad > 0:
+		return fmt.Errorf("%w: %s: line %d: %w", ErrDamaged, t.file.Name(), bad, err)
+	case err != nil:
+		return err
+	case t.seen.keyed > 0 && len(t.seen.key) == 0:
+		return fmt.Errorf("%s: %w", t.file.Name(), ErrKey)
+	}
+	t.offset = size
+	return nil
+}
