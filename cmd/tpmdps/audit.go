@@ -72,7 +72,7 @@ func (s *session) verifyTrail(path string, o audit.Options) (audit.Report, error
 	const most = 10 // a run waits for the service between two lines
 	for try := 1; ; try++ {
 		before, err := os.Stat(path)
-		if err == nil && !before.Mode().IsRegular() && !fromShell(path) {
+		if err == nil && !before.Mode().IsRegular() && before.Mode()&fs.ModeNamedPipe == 0 && !fromShell(path) {
 			return audit.Report{}, fmt.Errorf("%w %s: it is %s, not a file", errInputs, path, kindOf(before.Mode()))
 		}
 		report, err := s.readTrail(path, o)
@@ -103,8 +103,6 @@ func kindOf(mode fs.FileMode) string {
 	switch {
 	case mode.IsDir():
 		return "a directory"
-	case mode&fs.ModeNamedPipe != 0:
-		return "a named pipe"
 	case mode&fs.ModeSocket != 0:
 		return "a socket"
 	}
