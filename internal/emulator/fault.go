@@ -95,7 +95,7 @@ var faultTable = []fault{
 	{Fault: Fault{"http-500", "N", "the first N requests are answered 500"},
 		answer: broken},
 	{Fault: Fault{"not-enrolled", "", "no device is enrolled (404201), whoever asks"},
-		refusal: refuse(codeEnrollmentNotFound, "Enrollment not found.")},
+		refusal: individuals.errNotFound()},
 	{Fault: Fault{"ek-mismatch", "", "no device has the enrolled EK (400004)"},
 		refusal: errEndorsementKey},
 	{Fault: Fault{faultBadBlob, "", "no chip can open the challenge"}},

@@ -91,7 +91,10 @@ func TestRouting(t *testing.T) {
 		{"POST", "/enrollments/x/y", 404000},
 		{"POST", "/enrollments/a%2Fattestationmechanism", 405000},
 		{"GET", "/enrollments/query", 404201}, // an ID like any other
-		{"PUT", "/enrollmentGroups/g", 404000},
+		{"PUT", "/enrollmentGroups/g", 400000},
+		{"GET", "/enrollmentGroups/g", 404202},
+		{"GET", "/enrollmentGroups", 405000},
+		{"POST", "/registrations/g/query", 404202},
 		{"GET", "/x/registrations/y/operations/", 404000},
 		{"DELETE", "/0ne00000E11/registrations/y/register", 405000},
 		{strings.Repeat("X", 300), "/enrollments", 405000},
