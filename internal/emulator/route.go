@@ -54,6 +54,10 @@ var routes = []route{
 	{"GET", "{scope}/registrations/{id}/operations/{operation}", kindPoll, (*Server).poll},
 	{"POST", "{scope}/registrations/{id}", kindPoll, (*Server).lookUp},
 	{"GET", "devices/{id}/messages/devicebound", kindHub, (*Server).deviceBound},
+	{"GET", "devices/{id}/modules", kindHub, (*Server).listModules},
+	{"GET", "devices/{id}/modules/{module}", kindHub, (*Server).getModule},
+	{"PUT", "devices/{id}/modules/{module}", kindHub, (*Server).putModule},
+	{"DELETE", "devices/{id}/modules/{module}", kindHub, (*Server).deleteModule},
 }
 
 // request is a request as the handlers see it: routed, and its body read.
@@ -71,8 +75,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	s.opts.Arrived(hr)
 	rep, bent := s.bend(hr)
 	var err error
+	if !bent {
+		err = s.checkSource(hr)
+	}
 	switch {
-	case bent:
+	case bent, err != nil:
 	case hr.URL.Path == webSocketPath:
 		s.serveWebSocket(w, hr)
 		return
@@ -82,7 +89,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 			rep, err = s.answer(w, hr)
 		}
 	}
-	if err != nil {
+	switch {
+	case err != nil && forHub(hr):
+		rep = hubRefusal(err, s.opts.Now())
+	case err != nil:
 		rep = refusal(err, s.opts.Now())
 	}
 	if werr := rep.write(s.writer(w, hr), s.opts.Now()); werr != nil {
