@@ -56,8 +56,17 @@ $(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
 	npm ci --prefix $(NODE) --no-audit --no-fund
 	@touch $@
 
-conformance: $(NODE)/node_modules/.package-lock.json ## run Microsoft's Node.js SDK against the emulator
-	@sh .ci/deps swtpm node
+# Microsoft's Python client for enrollments, by hash.
+PYTHON := internal/emulator/testdata/python
+$(PYTHON)/venv/.installed: $(PYTHON)/requirements.txt
+	@sh .ci/deps python
+	rm -rf $(PYTHON)/venv
+	python3 -m venv $(PYTHON)/venv
+	$(PYTHON)/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+conformance: $(NODE)/node_modules/.package-lock.json $(PYTHON)/venv/.installed ## run Microsoft's Node.js SDK and Python client against the emulator
+	@sh .ci/deps swtpm node python
 	$(GO) test -tags conformance -count=1 -v -run Conformance ./internal/emulator
 
 bench: $(NODE)/node_modules/.package-lock.json ## measure against tpm2-tools and the Node SDK on the same software TPM, as ratios
@@ -107,6 +116,6 @@ cross: ## build and vet for every system that is released
 	done
 
 clean: ## remove what was built
-	rm -rf bin dist $(NODE)/node_modules
+	rm -rf bin dist $(NODE)/node_modules $(PYTHON)/venv
 
 .PHONY: help build demo test timed-test test-vm conformance bench check fmt vet lint cross clean

@@ -262,7 +262,7 @@ func serviceVerdict(e *dps.Error) exit {
 	case e.Code == 400004:
 		v.code = 14
 	case e.Status == 401:
-		return exit{code: 30, hint: "check the policy's key and this machine's clock"} // the dictionary's is a device's
+		return exit{code: 30, hint: "check the policy's key and this machine's clock; this DPS may accept Entra ID only: --auth-type login"} // the dictionary's is a device's
 	case e.Status == 403:
 		v.code = 30
 	case e.Status == 409 || e.Status == 412:

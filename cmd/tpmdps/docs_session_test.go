@@ -76,7 +76,7 @@ func TestDocsSession(t *testing.T) {
 func sessionSite(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	server, err := emulator.New(emulator.Options{RetryAfter: time.Millisecond, MQTT: "127.0.0.1:0"})
+	server, err := emulator.New(emulator.Options{RetryAfter: time.Millisecond, MQTT: "127.0.0.1:0", HubName: "127.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
 	}

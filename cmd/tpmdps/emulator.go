@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ func emulatorCommand() command {
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8443", Usage: "serve HTTPS on `HOST:PORT`"},
 			&cli.StringFlag{Name: "mqtt", Value: "127.0.0.1:8883", Usage: "serve the hub, MQTT and WebSockets, on `HOST:PORT`"},
+			&cli.StringFlag{Name: "hub-name", Usage: "call the hub `HOST` (default: the host of --mqtt; 127.0.0.1 for loopback, because some clients want a dot)"},
 			&cli.StringFlag{Name: "dir", Usage: "keep the certificate authority in `DIR`, and write ca.pem and emulator.env there"},
 			&cli.StringFlag{Name: "id-scope", Value: emulator.DefaultIDScope, Usage: "answer for `SCOPE`"},
 			&cli.StringFlag{Name: "state", Usage: "keep enrollments and keys in `FILE` across restarts"},
@@ -45,6 +47,7 @@ func runEmulator(s *session) (err error) {
 		IDScope:   s.flag.String("id-scope"),
 		Listen:    s.flag.String("listen"),
 		MQTT:      s.flag.String("mqtt"),
+		HubName:   cmp.Or(s.flag.String("hub-name"), dottedName(s.flag.String("mqtt"))),
 		Dir:       s.flag.String("dir"),
 		StateFile: s.flag.String("state"),
 		Limit:     s.flag.Int("limit"),
@@ -84,6 +87,19 @@ func runEmulator(s *session) (err error) {
 	s.say("running; end it with Ctrl-C")
 	<-s.ctx.Done()
 	return nil // being ended is how an emulator is done
+}
+
+// dottedName is how the hub is called that nobody gave a name: the address, where
+// it listens on IPv4's loopback. The C SDK refuses the hub "localhost" because
+// it has no dot, and this is the one name with dots that every resolver knows.
+// It is "" where the host of addr is a name for clients already.
+func dottedName(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	if err == nil && (host == "" || ip != nil && ip.To4() != nil && (ip.IsLoopback() || ip.IsUnspecified())) {
+		return "127.0.0.1"
+	}
+	return ""
 }
 
 func loopback(addr string) bool {

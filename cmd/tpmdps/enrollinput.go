@@ -17,7 +17,7 @@ func settingsFlags() []cli.Flag {
 		&cli.StringFlag{Name: "device-id", Category: "Enrollment:", Usage: "device `ID` on the hub (default: the registration ID)"},
 		&cli.BoolFlag{Name: "edge-enabled", Category: "Enrollment:", Usage: "make it an IoT Edge device"},
 		&cli.StringSliceFlag{Name: "iot-hubs", Category: "Enrollment:", Usage: "assign to this hub, a `HOST`; may be given several times"},
-		&cli.StringFlag{Name: "allocation-policy", Category: "Enrollment:", Usage: "`POLICY`: hashed, geoLatency, static or custom"},
+		&cli.StringFlag{Name: "allocation-policy", Category: "Enrollment:", Usage: "`POLICY`: hashed, geoLatency, static (name its hub with --iot-hubs) or custom"},
 		&cli.StringFlag{Name: "webhook-url", Category: "Enrollment:", Usage: "`URL` of the custom allocation"},
 		&cli.StringFlag{Name: "reprovision-policy", Category: "Enrollment:", Usage: "`POLICY`: reprovisionandmigratedata, reprovisionandresetdata or never"},
 		&cli.StringFlag{Name: "provisioning-status", Category: "Enrollment:", Usage: "`STATUS`: enabled or disabled"},

@@ -37,7 +37,10 @@ func (s *Server) Host() string {
 // Where no hub listens that is localhost.
 func (s *Server) Hub() string {
 	if s.opts.Hub != "" || s.hub == nil {
-		return cmp.Or(s.opts.Hub, "localhost")
+		return cmp.Or(s.opts.Hub, s.opts.HubName, "localhost")
+	}
+	if s.opts.HubName != "" {
+		return withPort(s.opts.HubName, s.hub.listener, mqttPort)
 	}
 	return publicName(s.opts.MQTT, s.hub.listener, mqttPort)
 }
@@ -48,6 +51,11 @@ func publicName(addr string, l net.Listener, wellKnown string) string {
 	if ip := net.ParseIP(host); host == "" || ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
 		host = "localhost"
 	}
+	return withPort(host, l, wellKnown)
+}
+
+// withPort adds the port on which l listens, unless that is the well-known one.
+func withPort(host string, l net.Listener, wellKnown string) string {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	if port == wellKnown {
 		return host

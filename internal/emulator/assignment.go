@@ -43,7 +43,7 @@ func (s *Server) assign(e *enrollment, old *registration, apiVersion string) *re
 	}
 	if old != nil { // the identity on the old hub is not touched
 		r.Hub, r.DeviceID, r.HubKey, r.EKName, r.Hubs = old.Hub, old.DeviceID, old.HubKey, old.EKName, old.Hubs
-		r.Twin = old.Twin
+		r.Twin, r.Modules = old.Twin, old.Modules
 		r.Substatus = old.Substatus
 	}
 	return r
@@ -73,6 +73,9 @@ func (s *Server) place(r *registration, e *enrollment, old *registration, apiVer
 		r.Substatus = "deviceDataReset"
 	}
 	r.Twin = old.Twin
+	if stays {
+		r.Modules = old.Modules // another hub, or a new identity, has none
+	}
 	if !stays && !migrate {
 		r.Twin = newTwin(e.InitialTwin)
 	}

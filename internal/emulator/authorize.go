@@ -10,6 +10,7 @@ import (
 func (s *Server) authorize(r *request) error {
 	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	switch {
+	case strings.EqualFold(scheme, sasScheme) && s.faults.on(faultNoKeys): // whatever it is, it is refused
 	case strings.EqualFold(scheme, sasScheme):
 		return s.authorizeSAS(r, credentials)
 	case strings.EqualFold(scheme, bearerScheme):

@@ -11,110 +11,144 @@ const maxBulk = 10
 
 type bulkOperation struct {
 	Enrollments []json.RawMessage `json:"enrollments"`
+	Groups      []json.RawMessage `json:"enrollmentGroups"`
 	Mode        string            `json:"mode"`
 }
 
 type bulkResult struct {
-	IsSuccessful bool        `json:"isSuccessful"`
 	Errors       []bulkError `json:"errors"`
+	IsSuccessful bool        `json:"isSuccessful"`
 }
 
 type bulkError struct {
-	RegistrationID string `json:"registrationId"`
-	ErrorCode      int    `json:"errorCode"`
-	ErrorStatus    string `json:"errorStatus"`
+	RegistrationID *string `json:"registrationId,omitempty"`
+	GroupID        *string `json:"enrollmentGroupId,omitempty"`
+	ErrorCode      int     `json:"errorCode"`
+	ErrorStatus    string  `json:"errorStatus"`
 }
 
-// bulk answers POST /enrollments. Each enrollment stands for itself: those
-// before and after one that is refused are done.
-func (s *Server) bulk(r *request) (reply, error) {
+// bulk answers POST /enrollments and /enrollmentGroups. Each enrollment stands
+// for itself: those before and after one that is refused are done.
+func (c *collection) bulk(s *Server, r *request) (reply, error) {
 	var op bulkOperation
 	if err := json.Unmarshal(r.body, &op); err != nil {
 		return reply{}, refuse(codeBadRequest, "The bulk operation is not valid JSON.")
 	}
-	if n := len(op.Enrollments); n == 0 || n > maxBulk {
+	bodies := op.Enrollments
+	if c == groups {
+		bodies = op.Groups
+	}
+	if n := len(bodies); n == 0 || n > maxBulk {
 		return reply{}, refuse(codeBadRequest, "A bulk operation has 1 to %d enrollments, not %d.", maxBulk, n)
 	}
-	one, ok := map[string]func([]byte) error{
-		"create":            s.bulkCreate,
-		"update":            func(b []byte) error { return s.bulkUpdate(b, false) },
-		"updateIfMatchETag": func(b []byte) error { return s.bulkUpdate(b, true) },
-		"delete":            s.bulkDelete,
+	one, ok := map[string]func(*Server, []byte) error{
+		"create":            c.bulkCreate,
+		"update":            c.bulkUpdate,
+		"updateIfMatchETag": c.bulkUpdateIfMatch,
+		"delete":            c.bulkDelete,
 	}[op.Mode]
 	if !ok {
 		return reply{}, refuse(codeBadRequest, "The bulk mode %q is not valid.", clip(op.Mode))
 	}
 	result := bulkResult{IsSuccessful: true, Errors: []bulkError{}}
-	for _, body := range op.Enrollments {
-		if err := one(body); err != nil {
+	for _, body := range bodies {
+		if err := one(s, body); err != nil {
 			result.IsSuccessful = false
-			result.Errors = append(result.Errors, newBulkError(body, err))
+			result.Errors = append(result.Errors, c.bulkError(body, err))
 		}
 	}
 	return reply{status: http.StatusOK, body: result}, s.state.save()
 }
 
-func newBulkError(body []byte, err error) bulkError {
-	b := bulkError{RegistrationID: bulkReference(body).RegistrationID, ErrorCode: codeInternal, ErrorStatus: err.Error()}
+func (c *collection) bulkError(body []byte, err error) bulkError {
+	b := bulkError{ErrorCode: codeInternal, ErrorStatus: err.Error()}
+	id := c.reference(body).id
+	if c == groups {
+		b.GroupID = &id
+	} else {
+		b.RegistrationID = &id
+	}
 	if e := (*apiError)(nil); errors.As(err, &e) {
 		b.ErrorCode = e.code
 	}
 	return b
 }
 
-type enrollmentReference struct {
-	RegistrationID string `json:"registrationId"`
-	ETag           string `json:"etag"`
-}
+type enrollmentReference struct{ id, etag string }
 
-// bulkReference reads which enrollment is meant: deleting needs no more of it.
-func bulkReference(body []byte) (ref enrollmentReference) {
-	json.Unmarshal(body, &ref) // what cannot be read names no enrollment
+// reference reads which enrollment is meant: deleting needs no more of it. What
+// cannot be read names no enrollment.
+func (c *collection) reference(body []byte) (ref enrollmentReference) {
+	var members map[string]json.RawMessage
+	json.Unmarshal(body, &members)
+	json.Unmarshal(members[c.id], &ref.id)
+	json.Unmarshal(members["etag"], &ref.etag)
 	return ref
 }
 
-func (s *Server) bulkCreate(body []byte) error {
-	e, err := parseEnrollment(body)
+func (c *collection) bulkCreate(s *Server, body []byte) error {
+	e, err := c.parse(body)
 	if err != nil {
 		return err
 	}
-	if s.state.enrollments[fold(e.RegistrationID)] != nil {
-		return refuse(codeConflict, "The enrollment already exists.")
+	if c.in(s.state)[fold(e.id())] != nil {
+		return c.errExists()
 	}
-	s.putStamped(e, nil)
-	return nil
+	return s.putStamped(e, nil)
 }
 
-func (s *Server) bulkUpdate(body []byte, match bool) error {
-	e, err := parseEnrollment(body)
+// bulkUpdate updates by ETag. Without one the service calls the enrollment one
+// that already exists: it has no bulk operation that overwrites blindly.
+func (c *collection) bulkUpdate(s *Server, body []byte) error {
+	e, old, err := c.bulkPair(s, body)
 	if err != nil {
 		return err
 	}
-	old := s.state.enrollments[fold(e.RegistrationID)]
-	if old == nil {
-		return refuse(codeEnrollmentNotFound, "Enrollment not found.")
+	if e.ETag == "" {
+		return c.errExists()
 	}
-	if match {
-		if e.ETag == "" {
-			return refuse(codePrecondition, "The enrollment has no ETag to match.")
-		}
-		if err := checkMatch(e.ETag, old.ETag); err != nil {
-			return err
-		}
-	}
-	s.putStamped(e, old)
-	return nil
+	return s.replace(e, old)
 }
 
-func (s *Server) bulkDelete(body []byte) error {
-	ref := bulkReference(body)
-	e := s.state.enrollments[fold(ref.RegistrationID)]
+func (c *collection) bulkUpdateIfMatch(s *Server, body []byte) error {
+	e, old, err := c.bulkPair(s, body)
+	if err != nil {
+		return err
+	}
+	if e.ETag == "" {
+		return refuse(codePrecondition, "The enrollment has no ETag to match.")
+	}
+	return s.replace(e, old)
+}
+
+// bulkPair reads an enrollment, and finds the one that it is to replace.
+func (c *collection) bulkPair(s *Server, body []byte) (e, old *enrollment, err error) {
+	if e, err = c.parse(body); err != nil {
+		return nil, nil, err
+	}
+	if old = c.in(s.state)[fold(e.id())]; old == nil {
+		return nil, nil, c.errNotFound()
+	}
+	return e, old, nil
+}
+
+// replace puts e where old is, if e has its ETag.
+func (s *Server) replace(e, old *enrollment) error {
+	if err := checkMatch(e.ETag, old.ETag); err != nil {
+		return err
+	}
+	return s.putStamped(e, old)
+}
+
+func (c *collection) bulkDelete(s *Server, body []byte) error {
+	ref := c.reference(body)
+	e := c.in(s.state)[fold(ref.id)]
 	if e == nil {
-		return refuse(codeEnrollmentNotFound, "Enrollment not found.")
+		return c.errNotFound()
 	}
-	if err := checkMatch(ref.ETag, e.ETag); err != nil {
+	if err := checkMatch(ref.etag, e.ETag); err != nil {
 		return err
 	}
-	s.forget(fold(e.RegistrationID))
+	s.forget(e)
 	return nil
 }

@@ -124,8 +124,10 @@ func (a *authority) issue(hosts ...string) (tls.Certificate, error) {
 		NotAfter:     now.Add(leafLifetime),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:     []string{"localhost"},
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		// The address is there as a name, too: OpenSSL compares what it was
+		// given as a host name with names only, and the C SDK gives it that.
+		DNSNames:    []string{"localhost", "127.0.0.1"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
 	for _, host := range hosts {
 		addName(template, host)

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/tls"
@@ -46,6 +47,7 @@ type client struct {
 	srv   *Server
 	http  *http.Client
 	clock *clock
+	base  string // URL to send to; "" is the service's
 }
 
 func start(t *testing.T, o Options) *client {
@@ -64,7 +66,16 @@ func start(t *testing.T, o Options) *client {
 	t.Cleanup(func() { srv.Close() })
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: srv.Roots()}}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &client{t, srv, &http.Client{Transport: transport}, c}
+	return &client{T: t, srv: srv, http: &http.Client{Transport: transport}, clock: c}
+}
+
+// killed ends the emulator as kill -9 would: its state file is left as it is, and
+// free for the next one.
+func (c *client) killed() {
+	c.Helper()
+	if err := c.srv.state.file.Close(); err != nil {
+		c.Fatal(err)
+	}
 }
 
 // answer is a reply with its body read.
@@ -80,7 +91,7 @@ func (c *client) send(method, path, body string, header ...string) answer {
 	if !strings.Contains(path, "?") {
 		path += "?api-version=2021-10-01"
 	}
-	req, err := http.NewRequestWithContext(c.Context(), method, c.srv.Endpoint()+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(c.Context(), method, cmp.Or(c.base, c.srv.Endpoint())+path, strings.NewReader(body))
 	if err != nil {
 		c.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func TestConformanceNodeRegisters(t *testing.T) {
 // The device client on the hub, with the key that the provisioning client got:
 // it connects, reads the twin, sends a message, and reports.
 func TestConformanceNodeDeviceOnTheHub(t *testing.T) {
-	c, env := startForNodeWith(t, Options{MQTT: "127.0.0.1:8883"})
+	c, env := startForNodeWith(t, Options{MQTT: "127.0.0.1:8883", HubName: "127.0.0.1"})
 	chip := softtpmtest.Start(t, "")
 	out := c.node("device.js", append(env, "TPM_SOCKET="+strings.TrimPrefix(chip.Address(), "swtpm:path=")))
 	var got struct {

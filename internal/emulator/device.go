@@ -71,9 +71,18 @@ func (s *Server) deviceRequest(r *request) (*enrollment, deviceRegistration, err
 		return s.enrollOnSight(id, body)
 	}
 	if e == nil {
-		return nil, body, refuse(codeEnrollmentNotFound, "Enrollment not found.")
+		return nil, body, individuals.errNotFound()
 	}
-	return e, body, nil
+	return e, body, checkTPM(e)
+}
+
+// checkTPM refuses a device whose enrollment does not say how a chip would prove
+// itself.
+func checkTPM(e *enrollment) error {
+	if e.ek == nil {
+		return refuse(codeBadRequest, "The enrollment has no TPM attestation: this emulator registers nothing else.")
+	}
+	return nil
 }
 
 // enrollOnSight makes the enrollment that an unknown device would need.
@@ -89,8 +98,9 @@ func (s *Server) enrollOnSight(id string, body deviceRegistration) (*enrollment,
 	if err != nil {
 		return nil, body, err
 	}
-	e.stamp(nil, s.opts.Now())
-	s.state.enrollments[id] = e
+	if err := s.putStamped(e, nil); err != nil {
+		return nil, body, err
+	}
 	return e, body, s.state.save()
 }
 
@@ -125,7 +135,10 @@ func (s *Server) poll(r *request) (reply, error) {
 	id, operationID := fold(r.path[2]), r.path[4]
 	e := s.state.enrollments[id]
 	if e == nil {
-		return reply{}, refuse(codeEnrollmentNotFound, "Enrollment not found.")
+		return reply{}, individuals.errNotFound()
+	}
+	if err := checkTPM(e); err != nil {
+		return reply{}, err
 	}
 	n, err := s.authenticate(r, e)
 	if err != nil {

@@ -16,6 +16,7 @@
 package emulator
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,6 +39,10 @@ type Options struct {
 	IDScope string // 11 characters; "" is [DefaultIDScope]
 	Listen  string // host:port for HTTPS; "" is 127.0.0.1 and a free port
 	MQTT    string // host:port of the hub, for MQTT, WebSockets and its HTTPS; "" is no hub, port 0 a free one
+
+	// HubName is the host by which devices are to come to that hub, without a
+	// port; "" is the host of MQTT, and localhost where that is on loopback.
+	HubName string
 
 	// Names are more hosts for the certificate, by which clients come to the
 	// service or its hub, as through a proxy that resolves them. The emulator
@@ -124,6 +129,9 @@ func (o Options) validate() error {
 			return fmt.Errorf("listen address: %w", err)
 		}
 	}
+	if o.HubName != "" && !consistsOf(o.HubName, 255, alnum+"-._") {
+		return fmt.Errorf("hub name %q: want a host name without a port", clip(o.HubName))
+	}
 	if _, known := roleNames[o.Role]; !known {
 		return fmt.Errorf("role %q: want contributor, reader or none", clip(o.Role))
 	}
@@ -150,6 +158,7 @@ type Server struct {
 
 	hub      *hub // nil where none listens
 	listener net.Listener
+	leaf     *x509.Certificate // the certificate; nil before the start
 	http     *http.Server
 	served   chan error // the end of each http.Serve
 	stop     func() bool

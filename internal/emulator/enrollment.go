@@ -4,35 +4,29 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"slices"
 	"time"
 
 	"tpmdps/internal/challenge"
 )
 
-// enrollment is an individual enrollment. The members are kept as they came, so
-// that what this emulator does not know survives a read and a write; the fields
-// beside them are what it acts on.
+// enrollment is an individual enrollment or a group. The members are kept as
+// they came, so that what this emulator does not know survives a read and a
+// write; the fields beside them are what it acts on.
 type enrollment struct {
+	of      *collection
 	members map[string]json.RawMessage
 	enrollmentView
-	ek *challenge.Key
+	ek      *challenge.Key // nil where the attestation is not a TPM's
+	created time.Time
 }
 
 // enrollmentView is the part of an enrollment that the emulator acts on.
 type enrollmentView struct {
-	RegistrationID string `json:"registrationId"`
-	DeviceID       string `json:"deviceId"`
-	ETag           string `json:"etag"`
-
-	Attestation struct {
-		Type string `json:"type"`
-		TPM  *struct {
-			EndorsementKey string `json:"endorsementKey"`
-		} `json:"tpm"`
-		X509         json.RawMessage `json:"x509"`
-		SymmetricKey json.RawMessage `json:"symmetricKey"`
-	} `json:"attestation"`
+	RegistrationID string      `json:"registrationId"`
+	GroupID        string      `json:"enrollmentGroupId"`
+	DeviceID       string      `json:"deviceId"`
+	ETag           string      `json:"etag"`
+	Attestation    attestation `json:"attestation"`
 
 	ProvisioningStatus string `json:"provisioningStatus"`
 	AllocationPolicy   string `json:"allocationPolicy"`
@@ -56,6 +50,17 @@ type enrollmentView struct {
 
 	InitialTwin               *initialTwin               `json:"initialTwin"`
 	OptionalDeviceInformation map[string]json.RawMessage `json:"optionalDeviceInformation"`
+
+	Created string `json:"createdDateTimeUtc"`
+}
+
+// memberOrder is the order in which the service writes an enrollment, as
+// recorded. Where capabilities and hubs stand is not: they were null.
+var memberOrder = []string{
+	"registrationId", "enrollmentGroupId", "deviceId", "registrationState", "optionalDeviceInformation",
+	"attestation", "capabilities", "initialTwin", "etag", "provisioningStatus", "reprovisionPolicy",
+	"createdDateTimeUtc", "lastUpdatedDateTimeUtc", "allocationPolicy", "iotHubs", "iotHubHostName",
+	"customAllocationDefinition",
 }
 
 // initialTwin is the twin that a device gets when it is new on its hub.
@@ -64,6 +69,14 @@ type initialTwin struct {
 	Properties *struct {
 		Desired map[string]json.RawMessage `json:"desired"`
 	} `json:"properties"`
+}
+
+// id is the name of the enrollment in its collection.
+func (e *enrollment) id() string {
+	if e.of == groups {
+		return e.GroupID
+	}
+	return e.RegistrationID
 }
 
 // hubs returns the hubs that the enrollment names, if any.
@@ -78,12 +91,15 @@ func (e *enrollment) disabled() bool { return e.ProvisioningStatus == "disabled"
 
 // parseEnrollment reads and checks an enrollment. Errors are refusals, ready to
 // be sent.
-func parseEnrollment(body []byte) (*enrollment, error) {
-	e := &enrollment{}
+func parseEnrollment(body []byte) (*enrollment, error) { return individuals.parse(body) }
+
+func (c *collection) parse(body []byte) (*enrollment, error) {
+	e := &enrollment{of: c}
 	if err := json.Unmarshal(body, &e.members); err != nil || e.members == nil {
 		return nil, refuse(codeBadRequest, "The enrollment is not a JSON object.")
 	}
-	maps.DeleteFunc(e.members, func(_ string, v json.RawMessage) bool { return string(v) == "null" })
+	// As recorded: a member that is null is not kept, but for this one.
+	maps.DeleteFunc(e.members, func(name string, v json.RawMessage) bool { return !given(v) && name != "provisioningStatus" })
 	if err := json.Unmarshal(body, &e.enrollmentView); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
@@ -94,11 +110,14 @@ func parseEnrollment(body []byte) (*enrollment, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
-	ek, err := parseKey(e.Attestation.TPM.EndorsementKey)
-	if err != nil {
-		return nil, errEndorsementKey
+	if e.Attestation.kind() == attestTPM {
+		ek, err := parseKey(e.Attestation.TPM.EndorsementKey)
+		if err != nil {
+			return nil, errEndorsementKey
+		}
+		e.ek = ek
 	}
-	e.ek = ek
+	e.created, _ = time.Parse(time.RFC3339Nano, e.Created) // read only: stamp sets it
 	return e, nil
 }
 
@@ -107,50 +126,57 @@ var errEndorsementKey = refuse(codeEndorsementKey, "Endorsement key is invalid, 
 
 // stamp makes e the current version of the enrollment, after old (nil for a new
 // one): it sets the members that only the service writes.
-func (e *enrollment) stamp(old *enrollment, now time.Time) {
-	created := json.RawMessage(jsonString(timestamp(now)))
+func (e *enrollment) stamp(old *enrollment, now time.Time) error {
+	var before json.RawMessage
+	e.created = now.Truncate(tick)
 	if old != nil {
-		created = old.members["createdDateTimeUtc"]
+		before, e.created = old.members["attestation"], old.created
 	}
-	e.ETag = newETag()
-	e.members["etag"] = jsonString(e.ETag)
-	e.members["createdDateTimeUtc"] = created
-	e.members["lastUpdatedDateTimeUtc"] = jsonString(timestamp(now))
-	delete(e.members, "registrationState")
-	e.setDefault("provisioningStatus", `"enabled"`)
-	e.setDefault("capabilities", `{"iotEdge":false}`)
-}
-
-func (e *enrollment) setDefault(name, value string) {
-	if _, ok := e.members[name]; !ok {
-		e.members[name] = json.RawMessage(value)
-	}
-}
-
-// withState returns the enrollment's members and its registration, as GET has it.
-func (e *enrollment) withState(r *registration, now time.Time) map[string]json.RawMessage {
-	if r == nil {
-		return e.members
-	}
-	members := maps.Clone(e.members)
-	members["registrationState"], _ = json.Marshal(r.state(now)) // plain strings: cannot fail
-	return members
-}
-
-// MarshalJSON writes the enrollment as it is kept and sent.
-func (e *enrollment) MarshalJSON() ([]byte, error) { return json.Marshal(e.members) }
-
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (e *enrollment) UnmarshalJSON(data []byte) error {
-	parsed, err := parseEnrollment(slices.Clone(data))
+	stored, err := e.Attestation.stored(e.members["attestation"], before)
 	if err != nil {
 		return err
 	}
-	*e = *parsed
+	e.members["attestation"] = stored
+	e.ETag = newETag()
+	e.members["etag"] = jsonString(e.ETag)
+	e.members["createdDateTimeUtc"] = jsonString(timestamp(e.created))
+	e.members["lastUpdatedDateTimeUtc"] = jsonString(timestamp(now))
+	delete(e.members, "registrationState")
+	if _, ok := e.members["provisioningStatus"]; !ok {
+		e.members["provisioningStatus"] = jsonString("enabled")
+	}
+	for name, order := range map[string][]string{
+		"reprovisionPolicy":          {"updateHubAssignment", "migrateDeviceData"},
+		"customAllocationDefinition": {"webhookUrl", "apiVersion"},
+	} {
+		if v, ok := e.members[name]; ok {
+			e.members[name] = ordered(v, order...)
+		}
+	}
 	return nil
 }
 
-func jsonString(text string) json.RawMessage {
-	data, _ := json.Marshal(text) // a string cannot fail
-	return data
+// shown is the enrollment as GET and queries have it: without symmetric keys.
+func (e *enrollment) shown() object {
+	members := maps.Clone(e.members)
+	members["attestation"] = withoutKeys(members["attestation"])
+	return object{memberOrder, members}
+}
+
+// withState is the enrollment as GET has it: with its registration, or with the
+// state of a device that never came.
+func (e *enrollment) withState(r *registration, now time.Time) object {
+	o := e.shown()
+	state := registrationState{RegistrationID: e.RegistrationID, Status: "unassigned"}
+	if r != nil {
+		state = r.state(now)
+	}
+	o.members["registrationState"], _ = json.Marshal(state) // plain strings: cannot fail
+	return o
+}
+
+// MarshalJSON writes the enrollment as it is kept, and as the answer to a PUT
+// has it.
+func (e *enrollment) MarshalJSON() ([]byte, error) {
+	return json.Marshal(object{memberOrder, e.members})
 }

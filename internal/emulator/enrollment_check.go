@@ -1,22 +1,22 @@
 package emulator
 
-import (
-	"encoding/json"
-	"strings"
-)
+import "strings"
 
 // The longest IDs that the service and the hub take.
 const maxIDLength = 128
 
 // check reports the first rule of the service that the enrollment breaks.
 func (e *enrollment) check() error {
-	if !validRegistrationID(e.RegistrationID) {
-		return refuse(codeBadRequest, "The registration ID %q is not valid.", clip(e.RegistrationID))
+	if !validRegistrationID(e.id()) {
+		return refuse(codeBadRequest, "The %s %q is not valid.", e.of.idInWords, clip(e.id()))
 	}
 	if e.DeviceID != "" && !validDeviceID(e.DeviceID) {
 		return refuse(codeBadRequest, "The device ID %q is not valid.", clip(e.DeviceID))
 	}
-	for _, rule := range []func() error{e.checkAttestation, e.checkAllocation, e.checkObjects} {
+	if err := e.Attestation.check(e.of); err != nil {
+		return err
+	}
+	for _, rule := range []func() error{e.checkAllocation, e.checkObjects} {
 		if err := rule(); err != nil {
 			return err
 		}
@@ -28,17 +28,6 @@ func (e *enrollment) check() error {
 	return refuse(codeBadRequest, "The provisioning status %q is not valid.", clip(e.ProvisioningStatus))
 }
 
-func (e *enrollment) checkAttestation() error {
-	a := e.Attestation
-	if a.TPM == nil || a.Type != "tpm" && a.Type != "" {
-		return refuse(codeBadRequest, "This emulator has TPM attestation only: want attestation.type and attestation.tpm.")
-	}
-	if given(a.X509) || given(a.SymmetricKey) {
-		return refuse(codeBadRequest, "An enrollment has one attestation mechanism.")
-	}
-	return nil
-}
-
 func (e *enrollment) checkAllocation() error {
 	for _, hub := range e.hubs() {
 		if !validHost(hub) {
@@ -48,7 +37,7 @@ func (e *enrollment) checkAllocation() error {
 	switch e.AllocationPolicy {
 	case "", "hashed", "geoLatency":
 	case "static":
-		if len(e.hubs()) != 1 {
+		if len(e.hubs()) > 1 { // none is accepted, as recorded
 			return refuse(codeBadRequest, "The allocation policy static needs one IoT hub, not %d.", len(e.hubs()))
 		}
 	case "custom":
@@ -77,8 +66,6 @@ func (e *enrollment) checkObjects() error {
 	}
 	return nil
 }
-
-func given(v json.RawMessage) bool { return len(v) > 0 && string(v) != "null" }
 
 // clip shortens text from outside for a message.
 func clip(text string) string {

@@ -15,6 +15,9 @@ type Fault struct {
 	Name string
 	Arg  string // "N" where a number belongs behind the name, as in throttle=3; "" elsewhere
 	What string // what the service does, in one line
+
+	// Operator: no device meets it, but who asks the enrollment API.
+	Operator bool
 }
 
 // Usage returns the fault as it is written: its name, with =N where that belongs.
@@ -65,6 +68,7 @@ const (
 	faultHubRefuse  = "hub-refuse"
 	faultHubSAS     = "hub-sas"
 	faultHubDrop    = "hub-drop"
+	faultNoKeys     = "local-auth-disabled"
 )
 
 // Names that no DNS knows (RFC 2606).
@@ -73,50 +77,54 @@ const (
 	lostHub  = "hub.tpmdps.invalid"
 )
 
+// newFault makes a fault that a device can meet.
+func newFault(name, arg, what string) Fault { return Fault{Name: name, Arg: arg, What: what} }
+
 var faultTable = []fault{
-	{Fault: Fault{faultDNSLess, "", "the service goes by a name that no DNS knows"}},
-	{Fault: Fault{faultTCPRefuse, "", "nothing listens where the service should"}},
-	{Fault: Fault{faultIntercept, "", "certificates come from another authority, `" + interceptor + "`"}},
-	{Fault: Fault{"proxy-407", "", "every request is answered 407 by a proxy that wants a password"},
+	{Fault: newFault(faultDNSLess, "", "the service goes by a name that no DNS knows")},
+	{Fault: newFault(faultTCPRefuse, "", "nothing listens where the service should")},
+	{Fault: newFault(faultIntercept, "", "certificates come from another authority, `"+interceptor+"`")},
+	{Fault: newFault("proxy-407", "", "every request is answered 407 by a proxy that wants a password"),
 		answer: proxyRefusal},
-	{Fault: Fault{"html", "", "every request is answered 200 with a login page"},
+	{Fault: newFault("html", "", "every request is answered 200 with a login page"),
 		answer: loginPage},
-	{Fault: Fault{faultDrop, "N", "the connection is closed instead of an answer, N times"}},
-	{Fault: Fault{faultOneByte, "", "bodies come at one byte a second"}},
-	{Fault: Fault{faultHeaders, "", "the connection is closed behind the headers of every answer"}},
-	{Fault: Fault{faultRedirect, "", "every request with a token is answered 302 to another host"}},
-	{Fault: Fault{"clock", "", "the service's clock is 10 minutes ahead, in Date and for tokens"},
+	{Fault: newFault(faultDrop, "N", "the connection is closed instead of an answer, N times")},
+	{Fault: newFault(faultOneByte, "", "bodies come at one byte a second")},
+	{Fault: newFault(faultHeaders, "", "the connection is closed behind the headers of every answer")},
+	{Fault: newFault(faultRedirect, "", "every request with a token is answered 302 to another host")},
+	{Fault: newFault("clock", "", "the service's clock is 10 minutes ahead, in Date and for tokens"),
 		setUp: func(o *Options, _ int) {
 			now := o.Now
 			o.Now = func() time.Time { return now().Add(10 * time.Minute) }
 		}},
-	{Fault: Fault{"throttle", "N", "the first N requests are answered 429, with Retry-After 1"},
+	{Fault: newFault("throttle", "N", "the first N requests are answered 429, with Retry-After 1"),
 		answer: throttled},
-	{Fault: Fault{"http-500", "N", "the first N requests are answered 500"},
+	{Fault: newFault("http-500", "N", "the first N requests are answered 500"),
 		answer: broken},
-	{Fault: Fault{"not-enrolled", "", "no device is enrolled (404201), whoever asks"},
-		refusal: refuse(codeEnrollmentNotFound, "Enrollment not found.")},
-	{Fault: Fault{"ek-mismatch", "", "no device has the enrolled EK (400004)"},
+	{Fault: newFault("not-enrolled", "", "no device is enrolled (404201), whoever asks"),
+		refusal: individuals.errNotFound()},
+	{Fault: newFault("ek-mismatch", "", "no device has the enrolled EK (400004)"),
 		refusal: errEndorsementKey},
-	{Fault: Fault{faultBadBlob, "", "no chip can open the challenge"}},
-	{Fault: Fault{"disabled", "", "every enrollment is disabled"},
+	{Fault: newFault(faultBadBlob, "", "no chip can open the challenge")},
+	{Fault: newFault("disabled", "", "every enrollment is disabled"),
 		outcome: &outcome{status: "disabled"}},
-	{Fault: Fault{"slow-assign", "N", "registrations stay `assigning` for N seconds"},
+	{Fault: newFault("slow-assign", "N", "registrations stay `assigning` for N seconds"),
 		setUp: func(o *Options, n int) { o.AssignDelay = time.Duration(n) * time.Second }},
-	{Fault: Fault{"allocation-failed", "", "registrations fail: the custom allocation did (400207)"},
+	{Fault: newFault("allocation-failed", "", "registrations fail: the custom allocation did (400207)"),
 		outcome: &outcome{"failed", codeCustomAllocation, "Custom allocation failed with status code: 500"}},
-	{Fault: Fault{"no-hub", "", "registrations fail: there is no hub (400208)"},
+	{Fault: newFault("no-hub", "", "registrations fail: there is no hub (400208)"),
 		outcome: &outcome{"failed", codeNoHub, "No IoT hub is linked that could take the device."}},
-	{Fault: Fault{"hub-unauthorized", "", "registrations fail: the hub refuses the service (400209)"},
+	{Fault: newFault("hub-unauthorized", "", "registrations fail: the hub refuses the service (400209)"),
 		outcome: &outcome{"failed", codeHubUnauthorized, "IotHubUnauthorizedAccess"}},
-	{Fault: Fault{"unknown-status", "", "registrations end in a status that no document has"},
+	{Fault: newFault("unknown-status", "", "registrations end in a status that no document has"),
 		outcome: &outcome{status: "quarantined"}},
-	{Fault: Fault{faultBadHubBlob, "", "no chip can open the key of its hub identity"}},
-	{Fault: Fault{"hub-dns", "", "devices are assigned to a hub that no DNS knows"},
+	{Fault: newFault(faultBadHubBlob, "", "no chip can open the key of its hub identity")},
+	{Fault: newFault("hub-dns", "", "devices are assigned to a hub that no DNS knows"),
 		setUp: func(o *Options, _ int) { o.Hub = lostHub }},
-	{Fault: Fault{faultHubRefuse, "", "nothing listens on the hub's port, as behind a firewall"}},
-	{Fault: Fault{faultHubSAS, "", "the hub takes no token: CONNACK 5, 401"}},
-	{Fault: Fault{faultHubDrop, "", "the hub closes every MQTT connection after its CONNACK"}},
+	{Fault: newFault(faultHubRefuse, "", "nothing listens on the hub's port, as behind a firewall")},
+	{Fault: newFault(faultHubSAS, "", "the hub takes no token: CONNACK 5, 401")},
+	{Fault: newFault(faultHubDrop, "", "the hub closes every MQTT connection after its CONNACK")},
+	{Fault: Fault{Name: faultNoKeys, What: "the enrollment API takes no SAS token, as with `disableLocalAuth`: 401", Operator: true}},
 }
 
 // maxFaultNumber keeps N seconds a time.Duration.

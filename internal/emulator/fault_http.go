@@ -9,12 +9,12 @@ import (
 
 // Answers that stand in for the right ones.
 func proxyRefusal(time.Time) reply {
-	return reply{status: http.StatusProxyAuthRequired, body: page("Proxy authentication required")}.
+	return reply{status: http.StatusProxyAuthRequired, body: htmlPage("Proxy authentication required")}.
 		with("Proxy-Authenticate", `Basic realm="corporate proxy"`)
 }
 
 func loginPage(time.Time) reply {
-	return reply{status: http.StatusOK, body: page("Sign in to the guest network")}
+	return reply{status: http.StatusOK, body: htmlPage("Sign in to the guest network")}
 }
 
 func throttled(now time.Time) reply {
@@ -25,8 +25,8 @@ func broken(now time.Time) reply {
 	return refusal(refuse(codeInternal, "Internal server error."), now)
 }
 
-// page makes the kind of page that something in between answers with.
-func page(title string) html {
+// htmlPage makes the kind of page that something in between answers with.
+func htmlPage(title string) html {
 	return html(fmt.Sprintf("<!DOCTYPE html>\n<html><head><title>%s</title></head><body><h1>%[1]s</h1></body></html>\n", title))
 }
 

@@ -237,6 +237,15 @@ var faultEffects = map[string]func(faulty){
 		}
 		f.send("GET", "/devices/dev1/messages/devicebound", "", "Authorization", f.hubToken(reg)).expect(f.T, 401, 0)
 	},
+	"local-auth-disabled": func(f faulty) {
+		f.service("GET", "/enrollments/dev1", "").expect(f.T, 401, 401002)
+		f.service("POST", "/enrollments/query", everything).expect(f.T, 401, 401002)
+		token := f.accessToken(TenantID, nil)
+		f.send("POST", "/enrollments/query", everything, "Authorization", "Bearer "+token).expect(f.T, 200, 0)
+		if got := f.result().expect(f.T, 200, 0).str(f.T, "status"); got != "assigned" {
+			f.Errorf("a device is %q", got) // it has no such key
+		}
+	},
 	"hub-drop": func(f faulty) {
 		f.dial().mustConnect(f.connect(f.onHub())).ended("after the CONNACK")
 	},

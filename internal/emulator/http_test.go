@@ -69,6 +69,38 @@ func TestConnectionIsKept(t *testing.T) {
 	}
 }
 
+// A refusal has one ID, in the header and in the body; other answers have one of
+// their own.
+func TestRequestID(t *testing.T) {
+	c := start(t, Options{})
+	seen := map[string]bool{}
+	for _, path := range []string{"/enrollments/x", "/enrollmentGroups/x", "/registrations/x", "/nothing", "/enrollments"} {
+		a := c.service("GET", path, "")
+		id := a.Header.Get("x-ms-request-id")
+		if tracking := a.str(t, "trackingId"); id == "" || id != tracking || len(a.Header.Values("x-ms-request-id")) != 1 {
+			t.Errorf("%s: x-ms-request-id %v, trackingId %q", path, a.Header.Values("x-ms-request-id"), tracking)
+		}
+		seen[id] = true
+	}
+	seen[c.service("POST", "/enrollments/query", everything).expect(t, 200, 0).Header.Get("x-ms-request-id")] = true
+	if len(seen) != 6 || seen[""] {
+		t.Errorf("IDs of 6 answers: %v", seen)
+	}
+}
+
+// Times have the ticks of the service, and no zeros behind them.
+func TestTimestamp(t *testing.T) {
+	base := time.Date(2023, 5, 19, 23, 10, 53, 0, time.UTC)
+	for ns, want := range map[int]string{
+		0: "2023-05-19T23:10:53Z", 477793000: "2023-05-19T23:10:53.477793Z", 391551300: "2023-05-19T23:10:53.3915513Z", 500000000: "2023-05-19T23:10:53.5Z",
+		100: "2023-05-19T23:10:53.0000001Z", 99: "2023-05-19T23:10:53Z", 808110000: "2023-05-19T23:10:53.80811Z", 999999999: "2023-05-19T23:10:53.9999999Z",
+	} {
+		if got := timestamp(base.Add(time.Duration(ns))); got != want {
+			t.Errorf("timestamp(%d ns) = %s, want %s", ns, got, want)
+		}
+	}
+}
+
 func TestDateIsTheServicesClock(t *testing.T) {
 	c := start(t, Options{})
 	a := c.send("GET", "/", "")
@@ -91,7 +123,10 @@ func TestRouting(t *testing.T) {
 		{"POST", "/enrollments/x/y", 404000},
 		{"POST", "/enrollments/a%2Fattestationmechanism", 405000},
 		{"GET", "/enrollments/query", 404201}, // an ID like any other
-		{"PUT", "/enrollmentGroups/g", 404000},
+		{"PUT", "/enrollmentGroups/g", 400000},
+		{"GET", "/enrollmentGroups/g", 404202},
+		{"GET", "/enrollmentGroups", 405000},
+		{"POST", "/registrations/g/query", 404202},
 		{"GET", "/x/registrations/y/operations/", 404000},
 		{"DELETE", "/0ne00000E11/registrations/y/register", 405000},
 		{strings.Repeat("X", 300), "/enrollments", 405000},

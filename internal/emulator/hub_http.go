@@ -15,7 +15,7 @@ const webSocketPath = "/$iothub/websocket"
 
 var upgrader = websocket.Upgrader{
 	Subprotocols: []string{"mqtt"},
-	CheckOrigin:  func(*http.Request) bool { return true }, // no browser has a cookie for a hub
+	CheckOrigin:  func(*http.Request) bool { return true }, // checkSource has
 }
 
 // serveWebSocket runs a device's MQTT connection inside a WebSocket.
@@ -77,22 +77,19 @@ func (c *webSocket) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// hubErrorBody is the error body of a hub's HTTPS API.
-type hubErrorBody struct {
-	Message          string
-	ExceptionMessage string
-}
-
 // deviceBound answers a device that asks for messages to it: there never are any.
 func (s *Server) deviceBound(r *request) (reply, error) {
-	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if strings.EqualFold(scheme, sasScheme) && s.hub != nil {
-		if s.authenticateOnHub(r.Host, r.path[1], text) == nil {
-			return reply{status: http.StatusNoContent}, nil
-		}
+	if _, err := s.device(r); err != nil {
+		return reply{}, err
 	}
-	return reply{status: http.StatusUnauthorized, body: hubErrorBody{
-		Message:          "ErrorCode:IotHubUnauthorizedAccess;Unauthorized",
-		ExceptionMessage: "Tracking ID:" + newGUID(),
-	}}, nil
+	return reply{status: http.StatusNoContent}, nil
+}
+
+// sasText is the token of a request, "" if it has none.
+func sasText(r *request) string {
+	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, sasScheme) {
+		return ""
+	}
+	return text
 }

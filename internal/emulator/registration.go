@@ -27,6 +27,8 @@ type registration struct {
 	EKName   []byte   `json:"ekName,omitempty"` // the chip that the key was made for
 	Hubs     []string `json:"hubs,omitempty"`   // all hubs the device has been on
 	Twin     *twin    `json:"twin,omitempty"`   // there whenever HubKey is
+
+	Modules map[string]*module `json:"modules,omitempty"` // by ID
 }
 
 // registrationState is the service's DeviceRegistrationState, and the device

@@ -42,10 +42,13 @@ const (
 	codeNotFound             = 404000
 	codeEnrollmentNotFound   = 404201
 	codeRegistrationNotFound = 404202
+	codeGroupNotFound        = 404202
 	codeMethodNotAllowed     = 405000
-	codeConflict             = 409000
+	codeEnrollmentExists     = 409201
+	codeGroupExists          = 409202
 	codePrecondition         = 412000
 	codeTooLarge             = 413000
+	codeMisdirected          = 421000
 	codeMediaType            = 415000
 	codeThrottled            = 429000
 	codeInternal             = 500000
@@ -81,16 +84,17 @@ func refusal(err error, now time.Time) reply {
 	if !errors.As(err, &e) {
 		e = &apiError{code: codeInternal, message: err.Error()}
 	}
+	id := newGUID()
 	r := reply{status: e.status(), body: errorBody{
 		ErrorCode:    e.code,
-		TrackingID:   newGUID(),
+		TrackingID:   id,
 		Message:      e.message,
 		TimestampUTC: timestamp(now),
 	}}
 	if e.retryAfter > 0 {
 		r = r.with("Retry-After", strconv.Itoa(e.retryAfter))
 	}
-	return r.with("x-ms-error-code", strconv.Itoa(e.code))
+	return r.with("x-ms-request-id", id).with("x-ms-error-code", strconv.Itoa(e.code))
 }
 
 // write sends the reply. Content-Length is always set: a chunked answer hangs
@@ -109,11 +113,11 @@ func (r reply) write(w http.ResponseWriter, now time.Time) error {
 		}
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	}
+	w.Header().Set("Date", now.UTC().Format(http.TimeFormat)) // clients compare their clock with it
+	w.Header().Set("x-ms-request-id", newGUID())
 	for name, values := range r.header {
 		w.Header()[name] = values
 	}
-	w.Header().Set("Date", now.UTC().Format(http.TimeFormat)) // clients compare their clock with it
-	w.Header().Set("x-ms-request-id", newGUID())
 	if r.status != http.StatusNoContent {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
@@ -122,8 +126,9 @@ func (r reply) write(w http.ResponseWriter, now time.Time) error {
 	return err
 }
 
-// timestamp writes a time as the service does, to the tick of 100 ns.
-func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0000000Z") }
+// timestamp writes a time as the service does: to the tick of 100 ns, without the
+// zeros at the end of the fraction.
+func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.9999999Z") }
 
 // newGUID returns a random version 4 UUID.
 func newGUID() string {

@@ -35,19 +35,29 @@ type route struct {
 
 // The first route that fits is taken: where two fit, the fixed one stands first.
 var routes = []route{
-	{"POST", "enrollments", kindService, (*Server).bulk},
-	{"POST", "enrollments/query", kindService, (*Server).query},
-	{"PUT", "enrollments/{id}", kindService, (*Server).putEnrollment},
-	{"GET", "enrollments/{id}", kindService, (*Server).getEnrollment},
-	{"DELETE", "enrollments/{id}", kindService, (*Server).deleteEnrollment},
-	{"POST", "enrollments/{id}/attestationmechanism", kindService, (*Server).attestationMechanism},
+	{"POST", "enrollments", kindService, individuals.bulk},
+	{"POST", "enrollments/query", kindService, individuals.query},
+	{"PUT", "enrollments/{id}", kindService, individuals.put},
+	{"GET", "enrollments/{id}", kindService, individuals.get},
+	{"DELETE", "enrollments/{id}", kindService, individuals.delete},
+	{"POST", "enrollments/{id}/attestationmechanism", kindService, individuals.attestationMechanism},
+	{"POST", "enrollmentGroups", kindService, groups.bulk},
+	{"POST", "enrollmentGroups/query", kindService, groups.query},
+	{"PUT", "enrollmentGroups/{id}", kindService, groups.put},
+	{"GET", "enrollmentGroups/{id}", kindService, groups.get},
+	{"DELETE", "enrollmentGroups/{id}", kindService, groups.delete},
+	{"POST", "enrollmentGroups/{id}/attestationmechanism", kindService, groups.attestationMechanism},
 	{"GET", "registrations/{id}", kindService, (*Server).getRegistration},
 	{"DELETE", "registrations/{id}", kindService, (*Server).deleteRegistration},
-	{"POST", "enrollmentGroups/query", kindService, (*Server).queryGroups},
+	{"POST", "registrations/{id}/query", kindService, (*Server).queryRegistrations},
 	{"PUT", "{scope}/registrations/{id}/register", kindRegister, (*Server).register},
 	{"GET", "{scope}/registrations/{id}/operations/{operation}", kindPoll, (*Server).poll},
 	{"POST", "{scope}/registrations/{id}", kindPoll, (*Server).lookUp},
 	{"GET", "devices/{id}/messages/devicebound", kindHub, (*Server).deviceBound},
+	{"GET", "devices/{id}/modules", kindHub, (*Server).listModules},
+	{"GET", "devices/{id}/modules/{module}", kindHub, (*Server).getModule},
+	{"PUT", "devices/{id}/modules/{module}", kindHub, (*Server).putModule},
+	{"DELETE", "devices/{id}/modules/{module}", kindHub, (*Server).deleteModule},
 }
 
 // request is a request as the handlers see it: routed, and its body read.
@@ -65,8 +75,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	s.opts.Arrived(hr)
 	rep, bent := s.bend(hr)
 	var err error
+	if !bent {
+		err = s.checkSource(hr)
+	}
 	switch {
-	case bent:
+	case bent, err != nil:
 	case hr.URL.Path == webSocketPath:
 		s.serveWebSocket(w, hr)
 		return
@@ -76,7 +89,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 			rep, err = s.answer(w, hr)
 		}
 	}
-	if err != nil {
+	switch {
+	case err != nil && forHub(hr):
+		rep = hubRefusal(err, s.opts.Now())
+	case err != nil:
 		rep = refusal(err, s.opts.Now())
 	}
 	if werr := rep.write(s.writer(w, hr), s.opts.Now()); werr != nil {

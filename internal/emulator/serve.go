@@ -18,10 +18,14 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	if s.opts.MQTT != "" {
 		hosts = append(hosts, hostOf(s.opts.MQTT))
 	}
+	if s.opts.HubName != "" {
+		hosts = append(hosts, s.opts.HubName)
+	}
 	leaf, err := s.certificate(hosts)
 	if err != nil {
 		return fmt.Errorf("emulator: server certificate: %w", err)
 	}
+	s.leaf = leaf.Leaf
 	conf := &tls.Config{Certificates: []tls.Certificate{leaf}, MinVersion: tls.VersionTLS12}
 	var lc net.ListenConfig
 	if s.listener, err = lc.Listen(ctx, "tcp", s.opts.Listen); err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,6 +26,7 @@ type state struct {
 	file          *atomicfile.Owned // nil for memory only
 	policy        policy
 	enrollments   map[string]*enrollment
+	groups        map[string]*enrollment
 	registrations map[string]*registration
 }
 
@@ -41,10 +43,11 @@ func fold(registrationID string) string { return strings.ToLower(registrationID)
 
 // stateFile is the state as it is written.
 type stateFile struct {
-	Schema        string          `json:"schema"`
-	Policy        policy          `json:"policy"`
-	Enrollments   []*enrollment   `json:"enrollments"`
-	Registrations []*registration `json:"registrations"`
+	Schema        string            `json:"schema"`
+	Policy        policy            `json:"policy"`
+	Enrollments   []json.RawMessage `json:"enrollments"`
+	Groups        []json.RawMessage `json:"enrollmentGroups,omitempty"`
+	Registrations []*registration   `json:"registrations"`
 }
 
 // openState reads the state at path, or begins a new one where there is none. The
@@ -54,6 +57,7 @@ func openState(path string) (*state, error) {
 	st := &state{
 		policy:        policy{Name: policyName, Key: make([]byte, 64)},
 		enrollments:   map[string]*enrollment{},
+		groups:        map[string]*enrollment{},
 		registrations: map[string]*registration{},
 	}
 	rand.Read(st.policy.Key)
@@ -95,11 +99,14 @@ func (st *state) decode(data []byte) error {
 		return errors.New("no policy key in it")
 	}
 	st.policy = f.Policy
-	for _, e := range f.Enrollments {
-		if e == nil {
-			return errors.New("an enrollment is null")
+	for c, list := range map[*collection][]json.RawMessage{individuals: f.Enrollments, groups: f.Groups} {
+		for _, text := range list {
+			e, err := c.parse(text)
+			if err != nil {
+				return err
+			}
+			c.in(st)[fold(e.id())] = e
 		}
-		st.enrollments[fold(e.RegistrationID)] = e
 	}
 	for _, r := range f.Registrations {
 		if r == nil {
@@ -131,7 +138,14 @@ func (st *state) save() error {
 
 // encode is the content of the state file.
 func (st *state) encode() ([]byte, error) {
-	f := stateFile{Schema: stateSchema, Policy: st.policy, Enrollments: st.sorted(), Registrations: []*registration{}}
+	f := stateFile{Schema: stateSchema, Policy: st.policy, Registrations: []*registration{}}
+	var err error
+	if f.Enrollments, err = written(st.enrollments); err != nil {
+		return nil, err
+	}
+	if f.Groups, err = written(st.groups); err != nil {
+		return nil, err
+	}
 	for _, r := range st.registrations {
 		f.Registrations = append(f.Registrations, r)
 	}
@@ -141,14 +155,15 @@ func (st *state) encode() ([]byte, error) {
 	return json.Marshal(f)
 }
 
-// sorted returns the enrollments in the order in which queries list them.
-func (st *state) sorted() []*enrollment {
-	list := make([]*enrollment, 0, len(st.enrollments))
-	for _, e := range st.enrollments {
-		list = append(list, e)
+// written returns the enrollments as they are kept, ordered by ID.
+func written(all map[string]*enrollment) ([]json.RawMessage, error) {
+	list := []json.RawMessage{}
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		data, err := json.Marshal(all[id])
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, data)
 	}
-	slices.SortFunc(list, func(a, b *enrollment) int {
-		return cmp.Compare(fold(a.RegistrationID), fold(b.RegistrationID))
-	})
-	return list
+	return list, nil
 }

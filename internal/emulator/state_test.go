@@ -29,10 +29,7 @@ func TestStateSurvivesKill(t *testing.T) {
 	if _, err := New(o); !errors.Is(err, atomicfile.ErrInUse) {
 		t.Errorf("New() with the state of a server that runs = %v, want %v", err, atomicfile.ErrInUse)
 	}
-	// The end of a process closes its files.
-	if err := before.srv.state.file.Close(); err != nil {
-		t.Fatal(err)
-	}
+	before.killed()
 	after := start(t, o)
 	a := after.service("GET", "/enrollments/dev1", "").expect(t, 200, 0)
 	if !sameJSON(t, a.body, was.body) {

@@ -146,5 +146,5 @@ func (s *Server) signingKeys(r tokenRequest) (reply, error) {
 
 // deviceLogin is the page that a device code is typed into at the real one.
 func (s *Server) deviceLogin(tokenRequest) (reply, error) {
-	return reply{status: http.StatusOK, body: page("Nothing to type here: the emulator signs " + UserName + " in by itself")}, nil
+	return reply{status: http.StatusOK, body: htmlPage("Nothing to type here: the emulator signs " + UserName + " in by itself")}, nil
 }

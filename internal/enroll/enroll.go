@@ -81,7 +81,8 @@ type Item struct {
 	Unconfirmed []Change `json:"unconfirmed"`
 	// ETag is the version that was found, and after Apply the one that was made.
 	ETag string `json:"etag"`
-	// What became of the machine's last registration, empty if there was none.
+	// What became of the machine's last registration: "unassigned" if it is
+	// enrolled and never registered, "" of an enrollment that is new.
 	RegistrationStatus string `json:"registration_status"`
 	AssignedHub        string `json:"assigned_hub"`
 	// LocksOut is the machine that has the enrollment's endorsement key, where

@@ -148,7 +148,7 @@ func TestCreateThenUnchanged(t *testing.T) {
 	etag := stored.ETag
 	for _, s := range []Settings{everything(), {}, {DeviceID: "Press-7"}, {InitialTwinTags: json.RawMessage(`{"version":3.0,"site":"no\u0072th"}`)}} {
 		item, err := do(t, svc, r, s, Policy{})
-		if err != nil || item.Action != Unchanged || len(item.Changes) != 0 || item.Changes == nil || item.ETag != etag {
+		if err != nil || item.Action != Unchanged || len(item.Changes) != 0 || item.Changes == nil || item.ETag != etag || item.RegistrationStatus != "unassigned" {
 			t.Errorf("again with %+v: %+v, %v, want unchanged", s, item, err)
 		}
 	}

@@ -135,8 +135,9 @@ func (s Settings) checkHubs() error {
 			return fmt.Errorf("iot-hubs %q: give the whole host name, such as NAME.azure-devices.net", shown)
 		}
 	}
-	if s.AllocationPolicy == "static" && len(s.IoTHubs) != 1 {
-		return fmt.Errorf("allocation-policy static needs exactly one of iot-hubs, there are %d", len(s.IoTHubs))
+	// DPS accepts static without a hub, as recorded.
+	if s.AllocationPolicy == "static" && len(s.IoTHubs) > 1 {
+		return fmt.Errorf("allocation-policy static accepts exactly one of iot-hubs, there are %d", len(s.IoTHubs))
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ func TestSettingsValidate(t *testing.T) {
 		{DeviceID: "a-:.+%_#*?!(),=@;$'Z9"},
 		{DeviceID: strings.Repeat("d", 128)},
 		{AllocationPolicy: "static", IoTHubs: []string{"localhost"}},
+		{AllocationPolicy: "static"},
 		{AllocationPolicy: "hashed", IoTHubs: []string{"localhost:28883", "a-1.azure-devices.net", "127.0.0.1"}},
 	} {
 		if err := s.Validate(); err != nil {
@@ -42,7 +43,7 @@ func TestSettingsValidate(t *testing.T) {
 		{Settings{AllocationPolicy: "random\x1b"}, `allocation-policy "random?": choose one of hashed, geoLatency, static, custom`},
 		{Settings{ReprovisionPolicy: "always"}, "reprovision-policy"},
 		{Settings{ProvisioningStatus: "on"}, "provisioning-status"},
-		{Settings{AllocationPolicy: "static"}, "exactly one of iot-hubs, there are 0"},
+		{Settings{AllocationPolicy: "static", IoTHubs: []string{"a.x.net", "b.x.net", "c.x.net"}}, "exactly one of iot-hubs, there are 3"},
 		{Settings{AllocationPolicy: "Static", IoTHubs: []string{"a.x.net", "b.x.net"}}, "exactly one of iot-hubs, there are 2"},
 		{Settings{IoTHubs: []string{"plant"}}, "whole host name"},
 		{Settings{IoTHubs: []string{""}}, "whole host name"},

@@ -35,7 +35,9 @@ async function lifecycle(service, env) {
   assert.equal(created.registrationId, 'node-1');
   assert.ok(created.etag, 'no etag');
 
-  const read = (await service.getIndividualEnrollment('node-1')).responseBody;
+  // GET alone has the state of a machine that never registered.
+  const { registrationState, ...read } = (await service.getIndividualEnrollment('node-1')).responseBody;
+  assert.deepEqual(registrationState, { registrationId: 'node-1', status: 'unassigned' });
   assert.deepEqual(read, created);
   assert.deepEqual(read.initialTwin.tags, tags);
   const mechanism = (await service.getIndividualEnrollmentAttestationMechanism('node-1')).responseBody;
@@ -67,7 +69,9 @@ async function bulkAndQuery(service, env) {
   while (query.hasMoreResults) {
     pages.push((await query.next(query.continuationToken)).responseBody.map((e) => e.registrationId));
   }
-  assert.deepEqual(pages, [ids.slice(0, 3), ids.slice(3)]);
+  // The order is the service's, which is neither by ID nor by time.
+  assert.deepEqual(pages.map((page) => page.length), [3, 2]);
+  assert.deepEqual(pages.flat().sort(), ids);
 
   const dropped = await bulk(service, { mode: 'delete', enrollments });
   assert.equal(dropped.isSuccessful, true);

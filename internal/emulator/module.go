@@ -1,0 +1,132 @@
+package emulator
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+)
+
+// module is the identity of a module on the hub: IoT Edge's identity service
+// makes one for each module that it runs.
+type module struct {
+	ModuleID       string          `json:"moduleId"`
+	ManagedBy      string          `json:"managedBy,omitempty"`
+	DeviceID       string          `json:"deviceId"`
+	GenerationID   string          `json:"generationId"`
+	ETag           string          `json:"etag"`
+	Authentication *moduleIdentity `json:"authentication"`
+}
+
+// moduleIdentity says how a module proves itself.
+type moduleIdentity struct {
+	SymmetricKey   json.RawMessage `json:"symmetricKey,omitempty"`
+	X509Thumbprint json.RawMessage `json:"x509Thumbprint,omitempty"`
+	Type           string          `json:"type,omitempty"`
+}
+
+// device finds the registration behind a request to the hub, whose token must be
+// the device's.
+func (s *Server) device(r *request) (*registration, error) {
+	if s.hub != nil && s.authenticateOnHub(r.Host, r.path[1], sasText(r)) == nil {
+		return s.onHub(r.Host, r.path[1]), nil
+	}
+	return nil, refuse(codeHubNoAccess, "ErrorCode:IotHubUnauthorizedAccess;Unauthorized")
+}
+
+func (s *Server) listModules(r *request) (reply, error) {
+	reg, err := s.device(r)
+	if err != nil {
+		return reply{}, err
+	}
+	list := []*module{}
+	for _, id := range slices.Sorted(maps.Keys(reg.Modules)) {
+		list = append(list, reg.Modules[id])
+	}
+	return reply{status: http.StatusOK, body: list}, nil
+}
+
+func (s *Server) getModule(r *request) (reply, error) {
+	_, m, err := s.module(r)
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{status: http.StatusOK, body: m}, nil
+}
+
+// module finds the module that the path names, and its device.
+func (s *Server) module(r *request) (*registration, *module, error) {
+	reg, err := s.device(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	m := reg.Modules[r.path[3]]
+	if m == nil {
+		return nil, nil, refuse(codeModuleNotFound, "ErrorCode:ModuleNotFound;%s", clip(r.path[3]))
+	}
+	return reg, m, nil
+}
+
+// putModule makes a module, or changes the one that If-Match names.
+func (s *Server) putModule(r *request) (reply, error) {
+	reg, err := s.device(r)
+	if err != nil {
+		return reply{}, err
+	}
+	var m module
+	if err := json.Unmarshal(r.body, &m); err != nil || m.ModuleID != r.path[3] || m.DeviceID != r.path[1] || !validDeviceID(m.ModuleID) {
+		return reply{}, refuse(codeHubArgument, "ErrorCode:ArgumentInvalid;moduleId and deviceId have to be those of the path")
+	}
+	old, ifMatch := reg.Modules[m.ModuleID], r.Header.Get("If-Match")
+	switch {
+	case old == nil && ifMatch != "":
+		return reply{}, refuse(codeModuleNotFound, "ErrorCode:ModuleNotFound;%s", clip(m.ModuleID))
+	case old != nil && ifMatch == "":
+		return reply{}, refuse(codeModuleExists, "ErrorCode:ModuleAlreadyExistsOnDevice;%s", clip(m.ModuleID))
+	case old != nil && checkMatch(ifMatch, old.ETag) != nil:
+		return reply{}, refuse(codeHubPrecondition, "ErrorCode:PreconditionFailed;the ETag is not the current one")
+	}
+	m.stamp(old)
+	if reg.Modules == nil {
+		reg.Modules = map[string]*module{}
+	}
+	reg.Modules[m.ModuleID] = &m
+	return reply{status: http.StatusOK, body: m}, s.state.save()
+}
+
+// stamp sets what only the hub writes: keys too, where none were given.
+func (m *module) stamp(old *module) {
+	var before json.RawMessage
+	m.ETag, m.GenerationID = newETag(), newGUID()
+	if old != nil {
+		m.GenerationID = old.GenerationID
+		before, _ = json.Marshal(old.Authentication) // plain texts
+		if m.Authentication == nil {
+			m.Authentication = old.Authentication
+		}
+	}
+	if m.Authentication == nil {
+		m.Authentication = &moduleIdentity{}
+	}
+	a := m.Authentication
+	if !given(a.X509Thumbprint) {
+		a.Type = cmp.Or(a.Type, "sas")
+	}
+	if a.Type == "sas" {
+		a.SymmetricKey = symmetricKeys(bytes.Clone(a.SymmetricKey), before)
+	}
+}
+
+func (s *Server) deleteModule(r *request) (reply, error) {
+	reg, m, err := s.module(r)
+	if err != nil {
+		return reply{}, err
+	}
+	if checkMatch(r.Header.Get("If-Match"), m.ETag) != nil {
+		return reply{}, refuse(codeHubPrecondition, "ErrorCode:PreconditionFailed;the ETag is not the current one")
+	}
+	delete(reg.Modules, m.ModuleID)
+	return reply{status: http.StatusNoContent}, s.state.save()
+}
