@@ -32,9 +32,13 @@ func readChallenge(a answer) (*Challenge, error) {
 		Message           json.RawMessage `json:"message"`
 		AuthenticationKey json.RawMessage `json:"authenticationKey"`
 		KeyName           json.RawMessage `json:"keyName"`
+		ErrorCode         json.RawMessage `json:"errorCode"`
 	}
 	if json.Unmarshal(a.body, &body) != nil || isBlank(body.AuthenticationKey) {
 		return nil, refusal(a)
+	}
+	if errorCode(body.ErrorCode) != 0 {
+		return nil, a.malformed("it has both a challenge (authenticationKey) and a refusal (errorCode)")
 	}
 	key, err := decodeKey(body.AuthenticationKey)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -143,6 +144,8 @@ func readOperation(a answer, askedFor string) (Operation, error) {
 		op.State = body.RegistrationStatus
 	}
 	switch {
+	case body.RegistrationStatus != nil && !reflect.DeepEqual(op.State, body.RegistrationStatus):
+		return Operation{}, a.malformed("its registrationState and its registrationStatus, the name of 2017 for the same, differ")
 	case op.Status == "":
 		return Operation{}, a.malformed("it has no status")
 	case !pathSafe(op.ID):

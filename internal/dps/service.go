@@ -155,6 +155,9 @@ func readEnrollment(a answer) (Enrollment, error) {
 	if e.RegistrationID == "" {
 		return Enrollment{}, a.malformed("it has no registrationId")
 	}
+	if kind := e.Attestation.Type; e.Attestation.TPM != nil && kind != "" && !strings.EqualFold(kind, "tpm") {
+		return Enrollment{}, a.malformed(fmt.Sprintf("its attestation is of the type %q and has a TPM's key", show(kind, 40)))
+	}
 	if e.ETag == "" {
 		e.ETag = a.header.Get("ETag")
 	}

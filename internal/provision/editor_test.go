@@ -81,7 +81,7 @@ func challenge(key []byte) []byte {
 }
 
 func assigned(key []byte) []byte {
-	return marshal(map[string]any{"operationId": "4.x", "status": "assigned", "registrationState": map[string]any{
+	return marshal(map[string]any{"status": "assigned", "registrationState": map[string]any{
 		"assignedHub": "h", "deviceId": "d", "status": "assigned", "tpm": map[string]any{"authenticationKey": key},
 	}})
 }

@@ -274,16 +274,16 @@ func TestRunWithWrongAnswers(t *testing.T) {
 		{"HTML", func(int, []byte) (int, []byte) { return 200, []byte("<html>") }, 2, "dps.register", dps.ErrMalformed},
 		{"unknown status", replace(`"status":"assigned"`, `"status":"promoted"`), 3, "dps.assigned", ErrNotAssigned},
 		{"assigned without key", func(int, []byte) (int, []byte) {
-			return 200, []byte(`{"operationId":"4.x","status":"assigned","registrationState":{"assignedHub":"h","deviceId":"d","status":"assigned"}}`)
+			return 200, []byte(`{"status":"assigned","registrationState":{"assignedHub":"h","deviceId":"d","status":"assigned"}}`)
 		}, 3, "dps.assigned", ErrNotAssigned},
-		{"assigned to nothing", func(int, []byte) (int, []byte) { return 200, []byte(`{"operationId":"4.x","status":"assigned"}`) }, 3, "dps.assigned", ErrNotAssigned},
-		{"disabled", func(int, []byte) (int, []byte) { return 200, []byte(`{"operationId":"4.x","status":"disabled"}`) }, 3, "dps.assigned", ErrDisabled},
+		{"assigned to nothing", func(int, []byte) (int, []byte) { return 200, []byte(`{"status":"assigned"}`) }, 3, "dps.assigned", ErrNotAssigned},
+		{"disabled", func(int, []byte) (int, []byte) { return 200, []byte(`{"status":"disabled"}`) }, 3, "dps.assigned", ErrDisabled},
 		{"failed", func(int, []byte) (int, []byte) {
-			return 200, []byte(`{"operationId":"4.x","status":"failed","registrationState":{"errorCode":400999,"errorMessage":"for a reason"}}`)
+			return 200, []byte(`{"status":"failed","registrationState":{"errorCode":400999,"errorMessage":"for a reason"}}`)
 		}, 3, "dps.assigned", ErrNotAssigned},
-		{"failed, and not why", func(int, []byte) (int, []byte) { return 200, []byte(`{"operationId":"4.x","status":"failed"}`) }, 3, "dps.assigned", ErrNotAssigned},
+		{"failed, and not why", func(int, []byte) (int, []byte) { return 200, []byte(`{"status":"failed"}`) }, 3, "dps.assigned", ErrNotAssigned},
 		{"hub refuses DPS", func(int, []byte) (int, []byte) {
-			return 200, []byte(`{"operationId":"4.x","status":"failed","registrationState":{"errorCode":500001,"errorMessage":"ErrorCode:IotHubUnauthorizedAccess;Unauthorized"}}`)
+			return 200, []byte(`{"status":"failed","registrationState":{"errorCode":500001,"errorMessage":"ErrorCode:IotHubUnauthorizedAccess;Unauthorized"}}`)
 		}, 3, "dps.assigned", ErrHubUnauthorized},
 		{"hub key for another EK", func(int, []byte) (int, []byte) { return 200, assigned(other) }, 3, "tpm.hubkey", tpm.ErrOtherChip},
 		{"hub key cut short", func(int, []byte) (int, []byte) { return 200, assigned(other[:700]) }, 3, "tpm.hubkey", tpm.ErrBlob},
