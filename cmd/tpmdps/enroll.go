@@ -73,7 +73,7 @@ func runEnroll(s *session) (err error) {
 	for _, r := range records {
 		item, err := enrollOne(s, service.ServiceClient, r, settings, policy)
 		err = service.operator.explain(err)
-		out.Items = append(out.Items, enrollItem{item, describe(item, err), err})
+		out.Items = append(out.Items, enrollItem{item, describe(item, err), servedIn(err), err})
 		if offRecord = trail.record(item, service.operator, err); offRecord != nil || s.ctx.Err() != nil || stopsBatch(err) {
 			break
 		}
@@ -120,7 +120,8 @@ func stopsBatch(err error) bool {
 type enrollItem struct {
 	enroll.Item
 	Detail string `json:"detail"`
-	err    error
+	served
+	err error
 }
 
 func describe(item enroll.Item, err error) string {
