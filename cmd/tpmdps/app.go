@@ -84,7 +84,7 @@ var exits = []exit{
 	{provision.ErrConfiguredAuth, 41, ""}, // as well
 	{tpm.ErrOtherChip, 31, "the enrollment was made with another chip's key: compare with tpmdps read-ek; only if this machine replaces the enrolled one, which can then no longer provision: tpmdps enroll --replace-ek"},
 	{softtpm.ErrNotInstalled, 10, hintSwtpm},
-	{tpm.ErrWrongAddress, 10, "is swtpm, or another TPM, running there? Compare the address with --tpm, TPMDPS_TPM and TPM2TOOLS_TCTI; without them it is this machine's own TPM"},
+	{tpm.ErrWrongAddress, 10, "is swtpm, or another TPM, running there? Compare the address with --tpm, TPMDPS_TPM and TPM2TOOLS_TCTI (without them it is this machine's own TPM)"},
 	{tpm.ErrNoDevice, 10, "is the TPM switched on in the firmware setup (Security, TPM or PTT or fTPM)? Another one is named with --tpm"},
 	{tpm.ErrPermission, 11, hintPermission},
 	{tpm.ErrLockout, 12, "the chip counts wrong passwords; wait, do not try again in a loop"},
@@ -117,7 +117,7 @@ var exits = []exit{
 
 	{network.ErrName, 20, "check the name servers of this machine (resolvectl status), and the name"},
 	{network.ErrConnect, 20, "check cable, address and firewall: port 443 out to DPS, 8883 or 443 out to the hub; and HTTPS_PROXY"},
-	{network.ErrProxyLogin, 21, "put name and password into HTTPS_PROXY: http://NAME:PASSWORD@HOST:PORT"},
+	{network.ErrProxyLogin, 21, hintProxyLogin},
 	{network.ErrProxy, 21, "check HTTPS_PROXY and NO_PROXY, and whether the proxy allows this host"},
 	{network.ErrValidity, 22, hintClock},
 	{network.ErrCertificate, 21, "if a proxy inspects TLS here, give its CA with --ca-file and to IoT Edge; otherwise check the host name"},
@@ -132,10 +132,12 @@ var exits = []exit{
 	{hub.ErrNotMQTT, 21, "something other than a hub answered: a proxy, a captive portal, or a wrong port; compare the hub's name with the portal"},
 	{hub.ErrMalformed, 34, "what answers breaks the rules of MQTT, which a hub keeps: look for a proxy or a broker between here and the hub; keep the output of -v"},
 	{provision.ErrClock, 22, hintClock},
-	{provision.ErrNotEnrolled, 31, "enroll the machine first: tpmdps enroll; and compare the registration ID and the ID scope"},
+	{provision.ErrNotEnrolled, 31, dictionary.Advice(404201)},
+	{provision.ErrScope, 31, dictionary.Advice(404000)},
+	{provision.ErrHubAnswered, 21, hintHubAnswered},
 	{provision.ErrDisabled, 31, "enable it: tpmdps enroll --provisioning-status enabled --update"},
 	{provision.ErrOtherEK, 31, "the enrollment was made with another chip's key, or another tool's: compare with tpmdps read-ek --compare; only if this machine replaces the enrolled one, which can then no longer provision: tpmdps enroll --replace-ek"},
-	{provision.ErrRefused, 31, "keep the tracking id; Microsoft's support can look it up"},
+	{provision.ErrRefused, 31, hintTracking},
 	{provision.ErrUnavailable, 32, dictionary.ExitAdvice(32)},
 	{provision.ErrAllocation, 33, dictionary.Advice(400207)},
 	{provision.ErrNoHub, 33, dictionary.Advice(400208)},
@@ -163,8 +165,8 @@ var exits = []exit{
 	{dps.ErrConnectionString, 30, ""},
 	{dps.ErrCredential, 30, ""},
 
-	{dps.ErrMalformed, 21, "something other than DPS answered: a proxy, a captive portal, or a wrong endpoint"},
-	{dps.ErrTooLarge, 21, "something other than DPS answered: a proxy, a captive portal, or a wrong endpoint"},
+	{dps.ErrMalformed, 21, hintForeign},
+	{dps.ErrTooLarge, 21, hintForeign},
 	{errOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},
 	{atomicfile.ErrChanged, 15, "run the same command again: it starts from what the file is now"},
 	{errLate, 20, "whatever writes to it has to end; give more time with --timeout"},
@@ -203,6 +205,7 @@ func verdict(err error) exit {
 				e.hint = formatHint(format, e.hint)
 			}
 			e.hint = codeHint(err, e)
+			e.hint = refusedHint(err, e)
 			if knows := hinter(nil); errors.As(err, &knows) && errors.Is(knows, e.is) {
 				e.hint = cmp.Or(knows.Hint(), e.hint)
 			}
@@ -254,27 +257,6 @@ func formatHint(f *identity.FormatError, otherwise string) string {
 	return otherwise
 }
 
-// serviceVerdict is for refusals of the service API. What to do about one, the
-// dictionary says: by the service's own code, or else by the HTTP status.
-func serviceVerdict(e *dps.Error) exit {
-	v := exit{code: 1, hint: cmp.Or(dictionary.Advice(e.Code), dictionary.Advice(e.Status))}
-	switch {
-	case e.Code == 400004:
-		v.code = 14
-	case e.Status == 401:
-		return exit{code: 30, hint: "check the policy's key and this machine's clock; this DPS may accept Entra ID only: --auth-type login"} // the dictionary's is a device's
-	case e.Status == 403:
-		v.code = 30
-	case e.Status == 409 || e.Status == 412:
-		v.code = 15
-	case e.Status == 429 || e.Status == 408 || e.Status >= 500:
-		v.code = 32
-	case e.Status >= 300 && e.Status < 400:
-		return exit{code: 21, hint: "a DPS does not redirect: a proxy, a captive portal, or a wrong endpoint"}
-	}
-	return v
-}
-
 // run is main with everything passed in, so that tests run the real program.
 func run(ctx context.Context, args []string, s streams) (code int) {
 	s.err = dps.RedactWriter(s.err) // errors, logs, traces, and what follows
@@ -286,6 +268,7 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 		}
 	}()
 	listenToAzure(s.err)
+	ctx = withLine(ctx, args)
 	err := runApp(ctx, args, s)
 	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) && err != nil {
 		err = interrupted(err)
@@ -294,6 +277,7 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 		return 0
 	}
 	v := verdict(err)
+	v.hint = lineIn(ctx).fit(v.hint)
 	s.printError(err, v, wantsJSON(args))
 	return v.code
 }

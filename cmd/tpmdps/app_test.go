@@ -43,7 +43,7 @@ func TestVerdict(t *testing.T) {
 		{wrap(&dps.Error{Status: 412}), 15},
 		{wrap(&dps.Error{Status: 429}), 32},
 		{wrap(&dps.Error{Status: 302}), 21},
-		{wrap(&dps.Error{Status: 418}), 1},
+		{wrap(&dps.Error{Status: 418}), 21},
 		{fmt.Errorf("%w; the last answer was: %w", context.DeadlineExceeded, &dps.Error{Status: 503}), 32},
 		{&provision.StepError{Step: "tpm.activate", Err: fmt.Errorf("%w: %w", tpm.ErrOtherChip, tpm.ErrFailure)}, 31},
 		{fmt.Errorf("%w: line 3: %w", errBatch, &identity.FormatError{Is: "x"}), 50},

@@ -195,8 +195,12 @@ func (s *session) tpmOptions() (opts tpm.Options, err error) {
 // connection.
 func (s *session) clientOptions() (dps.ClientOptions, error) {
 	client, err := s.httpClient()
-	return dps.ClientOptions{HTTPClient: client, Application: application(), Log: s.log}, err
+	return dps.ClientOptions{HTTPClient: client, Application: application(), RetryDelay: retryDelay(s.ctx), Log: s.log}, err
 }
+
+// retryDelay is the first pause before a request is sent again; 0 is the clients'
+// own. Tests of hundreds of answers have a shorter one.
+var retryDelay = func(context.Context) time.Duration { return 0 }
 
 func (s *session) httpClient() (*http.Client, error) {
 	roots, err := s.roots()

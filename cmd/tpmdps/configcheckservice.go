@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/identity"
@@ -35,7 +36,7 @@ func enrollmentFacts(s *session, id string) (facts *edge.ServiceFacts, why strin
 	}
 	e, err := client.Enrollment(s.ctx, id)
 	switch {
-	case dps.HasStatus(err, http.StatusNotFound):
+	case saysNone(err):
 		return &edge.ServiceFacts{}, "", nil
 	case err != nil:
 		err = client.operator.explain(err)
@@ -49,6 +50,15 @@ func enrollmentFacts(s *session, id string) (facts *edge.ServiceFacts, why strin
 	return facts, "", err
 }
 
+// saysNone tells whether DPS says that there is no such enrollment or registration.
+func saysNone(err error) bool {
+	switch judged(err).Meaning {
+	case dictionary.NotEnrolled, dictionary.NotRegistered:
+		return true
+	}
+	return false
+}
+
 // registrationFacts are what became of the enrollment's last registration. A
 // token for enrollments alone does not open that.
 func registrationFacts(s *session, client service, e dps.Enrollment) (_ *edge.RegistrationFacts, why string, err error) {
@@ -56,7 +66,7 @@ func registrationFacts(s *session, client service, e dps.Enrollment) (_ *edge.Re
 	if state == nil {
 		asked, err := client.RegistrationState(s.ctx, e.RegistrationID)
 		switch {
-		case dps.HasStatus(err, http.StatusNotFound):
+		case saysNone(err):
 			return nil, "", nil
 		case dps.HasStatus(err, http.StatusUnauthorized), dps.HasStatus(err, http.StatusForbidden):
 			return nil, "the credential does not open registrations", nil

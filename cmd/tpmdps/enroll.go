@@ -95,7 +95,7 @@ func enrollAll(s *session, b batch, records []identity.Record) error {
 	for _, r := range records {
 		item, err, unrecorded := b.enroll(r)
 		err = b.service.operator.explain(err)
-		out.Items = append(out.Items, enrollItem{item, describe(item, err), err})
+		out.Items = append(out.Items, enrollItem{item, describe(item, err), servedIn(err), err})
 		if err := rows.print(out.Items[len(out.Items)-1]); err != nil {
 			return errors.Join(unrecorded, fmt.Errorf("stopped: %d of %d records were tried: print the result: %w", len(out.Items), len(records), err))
 		}
@@ -158,7 +158,8 @@ func stopsBatch(err error) bool {
 type enrollItem struct {
 	enroll.Item
 	Detail string `json:"detail"`
-	err    error
+	served
+	err error
 }
 
 func describe(item enroll.Item, err error) string {

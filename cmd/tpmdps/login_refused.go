@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
 )
 
@@ -78,6 +79,11 @@ var ipFilter = regexp.MustCompile(`(?i)\bip\b|private (endpoint|link)|public (ne
 func (o operator) explain(err error) error {
 	var e *dps.Error
 	if !errors.As(err, &e) || e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden {
+		return err
+	}
+	switch judged(err).Meaning {
+	case dictionary.Unauthorized, dictionary.Forbidden:
+	default: // not the service's own, or of something else than the credential
 		return err
 	}
 	said := e.Message + e.Body

@@ -319,6 +319,7 @@ func (p *player) judge(t *testing.T, r refusedCode, e ended, repeats int) {
 		return
 	}
 	exit, hint := r.expect()
+	hint = parseLine(append([]string{"tpmdps"}, p.args...)).fit(hint)
 	if e.code != exit || !strings.HasPrefix(e.Hint, hint) {
 		t.Errorf("%v: exit code %d, hint %q, want %d, %q\n%s", r, e.code, e.Hint, exit, hint, e.Error)
 	}

@@ -181,6 +181,7 @@ type failure struct {
 	Name  string `json:"name"`
 	Step  string `json:"step"`
 	Hint  string `json:"hint"`
+	served
 }
 
 // printError writes the one error of the run to stderr: a line of what
@@ -189,7 +190,7 @@ func (s streams) printError(err error, v exit, asJSON bool) {
 	text := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", "; "), errUsage.Error()+": ")
 	text = identity.Printable(text, 4000) // a certificate's or a file's text may be in it
 	if asJSON {
-		f := failure{Error: text, Code: v.code, Name: names[v.code], Hint: v.hint}
+		f := failure{Error: text, Code: v.code, Name: names[v.code], Hint: v.hint, served: servedIn(err)}
 		var step *provision.StepError
 		if errors.As(err, &step) {
 			f.Step = step.Step

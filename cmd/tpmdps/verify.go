@@ -97,7 +97,7 @@ func roundTrip(ctx context.Context, req provision.Request) (tripResult, error) {
 	}
 	var failed *provision.StepError
 	if errors.As(err, &failed) {
-		out.hint(failed.Step, verdict(err).hint)
+		out.hint(failed.Step, lineIn(ctx).fit(verdict(err).hint))
 	}
 	return out, err
 }
@@ -229,7 +229,7 @@ func toService(s *session, req *provision.Request, endpoint string) (*x509.CertP
 		return nil, err
 	}
 	req.Service, err = dps.NewDeviceClient(endpoint, req.IDScope, dps.ClientOptions{
-		HTTPClient: &http.Client{Transport: s.traced(req.Route.Transport())}, Application: application(), Log: s.log,
+		HTTPClient: &http.Client{Transport: s.traced(req.Route.Transport())}, Application: application(), RetryDelay: retryDelay(s.ctx), Log: s.log,
 	})
 	return roots, err
 }

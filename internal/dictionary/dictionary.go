@@ -79,7 +79,7 @@ func Explain(text string) []Entry {
 	text = strings.Trim(text, " \t\r\n\"'`.,;:()[]")
 	found := number(text)
 	if len(found) == 0 {
-		found = search(text)
+		found = narrow(search(text), text)
 	}
 	return distinct(found)
 }

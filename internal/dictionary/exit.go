@@ -9,7 +9,7 @@ var exitCodes = []struct {
 }{
 	{0, "done", "what was asked for was done, and seen to be done", "", ""},
 	{1, "unexpected", "an error that nobody foresaw", "", "keep the output of -v for a report"},
-	{2, "usage", "a flag, a value or a named file is wrong; nothing was done", "", "correct the command line; --help behind the command shows its flags"},
+	{2, "usage", "a flag, a value or a named file is wrong, or DPS does not accept it; nothing was done", "", "correct the command line; --help behind the command shows its flags"},
 	{10, "no-tpm", "there is no TPM, or nothing answers at the address", "the TPM is switched off in the firmware setup; on a virtual machine, none was given to it", "switch it on (Security, TPM or PTT or fTPM), or name it: tpmdps read-ek --tpm ADDR"},
 	{11, "no-permission", "the TPM is there, and this user may not open it", "/dev/tpmrm0 belongs to root and the group tss", "run as root, or join the group: sudo usermod -aG tss $USER, and log in again"},
 	{12, "tpm-refuses", "the TPM is busy, locked out, full, in failure mode, or refuses a password", "another program holds it, or a hierarchy has a password", "read the code behind the message and explain that one; never repeat a wrong password in a loop"},
@@ -17,7 +17,7 @@ var exitCodes = []struct {
 	{14, "ek-refused", "the endorsement key is no key that DPS can use, or a public sample key", "copied from a documentation page, cut off, or an ECC key", "read it from the chip: tpmdps read-ek"},
 	{15, "conflict", "an enrollment exists with other settings or another key, two records exclude each other, a file exists already, or IoT Edge runs here", "a second machine under the same ID, or a second run with other settings", "the hint names the flag that would overrule it: --update, --replace-ek, --even-if-provisioned"},
 	{20, "network", "no connection, no name, or the time was over", "cable, name server or firewall: 443 out to DPS, 8883 or 443 out to the hub", "the step that failed says which: tpmdps verify"},
-	{21, "tls-or-proxy", "the certificate is not trusted, the proxy refused, or something that is no DPS answered", "a proxy that inspects TLS, a captive portal, a wrong endpoint", "give the proxy's CA with --ca-file; look at HTTPS_PROXY and NO_PROXY"},
+	{21, "tls-or-proxy", "the certificate is not trusted, the proxy refused, something that is no DPS answered, or an answer contradicts itself", "a proxy that inspects TLS, a captive portal, a wrong endpoint", "give the proxy's CA with --ca-file; look at HTTPS_PROXY and NO_PROXY"},
 	{22, "clock", "this machine's clock is so wrong that its token counts as expired", "an empty battery, or no network for the time service; DPS bridges five minutes", "set the clock: sudo timedatectl set-ntp true"},
 	{30, "credentials", "the operator's credential is missing, wrong, or has too few rights", "a connection string of the hub instead of the DPS, a rotated key, a policy without EnrollmentWrite", "set PROVISIONING_CONNECTION_STRING to that of the DPS"},
 	{31, "device-refused", "DPS refuses this device", "not enrolled, disabled, enrolled with another key, or another ID scope", "tpmdps read-ek shows key and both IDs; enroll it: tpmdps enroll"},

@@ -10,10 +10,11 @@ const (
 	plainHTTP = "HTTP, RFC 9110; not documented for DPS"
 	observed  = "seen in reports, not documented"
 	doTrack   = "keep tracking id and time; Microsoft's support can look them up"
-	doBack    = "slow down: wait as long as Retry-After says. The quota is 1,000 operations a minute for each DPS"
+	doBack    = "try again in some minutes: wait as long as Retry-After says. The quota is 1,000 operations a minute for each DPS"
 	doRetry   = "try again in some minutes; " + doTrack
 	doToken   = "tpmdps verify does the whole exchange and shows both clocks; set the clock if they differ by minutes"
-	doEnroll  = "compare registration ID and ID scope: tpmdps verify shows both; enroll the machine: tpmdps enroll"
+	doEnroll  = "enroll the machine first: tpmdps enroll; and compare the registration ID and the ID scope"
+	doScope   = "check the ID scope: it begins with 0ne and stands on the overview page of the DPS in the portal; the machine may well be enrolled"
 	doHubLink = "in the portal, unlink the hub from the DPS and link it again, which renews the key that the DPS has for it"
 )
 
@@ -36,14 +37,19 @@ var services = []Entry{
 	{kindDPS, "503", "Service Unavailable", "the service does not serve at the moment", "", doRetry, []string{plainHTTP}},
 	{kindDPS, "504", "Gateway Timeout", "a gateway on the way got no answer in time", "a proxy, or the service's own front", doRetry, []string{plainHTTP}},
 
-	{kindDPS, "400004", "", "\"Endorsement key is invalid, or does not match the Enrollment\"", "at enrolling: the key is cut off, an ECC key, a PEM file or an old tpm2-tools file instead of the base64 of the 316-byte TPM2B_PUBLIC. At registering: the chip's key is not the enrolled one, often because another tool derived it from another template", "read the chip's key as DPS takes it: tpmdps read-ek; see all keys that tools derive: tpmdps read-ek --compare; then tpmdps enroll --replace-ek", []string{"azure-iot-sdk-c issues 1502, 1955, 2329", observed}},
+	{kindDPS, "400004", "", "\"Endorsement key is invalid, or does not match the Enrollment\"; with other words in its message, such as \"Invalid RegistrationId\", it is about those and not the key: explain the whole message", "at enrolling: the key is cut off, an ECC key, a PEM file or an old tpm2-tools file instead of the base64 of the 316-byte TPM2B_PUBLIC. At registering: the chip's key is not the enrolled one, often because another tool derived it from another template", "read the chip's key as DPS takes it: tpmdps read-ek; see all keys that tools derive: tpmdps read-ek --compare; then tpmdps enroll --replace-ek", []string{"azure-iot-sdk-c issues 1502, 1955, 2329", observed}},
+	{kindDPS, "400004", nameID, "\"Invalid RegistrationId\": the registration ID is not one that DPS accepts", "a serial number or a label with characters that DPS does not accept", "correct the registration ID: 1 to 128 letters, digits and - . _ :, the last one a letter, a digit or -", []string{observed}},
+	{kindDPS, "400004", nameSettings, "a part of the request is not valid; the message names it", "a property name in the initial twin that a hub refuses, a hub that is not linked, a policy that is not known", "correct what the message names, then run the same command again; the endorsement key is not at fault", []string{observed}},
 	{kindDPS, "400207", "", "the custom allocation failed: the web hook of the enrollment answered with an error", "the function is down, its URL or key has changed, or it answers something else than a hub", "look at the function's own log; the status behind the colon in the message is what it answered", []string{"Azure documentation: Use custom allocation policies"}},
 	{kindDPS, "400208", "", "there is no hub to assign the machine to", "no hub is linked to the DPS, or none of those that the enrollment names", "link a hub to the DPS, or name a linked one: tpmdps enroll --iot-hubs HOST --update", []string{clientC}},
 	{kindDPS, "400209", "", "the hub refuses the DPS", "the key that the DPS has for the linked hub is out of date: it was rotated, or the policy was deleted", doHubLink, []string{clientC, "azure-iot-sdk-c issue 1789"}},
 	{kindDPS, "401000", "Unauthorized", "the token is not valid for this resource", "seen with tokens of another registration ID or ID scope, or with the wrong key name (skn)", doToken, []string{"azure-docs issue 43157", observed}},
 	{kindDPS, "401002", "Unauthorized", "the credentials do not fit the enrollment", "the chip signed with another key than DPS gave it; the clock is wrong by more than five minutes; or the enrollment is for another kind of attestation (a certificate, a symmetric key) or another machine", doToken + ". Then look whether the enrollment is one for a TPM", []string{"azure-iot-sdk-node issue 721", "azure-iot-sdk-c issue 2362", observed}},
+	{kindDPS, "404000", "", "DPS does not know the ID scope", "an ID scope of another DPS, of one that was deleted, or with a letter mistyped. It says nothing about the enrollment; a guess, since the code is not documented", doScope, []string{dpsTable, observed}},
 	{kindDPS, "404201", "", "there is no such enrollment", "the machine is not enrolled under this registration ID in this DPS; a guess from reports, since neither this code nor 404202 is documented", doEnroll, []string{"azure-docs issue 57082", observed}},
 	{kindDPS, "404202", "", "there is no such registration", "the machine is enrolled and has never registered, or its registration was deleted; a guess, as with 404201", "nothing, before the first start; otherwise have it register: tpmdps verify", []string{"azure-docs issue 57082", observed}},
+	{kindDPS, "409201", "", "\"Enrollment already exists.\"", "an enrollment of this ID was there before, or somebody made it at the same moment", "run the command again; tpmdps enroll --dry-run shows the differences", []string{"recorded by azure-sdk-for-python, azure-iot-deviceprovisioning"}},
+	{kindDPS, "409202", "", "\"EnrollmentGroup already exists.\"", "a group of this name was there before; tpmdps makes no groups", "look at the groups: az iot dps enrollment-group list", []string{"recorded by azure-sdk-for-python, azure-iot-deviceprovisioning"}},
 
 	{kindHub, "400027", "ConnectionForcefullyClosedOnNewConnection", "the device connected a second time, and the hub closed the first connection", "two machines with the same device ID, as after copying a disk with a software TPM; or tpmdps verify beside a running program with this device's identity", "one machine for each device ID; two chips cannot have the same key, so look for a cloned virtual TPM", []string{hubTable}},
 	{kindHub, "401002", "IotHubUnauthorizedAccess", "the hub does not take the token", "in a registration that DPS reports as failed: DPS itself was refused, its key for the hub is out of date. From the device's own connection: as 401003", doHubLink, []string{"azure-iot-sdk-c issue 1789", "azure-iot-sdk-csharp issue 898"}},
@@ -68,11 +74,12 @@ var services = []Entry{
 
 const mqtt = "MQTT 3.1.1, 3.2.2.3 (CONNECT return codes)"
 
-// service finds a code of DPS or IoT Hub.
+// service finds a code of DPS or IoT Hub. Of a code that means several things it
+// is the first, which is what is meant where there are no other words.
 func service(code string) []Entry {
 	var found []Entry
 	for _, e := range services {
-		if e.Code == code {
+		if e.Code == code && (len(found) == 0 || found[len(found)-1].Kind != e.Kind) {
 			found = append(found, e)
 		}
 	}

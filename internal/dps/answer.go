@@ -2,6 +2,7 @@ package dps
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -159,9 +160,12 @@ func refusal(a answer) error {
 		}
 		e.Body = a.excerpt()
 	}
-	if e.Code == 0 {
-		e.Code = errorCode([]byte(a.header.Get("x-ms-error-code")))
+	e.Form = formOf(a.body, e.Code)
+	header := errorCode([]byte(a.header.Get("x-ms-error-code")))
+	if reason := contradiction(header, e.Code); reason != "" {
+		return a.malformed(reason)
 	}
+	e.Code = cmp.Or(e.Code, header)
 	return e
 }
 

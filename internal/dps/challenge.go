@@ -34,6 +34,7 @@ func readChallenge(a answer) (*Challenge, error) {
 		Message           json.RawMessage `json:"message"`
 		AuthenticationKey json.RawMessage `json:"authenticationKey"`
 		KeyName           json.RawMessage `json:"keyName"`
+		ErrorCode         json.RawMessage `json:"errorCode"`
 	}
 	// It names no identity, so another case is accepted, as before; a member that
 	// stands twice under any is not.
@@ -43,6 +44,9 @@ func readChallenge(a answer) (*Challenge, error) {
 	}
 	if unclear != nil {
 		return nil, a.malformed(a.jsonFault(unclear))
+	}
+	if errorCode(body.ErrorCode) != 0 {
+		return nil, a.malformed("it has both a challenge (authenticationKey) and a refusal (errorCode)")
 	}
 	key, err := decodeKey(body.AuthenticationKey)
 	if err != nil {

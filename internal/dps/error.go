@@ -23,6 +23,7 @@ var (
 type Error struct {
 	Status     int           // HTTP status
 	Code       int           // the service's errorCode, such as 404201; 0 if it gave none
+	Form       string        // of the body: FormDPS, FormHub, FormOther or FormNone
 	Message    string        // the service's words, or where a redirect pointed
 	TrackingID string        // what Microsoft's support asks for
 	RequestID  string        // x-ms-request-id

@@ -167,6 +167,9 @@ func readEnrollment(a answer) (Enrollment, error) {
 	if err := a.decode(&e, http.StatusOK); err != nil {
 		return Enrollment{}, err
 	}
+	if kind := e.Attestation.Type; e.Attestation.TPM != nil && kind != "" && !strings.EqualFold(kind, "tpm") {
+		return Enrollment{}, a.malformed(fmt.Sprintf("its attestation is of the type %q and has a TPM's key", show(kind, 40)))
+	}
 	etag, err := a.checkETag(e.ETag)
 	if err != nil {
 		return Enrollment{}, err

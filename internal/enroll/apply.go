@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
+	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
 )
 
@@ -55,7 +55,7 @@ func (i Item) ifMatch() string {
 // for.
 func settle(ctx context.Context, svc *dps.ServiceClient, item Item, refused error) (dps.Enrollment, error) {
 	var e *dps.Error
-	if !errors.As(refused, &e) || e.Status != http.StatusConflict && e.Status != http.StatusPreconditionFailed {
+	if !errors.As(refused, &e) || dictionary.Judge(e.Said()).Meaning != dictionary.Conflict {
 		return dps.Enrollment{}, fmt.Errorf("write the enrollment: %w", refused)
 	}
 	now, err := svc.Enrollment(ctx, item.RegistrationID)

@@ -2,9 +2,10 @@ package enroll
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net/http"
 
+	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
 )
@@ -45,7 +46,7 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 		return Item{}, fmt.Errorf("%w: %s", ErrForeignID, reason)
 	}
 	have, err := svc.Enrollment(ctx, w.registrationID)
-	if dps.HasStatus(err, http.StatusNotFound) {
+	if notThere(err) {
 		return w.create(), nil
 	}
 	if err != nil {
@@ -57,6 +58,21 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 			w.registrationID, dps.ErrMalformed)
 	}
 	return item, nil
+}
+
+// notThere tells whether DPS itself said that there is no such enrollment. Which
+// of its two codes it says that with is not documented. Whatever else answers
+// 404, there may be one.
+func notThere(err error) bool {
+	var refused *dps.Error
+	if !errors.As(err, &refused) {
+		return false
+	}
+	switch dictionary.Judge(refused.Said()).Meaning {
+	case dictionary.NotEnrolled, dictionary.NotRegistered:
+		return true
+	}
+	return false
 }
 
 // create plans an enrollment that does not exist.

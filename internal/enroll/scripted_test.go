@@ -188,7 +188,7 @@ func TestAnswerIsNotTakenOnTrust(t *testing.T) {
 	notFound := func(put string) *dps.ServiceClient {
 		return scripted(t, func(r *http.Request, _ string) (int, string) {
 			if r.Method == http.MethodGet {
-				return 404, `{"message":"not found"}`
+				return 404, `{"errorCode":404201,"message":"not found"}`
 			}
 			return 200, put
 		})

@@ -196,6 +196,7 @@ type trip struct {
 	challenge *dps.Challenge
 	token     string
 	operation dps.Operation
+	heard     statements    // what the answers of this registration have said
 	skew      time.Duration // the service's clock minus ours
 
 	connection *hub.Connection

@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"strings"
 	"time"
 
 	"tpmdps/internal/dps"
-	"tpmdps/internal/network"
 )
 
 // How a registration can end other than in an assignment. Errors of this
@@ -37,6 +34,10 @@ var (
 	// ErrHubUnauthorized: the hub refuses DPS, whose link to it is stale
 	// (400209, IotHubUnauthorizedAccess).
 	ErrHubUnauthorized = errors.New("the hub refuses DPS")
+	// ErrScope: no DPS has the ID scope. Of the enrollment it says nothing.
+	ErrScope = errors.New("DPS does not know the ID scope")
+	// ErrHubAnswered: the refusal has the form of an IoT Hub's.
+	ErrHubAnswered = errors.New("an IoT Hub answered, not a DPS")
 	// ErrStillAssigning: the time was over before the service had decided.
 	ErrStillAssigning = errors.New("not assigned in time")
 	// ErrClock: the clocks differ by more than a token can bridge.
@@ -98,6 +99,9 @@ func (t *trip) register(ctx context.Context) (outcome, error) {
 	case answer.Challenge != nil:
 		return outcome{}, fmt.Errorf("%w: it sent a new challenge instead of taking the chip's signature", ErrRefused)
 	}
+	if err := t.heard.agree(*answer.Operation, "the answer to the registration"); err != nil {
+		return outcome{}, err
+	}
 	t.operation = *answer.Operation
 	return saw("signature accepted, now %s", t.operation.Status), nil
 }
@@ -111,6 +115,9 @@ func (t *trip) awaitAssignment(ctx context.Context) (outcome, error) {
 		op, err := t.req.Service.Operation(ctx, t.result.RegistrationID, t.operation.ID, t.token)
 		if err != nil {
 			return outcome{}, t.unanswered(ctx, meaning(err))
+		}
+		if err := t.heard.agree(op, "an answer to a poll"); err != nil {
+			return outcome{}, err
 		}
 		t.operation = op
 	}
@@ -158,68 +165,4 @@ func (t *trip) unanswered(ctx context.Context, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: still %s when the time was over: %w", ErrStillAssigning, t.operation.Status, err)
-}
-
-// ended judges a status that is not "assigning". Only one of them is success,
-// and only with everything in it that a device needs to go on.
-func ended(op dps.Operation) error {
-	s := op.State
-	switch op.Status {
-	case "assigned":
-		switch {
-		case s == nil || s.AssignedHub == "" || s.DeviceID == "":
-			return fmt.Errorf("%w: DPS says assigned, but to no hub and device", ErrNotAssigned)
-		case s.TPM == nil || len(s.TPM.AuthenticationKey) == 0:
-			return fmt.Errorf("%w: DPS assigned %s, but sent no key for it; is the enrollment one for a TPM?", ErrNotAssigned, s.AssignedHub)
-		}
-		return nil
-	case "disabled":
-		return ErrDisabled
-	case "failed":
-		if s == nil {
-			return fmt.Errorf("%w: DPS says failed, and not why", ErrNotAssigned)
-		}
-		return fmt.Errorf("%w: error %d: %s%s", failure(s), s.ErrorCode, s.ErrorMessage, parenthesised(s.UpdatedAt))
-	}
-	return fmt.Errorf("%w: DPS answered with the status %q, which this version does not know", ErrNotAssigned, op.Status)
-}
-
-// failure tells the failed registrations apart whose codes are known.
-func failure(s *dps.RegistrationState) error {
-	switch {
-	case s.ErrorCode == 400207:
-		return ErrAllocation
-	case s.ErrorCode == 400208:
-		return ErrNoHub
-	case s.ErrorCode == 400209 || strings.Contains(s.ErrorMessage, "IotHubUnauthorizedAccess"):
-		return ErrHubUnauthorized
-	}
-	return ErrNotAssigned
-}
-
-// meaning gives a refusal of the service its sentinel. Errors that are no
-// refusal pass: they are the network's.
-func meaning(err error) error {
-	var foreign *dps.AnswerError
-	if errors.As(err, &foreign) && foreign.Status == http.StatusProxyAuthRequired {
-		return fmt.Errorf("%w: %w", network.ErrProxyLogin, err)
-	}
-	var e *dps.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	sentinel := ErrRefused
-	switch {
-	case e.Status == http.StatusProxyAuthRequired:
-		return fmt.Errorf("%w: %w", network.ErrProxyLogin, err)
-	case e.Status >= 300 && e.Status < 400:
-		return fmt.Errorf("%w: %w", dps.ErrMalformed, err)
-	case e.Code == 400004:
-		sentinel = ErrOtherEK
-	case e.Status == http.StatusNotFound:
-		sentinel = ErrNotEnrolled
-	case e.Status == http.StatusTooManyRequests || e.Status == http.StatusRequestTimeout || e.Status >= 500:
-		sentinel = ErrUnavailable
-	}
-	return fmt.Errorf("%w: %w", sentinel, err)
 }

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// commandLine is what was typed and who typed it, as far as a hint has to know:
+// it must not send anybody back to where he comes from.
+type commandLine struct {
+	command string            // such as "enroll" or "token mint"; "" where none is known
+	flags   map[string]string // those that were given, by their long names, with their values
+	root    bool
+}
+
+// isRoot tells whether sudo is of no use. It is never so on Windows.
+var isRoot = func() bool { return os.Geteuid() == 0 }
+
+// parseLine reads a command line by the names of commands and flags alone, so
+// that one with a mistake in it is understood as well.
+func parseLine(args []string) commandLine {
+	c := commandLine{flags: map[string]string{}, root: isRoot()}
+	level := commands()
+	long := longNames(sharedFlags())
+	value, last := false, "" // whether the next argument is that flag's
+	for _, arg := range args[min(1, len(args)):] {
+		name, given, inline := strings.Cut(arg, "=")
+		switch {
+		case value:
+			c.flags[last], value = arg, false
+		case arg == "--":
+			return c
+		case strings.HasPrefix(arg, "-") && len(arg) > 1:
+			flag, known := long[strings.TrimLeft(name, "-")]
+			if known {
+				last = flag.name
+				c.flags[last] = given
+			}
+			value = known && flag.takesValue && !inline
+		default:
+			i := slices.IndexFunc(level, func(one command) bool { return one.name == arg })
+			if i < 0 {
+				continue
+			}
+			c.command = strings.TrimSpace(c.command + " " + arg)
+			for name, flag := range longNames(level[i].flags) {
+				long[name] = flag
+			}
+			level = level[i].subcommands
+		}
+	}
+	return c
+}
+
+// longName is what a flag is called in hints.
+type longName struct {
+	name       string
+	takesValue bool
+}
+
+func longNames(flags []cli.Flag) map[string]longName {
+	all := map[string]longName{}
+	for _, f := range flags {
+		_, isBool := f.(*cli.BoolFlag)
+		for _, name := range f.Names() {
+			all[name] = longName{f.Names()[0], !isBool}
+		}
+	}
+	return all
+}
+
+// lineKey is the key, in a run's context, of its command line.
+type lineKey struct{}
+
+func withLine(ctx context.Context, args []string) context.Context {
+	return context.WithValue(ctx, lineKey{}, parseLine(args))
+}
+
+// lineIn is the command line of a run; that of nothing where there is none.
+func lineIn(ctx context.Context) commandLine {
+	c, _ := ctx.Value(lineKey{}).(commandLine)
+	return c
+}
+
+var (
+	flagInHint    = regexp.MustCompile(`(?:^|[^-\w])--([a-z][a-z0-9-]*)(?: ([a-z]+))?`)
+	commandInHint = regexp.MustCompile(`\btpmdps ((?:token |audit )?[a-z][a-z-]*)((?: --?[a-z][a-z0-9-]*(?: [A-Z][A-Z-]*)?)*)`)
+)
+
+// fit makes a hint one for this command line: of its sentences, parted by
+// semicolons, each that names a flag that was given, or the command that runs, is
+// said in another way, or left out.
+func (c commandLine) fit(hint string) string {
+	if hint == "" {
+		return ""
+	}
+	var kept []string
+	for sentence := range strings.SplitSeq(hint, "; ") {
+		if fitting := c.sentence(sentence); fitting != "" && !slices.Contains(kept, fitting) {
+			kept = append(kept, fitting)
+		}
+	}
+	if len(kept) == 0 {
+		return hintNothing
+	}
+	return strings.Join(kept, "; ")
+}
+
+// sentence is one sentence that fits, or "".
+func (c commandLine) sentence(s string) string {
+	for _, one := range append([]string{s}, instead[s]...) {
+		if c.root {
+			one = strings.ReplaceAll(one, "sudo ", "")
+		}
+		if one = c.addTo(one); !c.names(one) && !(c.root && withSudo.MatchString(one)) {
+			return one
+		}
+	}
+	return ""
+}
+
+var withSudo = regexp.MustCompile(`\bsudo\b|\bas root\b`)
+
+// addTo says "the same command with --x" for a command that runs already, and
+// lacks the flag: of those whose flags add up. The flags of the others choose what
+// they do, so that with another one it is another command.
+func (c commandLine) addTo(s string) string {
+	if c.command != "enroll" && c.command != "verify" {
+		return s
+	}
+	return commandInHint.ReplaceAllStringFunc(s, func(named string) string {
+		m := commandInHint.FindStringSubmatch(named)
+		if m[1] != c.command || !strings.Contains(m[2], "--") {
+			return named
+		}
+		return "the same command with" + m[2]
+	})
+}
+
+// names tells whether a sentence names the command that runs, or a flag of this
+// program's that was given. The flags of another command are another matter.
+func (c commandLine) names(s string) bool {
+	for _, m := range commandInHint.FindAllStringSubmatch(s, -1) {
+		if m[1] == c.command && !c.lacks(m[2]) {
+			return true
+		}
+	}
+	for _, m := range flagInHint.FindAllStringSubmatch(commandInHint.ReplaceAllString(s, ""), -1) {
+		if c.gave(m[1], m[2]) {
+			return true
+		}
+	}
+	return false
+}
+
+// gave tells whether a flag was given. One with a choice between words was not,
+// where a hint names another word.
+func (c commandLine) gave(flag, word string) bool {
+	value, given := c.flags[flag]
+	return given && (!slices.Contains(choices[flag], word) || word == value)
+}
+
+// choices are the words that hints name for flags that have a choice of them.
+var choices = map[string][]string{"until": {"challenge"}}
+
+// lacks tells whether one of the flags was not given.
+func (c commandLine) lacks(flags string) bool {
+	for _, m := range flagInHint.FindAllStringSubmatch(flags, -1) {
+		if _, given := c.flags[m[1]]; !given {
+			return true
+		}
+	}
+	return false
+}
+
+// hintNothing is for a hint of which nothing is left.
+const hintNothing = "all that this could name was given already; docs/exit-codes.md says what else the code can mean"

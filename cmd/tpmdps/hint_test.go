@@ -1,0 +1,176 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"tpmdps/internal/dps"
+	"tpmdps/internal/tpm"
+)
+
+// rootForTests says that a test is about what root is told. Whoever runs the tests
+// is told what others are.
+const rootForTests = "TPMDPS_TEST_ROOT"
+
+func init() { isRoot = func() bool { return os.Getenv(rootForTests) != "" } }
+
+// allHints are the hints of every table: the exit codes', what explain says (the
+// page is printed from its tables), and those that are put together.
+func allHints(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, e := range exits {
+		all = append(all, e.hint)
+	}
+	for _, e := range operatorExits {
+		all = append(all, e.hint)
+	}
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "errors.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(page)) {
+		if cells := strings.Split(line, " | "); len(cells) == 5 {
+			all = append(all, strings.ReplaceAll(cells[3], `\|`, "|"))
+		}
+	}
+	for _, status := range []int{302, 400, 401, 403, 404, 409, 412, 413, 418, 429, 503} {
+		for _, form := range []string{dps.FormDPS, dps.FormHub, dps.FormOther, dps.FormNone} {
+			all = append(all, serviceVerdict(&dps.Error{Status: status, Form: form}).hint)
+		}
+	}
+	for _, code := range []int{400004, 404000, 404201, 404202, 409201, 400207} {
+		all = append(all, serviceVerdict(&dps.Error{Status: code / 1000, Code: code, Form: dps.FormDPS}).hint)
+	}
+	for _, handle := range []uint32{handleOwner, handleEndorsement, tpm.HandleEK, tpm.HandleSRK, 0x81000100, 0x01c00002, 1} {
+		all = append(all, authHint(&tpm.AuthError{Handle: handle}), occupiedHint(&tpm.OccupiedError{Handle: handle}, ""))
+	}
+	all = append(all, policyHint(""), policyHint("enroller"), roleHint(account{}, true, "https://plant.azure-devices-provisioning.net"))
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(hint string) bool { return hint == "" || hint == "-" })
+}
+
+// allLines are all commands, each with none of its flags, with each one, and with
+// all of them.
+func allLines() []commandLine {
+	var all []commandLine
+	var add func(prefix string, level []command)
+	add = func(prefix string, level []command) {
+		for _, c := range level {
+			name := strings.TrimSpace(prefix + " " + c.name)
+			if len(c.subcommands) > 0 {
+				add(name, c.subcommands)
+				continue
+			}
+			every := map[string]string{}
+			for _, f := range append(slices.Clone(c.flags), sharedFlags()...) {
+				flag := f.Names()[0]
+				value := strings.Join(choices[flag], "") // what hints name
+				every[flag] = value
+				all = append(all, commandLine{command: name, flags: map[string]string{flag: value}})
+			}
+			all = append(all, commandLine{command: name}, commandLine{command: name, flags: every})
+		}
+	}
+	add("", commands())
+	return all
+}
+
+// No hint names a flag or a command that was given, or sudo to root; and each one
+// says something all the same.
+func TestHintsFitTheCommandLine(t *testing.T) {
+	lines := allLines()
+	other := regexp.MustCompile(`tpmdps [a-z][^;:,()]*`) // another command, with its flags
+	tried, nothing := 0, map[string]string{}
+	for _, hint := range allHints(t) {
+		for _, line := range lines {
+			if len(line.flags) == 1 && !slices.ContainsFunc(slices.Collect(maps.Keys(line.flags)), func(flag string) bool { return strings.Contains(hint, "--"+flag) }) {
+				continue // as without the flag
+			}
+			for _, line.root = range []bool{false, true} {
+				tried++
+				got := line.fit(hint)
+				if got == hintNothing {
+					nothing[hint] = fmt.Sprint(line.command, line.flags)
+				}
+				if got == "" || line.root && strings.Contains(got, "sudo") {
+					t.Errorf("%+v is told %q", line, got)
+				}
+				for _, named := range regexp.MustCompile(`tpmdps `+line.command+`( --?[a-z-]+( [A-Z-]+)?)*`).FindAllString(got, -1) {
+					new := slices.ContainsFunc(strings.Fields(named), func(word string) bool {
+						_, given := line.flags[strings.TrimLeft(word, "-")]
+						return strings.HasPrefix(word, "--") && !given
+					})
+					if !new || line.command == "enroll" || line.command == "verify" {
+						t.Errorf("%+v: sent to itself: %q", line, got)
+					}
+				}
+				own := other.ReplaceAllString(got, "") + " "
+				for flag := range line.flags {
+					if strings.Contains(own, "--"+flag+" ") || strings.Contains(own, "--"+flag+",") || strings.Contains(own, "--"+flag+":") || strings.Contains(own, "--"+flag+";") {
+						t.Errorf("%+v: told again to give --%s: %q", line, flag, got)
+					}
+				}
+			}
+		}
+	}
+	for hint, line := range nothing {
+		t.Errorf("%q has no other words for %s", hint, line)
+	}
+	t.Logf("%d hints and lines", tried)
+}
+
+// A command line is understood as it was typed, also one with a mistake in it.
+func TestParseLine(t *testing.T) {
+	for _, row := range []struct {
+		args, command string
+		flags         map[string]string
+	}{
+		{"", "", nil},
+		{"enroll", "enroll", nil},
+		{"enroll --update --ek KEY --dps=plant", "enroll", map[string]string{"update": "", "endorsement-key": "KEY", "dps": "plant"}},
+		{"verify -q -o json --until challenge", "verify", map[string]string{"quiet": "", "output": "json", "until": "challenge"}},
+		{"token mint --out FILE", "token mint", map[string]string{"out": "FILE"}},
+		{"verify --no-such-flag --offline", "verify", map[string]string{"offline": ""}},
+		{"enroll --registration-id verify --update", "enroll", map[string]string{"registration-id": "verify", "update": ""}},
+		{"explain -- --update", "explain", nil},
+		{"verify --timeout", "verify", map[string]string{"timeout": ""}},
+	} {
+		got := parseLine(append([]string{"tpmdps"}, strings.Fields(row.args)...))
+		if got.command != row.command || !maps.Equal(got.flags, row.flags) {
+			t.Errorf("%q is understood as %q with %v, want %q with %v", row.args, got.command, got.flags, row.command, row.flags)
+		}
+	}
+}
+
+// What there is to say to those who did already what the hint is about.
+func TestHintsSayWhatElse(t *testing.T) {
+	for _, row := range []struct{ args, hint, want string }{
+		{"enroll --update", "to change the enrollment: add --update", secondUpdate},
+		{"enroll", "to change the enrollment: add --update", "to change the enrollment: add --update"},
+		{"enroll --replace-ek", "the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek", "the enrollment has another chip's key, or another tool's: " + askOffice},
+		{"enroll", "enable it: tpmdps enroll --provisioning-status enabled --update", "enable it: the same command with --provisioning-status enabled --update"},
+		{"verify --timeout 2s", "give it more time, such as --timeout 5m; look at the hubs", "give it more time than that; look at the hubs"},
+		{"verify --until assigned", "--until challenge registers nothing", "--until challenge registers nothing"},
+		{"config --file F", "tpmdps config --check says where and why", "tpmdps config --check says where and why"},
+		{"config --check --file F", "tpmdps config --check says where and why", wrongFile},
+		{"verify --ca-file F", "if a proxy inspects TLS here, give its CA with --ca-file; otherwise check the host name", "if a proxy inspects TLS here: its CA has to be in the file that was given; otherwise check the host name"},
+	} {
+		if got := parseLine(append([]string{"tpmdps"}, strings.Fields(row.args)...)).fit(row.hint); got != row.want {
+			t.Errorf("%s: %q becomes %q, want %q", row.args, row.hint, got, row.want)
+		}
+	}
+	t.Setenv(rootForTests, "1")
+	if got := parseLine([]string{"tpmdps", "config"}).fit("the logs say why: sudo iotedge system logs"); got != "the logs say why: iotedge system logs" {
+		t.Errorf("root is told %q", got)
+	}
+	if got := parseLine([]string{"tpmdps", "config"}).fit("run it again with sudo"); strings.Contains(got, "sudo") {
+		t.Errorf("root is told %q", got)
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+
+	"tpmdps/internal/dictionary"
+	"tpmdps/internal/dps"
+	"tpmdps/internal/enroll"
+	"tpmdps/internal/provision"
+)
+
+// judged says what the refusal in an error means; the zero value if there is none.
+func judged(err error) dictionary.Judgement {
+	var refused *dps.Error
+	var failed *provision.RegistrationError
+	switch {
+	case errors.As(err, &refused):
+		return dictionary.Judge(refused.Said())
+	case errors.As(err, &failed):
+		return dictionary.JudgeFailed(failed.Code, failed.Message)
+	}
+	return dictionary.Judgement{}
+}
+
+// What to do about an answer that no DPS wrote.
+const (
+	hintForeign      = "something other than DPS answered: a proxy, a captive portal, or a wrong endpoint"
+	hintHubAnswered  = "an IoT Hub answered, not a DPS: the endpoint of the DPS stands on its overview page in the portal"
+	hintContradicted = "no DPS says both: a proxy or a cache changes answers; try from a network without it"
+	hintProxyLogin   = "put name and password into HTTPS_PROXY, parted by a colon, before the host and an @"
+	hintTracking     = "keep the tracking id; Microsoft's support can look it up"
+)
+
+// operatorExits are the exit codes of what an operator's request can be refused
+// with. A device's have sentinels, in package provision.
+var operatorExits = map[dictionary.Meaning]exit{
+	dictionary.EndorsementKey: {code: 14},
+	dictionary.RegistrationID: {code: 2},
+	dictionary.BadRequest:     {code: 2},
+	dictionary.TooLarge:       {code: 2},
+	dictionary.Allocation:     {code: 2},
+	dictionary.NoHub:          {code: 2},
+	dictionary.NotEnrolled:    {code: 15},
+	dictionary.NotRegistered:  {code: 15},
+	dictionary.Conflict:       {code: 15},
+	dictionary.Unauthorized:   {code: 30},
+	dictionary.Forbidden:      {code: 30},
+	dictionary.HubLink:        {code: 30},
+	dictionary.Disabled:       {code: 30},
+	dictionary.NoService:      {code: 21},
+	dictionary.Unavailable:    {code: 32},
+	dictionary.ProxyLogin:     {code: 21, hint: hintProxyLogin},
+	dictionary.HubAnswered:    {code: 21, hint: hintHubAnswered},
+	dictionary.Contradicted:   {code: 21, hint: hintContradicted},
+	dictionary.Foreign:        {code: 21, hint: hintForeign},
+}
+
+// serviceVerdict is for refusals of the service API. What to do about one, the
+// dictionary says.
+func serviceVerdict(e *dps.Error) exit {
+	j := dictionary.Judge(e.Said())
+	v := operatorExits[j.Meaning]
+	v.hint = cmp.Or(v.hint, j.Do(true))
+	return v
+}
+
+// refusedHint is what to do about a refusal whose error has a row in the table of
+// exits for several reasons: the dictionary tells them apart.
+func refusedHint(err error, e exit) string {
+	j := judged(err)
+	switch e.is {
+	case dps.ErrMalformed:
+		if j.Meaning == dictionary.Contradicted {
+			return hintContradicted
+		}
+	case provision.ErrUnavailable:
+		return cmp.Or(j.Do(false), e.hint)
+	case provision.ErrRefused:
+		if do := j.Do(false); do != "" {
+			return do + "; " + hintTracking
+		}
+	case enroll.ErrConflict: // by the service, not by the plan
+		if j.Meaning == dictionary.Conflict {
+			return j.Do(true)
+		}
+	}
+	return e.hint
+}
+
+// served is what the service said of a failure, as fields for scripts: nothing of
+// it has to be looked for in a sentence.
+type served struct {
+	Status     int    `json:"http_status"`
+	Code       int    `json:"service_code"`
+	TrackingID string `json:"tracking_id"`
+}
+
+func servedIn(err error) served {
+	var refused *dps.Error
+	var foreign *dps.AnswerError
+	var failed *provision.RegistrationError
+	switch {
+	case errors.As(err, &refused):
+		id := refused.TrackingID
+		if id == "" {
+			id = refused.RequestID
+		}
+		return served{refused.Status, refused.Code, id}
+	case errors.As(err, &foreign):
+		return served{Status: foreign.Status}
+	case errors.As(err, &failed):
+		return served{Status: 200, Code: failed.Code}
+	}
+	return served{}
+}
