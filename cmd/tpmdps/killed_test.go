@@ -25,12 +25,7 @@ var kills = flag.Int("kills", 0, "kill that many runs at least in the tests of k
 const testLedgers = "TPMDPS_TEST_LEDGERS"
 
 func init() {
-	ledgerDirectory = func() string {
-		if dir := os.Getenv(testLedgers); dir != "" {
-			return dir
-		}
-		return filepath.Join(os.TempDir(), fmt.Sprint("tpmdps-test-", os.Getuid()))
-	}
+	ledgerDirectory = func() string { return os.Getenv(testLedgers) }
 }
 
 // onBus is a program that is run on a chip with a Bus before it.

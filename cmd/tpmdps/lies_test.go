@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,9 @@ func printed(args ...string) (code int, stdout, stderr string) {
 // answer; no run passes with anything but the truth, or calls it another chip; and
 // nothing is left on the chip.
 func TestLiesInEveryAnswer(t *testing.T) {
+	before, ledgers := ledgerDirectory, filepath.Join(t.TempDir(), "ledgers")
+	ledgerDirectory = func() string { return ledgers }
+	t.Cleanup(func() { ledgerDirectory = before })
 	persistent := func(p *softtpm.Process) error {
 		if err := softtpmtest.PersistSRK(p); err != nil {
 			return err

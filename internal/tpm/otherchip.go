@@ -66,8 +66,8 @@ func (d *Device) askAgain(ek, srk *Key, b Blob, refused error) error {
 	var first *ResponseError
 	switch {
 	case err == nil && errors.As(refused, &first):
-		return errors.Join(&AnswerError{Command: first.Command, lie: true,
-			Why: fmt.Sprintf("it refused a key with %s, and opened it the second time", codeText(first.Code, first.Original))}, key.Close())
+		fickle := &AnswerError{Command: first.Command, lie: true, Why: "it refused a key, and opened it the second time"}
+		return errors.Join(fmt.Errorf("%w: %w", fickle, refused), key.Close())
 	case refusesBlob(err):
 		return fmt.Errorf("%w: %w", ErrOtherChip, refused)
 	}
