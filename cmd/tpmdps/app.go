@@ -85,6 +85,7 @@ var exits = []exit{
 	{tpm.ErrOtherChip, 31, "the enrollment was made with another chip's key: compare with tpmdps read-ek; only if this machine replaces the enrolled one, which can then no longer provision: tpmdps enroll --replace-ek"},
 	{softtpm.ErrNotInstalled, 10, hintSwtpm},
 	{tpm.ErrWrongAddress, 10, "is swtpm, or another TPM, running there? Compare the address with --tpm, TPMDPS_TPM and TPM2TOOLS_TCTI (without them it is this machine's own TPM)"},
+	{tpm.ErrAnswer, 12, hintAnswer},
 	{tpm.ErrNoDevice, 10, "is the TPM switched on in the firmware setup (Security, TPM or PTT or fTPM)? Another one is named with --tpm"},
 	{tpm.ErrPermission, 11, hintPermission},
 	{tpm.ErrLockout, 12, "the chip counts wrong passwords; wait, do not try again in a loop"},
@@ -338,6 +339,6 @@ func newApp(s streams) *cli.App {
 func commands() []command {
 	return []command{
 		readEKCommand(), enrollCommand(), verifyCommand(), configCommand(), supportBundleCommand(), tokenCommand(),
-		auditCommand(), emulatorCommand(), demoCommand(), explainCommand(), versionCommand(),
+		auditCommand(), chipCommand(), emulatorCommand(), demoCommand(), explainCommand(), versionCommand(),
 	}
 }

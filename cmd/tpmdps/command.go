@@ -184,6 +184,7 @@ func (s *session) tpm() (tpm.Address, tpm.Options, error) {
 
 func (s *session) tpmOptions() (opts tpm.Options, err error) {
 	opts = tpm.Options{Log: s.log, PlainBus: s.flag.Bool("plain-bus"), Waiting: func(what string) { s.say("%s", what) }}
+	opts.Ledgers, opts.Flushed = ledgerDirectory(), opts.Waiting
 	if opts.EndorsementAuth, err = s.readSecret(s.flag.String("endorsement-auth-file")); err != nil {
 		return opts, err
 	}

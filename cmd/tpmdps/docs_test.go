@@ -276,6 +276,7 @@ func TestDocsObjects(t *testing.T) {
 		"## explain":              func() any { return &explainResult{} },
 		"## token":                func() any { return &tokenResult{} },
 		"## The audit trail":      func() any { return &auditResult{} },
+		"## chip flush":           func() any { return &flushResult{} },
 		"## version":              func() any { return &versionResult{} },
 		"## Errors":               func() any { return &failure{} },
 		"## What enroll may read": func() any { return &identity.Record{} },

@@ -86,8 +86,8 @@ func (r refusedCode) expect() (exit int, hint string) {
 	ofSession := r.base == 0x082 && r.code&0x840 == 0x800 // its attributes
 	switch own, ok := ownHints[r.base]; {
 	case ofKey && (key || r.exit == 13 && !ok && !ofSession && r.base != 0x120 && r.base != 0x143):
-		// Offline it was made for this very chip, which opens the next one.
-		return 13, otherThanSession
+		// It is refused once, and opened the second time.
+		return 12, hintAnswer
 	case slices.Contains(ofPasswords, r.base) && (ofKey || r.of(tpm2.TPMCCLoad, tpm2.TPMCCHMAC)):
 		return 12, "keep the output of -v: the key has no password"
 	case ok:

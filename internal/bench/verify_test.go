@@ -19,10 +19,15 @@ const registrationID = "bench"
 // that derives both keys needs three more, to hold no more than two objects: the EK
 // is saved, flushed, and loaded again for the second key.
 const (
-	mostToAssigned      = 22
-	mostToAssignedBlank = 25
-	mostToTwin          = 26
+	mostToAssigned      = 22 + withoutManager
+	mostToAssignedBlank = 25 + withoutManager
+	mostToTwin          = 26 + withoutManager
 )
+
+// withoutManager are the commands that list what is in the memory of a chip without
+// a resource manager, which the software TPM is: what a killed run leaves there
+// would stay.
+const withoutManager = 2
 
 // Most that a registration has the chip do with its private RSA keys, and hold in
 // its memory: softtpmtest.Tally.

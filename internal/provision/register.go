@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tpmdps/internal/dps"
+	"tpmdps/internal/tpm"
 )
 
 // How a registration can end other than in an assignment. Errors of this
@@ -94,6 +95,9 @@ func (t *trip) sign() error {
 func (t *trip) register(ctx context.Context) (outcome, error) {
 	answer, err := t.req.Service.Register(ctx, t.registration(), t.token)
 	switch {
+	case err != nil && t.req.Offline && ctx.Err() == nil:
+		// The service in this process made the challenge of the chip's own keys.
+		return outcome{}, fmt.Errorf("%w: what TPM2_HMAC gave is no signature of the key that it opened: %w", tpm.ErrAnswer, err)
 	case err != nil:
 		return outcome{}, meaning(err)
 	case answer.Challenge != nil:

@@ -1,8 +1,10 @@
 package tpm
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -49,7 +51,7 @@ func (d *Device) Activate(ek, srk *Key, blob []byte) (*HMACKey, error) {
 		return key, nil
 	}
 	if refusesBlob(err) {
-		err = errors.Join(d.compareWithOwn(ek, srk, err), d.endSessions())
+		err = errors.Join(d.compareWithOwn(ek, srk, b, err), d.endSessions())
 	}
 	return nil, err
 }
@@ -95,9 +97,33 @@ func (d *Device) open(ek, srk *Key, b Blob) (_ *HMACKey, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := loadedAs(b, loaded); err != nil {
+		return nil, errors.Join(err, d.flush(loaded.ObjectHandle))
+	}
 	d.roles[loaded.ObjectHandle] = "the key from DPS"
 	return &HMACKey{URI: decryptURI(inner, b.URI), device: d, handle: loaded.ObjectHandle, name: loaded.Name}, nil
 }
+
+// loadedAs checks that the chip loaded the key that it was given: its name is the
+// hash of its public area.
+func loadedAs(b Blob, loaded *tpm2.LoadResponse) error {
+	public, err := tpm2.Unmarshal[tpm2.TPMTPublic](b.Public) // ParseBlob has seen to it
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBlob, err)
+	}
+	name, err := tpm2.ObjectName(public)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBlob, err)
+	}
+	if !bytes.Equal(name.Buffer, loaded.Name.Buffer) {
+		return contradicts(tpm2.TPMCCLoad, "the name of the key is not that of its public area")
+	}
+	return nil
+}
+
+// idObjectSize is the credential around an inner key of 16 bytes: a hash of 32
+// and the encrypted key, each with its size.
+const idObjectSize = 2 + 32 + 2 + aes.BlockSize
 
 // activateCredential returns the inner key, which only the chip with this EK and
 // SRK gets out of the credential.
@@ -123,6 +149,9 @@ func (d *Device) activateCredential(ek, srk *Key, b Blob) ([]byte, error) {
 		return nil, err
 	}
 	inner := activated.CertInfo.Buffer
+	if len(inner) != aes.BlockSize && len(b.IDObject) == idObjectSize {
+		return nil, contradicts(tpm2.TPMCCActivateCredential, "the key in the credential has %d bytes instead of %d", len(inner), aes.BlockSize)
+	}
 	if len(inner) != aes.BlockSize {
 		return nil, fmt.Errorf("%w: its inner key has %d bytes instead of 16", ErrBlob, len(inner))
 	}
@@ -182,13 +211,21 @@ func (k *HMACKey) Sign(data []byte) ([]byte, error) {
 	if len(data) > maxSign {
 		return nil, fmt.Errorf("sign: %d bytes, %d at most", len(data), maxSign)
 	}
+	// The session proves that the answer is the chip's; the key has no password.
+	var auth tpm2.Session = tpm2.PasswordAuth(nil)
+	if k.device.secrecy != nil {
+		auth = k.device.secrecy
+	}
 	rsp, err := run(k.device, "sign with the key", tpm2.Hmac{
-		Handle:  tpm2.AuthHandle{Handle: k.handle, Name: k.name, Auth: tpm2.PasswordAuth(nil)},
+		Handle:  tpm2.AuthHandle{Handle: k.handle, Name: k.name, Auth: auth},
 		Buffer:  tpm2.TPM2BMaxBuffer{Buffer: data},
 		HashAlg: tpm2.TPMAlgNull,
 	})
 	if err != nil {
 		return nil, err
+	}
+	if n := len(rsp.OutHMAC.Buffer); n != sha256.Size {
+		return nil, contradicts(tpm2.TPMCCHMAC, "a signature of this key has %d bytes, not %d", sha256.Size, n)
 	}
 	return rsp.OutHMAC.Buffer, nil
 }

@@ -13,9 +13,6 @@ import (
 // some hundreds.
 const maxEntries = 4096
 
-// errEndless: a chip whose list does not get on. It is wrapped in [ErrNoDevice].
-var errEndless = errors.New("its list has no end")
-
 // counts are the entries that one command asks for, the next where the chip
 // refuses. The first is as many handles as fit into an answer (TPM 2.0 Part 2,
 // Annex A, MAX_CAP_HANDLES), and more than a chip has of anything else.
@@ -55,7 +52,7 @@ func list[E any](d *Device, l listing[E]) ([]E, error) {
 		last := uint32(0)
 		for _, e := range entries {
 			if next != l.first && l.number(e) < next {
-				return nil, fmt.Errorf("%w: its list is not in order", ErrNoDevice)
+				return nil, contradicts(tpm2.TPMCCGetCapability, "its list is not in order")
 			}
 			if l.belongs == nil || l.belongs(e) {
 				found = append(found, e)
@@ -69,7 +66,7 @@ func list[E any](d *Device, l listing[E]) ([]E, error) {
 		case !more && (l.whole == nil || l.whole(found)), last == 1<<32-1:
 			return found, nil
 		case last < next, len(found) > maxEntries:
-			return nil, fmt.Errorf("%w: %w", ErrNoDevice, errEndless)
+			return nil, contradicts(tpm2.TPMCCGetCapability, "its list has no end")
 		}
 		next = last + 1
 	}
@@ -82,6 +79,9 @@ func piece[E any](d *Device, l listing[E], next uint32) ([]E, bool, error) {
 		rsp, err := d.getCapability(tpm2.GetCapability{Capability: l.capability, Property: next, PropertyCount: counts[d.fewer]})
 		if err == nil {
 			entries, err := l.entries(rsp.CapabilityData.Data)
+			if err != nil {
+				err = unreadable(tpm2.TPMCCGetCapability, "%v", err)
+			}
 			return entries, rsp.MoreData, err
 		}
 		if !refusesAmount(err) || d.fewer == len(counts)-1 {
@@ -96,7 +96,7 @@ func piece[E any](d *Device, l listing[E], next uint32) ([]E, bool, error) {
 func (d *Device) getCapability(command tpm2.GetCapability) (rsp *tpm2.GetCapabilityResponse, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			rsp, err = nil, fmt.Errorf("%w: its answer cannot be parsed (%v)", ErrNoDevice, r)
+			rsp, err = nil, unreadable(tpm2.TPMCCGetCapability, "%v", r)
 		}
 	}()
 	return command.Execute(d.t)
@@ -203,22 +203,43 @@ func (d *Device) algorithms() ([]tpm2.TPMAlgID, error) {
 	return ids, nil
 }
 
+// sessions lists the loaded sessions (kind 0x02), or the saved ones (0x03). Chips
+// list both with the handle that the session has: 0x02 in front for an HMAC
+// session, 0x03 for a policy session.
+func (d *Device) sessions(kind uint32) ([]uint32, error) {
+	found, err := list(d, listing[uint32]{
+		capability: tpm2.TPMCapHandles, first: kind << 24, entries: handleEntries,
+		number: func(h uint32) uint32 {
+			if top := h >> 24; top == kindHMACSession || top == kindPolicySession {
+				return kind<<24 | h&0xffffff
+			}
+			return h
+		},
+		belongs: func(h uint32) bool { return h>>24 == kindHMACSession || h>>24 == kindPolicySession },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list TPM sessions: %w", d.explain(tpm2.TPMCCGetCapability, err))
+	}
+	return found, nil
+}
+
+func handleEntries(u tpm2.TPMUCapabilities) ([]uint32, error) {
+	list, err := u.Handles()
+	if err != nil {
+		return nil, err
+	}
+	var out []uint32
+	for _, h := range list.Handle {
+		out = append(out, uint32(h))
+	}
+	return out, nil
+}
+
 // handles lists the handles of one kind that are in use, from first on: TPM 2.0
 // Part 2, 7.2. One command, for most chips.
 func (d *Device) handles(first uint32) ([]uint32, error) {
 	found, err := list(d, listing[uint32]{
-		capability: tpm2.TPMCapHandles, first: first,
-		entries: func(u tpm2.TPMUCapabilities) ([]uint32, error) {
-			list, err := u.Handles()
-			if err != nil {
-				return nil, err
-			}
-			var out []uint32
-			for _, h := range list.Handle {
-				out = append(out, uint32(h))
-			}
-			return out, nil
-		},
+		capability: tpm2.TPMCapHandles, first: first, entries: handleEntries,
 		number:  func(h uint32) uint32 { return h },
 		belongs: func(h uint32) bool { return h>>24 == first>>24 },
 	})

@@ -134,27 +134,55 @@ func (w wire) Send(cmd []byte) ([]byte, error) {
 	rsp := make([]byte, maxResponse)
 	n, err := w.Read(rsp)
 	if err == nil && n == 0 {
-		err = io.ErrUnexpectedEOF
+		err = io.EOF
 	}
 	return rsp[:n], err
 }
 
-// framed gives go-tpm's transport, which reads a response in one piece, the
-// whole response even where the socket delivers it in several.
+// framed makes a stream carry one message at a time: it reads an answer whole,
+// also where the socket delivers it in several pieces, and refuses what is on the
+// stream besides.
 type framed struct{ net.Conn }
 
+// errUnasked: more than an answer came. What the next command would read is not
+// the answer to it.
+const errUnasked = framingError("bytes follow on the answer that do not belong to it")
+
+// Write sends a command.
+func (f framed) Write(p []byte) (int, error) {
+	if pending(f.Conn) {
+		return 0, errUnasked
+	}
+	return f.Conn.Write(p)
+}
+
+// Read reads an answer.
 func (f framed) Read(p []byte) (int, error) {
-	const header = 10 // tag, size, response code: TPM 2.0 Part 1, 18.2
-	if len(p) < header {
+	if len(p) < responseHeader {
 		return 0, io.ErrShortBuffer
 	}
-	if _, err := io.ReadFull(f.Conn, p[:header]); err != nil {
-		return 0, err
+	if n, err := io.ReadFull(f.Conn, p[:responseHeader]); err != nil {
+		return 0, cut(n, err)
 	}
 	size := binary.BigEndian.Uint32(p[2:6])
-	if size < header || size > uint32(len(p)) {
-		return header, nil // the guard refuses it by its size
+	if size < responseHeader || size > uint32(len(p)) {
+		return responseHeader, nil // the guard refuses it by its size
 	}
-	n, err := io.ReadFull(f.Conn, p[header:size])
-	return header + n, err
+	n, err := io.ReadFull(f.Conn, p[responseHeader:size])
+	n += responseHeader
+	if err != nil {
+		return 0, cut(n, err)
+	}
+	if pending(f.Conn) {
+		return 0, errUnasked
+	}
+	return n, nil
+}
+
+// cut tells a stream that ends within a message from one that ends before it.
+func cut(n int, err error) error {
+	if n > 0 && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
+		return framingError(fmt.Sprintf("the connection was closed within the answer, after %d bytes", n))
+	}
+	return err
 }

@@ -16,9 +16,14 @@ import (
 // it shares the chip with other programs and cleans up after a killed one.
 var devices = []string{"/dev/tpmrm0", "/dev/tpm0"}
 
-func connectDefault() (Address, transport.TPMCloser, error) {
+func connectDefault() (Address, transport.TPMCloser, error) { return connectFirst(openDevice) }
+
+// connectFirst opens the first device that exists. One that exists and cannot be
+// opened, because it is busy or not this user's, is not gone around: the next one
+// is the same chip without the resource manager.
+func connectFirst(open func(path string) (transport.TPMCloser, error)) (Address, transport.TPMCloser, error) {
 	for _, path := range devices {
-		t, err := openDevice(path)
+		t, err := open(path)
 		if err == nil {
 			return Address{kind: addressDevice, path: path}, t, nil
 		}

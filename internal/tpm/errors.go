@@ -94,23 +94,13 @@ var meanings = []codeMeaning{
 	{tpm2.TPMRCCanceled, ErrBusy},
 }
 
-// unusable names what go-tpm says of an answer that is not the one to its
-// command: it cannot be taken apart, or was not made by who holds the session's
-// key. What failed on the way to the chip has its meaning from the guard.
-func (d *Device) unusable(err error) error {
-	if d.t == nil || d.t.dead != nil || errors.Is(err, ErrNoDevice) {
-		return err
-	}
-	return fmt.Errorf("%w: its answer cannot be used: %w", ErrNoDevice, err)
-}
-
 // explain gives an error of go-tpm its meaning; cc is the command that was run,
 // of which a session may have been refused instead. What already is one of ours,
 // or no response code, passes.
 func (d *Device) explain(cc tpm2.TPMCC, err error) error {
 	var rc tpm2.TPMRC
 	if !errors.As(err, &rc) {
-		return d.unusable(err)
+		return d.unusable(cc, err)
 	}
 	original := uint32(rc)
 	if d.t != nil {

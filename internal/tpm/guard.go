@@ -31,7 +31,7 @@ const (
 )
 
 // guard stands between go-tpm and the transport. It lets no command wait for
-// ever, refuses answers that are no TPM 2.0's, and after the context has ended
+// ever, refuses answers that are no TPM 2.0's or not to the command, and after the context has ended
 // passes only FlushContext, so that an interrupted run still cleans up.
 type guard struct {
 	ctx  context.Context
@@ -45,6 +45,9 @@ type guard struct {
 	code    uint32         // with which code, as it arrived
 	asked   []byte         // the handles of that command, and what follows them
 	made    tpm2.TPMHandle // the object or session that the last command made
+	// answered is the last command that was answered with success.
+	answered tpm2.TPMCC
+	holds    holdings // what this run has in the chip's memory
 
 	waiting   func(what string)
 	told      map[tpm2.TPMRC]bool // what waiting was told
@@ -75,7 +78,7 @@ func newGuard(ctx context.Context, t transport.TPM, log *slog.Logger) *guard {
 // Send implements transport.TPM.
 func (g *guard) Send(cmd []byte) ([]byte, error) {
 	cc := commandOf(cmd)
-	g.made = 0
+	g.made, g.answered = 0, 0
 	if g.dead != nil {
 		return nil, g.dead
 	}
@@ -83,6 +86,8 @@ func (g *guard) Send(cmd []byte) ([]byte, error) {
 		g.refused = timeoutIsBusy(err)
 		return slices.Clone(refusal), nil
 	}
+	g.holds.begin(cc)
+	g.made, g.answered = 0, 0 // also where that asked the chip something
 	start := time.Now()
 	rsp, code, err := g.patiently(cmd, g.limit(cc))
 	g.sent++
@@ -91,14 +96,35 @@ func (g *guard) Send(cmd []byte) ([]byte, error) {
 		g.log.Debug("tpm command", "command", commandName(cc), "error", err, "ms", time.Since(start).Milliseconds())
 		return nil, err
 	}
+	err = g.observe(cmd, rsp, code)
+	g.log.Debug("tpm command", "command", commandName(cc), "rc", fmt.Sprintf("%#x", code), "ms", time.Since(start).Milliseconds())
+	if err != nil {
+		g.holds.doubted = true
+		return nil, err
+	}
+	return rsp, nil
+}
+
+// observe notes what an answer says, and whether it can be true.
+func (g *guard) observe(cmd, rsp []byte, code uint32) (err error) {
+	cc, rc := commandOf(cmd), responseCode(rsp)
+	if rc == tpm2.TPMRCSuccess {
+		g.made, g.answered = madeBy(cc, rsp), cc
+	}
+	if g.made != 0 && g.holds.taken(g.made) { // and is not flushed for that
+		err = contradicts(cc, "it gives the handle %#08x, which something else has", uint32(g.made))
+		g.made = 0
+	}
+	g.holds.end(cmd, g.made, rc)
 	switch {
-	case responseCode(rsp) == tpm2.TPMRCSuccess:
-		g.made = madeBy(cc, rsp)
+	case err != nil:
+		return err
+	case rc == tpm2.TPMRCSuccess:
+		return checkShape(cmd, rsp)
 	case cc != tpm2.TPMCCFlushContext || g.failed == 0:
 		g.failed, g.code, g.asked = cc, code, slices.Clone(cmd[responseHeader:])
 	}
-	g.log.Debug("tpm command", "command", commandName(cc), "rc", fmt.Sprintf("%#x", code), "ms", time.Since(start).Milliseconds())
-	return rsp, nil
+	return nil
 }
 
 // madeBy is the handle of what a command made in the chip's memory, 0 for those
@@ -171,15 +197,45 @@ func graceOf(cmd []byte) time.Duration {
 	return cleanupLimit
 }
 
-// transportError names the ways in which go-tpm's transports fail.
+// transportError names the ways in which transports fail.
 func transportError(err error) error {
+	var framing framingError
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, errors.As(err, &framing):
+		return err
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: the connection was closed before an answer came", ErrNoDevice)
 	}
 	return openError("the TPM", err)
+}
+
+// outOfStep says whether the connection ended, or carries something else than
+// answers to what is asked, so that only another one reaches the chip. A chip that
+// hangs does so on every one.
+func (g *guard) outOfStep() bool {
+	return g.dead != nil && !errors.Is(g.dead, ErrBusy) && !errors.Is(g.dead, context.Canceled)
+}
+
+// framingError says in which way an answer is not one whole message.
+type framingError string
+
+func (f framingError) Error() string { return string(f) }
+
+// afterAnswers gives broken framing its meaning. What answers the first command
+// like that is not a TPM. Later it is one that did so before, and the connection,
+// or what stands on it, is at fault.
+func (g *guard) afterAnswers(cc tpm2.TPMCC, err error) error {
+	var framing framingError
+	var refused *ResponseError
+	switch {
+	case g.sent > 0 && errors.As(err, &refused) && refused.Code == badTag:
+		return misframed(cc, "its tag is that of a TPM 1.2, and the answers before it were of a TPM 2.0")
+	case !errors.As(err, &framing):
+		return err
+	case g.sent == 0:
+		return fmt.Errorf("%w: %w", ErrNoDevice, framing)
+	}
+	return misframed(cc, "%v", framing)
 }
 
 // timeoutIsBusy makes a deadline of the run an [ErrBusy], and leaves an
@@ -199,6 +255,7 @@ var commandNames = map[tpm2.TPMCC]string{
 	tpm2.TPMCCActivateCredential: "ActivateCredential", tpm2.TPMCCImport: "Import", tpm2.TPMCCLoad: "Load", tpm2.TPMCCHMAC: "HMAC",
 	tpm2.TPMCCEvictControl: "EvictControl", tpm2.TPMCCNVReadPublic: "NV_ReadPublic", tpm2.TPMCCNVRead: "NV_Read",
 	tpm2.TPMCCCertify: "Certify", tpm2.TPMCCContextSave: "ContextSave", tpm2.TPMCCContextLoad: "ContextLoad",
+	tpm2.TPMCCReadClock: "ReadClock",
 }
 
 func commandName(cc tpm2.TPMCC) string {
@@ -223,9 +280,9 @@ func responseCode(rsp []byte) tpm2.TPMRC {
 // checkResponse refuses what no TPM 2.0 says. A TPM 1.2 answers every 2.0
 // command with its own tag, 0x00c4.
 func checkResponse(rsp []byte) error {
-	const tag12, tagNoSessions, tagSessions = 0x00c4, 0x8001, 0x8002
+	const tag12 = 0x00c4
 	if len(rsp) < responseHeader {
-		return fmt.Errorf("%w: it answers with %d bytes, a TPM with at least %d", ErrNoDevice, len(rsp), responseHeader)
+		return framingError(fmt.Sprintf("it answers with %d bytes, a TPM with at least %d", len(rsp), responseHeader))
 	}
 	tag := binary.BigEndian.Uint16(rsp)
 	size := binary.BigEndian.Uint32(rsp[2:6])
@@ -233,9 +290,9 @@ func checkResponse(rsp []byte) error {
 	case tag == tag12:
 		return errTPM12()
 	case tag != tagNoSessions && tag != tagSessions:
-		return fmt.Errorf("%w: it answers, but not as a TPM does (tag %#04x)", ErrNoDevice, tag)
+		return framingError(fmt.Sprintf("it answers, but not as a TPM does (tag %#04x)", tag))
 	case size != uint32(len(rsp)):
-		return fmt.Errorf("%w: it answers with %d bytes and says they are %d", ErrNoDevice, len(rsp), size)
+		return framingError(fmt.Sprintf("it answers with %d bytes and says they are %d", len(rsp), size))
 	}
 	return nil
 }

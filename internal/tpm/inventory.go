@@ -72,7 +72,7 @@ func (d *Device) Inventory() (Inventory, error) {
 		{"NV indices", 0x01000000, func(h []uint32) { nv = h }},
 	}
 	for _, kind := range kinds {
-		handles, err := d.handles(kind.first)
+		handles, err := d.handlesOf(kind.first)
 		if err != nil {
 			failed = append(failed, err)
 			i.Notes = append(i.Notes, fmt.Sprintf("%s: %v", kind.what, err))
@@ -92,6 +92,14 @@ func (d *Device) Inventory() (Inventory, error) {
 	return i, nil
 }
 
+// handlesOf lists the handles of one kind.
+func (d *Device) handlesOf(first uint32) ([]uint32, error) {
+	if kind := first >> 24; kind == kindHMACSession || kind == kindPolicySession {
+		return d.sessions(kind)
+	}
+	return d.handles(first)
+}
+
 // object reads what sits at a persistent handle.
 func (d *Device) object(handle uint32, look bool, notes *[]string) Object {
 	o := Object{Handle: spelt(handle)}
@@ -103,13 +111,12 @@ func (d *Device) object(handle uint32, look bool, notes *[]string) Object {
 		*notes = append(*notes, err.Error())
 		return o
 	}
-	o.Name = hex.EncodeToString(rsp.Name.Buffer)
-	public, err := rsp.OutPublic.Contents()
+	k, err := d.key(tpm2.TPMCCReadPublic, tpm2.TPMHandle(handle), handle, rsp.OutPublic, rsp.Name)
 	if err != nil {
 		*notes = append(*notes, fmt.Sprintf("public area at %s: %v", o.Handle, err))
 		return o
 	}
-	o.Is, o.NoDA = describe(*public), public.ObjectAttributes.NoDA
+	o.Name, o.Is, o.NoDA = hex.EncodeToString(rsp.Name.Buffer), describe(k.public), k.public.ObjectAttributes.NoDA
 	return o
 }
 
@@ -124,7 +131,7 @@ func (d *Device) nvIndex(index uint32, look bool, notes *[]string) NVIndex {
 		*notes = append(*notes, err.Error())
 		return n
 	}
-	public, err := rsp.NVPublic.Contents()
+	public, err := nvPublic(index, rsp)
 	if err != nil {
 		*notes = append(*notes, fmt.Sprintf("NV index %s: %v", n.Index, err))
 		return n

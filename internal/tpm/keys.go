@@ -109,7 +109,7 @@ func (d *Device) find(handle uint32) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.key(tpm2.TPMHandle(handle), handle, rsp.OutPublic, rsp.Name)
+	return d.key(tpm2.TPMCCReadPublic, tpm2.TPMHandle(handle), handle, rsp.OutPublic, rsp.Name)
 }
 
 // hidden explains why a persistent handle that the chip lists cannot be used:
@@ -158,7 +158,10 @@ func (d *Device) createPrimary(hierarchy tpm2.TPMHandle, auth []byte, template t
 	if err != nil {
 		return nil, err
 	}
-	k, err := d.key(rsp.ObjectHandle, 0, rsp.OutPublic, rsp.Name)
+	k, err := d.key(tpm2.TPMCCCreatePrimary, rsp.ObjectHandle, 0, rsp.OutPublic, rsp.Name)
+	if err == nil && !madeFrom(template, k.public) {
+		err = contradicts(tpm2.TPMCCCreatePrimary, "the key is not of the template that it was to be made from, but %s", describe(k.public))
+	}
 	if err != nil {
 		return nil, errors.Join(err, d.flush(rsp.ObjectHandle))
 	}
@@ -166,23 +169,30 @@ func (d *Device) createPrimary(hierarchy tpm2.TPMHandle, auth []byte, template t
 	return k, nil
 }
 
-// key checks what the chip returned: the public area must parse, and the name
-// must be its own.
-func (d *Device) key(h tpm2.TPMHandle, persistent uint32, public tpm2.TPM2BPublic, name tpm2.TPM2BName) (*Key, error) {
-	contents, err := public.Contents()
+// madeFrom says whether a public area can be that of a key made from a template:
+// the chip fills in what is unique to the key, and nothing else.
+func madeFrom(template, public tpm2.TPMTPublic) bool {
+	return public.Type == template.Type && public.NameAlg == template.NameAlg &&
+		public.ObjectAttributes == template.ObjectAttributes && bytes.Equal(public.AuthPolicy.Buffer, template.AuthPolicy.Buffer)
+}
+
+// key checks what the chip returned to a command: the public area must parse, and
+// the name must be its own.
+func (d *Device) key(cc tpm2.TPMCC, h tpm2.TPMHandle, persistent uint32, public tpm2.TPM2BPublic, name tpm2.TPM2BName) (*Key, error) {
+	area, err := contents(cc, &public)
 	if err != nil {
-		return nil, fmt.Errorf("public area at %#x: %w", uint32(h), err)
+		return nil, err
 	}
-	want, err := tpm2.ObjectName(contents)
+	want, err := tpm2.ObjectName(area)
 	if err != nil {
-		return nil, fmt.Errorf("public area at %#x: %w", uint32(h), err)
+		return nil, unreadable(cc, "public area at %#x: %v", uint32(h), err)
 	}
 	if !bytes.Equal(want.Buffer, name.Buffer) {
-		return nil, fmt.Errorf("%w: the chip gives the key at %#x a name that is not its own", ErrNoDevice, uint32(h))
+		return nil, contradicts(cc, "it gives the key at %#x a name that is not that of its public area", uint32(h))
 	}
 	return &Key{
 		Public: tpm2.Marshal(public), Handle: persistent, Template: "unknown",
-		device: d, handle: h, name: name, public: *contents,
+		device: d, handle: h, name: name, public: *area,
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package tpm
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,7 +54,7 @@ func (d *Device) readNV(index uint32, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	public, err := rsp.NVPublic.Contents()
+	public, err := nvPublic(index, rsp)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", doing, errUnreadable, err)
 	}
@@ -72,6 +73,30 @@ func (d *Device) readNV(index uint32, limit int) ([]byte, error) {
 		return nil, fmt.Errorf("%w; the index has a password of its own, and its owner may not read it", err)
 	}
 	return d.readNVAs(n, true, doing+", which has a password of its own, as the owner")
+}
+
+// nvPublic takes the public area of an index out of an answer, which must be that
+// of the index, and have the name that the answer gives it.
+func nvPublic(index uint32, rsp *tpm2.NVReadPublicResponse) (*tpm2.TPMSNVPublic, error) {
+	public, err := contents(tpm2.TPMCCNVReadPublic, &rsp.NVPublic)
+	if err != nil {
+		return nil, err
+	}
+	if uint32(public.NVIndex) != index {
+		return nil, contradicts(tpm2.TPMCCNVReadPublic, "it is of index %s, %s was asked for", spelt(uint32(public.NVIndex)), spelt(index))
+	}
+	named := *public
+	for range 2 {
+		name, err := tpm2.NVName(&named)
+		if err != nil {
+			return nil, unreadable(tpm2.TPMCCNVReadPublic, "%v", err)
+		}
+		if bytes.Equal(name.Buffer, rsp.NVName.Buffer) {
+			return public, nil
+		}
+		named.Attributes.Written = true // which some chips do not say, and have in the name
+	}
+	return nil, contradicts(tpm2.TPMCCNVReadPublic, "the name of index %s is not that of its public area", spelt(index))
 }
 
 // readNVAs reads an index as the owner, or as the index itself with an empty

@@ -34,13 +34,14 @@ func refusesBlob(err error) bool {
 }
 
 // compareWithOwn finds out why a chip refuses a key from the service, by having
-// it open one that was wrapped here, for its own EK and SRK. Where it does, the
-// service's is for another chip, or was altered on its way. Where it refuses that,
-// too, it cannot do what DPS asks of it. The code alone tells neither.
-func (d *Device) compareWithOwn(ek, srk *Key, refused error) error {
+// it open one that was wrapped here, for its own EK and SRK. Where it does, and
+// refuses the service's again, that is for another chip, or was altered on its way.
+// Where it refuses its own, too, it cannot do what DPS asks of it. The code alone
+// tells neither.
+func (d *Device) compareWithOwn(ek, srk *Key, b Blob, refused error) error {
 	err := d.opensOwn(ek, srk)
 	if err == nil {
-		return fmt.Errorf("%w: %w", ErrOtherChip, refused)
+		return d.askAgain(ek, srk, b, refused)
 	}
 	if errors.Is(err, ErrFailure) {
 		// Behind TPM_RC_FAILURE may be a chip that has failed for good: that
@@ -56,6 +57,21 @@ func (d *Device) compareWithOwn(ek, srk *Key, refused error) error {
 			ErrUnsupported, first.Command, codeText(first.Code, first.Original), err)
 	}
 	return fmt.Errorf("%w; and with a key that was made for this chip here: %w", refused, err)
+}
+
+// askAgain has a chip that opens keys open the service's a second time: one that is
+// for another chip is refused every time.
+func (d *Device) askAgain(ek, srk *Key, b Blob, refused error) error {
+	key, err := d.open(ek, srk, b)
+	var first *ResponseError
+	switch {
+	case err == nil && errors.As(refused, &first):
+		fickle := &AnswerError{Command: first.Command, lie: true, Why: "it refused a key, and opened it the second time"}
+		return errors.Join(fmt.Errorf("%w: %w", fickle, refused), key.Close())
+	case refusesBlob(err):
+		return fmt.Errorf("%w: %w", ErrOtherChip, refused)
+	}
+	return fmt.Errorf("and the second time: %w", err)
 }
 
 // errSignsWrongly: a chip that says that it opened a key, and did not.

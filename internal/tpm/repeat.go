@@ -66,7 +66,7 @@ func (g *guard) patiently(cmd []byte, limit time.Duration) (rsp []byte, code uin
 			err = checkResponse(rsp)
 		}
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, g.afterAnswers(cc, err)
 		}
 		code := uint32(responseCode(rsp))
 		rsp = withoutLayer(rsp)

@@ -108,7 +108,7 @@ func TestRepeatsEnd(t *testing.T) {
 				chip := &reluctant{code: uint32(code), times: times}
 				g := newGuard(t.Context(), chip, nil)
 				g.waiting = func(what string) { t.Errorf("%#x %d times: told %q", uint32(code), times, what) }
-				rsp, err := g.Send(commandHeader(tpm2.TPMCCImport, 10))
+				rsp, err := g.Send(commandHeader(tpm2.TPMCCEvictControl, 10))
 				if err != nil || responseCode(rsp) != tpm2.TPMRCSuccess || len(chip.sent) != times+1 {
 					t.Errorf("%#x %d times: %x, %v, sent %d times", uint32(code), times, rsp, err, len(chip.sent))
 				}
@@ -129,7 +129,7 @@ func TestNothingIsRetry(t *testing.T) {
 			}
 			return answerOf(tpm2.TPMRCSuccess), nil
 		}), nil)
-		if rsp, err := g.Send(commandHeader(tpm2.TPMCCHMAC, 10)); err != nil || responseCode(rsp) != tpm2.TPMRCSuccess || sent != 4 {
+		if rsp, err := g.Send(commandHeader(tpm2.TPMCCEvictControl, 10)); err != nil || responseCode(rsp) != tpm2.TPMRCSuccess || sent != 4 {
 			t.Errorf("Send() = %x, %v after %d commands", rsp, err, sent)
 		}
 	})

@@ -3,7 +3,6 @@ package tpm
 import (
 	"bytes"
 	"errors"
-	"fmt"
 
 	"github.com/google/go-tpm/tpm2"
 )
@@ -72,7 +71,7 @@ func (d *Device) deriveAgain(k *Key) (err error) {
 		return err
 	}
 	if !bytes.Equal(again.name.Buffer, k.name.Buffer) {
-		return errors.Join(fmt.Errorf("%w: it derives another endorsement key the second time", ErrNoDevice), again.Close())
+		return errors.Join(contradicts(tpm2.TPMCCCreatePrimary, "it derives another endorsement key the second time"), again.Close())
 	}
 	k.handle, k.away = again.handle, false
 	return nil

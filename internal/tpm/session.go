@@ -77,6 +77,7 @@ func (d *Device) hold(doing string, salt *Key, options ...tpm2.AuthOption) (*hel
 	if err != nil {
 		return nil, err
 	}
+	d.t.holds.keep(session.Handle())
 	return &heldSession{session, session.Handle()}, nil
 }
 

@@ -33,6 +33,13 @@ type Options struct {
 	// Waiting is called with a sentence for people when the chip has asked for a
 	// repeat for more than a second, once for each reason. It may be nil.
 	Waiting func(what string)
+	// Ledgers is a directory in which a run on a chip without a resource manager
+	// notes what it makes there, so that the next one can clean up behind one that
+	// was killed. It must not outlast the start of the machine. Empty: none is kept.
+	Ledgers string
+	// Flushed is called with a sentence for people when something that an earlier
+	// run left was taken off the chip. It may be nil.
+	Flushed func(what string)
 	// Log receives one line a TPM command at debug level: its name, the
 	// answer's code, the time. Never its content. It may be nil.
 	Log *slog.Logger
@@ -43,6 +50,7 @@ type Device struct {
 	address Address
 	t       *guard
 	close   func() error
+	reopen  func(context.Context) (transport.TPMCloser, error) // another connection to the same chip; nil where there is none
 	opts    Options
 
 	fixed      map[tpm2.TPMPT]uint32 // TPM_PT_FIXED, read at Open
@@ -75,6 +83,13 @@ func Open(ctx context.Context, addr Address, opts Options) (*Device, error) {
 		return nil, ofAddress(given, fmt.Errorf("%s: %w", addr, errors.Join(err, t.Close())))
 	}
 	d.address, d.close = addr, t.Close
+	d.reopen = func(ctx context.Context) (transport.TPMCloser, error) {
+		d.close() // some chips have one connection at a time
+		d.close = func() error { return nil }
+		_, t, err := connect(ctx, addr)
+		return t, err
+	}
+	d.watch()
 	return d, nil
 }
 
@@ -94,8 +109,14 @@ func New(ctx context.Context, t transport.TPM, opts Options) (*Device, error) {
 // Address says where the TPM was found, spelt so that [ParseAddress] takes it.
 func (d *Device) Address() string { return d.address.String() }
 
-// Close ends the sessions that are left, and the connection.
-func (d *Device) Close() error { return errors.Join(d.endSessions(), d.close()) }
+// Close ends the sessions that are left, and the connection. Where answers were
+// unusable it looks for what these left on the chip, if need be on a connection
+// that is opened anew.
+func (d *Device) Close() error {
+	err := errors.Join(d.endSessions(), d.sweep())
+	d.t.holds.ledger.close(d.t.holds.clean())
+	return errors.Join(err, d.close())
+}
 
 // command is any of go-tpm's commands with the response R.
 type command[R any] interface {
@@ -115,18 +136,18 @@ func run[R any](d *Device, doing string, cmd command[R]) (rsp *R, err error) {
 	return rsp, nil
 }
 
-// try does something on the chip, which is mainly a command. A refusal becomes one of this package's errors,
-// and a response that go-tpm cannot take apart an error instead of a panic, since
-// the chip's words are input like any other. What such a response brought into
-// the chip's memory is flushed.
+// try does something on the chip, which is mainly a command. A refusal becomes one
+// of this package's errors, and an answer that cannot be used an [ErrAnswer], also
+// where go-tpm panics over it, since the chip's words are input like any other. What
+// such an answer brought into the chip's memory is flushed.
 func (d *Device) try(cc tpm2.TPMCC, doing string, do func() error) (err error) {
-	d.t.made, d.t.failed = 0, 0
+	d.t.made, d.t.failed, d.t.answered = 0, 0, 0
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%s: %w: its answer cannot be parsed (%v)", doing, ErrNoDevice, r)
+			err = fmt.Errorf("%s: %w", doing, d.unusable(cc, fmt.Errorf("%v", r)))
 		}
-		if made := d.t.made; err != nil && made != 0 && d.t.dead == nil {
-			err = errors.Join(err, d.flush(made))
+		if err != nil && d.t.dead == nil {
+			err = errors.Join(err, d.undo(err, d.t.made))
 		}
 	}()
 	if err := do(); err != nil {
@@ -135,9 +156,37 @@ func (d *Device) try(cc tpm2.TPMCC, doing string, do func() error) (err error) {
 	return nil
 }
 
-// flush removes a transient object or a session from the chip.
+// undo flushes what a command that failed made, and the sessions that an unusable
+// answer does not say the end of.
+func (d *Device) undo(failed error, made tpm2.TPMHandle) error {
+	unusable := errors.Is(failed, ErrAnswer)
+	d.t.holds.doubted = d.t.holds.doubted || unusable
+	var err error
+	if made != 0 {
+		err = d.flush(made)
+	}
+	if !unusable {
+		return err
+	}
+	for _, stray := range d.t.holds.strays() {
+		if stray != made {
+			d.flush(stray) // refused where it has ended
+		}
+	}
+	var refused *ResponseError
+	if errors.As(err, &refused) {
+		return nil // a handle that was never one
+	}
+	return err
+}
+
+// flush removes a transient object or a session from the chip. Where the
+// connection is out of step, [Device.Close] does it on another one.
 func (d *Device) flush(handle tpm2.TPMHandle) error {
 	delete(d.roles, handle)
+	if d.reopen != nil && !d.Managed() && d.t.outOfStep() {
+		return nil
+	}
 	_, err := run(d, fmt.Sprintf("flush %#x", uint32(handle)), tpm2.FlushContext{FlushHandle: handle})
 	return err
 }

@@ -26,6 +26,7 @@ type Bus struct {
 	commands []tpm2.TPMCC
 	bytes    []byte
 	quirk    Quirk
+	hangUp   bool
 }
 
 // Tap puts a Bus before a software TPM, for as long as the test runs. One
@@ -123,7 +124,7 @@ func (b *Bus) serve(program net.Conn, network, address string) {
 		}
 		response := quirk.answer(command, send)
 		b.note(response)
-		if _, err := program.Write(response); err != nil || len(response) == 0 {
+		if _, err := program.Write(response); err != nil || len(response) == 0 || b.hangsUp() {
 			return
 		}
 	}
@@ -169,6 +170,21 @@ func (b *Bus) Answer(answer func(command []byte, ask func() []byte) []byte) {
 	b.SetQuirk(func(command []byte, send func([]byte) []byte) []byte {
 		return answer(command, func() []byte { return send(command) })
 	})
+}
+
+// HangUp has the connection closed after the next answer.
+func (b *Bus) HangUp() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hangUp = true
+}
+
+func (b *Bus) hangsUp() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.hangUp
+	b.hangUp = false
+	return now
 }
 
 // SetQuirk gives the chip a quirk from now on; nil takes it away again.
