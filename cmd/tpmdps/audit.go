@@ -81,7 +81,8 @@ func auditFlag() cli.Flag {
 // trail is the open audit trail of a run; nil where none was asked for.
 type trail struct {
 	*audit.Trail
-	who audit.Entry
+	who    audit.Entry
+	redact func(string) string
 }
 
 // openTrail opens the trail before anything is done, so that nothing is done
@@ -98,7 +99,7 @@ func (s *session) openTrail(endpoint string) (*trail, error) {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}
 	host, _ := os.Hostname() // unknown is ""
-	return &trail{t, audit.Entry{Account: accountName(), Host: host, Tool: application(), Service: endpoint}}, nil
+	return &trail{t, audit.Entry{Account: accountName(), Host: host, Tool: application(), Service: endpoint}, s.redact}, nil
 }
 
 // accountName is who runs the program, and for sudo who called it.
@@ -128,7 +129,7 @@ func (t *trail) record(item enroll.Item, who operator, err error) error {
 	e.Credential = identity.Printable(who.String(), 200)
 	e.Action, e.RegistrationID, e.Result, e.RequestID = string(item.Action), item.RegistrationID, "done", item.RequestID
 	if err != nil {
-		e.Result, e.Error = "failed", identity.Printable(dps.Redact(err.Error()), 500)
+		e.Result, e.Error = "failed", identity.Printable(t.redact(err.Error()), 500)
 		var refused *dps.Error
 		if errors.As(err, &refused) {
 			e.RequestID = refused.RequestID

@@ -50,6 +50,14 @@ var escapings = []coding{
 	{"UTF-16", func(s string) string { return wide(s, false) }},
 }
 
+// renderings are what programs do to a text that cannot be shown as it is.
+var renderings = []coding{
+	{"UTF-16 made printable", func(s string) string { return strings.ReplaceAll(wide(s, false), "\x00", "?") }},
+	{"UTF-16 in a trace", func(s string) string { return strings.ReplaceAll(wide(s, true), "\x00", ".") }},
+	{"UTF-16 as UTF-8", func(s string) string { return strings.ReplaceAll(wide(s, true), "\x00", "\ufffd") }},
+	{"lines made one", func(s string) string { return columns(s, 20, "; ") }},
+}
+
 // codings64 write all of a text in another alphabet.
 var codings64 = []coding{
 	{"base64", func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }},
@@ -113,6 +121,7 @@ func testSecrets() []string {
 // makes of the neighbours.
 func left(text, form string) string {
 	const long = 15
+	text, form = strings.ReplaceAll(text, "\ufffd", ""), strings.ReplaceAll(form, "\ufffd", "")
 	for i := 0; i+long <= len(form); i++ {
 		if part := form[i : i+long]; strings.Contains(text, part) && len(strings.Trim(part, `\ux&#;%0123456789abcdefABCDEF:, []byte{}|.-+<>gtrnU'`+"\n\r\x00")) > 2 {
 			return part
@@ -149,6 +158,11 @@ func TestEveryCoding(t *testing.T) {
 				if bytesOfKey != "" && inner.name != "UTF-16" {
 					check(s, outer.name+" of "+inner.name+" of the key", outer.do(inner.do(bytesOfKey)))
 				}
+			}
+		}
+		for _, outer := range renderings {
+			for _, inner := range append(escapings[:len(escapings)-4:len(escapings)-4], codings64...) { // lines, and UTF-16, are not rendered twice
+				check(s, outer.name+" of "+inner.name, outer.do(inner.do(secret)))
 			}
 		}
 		if len(secret) > maxTwice {

@@ -1,6 +1,9 @@
 package redact
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // maxLayers is how many layers of escapes are undone: a URL in JSON in JSON in a log
 // has four.
@@ -16,35 +19,23 @@ func (s *Set) Text(text string) string {
 	return cover(text, s.find(text))
 }
 
-// find marks the bytes of a text that belong to secrets; nil if none do. It looks
-// line by line and at all lines joined, with one layer of escapes after the other
-// undone.
+// find marks the bytes of a text that belong to secrets; nil if none do. It looks at
+// the text, at its lines joined, and at it without what has been put in place of
+// characters, each with one layer of escapes after the other undone.
 func (s *Set) find(text string) []bool {
 	m := marker{set: s, text: text}
 	v := viewOf(text)
-	var joined view
-	again := strings.ContainsAny(text, "\n\x00\\%&") // a line may end within an escape, or a number
-	if again {
-		joined = v.joined()
+	if m.first, _ = v.unescaped(); len(m.first.text) == len(text) {
+		m.first = view{}
 	}
-	for range maxLayers {
-		m.look(v)
-		if again {
-			m.look(joined)
+	m.peel(v, view.whole)
+	if strings.ContainsAny(text, "\n\x00\\%&") { // a line may end within an escape, or a number
+		m.peel(v.joined(), view.joined)
+	}
+	for _, filler := range fillers {
+		if strings.Contains(text, filler) && (filler != "." || dotted.MatchString(text)) {
+			m.peel(v.without(filler).joined(), view.joined)
 		}
-		next, found := v.unescaped()
-		if found && m.first.text == nil {
-			m.first = next
-		}
-		alsoFound := false
-		if again {
-			joined, alsoFound = joined.unescaped()
-			joined = joined.joined()
-		}
-		if !found && !alsoFound {
-			break
-		}
-		v = next
 	}
 	if m.marked != nil {
 		m.snap()
@@ -52,12 +43,25 @@ func (s *Set) find(text string) []bool {
 	return m.marked
 }
 
-// look searches a view in every way.
-func (m *marker) look(v view) {
-	m.scan(v)
-	m.scanHex(v)
-	m.scanNumbers(v)
-	m.scanWords(v)
+// fillers are what programs, this one too, put where a character cannot be shown: a
+// line's end, or the zeros of UTF-16. A dot counts where it is every other character.
+var fillers = []string{"?", "\ufffd", "; ", "."}
+
+var dotted = regexp.MustCompile(`(?:[^.]\.){8}`)
+
+// peel undoes layer after layer of escapes, and looks below each.
+func (m *marker) peel(v view, then func(view) view) {
+	for range maxLayers {
+		m.scan(v)
+		m.scanHex(v)
+		m.scanNumbers(v)
+		m.scanWords(v)
+		next, found := v.unescaped()
+		if !found {
+			return
+		}
+		v = then(next)
+	}
 }
 
 // cover puts the mark where bytes are marked.

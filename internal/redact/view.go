@@ -32,6 +32,22 @@ func (v *view) add(means string, of view, at, n int) {
 	}
 }
 
+func (v view) whole() view { return v }
+
+// without is the text without a filler.
+func (v view) without(filler string) view {
+	var out view
+	for i := 0; i < len(v.text); {
+		if strings.HasPrefix(string(v.text[i:min(len(v.text), i+len(filler))]), filler) {
+			i += len(filler)
+			continue
+		}
+		out.add(string(v.text[i:i+1]), v, i, 1)
+		i++
+	}
+	return out
+}
+
 // joined is the text as one line and without zero bytes, since a line may end within
 // an escape, and UTF-16 has a zero in it.
 func (v view) joined() view {
