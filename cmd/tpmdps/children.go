@@ -41,11 +41,15 @@ func isSecretVariable(name string) bool {
 
 func isProxyVariable(name string) bool { return strings.HasSuffix(strings.ToUpper(name), "_PROXY") }
 
-// hideSecrets takes the secrets out of this process's own environment, for az, which
-// azidentity starts with all of it: az has signed in by itself, and needs none but a
-// proxy's login. keep are those that the credential still reads. What was hidden is
-// back after the run.
-func hideSecrets(keep ...string) {
+// hideFromChildren takes the secrets out of this process's own environment when a
+// credential has read its own, because azidentity starts az, azd, PowerShell and a
+// browser with all of it. They need none of them but a proxy's login, which stays.
+// What was hidden is back after the run.
+func hideFromChildren(credential string) {
+	var keep []string
+	if credential == "managed-identity" || credential == "default" {
+		keep = []string{"IDENTITY_HEADER", "MSI_SECRET"} // read anew for each token
+	}
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); isSecretVariable(name) && !slices.Contains(keep, name) {
 			os.Unsetenv(name)

@@ -125,12 +125,7 @@ func login(s *session, transport *http.Client) (*signIn, error) {
 	if in.inner, err = loginKinds[i].make(o); err != nil {
 		return nil, noCredential(s, name, err)
 	}
-	switch name {
-	case "cli":
-		hideSecrets()
-	case "default":
-		hideSecrets("IDENTITY_HEADER", "MSI_SECRET") // a managed identity's, read with each token
-	}
+	hideFromChildren(name)
 	return in, nil
 }
 

@@ -52,13 +52,7 @@ func (l *learner) RoundTrip(req *http.Request) (*http.Response, error) {
 	for _, name := range []string{"Authorization", "X-Identity-Header", "Secret"} { // the last two: a managed identity's
 		l.credentials(req.Header.Get(name))
 	}
-	if req.GetBody != nil && strings.HasPrefix(req.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		if body, err := req.GetBody(); err == nil {
-			form, _ := io.ReadAll(io.LimitReader(body, maxLearned))
-			_ = body.Close()
-			l.form(string(form))
-		}
-	}
+	req = l.form(req)
 	resp, err := l.next.RoundTrip(req)
 	if err != nil {
 		return nil, err
@@ -83,13 +77,28 @@ func (l *learner) credentials(header string) {
 	}
 }
 
-// form learns the secret fields of a sign-in.
-func (l *learner) form(text string) {
-	for _, secret := range secretParts(text) {
-		if secret != text {
+// form learns the secret fields of a sign-in, and returns the request with another
+// body: what azcore gives out as a copy is one and the same reader, rewound.
+func (l *learner) form(req *http.Request) *http.Request {
+	if req.GetBody == nil || !strings.HasPrefix(req.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		return req
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return req
+	}
+	text, _ := io.ReadAll(io.LimitReader(body, maxLearned))
+	_ = body.Close()
+	for _, secret := range secretParts(string(text)) {
+		if secret != string(text) {
 			l.streams.learn(secret)
 		}
 	}
+	clone := req.Clone(req.Context())
+	if clone.Body, err = req.GetBody(); err != nil {
+		return req
+	}
+	return clone
 }
 
 // secretMembers are those of answers: of a sign-in and of an enrollment.

@@ -184,12 +184,16 @@ func names(keys []key) []string {
 
 // nearest finds the name that a misspelt one may stand for.
 func nearest(name string, known []string) (string, bool) {
-	limit := min(utf8.RuneCountInString(name)/4, 3)
+	length := utf8.RuneCountInString(name)
+	limit := min(length/4, 3)
 	best, found := "", false
 	if len(name) > 64 {
 		return "", false // of no key
 	}
 	for _, k := range known {
+		if n := utf8.RuneCountInString(k) - length; n > max(limit, 0) || -n > max(limit, 0) {
+			continue // so many letters are missing, or too many
+		}
 		if d := distance(name, k); d <= limit || d == 0 {
 			best, found, limit = k, true, d-1
 		}

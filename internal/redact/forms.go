@@ -152,11 +152,3 @@ func folded(c byte) byte {
 	}
 	return c
 }
-
-// pack makes a number of a piece.
-func pack(text string) (key uint64) {
-	for i := range piece {
-		key = key<<8 | uint64(text[i])
-	}
-	return key
-}

@@ -23,6 +23,7 @@
 package redact
 
 import (
+	"iter"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -32,8 +33,8 @@ import (
 // Mark stands where a secret stood. It is safe in JSON, TOML and HTML.
 const Mark = "[redacted]"
 
-// piece is how many characters of a secret are looked for: as many as fit into the
-// key of a map.
+// piece is how many characters of a secret are looked for: as many as fit into a
+// number.
 const piece = 8
 
 // shortest is the length below which a secret is not looked for at all.
@@ -44,9 +45,7 @@ const shortest = 4
 type Set struct {
 	mu     sync.RWMutex
 	known  map[string]bool
-	pieces map[uint64]struct{}
-	// seen has a bit for each piece, which spares most looks into the map.
-	seen []uint64
+	pieces table
 	// heads are the beginnings of secrets, from shortest to piece-1 characters.
 	heads map[string]struct{}
 	// words are the secrets that are too short for pieces.
@@ -67,8 +66,7 @@ func (s *Set) add(secret string) {
 		return
 	}
 	if s.known == nil {
-		s.known, s.pieces, s.seen = map[string]bool{}, map[uint64]struct{}{}, make([]uint64, 1<<seenBits>>6)
-		s.heads, s.words = map[string]struct{}{}, map[string]struct{}{}
+		s.known, s.heads, s.words = map[string]bool{}, map[string]struct{}{}, map[string]struct{}{}
 	}
 	s.known[secret] = true
 	if len(normal(secret)) < piece {
@@ -93,30 +91,33 @@ func (s *Set) add(secret string) {
 // addPieces adds every piece of a form, but those that are words of the program's
 // own: they stand in its texts whatever the secret is.
 func (s *Set) addPieces(form string) {
-	text := normal(form)
-	for i := piece; i <= len(text); i++ {
-		if part := text[i-piece : i]; !strings.Contains(ownWords, part) {
-			key := pack(part)
-			s.pieces[key] = struct{}{}
-			at := key * mixer >> (64 - seenBits)
-			s.seen[at>>6] |= 1 << (at & 63)
+	own := ownPieces()
+	for key := range piecesOf(normal(form)) {
+		if !own.has(key) {
+			s.pieces.add(key)
 		}
 	}
 }
 
-// What spreads the pieces over seen: Knuth's multiplier.
-const (
-	seenBits = 20
-	mixer    = 0x9e3779b97f4a7c15
-)
-
-func (s *Set) has(key uint64) bool {
-	if at := key * mixer >> (64 - seenBits); s.seen[at>>6]&(1<<(at&63)) == 0 {
-		return false
+// piecesOf goes through the pieces of a normal text.
+func piecesOf(text string) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		var key uint64
+		for i := range len(text) {
+			if key = key<<8 | uint64(text[i]); i+1 >= piece && !yield(key) {
+				return
+			}
+		}
 	}
-	_, found := s.pieces[key]
-	return found
 }
+
+var ownPieces = sync.OnceValue(func() *table {
+	own := &table{}
+	for key := range piecesOf(ownWords) {
+		own.add(key)
+	}
+	return own
+})
 
 // ownWords are in the program's messages, flags and addresses.
 var ownWords = strings.Join([]string{

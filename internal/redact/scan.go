@@ -22,7 +22,7 @@ func (s *scanner) feed(c byte, start, end int) {
 	s.key = s.key<<8 | uint64(folded(c))
 	s.last[s.n%piece] = part{start, end}
 	s.n++
-	if s.n < piece || !s.set.has(s.key) {
+	if s.n < piece || !s.set.pieces.has(s.key) {
 		return
 	}
 	for k := s.n - piece; k < s.n; k++ {
