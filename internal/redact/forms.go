@@ -22,11 +22,13 @@ const maxTwice = 300
 // undone before the search.
 func forms(secret string) []string {
 	whole := []string{secret}
-	if bare := decoded(secret); bare != "" {
-		whole = append(whole, bare)
-	}
 	if plain, err := url.QueryUnescape(secret); err == nil && plain != secret {
 		whole = append(whole, plain)
+	}
+	for _, text := range whole {
+		if bare := decoded(text); bare != "" {
+			whole = append(whole, bare)
+		}
 	}
 	var all []string
 	for _, text := range whole {
