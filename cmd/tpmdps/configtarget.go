@@ -42,7 +42,9 @@ func findTarget(s *session) (target, error) {
 	if t.path == "-" {
 		return t, s.excludes("file -", "dry-run")
 	}
-	return t, t.read()
+	err := t.read()
+	s.learn(edge.SecretValues(t.text)...)
+	return t, err
 }
 
 func (t *target) read() error {

@@ -19,6 +19,7 @@ func (s *session) configFile() (edge.Config, error) {
 	if err != nil {
 		return edge.Config{}, err
 	}
+	s.learn(edge.SecretValues(data)...)
 	c, err := edge.Parse(data)
 	if err != nil {
 		return c, fmt.Errorf("%s: %w: %w", path, errConfigFile, err)
