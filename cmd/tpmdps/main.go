@@ -20,6 +20,7 @@ import (
 const interruptLimit = 20 * time.Second
 
 func main() {
+	noCoreDump()
 	os.Exit(run(signals(), os.Args, streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
