@@ -25,7 +25,7 @@ func SecretValues(data []byte) []string {
 		case pin != "":
 			found = append(found, pin)
 		case strings.HasPrefix(value, "file:") || strings.HasPrefix(value, "pkcs11:") || noSecret[name]:
-		case sure || secretWord.MatchString(name):
+		case sure || secretWord.MatchString(name) && !harmlessName(name):
 			found = append(found, value)
 		}
 	}
@@ -33,7 +33,7 @@ func SecretValues(data []byte) []string {
 	if err != nil || len(data) > MaxFile {
 		for line := range strings.Lines(string(data)) {
 			if m := settingLine.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
-				name := strings.Trim(m[1], `"' `)
+				name := strings.Trim(m[1][strings.LastIndexByte(m[1], '.')+1:], `"' `)
 				value, _ := word(m[2])
 				add(name, strings.Trim(value, `"' `), isName(name) && !harmlessName(name))
 			}
