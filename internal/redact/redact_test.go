@@ -123,7 +123,7 @@ func left(text, form string) string {
 	const long = 15
 	text, form = strings.ReplaceAll(text, "\ufffd", ""), strings.ReplaceAll(form, "\ufffd", "")
 	for i := 0; i+long <= len(form); i++ {
-		if part := form[i : i+long]; strings.Contains(text, part) && len(strings.Trim(part, `\ux&#;%0123456789abcdefABCDEF:, []byte{}|.-+<>gtrnU'?`+"\n\r\x00")) > 2 {
+		if part := form[i : i+long]; strings.Contains(text, part) && len(strings.Trim(part, `\ux&#;%0123456789abcdefABCDEF:, []y{}|.-+<>gtrnU'?`+"\n\r\x00")) > 2 {
 			return part
 		}
 	}
