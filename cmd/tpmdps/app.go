@@ -260,7 +260,10 @@ func formatHint(f *identity.FormatError, otherwise string) string {
 
 // run is main with everything passed in, so that tests run the real program.
 func run(ctx context.Context, args []string, s streams) (code int) {
-	s.err = dps.RedactWriter(s.err) // errors, logs, traces, and what follows
+	s, flush := s.redacted() // results, errors, logs, traces, and what follows
+	defer flush()
+	s.learnEnvironment()
+	defer keepEnvironment()()
 	defer func() {
 		if cause := recover(); cause != nil {
 			// The stack has no values, unlike the one that Go itself prints.

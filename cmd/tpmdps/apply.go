@@ -176,6 +176,7 @@ func provedBy(s *session, path string) (provision.Request, error) {
 	if err != nil {
 		return provision.Request{}, err
 	}
+	s.learn(edge.SecretValues(data)...)
 	file, err := edge.Parse(data)
 	if err != nil {
 		return provision.Request{}, fmt.Errorf("%s: %w: %w", path, errConfigFile, err)

@@ -26,20 +26,75 @@ import (
 const canary = "canary"
 
 // canaryForms finds the word in the clear, in base64 at each of the three places
-// in a group that it can begin at, and in hex. What is drawn or signed has no
-// word in it, and is known by its form: signatures, tokens of a sign-in, private
-// keys, challenges.
-var canaryForms = regexp.MustCompile(canary + "|Y2FuYXJ5|jYW5hcn|NhbmFye|" + hex.EncodeToString([]byte(canary)) +
+// in a group that it can begin at, once and twice, also of UTF-16, in hex with or
+// without something between, and as numbers. What is drawn or signed has no word in
+// it, and is known by its form: signatures, tokens of a sign-in, private keys,
+// challenges.
+var canaryForms = regexp.MustCompile("(?i:" + canary + "|" + between(canary, "%02x", `[:,. -]?(?:0x|\\x)?`) + "|" + between(canary, "%d", `[, ]+`) + ")|" +
+	strings.Join(inBase64(canary, string(utf16Of(canary))), "|") + "|" + strings.Join(inBase64(inBase64(canary)...), "|") +
 	`|sig(=|%(25)*3[dD]|\\+u003[dD])[A-Za-z0-9%+/=]{20,}|eyJ[A-Za-z0-9_-]+\.eyJ|PRIVATE KEY-----|authenticationKey\\*":\s*\\*"[A-Za-z0-9]`)
 
-// findCanary looks for a secret in a text. known are some that have no form.
-func findCanary(text []byte, known ...string) []byte {
-	for _, secret := range known {
-		if bytes.Contains(text, []byte(secret)) {
-			return []byte(secret)
+// between is a word in numbers, with something between them.
+func between(word, format, separator string) string {
+	var codes []string
+	for i := range len(word) {
+		codes = append(codes, fmt.Sprintf(format, word[i]))
+	}
+	return strings.Join(codes, separator)
+}
+
+// inBase64 are words in base64, without what depends on their neighbours.
+func inBase64(words ...string) []string {
+	var all []string
+	for _, word := range words {
+		for before := range 3 {
+			coded := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("x", before) + word))
+			coded = coded[[]int{0, 2, 3}[before]:]
+			if (before+len(word))%3 != 0 {
+				coded = coded[:len(coded)-1]
+			}
+			all = append(all, coded)
 		}
 	}
-	return canaryForms.Find(text)
+	return all
+}
+
+// The ways in which a text writes a character by its number, which ends them; and
+// what others put between or before characters.
+var (
+	escapesOfText = regexp.MustCompile(`(?i)(?:%|\\U000000|\\u00|\\x|&#x)([0-9a-f]{2});?`)
+	addedToText   = regexp.MustCompile(`[\x00\r\n]+(?:[<>] )?|\\([\\/+=])`)
+)
+
+// unescape undoes them.
+func unescape(text []byte) []byte {
+	text = escapesOfText.ReplaceAllFunc(text, func(m []byte) []byte {
+		b, _ := hex.DecodeString(string(escapesOfText.FindSubmatch(m)[1]))
+		return b
+	})
+	return addedToText.ReplaceAll(text, []byte("$1"))
+}
+
+// findCanary looks for a secret in a text, under three layers of escapes. known are
+// some that have no form: they are looked for in all of echoForms.
+func findCanary(text []byte, known ...string) []byte {
+	for range 4 {
+		for _, secret := range known {
+			for name, form := range echoForms {
+				if name == "cut short" || len(secret) < 20 && name == "bytes of the key" {
+					continue
+				}
+				if part := []byte(form(secret)); bytes.Contains(text, part) {
+					return part
+				}
+			}
+		}
+		if found := canaryForms.Find(text); found != nil {
+			return found
+		}
+		text = unescape(text)
+	}
+	return nil
 }
 
 // drawn are the secrets of a service that are different each time.
@@ -163,6 +218,15 @@ func TestCanaryIsFound(t *testing.T) {
 			if findCanary([]byte("password: "+form)) == nil {
 				t.Errorf("%s is not found", form)
 			}
+		}
+	}
+	for name, form := range echoForms { // a word at its begin is in what is cut short
+		if text := "it said " + form(canary+"+/of-the-tests=") + "."; findCanary([]byte(text)) == nil && name != "key in base64URL" {
+			t.Errorf("%s: %q is not found", name, text)
+		}
+		const drawn = "0bl3CWW8yDmTD3zYvSLc3sKZk9HwfMVrTh0kQ+a7/bU="
+		if text := "it said " + form(drawn) + "."; findCanary([]byte(text), drawn) == nil && name != "cut short" {
+			t.Errorf("%s: %q is not found", name, text)
 		}
 	}
 	for _, text := range []string{

@@ -77,6 +77,7 @@ func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
 	}
 	if path == "-" {
 		data, err := readAtMost(s.in, "standard input", edge.MaxFile)
+		s.learn(edge.SecretValues(data)...)
 		return data, o, err
 	}
 	f, err := openInput(s.ctx, path)
@@ -90,6 +91,7 @@ func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
 	}
 	o.File = fileFacts(info, path)
 	data, err := readAtMost(f, path, edge.MaxFile)
+	s.learn(edge.SecretValues(data)...)
 	return data, o, err
 }
 

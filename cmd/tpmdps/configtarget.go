@@ -47,7 +47,9 @@ func findTarget(s *session) (target, error) {
 	if t.path == "-" {
 		return t, s.excludes("file -", "dry-run")
 	}
-	return t, t.read(s)
+	err := t.read(s)
+	s.learn(edge.SecretValues(t.text)...)
+	return t, err
 }
 
 func (t *target) read(s *session) error {

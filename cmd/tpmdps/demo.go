@@ -34,7 +34,7 @@ func demo(s *session) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	chip, err := softtpm.Start(s.ctx, softtpm.Options{Dir: filepath.Join(dir, "tpm")})
+	chip, err := softtpm.Start(s.ctx, softtpm.Options{Dir: filepath.Join(dir, "tpm"), Env: childEnvironment()})
 	if err != nil {
 		return err
 	}

@@ -133,6 +133,7 @@ func login(s *session, transport *http.Client) (*signIn, error) {
 	if err != nil {
 		return nil, noCredential(s, name, err)
 	}
+	hideFromChildren(name)
 	return in, nil
 }
 

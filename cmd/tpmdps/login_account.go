@@ -91,6 +91,7 @@ func (in *signIn) GetToken(ctx context.Context, o policy.TokenRequestOptions) (a
 	if err != nil {
 		return token, signInError(in.session, in.kind, err)
 	}
+	in.session.learn(token.Token)
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	now := readAccount(token.Token)

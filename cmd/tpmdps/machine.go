@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
-	"strings"
 
 	"tpmdps/internal/aziot"
 )
@@ -13,14 +11,10 @@ import (
 // thisMachine is the one that the program runs on. Tests put another in its place.
 var thisMachine = aziot.Machine{UID: os.Geteuid()}
 
-// here is the machine for a session, whose programs are handed no secret of the
-// environment: they have no use for one.
+// here is the machine for a session, whose programs are handed no secret.
 func here() aziot.Machine {
 	m := thisMachine
-	m.Env = slices.DeleteFunc(os.Environ(), func(entry string) bool {
-		name, _, _ := strings.Cut(entry, "=")
-		return slices.Contains(secretVariables, name)
-	})
+	m.Env = childEnvironment()
 	return m
 }
 

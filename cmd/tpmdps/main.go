@@ -24,6 +24,7 @@ func main() {
 	// net/http logs what a stranger sends on a connection that waits, in its own
 	// words: stderr is for ours.
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // log's as well
+	noCoreDump()
 	os.Exit(run(signals(), os.Args, streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 

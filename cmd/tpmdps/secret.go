@@ -44,7 +44,7 @@ func (s *session) readSecret(path string) ([]byte, error) {
 	if err := s.checkOpen(f.file(), path); err != nil {
 		return nil, err
 	}
-	return secretFrom(f, path)
+	return s.secretFrom(f, path)
 }
 
 // checkPlace refuses a secret on a stick: it would be carried away with it.
@@ -79,6 +79,13 @@ func (s *session) checkOpen(f *os.File, path string) error {
 	}
 	s.warnReadable(info, path)
 	return nil
+}
+
+// secretFrom reads a secret, and makes it known to whatever is printed.
+func (s *session) secretFrom(r io.Reader, name string) ([]byte, error) {
+	secret, err := secretFrom(r, name)
+	s.learn(string(secret))
+	return secret, err
 }
 
 // secretFrom reads what a person, an editor or a secret store has written.
@@ -128,7 +135,7 @@ func (s *session) readSecretFD(flag string) ([]byte, error) {
 	if err := s.checkDescriptor(f, n); err != nil {
 		return nil, err
 	}
-	return secretFrom(newInput(s.ctx, f.Name(), f), f.Name())
+	return s.secretFrom(newInput(s.ctx, f.Name(), f), f.Name())
 }
 
 // readSecretIn reads a secret from standard input.
@@ -138,7 +145,7 @@ func (s *session) readSecretIn() ([]byte, error) {
 			return nil, err
 		}
 	}
-	return secretFrom(s.in, "standard input")
+	return s.secretFrom(s.in, "standard input")
 }
 
 // checkDescriptor looks where a redirection leads to: a shell opens what lies on

@@ -76,7 +76,7 @@ func supportBundle(s *session) error {
 		r.list = true
 		return s.print(r)
 	case "-":
-		if _, err := s.out.Write(data); err != nil {
+		if _, err := unredacted(s.out).Write(data); err != nil {
 			return err
 		}
 		s.say("%s", r.summary())

@@ -2,61 +2,28 @@ package main
 
 import (
 	"encoding/json"
-	"net/url"
-	"os"
-	"slices"
 	"strings"
 
 	"tpmdps/internal/dps"
+	"tpmdps/internal/redact"
 )
 
-// minKnownSecret is how long a secret has to be to be looked for by its text: a
-// shorter one is a word that stands in many places for itself, and taking it out
-// there would tell it.
-const minKnownSecret = 8
-
 // redactor takes everything out that is known to be a secret on this machine, and
-// everything that looks like one.
+// everything that looks like one. What was JSON stays JSON.
 func (g *gatherer) redactor() func(string) string {
-	var pairs []string
-	secrets := g.knownSecrets()
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // one may be a part of another
-	for _, secret := range secrets {
-		if len(secret) < minKnownSecret {
-			continue
-		}
-		pairs = append(pairs, secret, "[redacted]")
-		if quoted, err := json.Marshal(secret); err == nil {
-			pairs = append(pairs, string(quoted[1:len(quoted)-1]), "[redacted]")
-		}
+	known := &redact.Set{}
+	if g.s != nil {
+		known = g.s.known()
 	}
-	known := strings.NewReplacer(pairs...)
-	return func(text string) string { return dps.Redact(known.Replace(text)) }
-}
-
-// knownSecrets are those that this run was given, whether it uses them or not.
-func (g *gatherer) knownSecrets() []string {
-	known := []string{
-		string(g.options.EndorsementAuth), string(g.options.OwnerAuth), g.file.EndorsementAuth, g.file.OwnerAuth,
-	}
-	for _, name := range secretVariables {
-		value := os.Getenv(name)
-		known = append(known, value)
-		for field := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ';' || r == '&' }) {
-			if key, secret, _ := strings.Cut(field, "="); key == "SharedAccessKey" || key == "sig" {
-				known = append(known, secret)
-			}
+	s := streams{err: known.Writer(nil, nil)}
+	s.learnEnvironment()
+	s.learn(string(g.options.EndorsementAuth), string(g.options.OwnerAuth), g.file.EndorsementAuth, g.file.OwnerAuth)
+	return func(text string) string {
+		if json.Valid([]byte(text)) {
+			return dps.Redact(string(known.JSON([]byte(text))))
 		}
+		return dps.Redact(known.Text(text))
 	}
-	for _, name := range proxyVariables {
-		_, login, _ := splitLogin(os.Getenv(name))
-		_, password, _ := strings.Cut(login, ":")
-		known = append(known, password)
-		if plain, err := url.PathUnescape(password); err == nil {
-			known = append(known, plain)
-		}
-	}
-	return known
 }
 
 // The variables of a bundle: those whose value can be shown, and those of a proxy,

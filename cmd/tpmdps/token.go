@@ -83,7 +83,7 @@ func mintToken(s *session) error {
 	out := s.flag.String("out")
 	if out == "" {
 		r.Token = text
-		return s.print(r)
+		return s.printSecret(r)
 	}
 	if err := s.checkPlace(out); err != nil {
 		return err

@@ -61,7 +61,8 @@ func (s *session) auditKey() ([]byte, error) {
 // trail is the open audit trail of a run; nil where none was asked for.
 type trail struct {
 	*audit.Trail
-	who audit.Entry
+	who    audit.Entry
+	redact func(string) string
 }
 
 // openTrail opens the trail before anything is done, so that nothing is done
@@ -90,7 +91,7 @@ func (s *session) openTrail(service service) (*trail, error) {
 	return &trail{t, audit.Entry{
 		Account: accountName(), Credential: identity.Printable(service.operator.String(), 200),
 		Host: identity.Printable(host, 255), Tool: application(), Service: service.Endpoint(),
-	}}, nil
+	}, s.redact}, nil
 }
 
 // warnWritable says that others can write to the trail: without a key they can
@@ -170,7 +171,7 @@ func (t *trail) outcome(ctx context.Context, intent int, item enroll.Item, err e
 	e := t.entry(item, audit.Outcome)
 	e.Intent, e.Result, e.RequestID = intent, outcomeOf(err), identity.Printable(item.RequestID, 100)
 	if err != nil {
-		e.Error = identity.Printable(dps.Redact(err.Error()), 500)
+		e.Error = identity.Printable(t.redact(err.Error()), 500)
 		var refused *dps.Error
 		if errors.As(err, &refused) {
 			e.RequestID = identity.Printable(refused.RequestID, 100)

@@ -76,6 +76,7 @@ func daemonTCTI(s *session) string {
 	if errors.Is(err, fs.ErrNotExist) {
 		return aziot.DefaultTCTI
 	}
+	s.learn(edge.SecretValues(data)...)
 	var c edge.Config
 	if err == nil {
 		c, err = edge.Parse(data)

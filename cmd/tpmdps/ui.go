@@ -19,6 +19,7 @@ import (
 
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
+	"tpmdps/internal/redact"
 )
 
 // streams are the program's own standard streams. The result goes to out and
@@ -54,8 +55,17 @@ func newUI(s streams, flag *cli.Context) (*ui, error) {
 
 // isTerminal tells whether a person sees what is written to w.
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := unredacted(w).(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// unredacted is the stream itself, for questions about it, and for what is a secret
+// by intent, or no text.
+func unredacted(w io.Writer) io.Writer {
+	if r, ok := w.(*redact.Writer); ok {
+		return r.Unwrap()
+	}
+	return w
 }
 
 // wantsColor tells whether what is written to w may be coloured: somebody sees it
@@ -76,24 +86,29 @@ type result interface {
 }
 
 // print writes the result to stdout.
-func (u *ui) print(r result) error {
+func (u *ui) print(r result) error { return u.printTo(u.out, r) }
+
+// printSecret is print for a result that is a secret by intent.
+func (u *ui) printSecret(r result) error { return u.printTo(unredacted(u.out), r) }
+
+func (u *ui) printTo(w io.Writer, r result) error {
 	switch u.format {
 	case "json":
-		return encode(u.out, r, "  ")
+		return encode(w, r, "  ")
 	case "jsonl":
 		for _, line := range r.lines() {
-			if err := encode(u.out, line, ""); err != nil {
+			if err := encode(w, line, ""); err != nil {
 				return err
 			}
 		}
 	case "tsv":
 		for _, row := range r.fields() {
-			if _, err := fmt.Fprintln(u.out, strings.Join(clean(row), "\t")); err != nil {
+			if _, err := fmt.Fprintln(w, strings.Join(clean(row), "\t")); err != nil {
 				return err
 			}
 		}
 	case "table":
-		return r.show(u.out)
+		return r.show(w)
 	}
 	return nil
 }
@@ -112,11 +127,20 @@ func clean(row []string) []string {
 	return out
 }
 
+// encode writes JSON, which stays JSON when a secret is taken out of it.
 func encode(w io.Writer, v any, indent string) error {
-	enc := json.NewEncoder(w)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", indent)
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	if r, ok := w.(*redact.Writer); ok {
+		return r.WriteJSON(b.Bytes())
+	}
+	_, err := w.Write(b.Bytes())
+	return err
 }
 
 // say prints a line for people.

@@ -228,6 +228,7 @@ func toService(s *session, req *provision.Request, endpoint string) (*x509.CertP
 	if req.Route, err = network.NewRoute(host, port, roots); err != nil {
 		return nil, err
 	}
+	req.Signed = func(token string) { s.learn(token) }
 	req.Service, err = dps.NewDeviceClient(endpoint, req.IDScope, dps.ClientOptions{
 		HTTPClient: &http.Client{Transport: s.traced(req.Route.Transport())}, Application: application(), RetryDelay: retryDelay(s.ctx), Log: s.log,
 	})
@@ -244,6 +245,7 @@ func offlineRequest(s *session, req provision.Request) (provision.Request, error
 	if err != nil {
 		return req, err
 	}
+	req.Signed = func(token string) { s.learn(token) }
 	req.IDScope, req.Pause, req.Offline = service.IDScope(), time.Millisecond, true
 	req.Service, err = dps.NewDeviceClient("https://localhost", req.IDScope, dps.ClientOptions{
 		HTTPClient: &http.Client{Transport: s.traced(service.InProcess())}, Log: s.log,

@@ -22,6 +22,7 @@ func (s *session) configFile() (edge.Config, error) {
 	if err != nil {
 		return edge.Config{}, err
 	}
+	s.learn(edge.SecretValues(data)...)
 	c, err := edge.Parse(data)
 	if err != nil {
 		return c, fmt.Errorf("%s: %w: %w", path, errConfigFile, err)
@@ -77,6 +78,7 @@ func (s *session) tpmOr(file edge.Config) (tpm.Address, tpm.Options, error) {
 // orFile takes from the file what no flag names. The passwords are taken also
 // where the file's address is none.
 func (s *session) orFile(addr tpm.Address, opts tpm.Options, file edge.Config) (_ tpm.Address, _ tpm.Options, err error) {
+	s.learn(file.EndorsementAuth, file.OwnerAuth)
 	if len(opts.EndorsementAuth) == 0 {
 		opts.EndorsementAuth = []byte(file.EndorsementAuth)
 	}

@@ -97,6 +97,9 @@ type checker struct {
 	findings []Finding
 	secrets  []string
 	misspelt map[string]bool
+	conceal  concealer
+	// mended: what is a key and what a value was guessed.
+	mended bool
 }
 
 func (c *checker) check(data []byte) {
@@ -104,6 +107,7 @@ func (c *checker) check(data []byte) {
 		c.add(Finding{Rule: "syntax", Message: fmt.Sprintf("the file has %d bytes, IoT Edge's has a few thousand", len(data)), Fix: "is this the right file?"})
 		return
 	}
+	c.conceal = concealing(data)
 	readable := c.syntax(data)
 	if readable {
 		c.root = tree(c.doc)
@@ -133,10 +137,13 @@ func (c *checker) failed() bool {
 	return slices.ContainsFunc(c.findings, func(f Finding) bool { return f.Severity == Error })
 }
 
+// said is what can be said of the file.
+func (c *checker) said(text string, n int) string { return identity.Printable(c.conceal.text(text), n) }
+
 // add adds a finding, an error if it is not said to be a warning. The file's
 // words in it may hold anything.
 func (c *checker) add(f Finding) {
-	f.Key, f.Message, f.Fix = identity.Printable(f.Key, 200), identity.Printable(f.Message, 400), identity.Printable(f.Fix, 400)
+	f.Key, f.Message, f.Fix = c.said(f.Key, 200), c.said(f.Message, 400), c.said(f.Fix, 400)
 	f.Severity = cmp.Or(f.Severity, Error)
 	c.findings = append(c.findings, f)
 }

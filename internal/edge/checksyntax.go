@@ -30,6 +30,7 @@ func (c *checker) syntax(data []byte) bool {
 			at = &tomledit.SyntaxError{Line: 1, Column: 1, Message: err.Error()}
 		}
 		mended, f := mend(data, at)
+		c.mended = c.mended || !isDuplicate(at.Message)
 		f.Line, f.Column = at.Line, at.Column
 		c.add(f)
 		if mended == nil {
@@ -181,10 +182,7 @@ func earlier(lines [][]byte, n int, f func(string) bool) int {
 	return 0
 }
 
-var character = regexp.MustCompile(`:? ?(but got )?U\+[0-9A-F]{4,6}( '.*')?`)
-
-// words makes a parser's message one for people. The character at which it
-// stopped may be one of a secret.
+// words makes a parser's message one for people.
 func words(message string) string {
-	return "this line is not TOML: " + identity.Printable(strings.TrimSpace(character.ReplaceAllString(message, "")), 200)
+	return "this line is not TOML: " + identity.Printable(strings.TrimSpace(message), 200)
 }

@@ -66,6 +66,9 @@ func (c *checker) unknown(table, n *node, k key) {
 // strange is for a name that no place in the file has.
 func (c *checker) strange(table, n *node) {
 	f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("IoT Edge knows no %s and passes over it", tomledit.Key(n.name)), Fix: remove(n)}
+	if c.mended { // then it may be a line of a text, and no name at all
+		f.Message, f.Key = "IoT Edge knows no such key and passes over it", strings.TrimPrefix(tomledit.Key(table.path...)+".…", ".")
+	}
 	all := places(func(key) bool { return true })
 	var known []string
 	for _, p := range all {
@@ -184,12 +187,16 @@ func names(keys []key) []string {
 
 // nearest finds the name that a misspelt one may stand for.
 func nearest(name string, known []string) (string, bool) {
-	limit := min(utf8.RuneCountInString(name)/4, 3)
+	length := utf8.RuneCountInString(name)
+	limit := min(length/4, 3)
 	best, found := "", false
 	if len(name) > 64 {
 		return "", false // of no key
 	}
 	for _, k := range known {
+		if n := utf8.RuneCountInString(k) - length; n > max(limit, 0) || -n > max(limit, 0) {
+			continue // so many letters are missing, or too many
+		}
 		if d := distance(name, k); d <= limit || d == 0 {
 			best, found, limit = k, true, d-1
 		}

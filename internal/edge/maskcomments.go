@@ -143,6 +143,9 @@ func maskLines(data []byte) []byte {
 		default:
 			if shown, ok = p.line(trimmed); !ok {
 				shown = maskKnown(trimmed)
+				// A line that is nothing may have been a header, or is in a value: what
+				// follows may stand anywhere.
+				p.closed = p.closed || shown == notShown
 			}
 		}
 		out.WriteString(shown)

@@ -34,9 +34,10 @@ const module = "tpmdps/"
 var ours = map[string][]string{
 	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/aziot", "internal/bundle", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/filelock", "internal/host",
 		"internal/identity", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
-		"internal/hub", "internal/dictionary", "internal/text"},
+		"internal/hub", "internal/dictionary", "internal/text", "internal/redact"},
 
 	"internal/text":       {},                                                         // bytes to text, under everything else
+	"internal/redact":     {},                                                         // known values out of a text; the command learns them
 	"internal/identity":   {"internal/text"},                                          // pure values
 	"internal/tpm":        {"internal/challenge", "internal/identity"},                // a chip that refuses a key from DPS is given one made here, to compare
 	"internal/challenge":  {},                                                         // what DPS makes, for everybody who plays its part

@@ -20,7 +20,9 @@ func (t *trip) dialHub(ctx context.Context) (outcome, error) {
 	opts := *t.req.Hub
 	opts.Host, opts.DeviceID = t.result.AssignedHub, t.result.DeviceID
 	opts.Token = func(resource string, expiry time.Time) (string, error) {
-		return dps.SASToken(resource, "", expiry, t.hubKey.Sign)
+		token, err := dps.SASToken(resource, "", expiry, t.hubKey.Sign)
+		t.signed(token)
+		return token, err
 	}
 	c, err := hub.Dial(ctx, opts)
 	if err != nil {

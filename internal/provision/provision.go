@@ -87,6 +87,9 @@ type Request struct {
 	// Pause is how long to wait between two polls when the service names no
 	// time; 0 is three seconds.
 	Pause time.Duration
+	// Signed is called with each token that the chip signed, before it is sent,
+	// for whoever keeps secrets out of what is printed. It may be nil.
+	Signed func(token string)
 	// Observe is called with each step when it has ended, in order. It may be
 	// nil.
 	Observe func(Step)

@@ -86,9 +86,17 @@ func (t *trip) sign() error {
 	if err != nil {
 		return err
 	}
+	t.signed(t.token)
 	err = t.nonceKey.Close() // the token is all that is needed of it
 	t.nonceKey = nil
 	return err
+}
+
+// signed says that there is a new token.
+func (t *trip) signed(token string) {
+	if t.req.Signed != nil {
+		t.req.Signed(token)
+	}
 }
 
 // register sends the registration again, with the token that the chip signed.

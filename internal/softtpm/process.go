@@ -104,7 +104,7 @@ func (p *Process) spawn(ctx context.Context, program string, o Options) error {
 		args = append(args, "--tpm2")
 	}
 	cmd := exec.CommandContext(p.context, program, args...)
-	cmd.Dir = p.dir
+	cmd.Dir, cmd.Env = p.dir, o.Env
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = sockets.files()
 	bindToParent(cmd)

@@ -52,6 +52,9 @@ type Options struct {
 	// of tpm2-tss expect.
 	TCP bool
 
+	// Env is swtpm's environment; nil is that of this process.
+	Env []string
+
 	// TPM12 runs a TPM 1.2, for showing what is said of a chip that is too old.
 	TPM12 bool
 }

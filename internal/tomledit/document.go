@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -154,8 +155,13 @@ func (d *Document) redefined(err error, skip int) error {
 	return &SyntaxError{line, column, message(decode.Error())}
 }
 
-// message strips the library's name from its errors.
-func message(text string) string { return strings.TrimPrefix(text, "toml: ") }
+// message strips the library's name from its errors, and the character at which it
+// stopped, which may be one of a secret.
+func message(text string) string {
+	return character.ReplaceAllString(strings.TrimPrefix(text, "toml: "), "")
+}
+
+var character = regexp.MustCompile(`:? ?(but got )?U\+[0-9A-F]{4,6}( '.*')?`)
 
 // parserError places an error of the parser.
 func (d *Document) parserError(err error, base int, data []byte) error {

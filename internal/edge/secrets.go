@@ -1,0 +1,67 @@
+package edge
+
+import (
+	"regexp"
+	"strings"
+
+	"tpmdps/internal/tomledit"
+)
+
+// secretWord is in the names of variables that hold secrets.
+var secretWord = regexp.MustCompile(`(?i)key|secret|passw|token|connection_?string|credential|pin`)
+
+// noSecret are keys whose values are shown to nobody, and are words that stand
+// elsewhere too.
+var noSecret = map[string]bool{"username": true, "email": true}
+
+// SecretValues are the secrets in a config.toml, broken or not: passwords, keys,
+// connection strings, PINs, and what the agent's variables of such names have. They
+// are for whoever keeps them out of what is printed.
+func SecretValues(data []byte) []string {
+	var found []string
+	add := func(name, value string, sure bool) {
+		pin := pinValue(value)
+		switch {
+		case pin != "":
+			found = append(found, pin)
+		case strings.HasPrefix(value, "file:") || strings.HasPrefix(value, "pkcs11:") || noSecret[name]:
+		case sure || secretWord.MatchString(name) && !harmlessName(name):
+			found = append(found, value)
+		}
+	}
+	doc, err := tomledit.Parse(data)
+	if err != nil || len(data) > MaxFile {
+		for line := range strings.Lines(string(data)) {
+			if m := settingLine.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+				name := strings.Trim(m[1][strings.LastIndexByte(m[1], '.')+1:], `"' `)
+				value, _ := word(m[2])
+				add(name, strings.Trim(value, `"' `), isName(name) && !harmlessName(name))
+			}
+		}
+		return found
+	}
+	for _, e := range doc.Entries() {
+		name := e.Path[len(e.Path)-1]
+		k, ok := lookup(e.Path)
+		if e.Kind == tomledit.String {
+			add(name, e.Text, ok && k.secret && e.Path[0] != "agent")
+		}
+		for _, item := range e.Items { // NAME=VALUE, of a container
+			if variable, value, ok := strings.Cut(item, "="); ok {
+				add(variable, value, false)
+			}
+		}
+	}
+	return found
+}
+
+// pinValue is the PIN in the place of a key on a token.
+func pinValue(uri string) string {
+	_, pin, found := strings.Cut(uri, "pin-value=")
+	if !found {
+		return ""
+	}
+	pin, _, _ = strings.Cut(pin, "&")
+	pin, _, _ = strings.Cut(pin, ";")
+	return pin
+}

@@ -1,0 +1,156 @@
+package redact
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+)
+
+// maxTwice is the length up to which a secret is looked for in two codings, one
+// around the other: keys and passwords, but not the tokens of a sign-in, which would
+// cost a megabyte each.
+const maxTwice = 300
+
+// forms are the codings of a secret. What is only escaped is not among them: that is
+// undone before the search.
+func forms(secret string) []string {
+	whole := []string{secret}
+	if plain, err := url.QueryUnescape(secret); err == nil && plain != secret {
+		whole = append(whole, plain)
+	}
+	for _, text := range whole {
+		if bare := decoded(text); bare != "" {
+			whole = append(whole, bare)
+		}
+	}
+	var all []string
+	for _, text := range whole {
+		escaped := escapes(text)
+		all = append(append(all, text), escaped...)
+		for _, inner := range escaped {
+			all = append(all, codings(inner)...)
+		}
+		if len(text) > maxTwice {
+			continue
+		}
+		for _, inner := range []string{text, url.QueryEscape(text), wide(text, false)} {
+			for _, coded := range codings(inner) {
+				all = append(all, codings(coded)...)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// decoded are the bytes of a secret that is base64 or hex, such as a key.
+func decoded(secret string) string {
+	if data, err := hex.DecodeString(secret); err == nil && len(data) >= piece {
+		return string(data)
+	}
+	text := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(secret, "="))
+	if data, err := base64.RawStdEncoding.DecodeString(text); err == nil && len(data) >= piece {
+		return string(data)
+	}
+	return ""
+}
+
+// escapes are a text and what it becomes before it is put into a coding.
+func escapes(text string) []string {
+	upper := url.QueryEscape(text)
+	marshalled, _ := json.Marshal(text)
+	var plain bytes.Buffer
+	enc := json.NewEncoder(&plain)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(text)
+	bare := strings.Trim(plain.String(), "\"\n")
+	all := []string{
+		text, strings.ReplaceAll(text, " ", "+"), upper, lowerEscapes(upper), url.PathEscape(text), url.QueryEscape(upper),
+		strings.Trim(string(marshalled), `"`), bare, strings.ReplaceAll(bare, "/", `\/`), strings.Trim(strconv.Quote(text), `"`),
+		wide(text, false), wide(text, true),
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// lowerEscapes writes %2B as %2b.
+func lowerEscapes(text string) string {
+	b := []byte(text)
+	for i := 0; i+2 < len(b); i++ {
+		if b[i] == '%' {
+			copy(b[i+1:i+3], bytes.ToLower(b[i+1:i+3]))
+		}
+	}
+	return string(b)
+}
+
+// wide is a text in UTF-16, as PowerShell encodes its commands.
+func wide(text string, big bool) string {
+	var out []byte
+	for _, unit := range utf16.Encode([]rune(text)) {
+		if big {
+			out = binary.BigEndian.AppendUint16(out, unit)
+		} else {
+			out = binary.LittleEndian.AppendUint16(out, unit)
+		}
+	}
+	return string(out)
+}
+
+// codings are a text in base64, at each of the three places in a group that it can
+// begin at and with either alphabet, and in hex. What depends on the neighbours is
+// left out.
+func codings(text string) []string {
+	all := []string{hexOf(text), strings.ToUpper(hexOf(text))}
+	for before := range 3 {
+		coded := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("x", before) + text))
+		coded = coded[[]int{0, 2, 3}[before]:]
+		if (before+len(text))%3 != 0 && len(coded) > 0 {
+			coded = coded[:len(coded)-1]
+		}
+		all = append(all, coded)
+		if strings.ContainsAny(coded, "+/") {
+			all = append(all, strings.NewReplacer("+", "-", "/", "_").Replace(coded))
+		}
+	}
+	return all
+}
+
+func base64Of(text string) string { return base64.RawStdEncoding.EncodeToString([]byte(text)) }
+
+func hexOf(text string) string { return hex.EncodeToString([]byte(text)) }
+
+// normal is a form without what does not count: see skipped and folded.
+func normal(form string) string {
+	out := make([]byte, 0, len(form))
+	for i := range len(form) {
+		if !skipped(form[i]) {
+			out = append(out, folded(form[i]))
+		}
+	}
+	return string(out)
+}
+
+// skipped are the characters that others add: white space, quotes, and the zero
+// bytes of UTF-16.
+func skipped(c byte) bool { return c <= ' ' || c == 0x7f || c == '"' || c == '\'' || c == '`' }
+
+// folded makes one of the two cases and of the two alphabets of base64.
+func folded(c byte) byte {
+	switch {
+	case c >= 'A' && c <= 'Z':
+		return c + 'a' - 'A'
+	case c == '-':
+		return '+'
+	case c == '_':
+		return '/'
+	}
+	return c
+}

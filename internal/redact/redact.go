@@ -1,0 +1,160 @@
+// Package redact takes secrets that are known out of what is written.
+//
+// Whoever reads a secret adds it to a [Set], and from then on it is looked for in
+// everything that goes through the set, by its value: what stands around it does
+// not matter, nor does the form that it has there. A form is made of what others
+// do to a text before they repeat it, in any order and several times:
+//
+//   - Escapes are undone before the search: those of URLs, of JSON, Go, TOML and
+//     shells, and of HTML. Quotes, white space, line ends and zero bytes (UTF-16)
+//     do not count.
+//   - Codings are looked for: base64 with either alphabet, wherever in a group of
+//     three the secret begins, twice over, and of an escaped or UTF-16 text; hex with
+//     any separators; the lists of numbers that Go prints for bytes. Of a secret
+//     that is itself base64 or hex, such as a key, the bytes are looked for as well.
+//
+// Any piece of eight characters counts, so a secret that was cut short or broken
+// over two lines is found too. Shorter secrets are words that stand in many places
+// for themselves, and to take them out there would tell them: from four characters
+// on they are taken out where they stand alone and mix letters with digits or other
+// signs, and otherwise not at all.
+//
+// What a secret looks like that nobody has added, this package does not know.
+package redact
+
+import (
+	"iter"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Mark stands where a secret stood. It is safe in JSON, TOML and HTML.
+const Mark = "[redacted]"
+
+// piece is how many characters of a secret are looked for: as many as fit into a
+// number.
+const piece = 8
+
+// shortest is the length below which a secret is not looked for at all.
+const shortest = 4
+
+// Set is the secrets that are known. The zero value is empty, and of use. A Set may
+// be used by several goroutines at the same time; it prints as how many it has.
+type Set struct {
+	mu     sync.RWMutex
+	known  map[string]bool
+	pieces table
+	// heads are the beginnings of secrets, from shortest to piece-1 characters.
+	heads map[string]struct{}
+	// words are the secrets that are too short for pieces.
+	words map[string]struct{}
+}
+
+// Add makes secrets known. Empty ones are passed over.
+func (s *Set) Add(secrets ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, secret := range secrets {
+		s.add(secret)
+	}
+}
+
+func (s *Set) add(secret string) {
+	if len(secret) < shortest || s.known[secret] {
+		return
+	}
+	if s.known == nil {
+		s.known, s.heads, s.words = map[string]bool{}, map[string]struct{}{}, map[string]struct{}{}
+	}
+	s.known[secret] = true
+	if len(normal(secret)) < piece {
+		if mixed(secret) {
+			s.words[secret] = struct{}{}
+			s.words[base64Of(secret)] = struct{}{}
+			s.addPieces(hexOf(secret))
+		}
+		return
+	}
+	for _, form := range forms(secret) {
+		s.addPieces(form)
+	}
+	for _, form := range []string{secret, base64Of(secret), hexOf(secret)} {
+		head := normal(form)
+		for n := shortest; n < piece; n++ {
+			s.heads[head[:n]] = struct{}{}
+		}
+	}
+}
+
+// addPieces adds every piece of a form, but those that are words of the program's
+// own: they stand in its texts whatever the secret is.
+func (s *Set) addPieces(form string) {
+	own := ownPieces()
+	for key := range piecesOf(normal(form)) {
+		if !own.has(key) {
+			s.pieces.add(key)
+		}
+	}
+}
+
+// piecesOf goes through the pieces of a normal text.
+func piecesOf(text string) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		var key uint64
+		for i := range len(text) {
+			if key = key<<8 | uint64(text[i]); i+1 >= piece && !yield(key) {
+				return
+			}
+		}
+	}
+}
+
+var ownPieces = sync.OnceValue(func() *table {
+	own := &table{}
+	for key := range piecesOf(ownWords) {
+		own.add(key)
+	}
+	return own
+})
+
+// ownWords are in the program's messages, flags and addresses.
+var ownWords = strings.Join([]string{
+	normal("SharedAccessSignature"), normal("SharedAccessKeyName"), normal("azure-devices-provisioning"), normal("azure-devices.net"),
+	normal("provisioningserviceowner"), normal("global.azure-devices-provisioning.net"), normal("https://"), normal("registration"),
+	normal("enrollments"), normal("connection"), normal("endorsement"), normal("hierarchy"), normal("hierarchies"), normal("passwords"),
+	normal("authentication"), normal("attestation"), normal("certificates"), normal("localhost"), normal("microsoft"), normal("credential"),
+}, " ")
+
+// mixed tells a word from what somebody made up to be a secret.
+func mixed(s string) bool {
+	letters, digits, others := false, false, false
+	for _, r := range s {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z':
+			letters = true
+		case r >= '0' && r <= '9':
+			digits = true
+		default:
+			others = true
+		}
+	}
+	return letters && (digits || others) || digits && others
+}
+
+// String says how many secrets are known.
+func (s *Set) String() string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return strconv.Itoa(len(s.known)) + " secrets"
+}
+
+// GoString is String, for %#v.
+func (s *Set) GoString() string { return s.String() }
+
+// LogValue is String, for log/slog.
+func (s *Set) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText is String, for encoders.
+func (s *Set) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

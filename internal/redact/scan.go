@@ -1,0 +1,134 @@
+package redact
+
+import (
+	"strconv"
+	"strings"
+)
+
+// scanner looks for pieces in the characters that it is fed.
+type scanner struct {
+	*marker
+	v    view
+	key  uint64
+	last [piece]part
+	n    int
+}
+
+// part is where in a view a character comes from.
+type part struct{ start, end int }
+
+// feed adds a character that was made of v.text[start:end].
+func (s *scanner) feed(c byte, start, end int) {
+	s.key = s.key<<8 | uint64(folded(c))
+	s.last[s.n%piece] = part{start, end}
+	s.n++
+	if s.n < piece || !s.set.pieces.has(s.key) {
+		return
+	}
+	for k := s.n - piece; k < s.n; k++ {
+		at := s.last[k%piece]
+		s.mark(s.v.from[at.start], s.v.to[at.end-1])
+		if k > s.n-piece {
+			s.join(s.v.to[s.last[(k-1)%piece].end-1], s.v.from[at.start])
+		}
+	}
+	s.padding(s.v, end)
+}
+
+// reset is for what no secret has in it.
+func (s *scanner) reset() { s.n, s.key = 0, 0 }
+
+// scan looks at the text itself. Between two characters of a piece may stand what is
+// skipped, and at the start of a line what marks it.
+func (m *marker) scan(v view) {
+	s := scanner{marker: m, v: v}
+	var line lineStart
+	for i, c := range v.text {
+		if line.within || c == '\n' {
+			mark := line.marked(c)
+			line.next(c)
+			if mark {
+				continue
+			}
+		}
+		if !skipped(c) {
+			s.feed(c, i, i+1)
+		}
+	}
+}
+
+// scanHex looks at the hex digits alone, with whatever programs put between bytes.
+func (m *marker) scanHex(v view) {
+	s := scanner{marker: m, v: v}
+	for i := 0; i < len(v.text); i++ {
+		c := v.text[i]
+		prefix := i+1 < len(v.text) && (v.text[i+1] == 'x' || v.text[i+1] == 'X') && (c == '0' || c == '\\')
+		switch {
+		case prefix:
+			i++
+			if isHexAt(v.text, i+1) && !isHexAt(v.text, i+2) {
+				s.feed('0', i, i+1) // Go prints 0x5
+			}
+		case isHexAt(v.text, i):
+			s.feed(c, i, i+1)
+		case strings.IndexByte(" ,:;-._+\t\r\n|", c) < 0:
+			s.reset()
+		}
+	}
+}
+
+// scanNumbers looks at lists such as [99 97 110], which Go prints for bytes.
+func (m *marker) scanNumbers(v view) {
+	s := scanner{marker: m, v: v}
+	for i := 0; i < len(v.text); {
+		end := i
+		for end < len(v.text) && v.text[end] >= '0' && v.text[end] <= '9' {
+			end++
+		}
+		if end == i {
+			if strings.IndexByte(" ,+\r\n", v.text[i]) < 0 {
+				s.reset()
+			}
+			i++
+			continue
+		}
+		n, err := strconv.ParseUint(string(v.text[i:min(end, i+4)]), 10, 8)
+		switch {
+		case err != nil || end-i > 3:
+			s.reset()
+		case !skipped(byte(n)):
+			s.feed(byte(n), i, end)
+		}
+		i = end
+	}
+}
+
+// scanWords looks for the secrets that are too short for pieces, where they stand
+// alone.
+func (m *marker) scanWords(v view) {
+	if len(m.set.words) == 0 {
+		return
+	}
+	text := string(v.text)
+	for word := range m.set.words {
+		for at := 0; ; {
+			i := strings.Index(text[at:], word)
+			if i < 0 {
+				break
+			}
+			i += at
+			at = i + len(word)
+			if !inWord(text, i-1) && !inWord(text, at) {
+				m.mark(v.from[i], v.to[at-1])
+			}
+		}
+	}
+}
+
+func inWord(text string, at int) bool {
+	if at < 0 || at >= len(text) {
+		return false
+	}
+	c := text[at]
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
