@@ -56,8 +56,10 @@ func (e *enrollRows) print(item enrollItem) error {
 func (e *enrollRows) row(id, action, detail string) error {
 	detail = identity.Printable(clean([]string{detail})[0], 4000)
 	line := fmt.Sprintf("%-*s  %-*s  %s", e.idWidth, id, e.actionWidth, action, detail)
-	_, err := fmt.Fprintln(e.out, strings.TrimRight(line, " "))
-	return err
+	if _, err := fmt.Fprintln(e.out, strings.TrimRight(line, " ")); err != nil {
+		return err
+	}
+	return flush(e.out)
 }
 
 // end writes what comes after the last row.

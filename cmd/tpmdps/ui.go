@@ -68,6 +68,14 @@ func unredacted(w io.Writer) io.Writer {
 	return w
 }
 
+// flush passes on what the redacting writer keeps.
+func flush(w io.Writer) error {
+	if r, ok := w.(*redact.Writer); ok {
+		return r.Flush()
+	}
+	return nil
+}
+
 // wantsColor tells whether what is written to w may be coloured: somebody sees it
 // who has not asked for none (https://no-color.org).
 func wantsColor(w io.Writer) bool {
@@ -85,8 +93,14 @@ type result interface {
 	show(w io.Writer) error
 }
 
-// print writes the result to stdout.
-func (u *ui) print(r result) error { return u.printTo(u.out, r) }
+// print writes the result to stdout, all of it: nothing is kept back until there
+// is more.
+func (u *ui) print(r result) error {
+	if err := u.printTo(u.out, r); err != nil {
+		return err
+	}
+	return flush(u.out)
+}
 
 // printSecret is print for a result that is a secret by intent.
 func (u *ui) printSecret(r result) error { return u.printTo(unredacted(u.out), r) }
