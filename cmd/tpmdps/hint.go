@@ -92,6 +92,10 @@ var (
 	commandInHint = regexp.MustCompile(`\btpmdps ((?:token |audit |chip )?[a-z][a-z-]*)((?: --?[a-z][a-z0-9-]*(?: [A-Z][A-Z-]*)?)*)`)
 )
 
+// leftOut are flags that a hint says to leave out: those are named because they
+// were given.
+var leftOut = regexp.MustCompile(`(?i)\b(?:leave|omit|without) --[a-z][a-z0-9-]*`)
+
 // fit makes a hint one for this command line: of its sentences, parted by
 // semicolons, each that names a flag that was given, or the command that runs, is
 // said in another way, or left out.
@@ -150,7 +154,8 @@ func (c commandLine) names(s string) bool {
 			return true
 		}
 	}
-	for _, m := range flagInHint.FindAllStringSubmatch(commandInHint.ReplaceAllString(s, ""), -1) {
+	s = leftOut.ReplaceAllString(commandInHint.ReplaceAllString(s, ""), "")
+	for _, m := range flagInHint.FindAllStringSubmatch(s, -1) {
 		if c.gave(m[1], m[2]) {
 			return true
 		}
