@@ -49,7 +49,10 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 	if notThere(err) {
 		return w.create(), nil
 	}
-	if err != nil {
+	switch {
+	case err != nil && missing(err):
+		return Item{}, fmt.Errorf("look for the enrollment: %w: its code is not one for an enrollment that is not there: %w", dps.ErrMalformed, err)
+	case err != nil:
 		return Item{}, fmt.Errorf("look for the enrollment: %w", err)
 	}
 	item := w.change(have, p)
@@ -62,18 +65,27 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 
 // notThere tells whether DPS itself said that there is no such enrollment. Which
 // of its two codes it says that with is not documented. Whatever else answers
-// 404, there may be one.
+// 404, under a code that nobody knows as well, there may be one.
 func notThere(err error) bool {
+	var refused *dps.Error
+	return errors.As(err, &refused) && missing(err) && (refused.Code == codeNotEnrolled || refused.Code == codeNotRegistered)
+}
+
+// missing tells whether a refusal means that there is no such enrollment.
+func missing(err error) bool {
 	var refused *dps.Error
 	if !errors.As(err, &refused) {
 		return false
 	}
-	switch dictionary.Judge(refused.Said()).Meaning {
-	case dictionary.NotEnrolled, dictionary.NotRegistered:
-		return true
-	}
-	return false
+	meaning := dictionary.Judge(refused.Said()).Meaning
+	return meaning == dictionary.NotEnrolled || meaning == dictionary.NotRegistered
 }
+
+// The service's codes for what it does not have.
+const (
+	codeNotEnrolled   = 404201
+	codeNotRegistered = 404202
+)
 
 // create plans an enrollment that does not exist.
 func (w wish) create() Item {
