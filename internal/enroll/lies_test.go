@@ -273,6 +273,25 @@ func TestForeign404(t *testing.T) {
 	}
 }
 
+// An answer that does not say whose the enrollment is does not get it replaced.
+func TestNobodysEnrollment(t *testing.T) {
+	for _, attestation := range []string{"", `,"attestation":{}`, `,"attestation":{"type":""}`, `,"attestation":{"type":"tpm"}`, `,"attestation":{"type":"TPM","tpm":null}`,
+		`,"attestation":{"type":"tpm","tpm":{}}`, `,"attestation":{"tpm":{"endorsementKey":""}}`, `,"attestation":{"x509":{}}`} {
+		writes := 0
+		svc := scripted(t, func(r *http.Request, _ string) (int, string) {
+			if r.Method != http.MethodGet {
+				writes++
+			}
+			return 200, `{"registrationId":"machine-1","etag":"1"` + attestation + `}`
+		})
+		for _, p := range []Policy{{}, {ReplaceEK: true, Update: true}} {
+			if _, err := attempt(svc, record(t, "machine-1", "chip 1"), Settings{}, p); !errors.Is(err, dps.ErrMalformed) || writes != 0 {
+				t.Errorf("%s: %v after %d writes, want ErrMalformed after none", attestation, err, writes)
+			}
+		}
+	}
+}
+
 // Nor does one under a code that is not known to say so.
 func TestUnknown404(t *testing.T) {
 	for code, want := range map[int]Action{404201: Create, 404202: Create, 404: "", 404001: "", 404200: "", 404999: ""} {

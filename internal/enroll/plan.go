@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
@@ -55,12 +56,28 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 	case err != nil:
 		return Item{}, fmt.Errorf("look for the enrollment: %w", err)
 	}
+	if reason := nobodys(have.Attestation); reason != "" {
+		return Item{}, fmt.Errorf("look for the enrollment: %w: %s: %s", dps.ErrMalformed, w.registrationID, reason)
+	}
 	item := w.change(have, p)
 	if item.ETag == "" && (item.Action == Update || item.Action == ReplaceEK) {
 		return Item{}, fmt.Errorf("%s: %w: the enrollment has no ETag, so that a change by somebody else would be overwritten unseen; nothing was written",
 			w.registrationID, dps.ErrMalformed)
 	}
 	return item, nil
+}
+
+// nobodys says why an enrollment does not tell whose it is, "" if it does: DPS
+// always does. Taken for another machine's, it would be replaced for want of an
+// answer.
+func nobodys(a dps.Attestation) string {
+	switch {
+	case a.Type == "" && a.TPM == nil:
+		return "its enrollment has no attestation"
+	case a.TPM != nil && a.TPM.EndorsementKey == "", a.TPM == nil && strings.EqualFold(a.Type, "tpm"):
+		return "its enrollment is for a TPM, and has no endorsement key"
+	}
+	return ""
 }
 
 // notThere tells whether DPS itself said that there is no such enrollment. Which
