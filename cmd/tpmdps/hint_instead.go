@@ -11,27 +11,24 @@ const (
 	sameResult   = "run it again; if it persists, keep the output of -v"
 	showsLayer   = "the step that failed names the layer"
 	isHere       = "the lines above name what is there"
-	leftKeys     = "on /dev/tpm0 remove the keys that other programs left behind: tpm2_flushcontext -t. A restart of the machine removes them too"
-	leftSessions = "on /dev/tpm0 remove the sessions that other programs left behind: tpm2_flushcontext -l for loaded ones, -s for saved ones. A restart of the machine removes them too"
 )
 
 // instead has other words for the sentences of hints, for those who were there
 // already: the first that fits counts.
 var instead = map[string][]string{
 	// Of the enrollment.
-	"enroll the machine first: tpmdps enroll":                                                                                                                 {"there is no enrollment to write to"},
-	"if this machine replaces the other one: add --replace-ek":                                                                                                {"the enrollment got another key meanwhile: " + askOffice},
-	"was the record or the ID copied from another machine? Use the key's own ID (omit --registration-id)":                                                     {"was the record or the ID copied from another machine? Use the key's own ID"},
-	"to change the enrollment: add --update":                                                                                                                  {secondUpdate},
-	"enable it: tpmdps enroll --provisioning-status enabled --update":                                                                                         {"enable it with --update", "it was disabled again meanwhile: find out who else writes it"},
-	"link a hub to the DPS, or name a linked one: tpmdps enroll --iot-hubs HOST --update":                                                                     {"link the hub that is named to the DPS, or name a linked one"},
-	"take another device ID: tpmdps enroll --device-id ID --update":                                                                                           {"take another device ID"},
-	"the enrollment was made with another chip's key: compare with tpmdps read-ek, then tpmdps enroll --replace-ek":                                           {"the enrollment has another chip's key: " + askOffice},
-	"the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek":                                                          {"the enrollment has another chip's key, or another tool's: " + askOffice},
-	"then tpmdps enroll --replace-ek":                                                                                                                         {askOffice},
+	"enroll the machine first: tpmdps enroll":                                                                       {"there is no enrollment to write to"},
+	"if this machine replaces the other one: add --replace-ek":                                                      {"the enrollment got another key meanwhile: " + askOffice},
+	"to change the enrollment: add --update":                                                                        {secondUpdate},
+	"enable it: tpmdps enroll --provisioning-status enabled --update":                                               {"enable it with --update", "it was disabled again meanwhile: find out who else writes it"},
+	"link a hub to the DPS, or name a linked one: tpmdps enroll --iot-hubs HOST --update":                           {"link the hub that is named to the DPS, or name a linked one"},
+	"take another device ID: tpmdps enroll --device-id ID --update":                                                 {"take another device ID"},
+	"the enrollment was made with another chip's key: compare with tpmdps read-ek, then tpmdps enroll --replace-ek": {"the enrollment has another chip's key: " + askOffice},
+	"the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek":                {"the enrollment has another chip's key, or another tool's: " + askOffice},
+	"then tpmdps enroll --replace-ek":                                                                               {askOffice},
 	"see what the index allows: tpm2_nvreadpublic. An EK certificate that cannot be read does not prevent DPS attestation: tpmdps enroll needs the key alone": {"see what the index allows: tpm2_nvreadpublic. An EK certificate that cannot be read does not prevent DPS attestation"},
-	"tpmdps enroll --dry-run shows the differences":                                                                                                           {"--dry-run shows the differences"},
-	"the hint names the flag that would overrule it: --update, --replace-ek, --even-if-provisioned":                                                           {"the message names what stands against it"},
+	"tpmdps enroll --dry-run shows the differences":                                                 {"--dry-run shows the differences"},
+	"the hint names the flag that would overrule it: --update, --replace-ek, --even-if-provisioned": {"the message names what stands against it"},
 
 	// Of the chip.
 	"for example --tpm /dev/tpmrm0": {"an address is /dev/tpmrm0, swtpm:path=SOCKET, swtpm:host=localhost,port=2321, or such"},
@@ -61,9 +58,10 @@ var instead = map[string][]string{
 	"run it again with sudo":                                  {"a container or a security module keeps root from it"},
 	"run it again with sudo, or as the user whose file it is": {"a container, a read-only mount or a network share keeps root from it: run it as the user whose file it is"},
 
-	"on /dev/tpm0 remove the keys that other programs left behind: tpmdps chip flush, or tpm2_flushcontext -t. A restart of the machine removes them too":                                        {leftKeys},
-	"on /dev/tpm0 remove the keys that other programs left behind: tpmdps chip flush, or tpm2_flushcontext -t. A restart of the machine removes them too. Sessions: tpm2_flushcontext -l":        {leftKeys + ". Sessions: tpm2_flushcontext -l"},
-	"on /dev/tpm0 remove the sessions that other programs left behind: tpmdps chip flush, or tpm2_flushcontext -l for loaded ones, -s for saved ones. A restart of the machine removes them too": {leftSessions},
+	"find it with: sudo fuser -v /dev/tpm0, end it, then look at what it left: tpmdps chip flush":                                                                                                {"find it with: sudo fuser -v /dev/tpm0, and end it"},
+	"on /dev/tpm0 remove the keys that other programs left behind: tpmdps chip flush, or tpm2_flushcontext -t. A restart of the machine removes them too":                                        {"on /dev/tpm0 remove the keys that other programs left behind: tpm2_flushcontext -t. A restart of the machine removes them too"},
+	"on /dev/tpm0 remove the keys that other programs left behind: tpmdps chip flush, or tpm2_flushcontext -t. A restart of the machine removes them too. Sessions: tpm2_flushcontext -l":        {"on /dev/tpm0 remove the keys that other programs left behind: tpm2_flushcontext -t. A restart of the machine removes them too. Sessions: tpm2_flushcontext -l"},
+	"on /dev/tpm0 remove the sessions that other programs left behind: tpmdps chip flush, or tpm2_flushcontext -l for loaded ones, -s for saved ones. A restart of the machine removes them too": {"on /dev/tpm0 remove the sessions that other programs left behind: tpm2_flushcontext -l for loaded ones, -s for saved ones. A restart of the machine removes them too"},
 
 	// Of the way to a service.
 	"if a proxy inspects TLS here, give its CA with --ca-file and to IoT Edge":                                      {"if a proxy inspects TLS here: its CA has to be in the file that was given, and IoT Edge needs it too"},
@@ -87,6 +85,8 @@ var instead = map[string][]string{
 	"if a registration is what you want: --even-if-provisioned, then restart IoT Edge: sudo iotedge system restart": {"restart IoT Edge afterwards: sudo iotedge system restart", "restart IoT Edge afterwards: iotedge system restart"},
 
 	// Of files and flags.
+	"if something was recorded in it, its lines are gone: compare it with a copy, or with a noted head (--head)": {"if something was recorded in it, its lines are gone: compare it with a copy"},
+	"was the record or the ID copied from another machine? Use the key's own ID (omit --registration-id)":        {"was the record or the ID copied from another machine? Use the key's own ID"},
 	"another address is named with --listen and --mqtt":                                                          {"name another address, or end what listens there"},
 	"choose another file with --file, print it with --file -, or move the old one away":                          {"choose another file, or move the old one away"},
 	"choose another file with --out, or remove the old token":                                                    {"choose another file, or remove the old token"},
@@ -99,7 +99,6 @@ var instead = map[string][]string{
 	"--registration-id ID keeps the one of the file":                                                             {"the file has another one"},
 	"if the TPM is what it shall use from now on: --replace-provisioning makes comments of the other way":        {"make comments of the other way by hand"},
 	"if it must be: --secret-on-removable-media":                                                                 {"look at how it is mounted"},
-	"if something was recorded in it, its lines are gone: compare it with a copy, or with a noted head (--head)": {"if something was recorded in it, its lines are gone: compare it with a copy"},
 	"tpmdps audit verify FILE names the first bad line":                                                          {"the first bad line is named"},
 
 	// Of the operator's credential.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-tpm/tpm2"
@@ -78,14 +79,14 @@ func (o *onBus) run(args ...string) (code int, stderr string) {
 
 // kill runs it, and kills it when it has sent command n, before or after the chip
 // has done it. It tells whether there was one.
-func (o *onBus) kill(n int, done bool, args ...string) (killed bool) {
+func (o *onBus) kill(n int, done bool, args ...string) bool {
 	o.t.Helper()
 	var start sync.Mutex
 	start.Lock()
 	var cmd *exec.Cmd
-	sent := 0
+	var sent atomic.Int64
 	o.bus.SetQuirk(func(command []byte, send func([]byte) []byte) []byte {
-		if sent++; sent != n {
+		if sent.Add(1) != int64(n) {
 			return nil
 		}
 		start.Lock() // until cmd is there
@@ -96,7 +97,6 @@ func (o *onBus) kill(n int, done bool, args ...string) (killed bool) {
 		}
 		cmd.Process.Kill()
 		cmd.Process.Wait()
-		killed = true
 		if response == nil {
 			response = softtpmtest.Refusal(tpm2.TPMRCCanceled) // nobody hears it
 		}
@@ -106,7 +106,7 @@ func (o *onBus) kill(n int, done bool, args ...string) (killed bool) {
 	start.Unlock()
 	cmd.Wait()
 	o.bus.SetQuirk(nil)
-	return sent >= n
+	return sent.Load() >= int64(n)
 }
 
 // left is what is in the chip's memory.

@@ -14,8 +14,9 @@ import (
 )
 
 // maxTwice is the length up to which a secret is looked for in two codings, one
-// around the other: keys and passwords, but not the tokens of a sign-in, which would
-// cost a megabyte each.
+// around the other, and coded in each way that it may be escaped in: keys and
+// passwords, but not the tokens of a sign-in and wrapped keys, which would cost a
+// megabyte each.
 const maxTwice = 300
 
 // forms are the codings of a secret. What is only escaped is not among them: that is
@@ -25,29 +26,40 @@ func forms(secret string) []string {
 	if plain, err := url.QueryUnescape(secret); err == nil && plain != secret {
 		whole = append(whole, plain)
 	}
-	for _, text := range whole {
-		if bare := decoded(text); bare != "" {
-			whole = append(whole, bare)
-		}
-	}
 	var all []string
 	for _, text := range whole {
 		escaped := escapes(text)
-		all = append(append(all, text), escaped...)
+		all = append(all, escaped...)
+		if len(text) > maxTwice {
+			escaped = []string{text, url.QueryEscape(text), wide(text, false)}
+		}
 		for _, inner := range escaped {
 			all = append(all, codings(inner)...)
 		}
-		if len(text) > maxTwice {
-			continue
-		}
-		for _, inner := range []string{text, url.QueryEscape(text), wide(text, false)} {
-			for _, coded := range codings(inner) {
-				all = append(all, codings(coded)...)
-			}
+		all = append(all, twice(text, text, url.QueryEscape(text), wide(text, false))...)
+		// Bytes are not escaped: who prints them codes them.
+		if bare := decoded(text); bare != "" {
+			all = append(append(all, bare), codings(bare)...)
+			all = append(all, twice(bare, bare)...)
 		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// twice are the codings of the codings of what a secret has become, unless it is
+// long.
+func twice(secret string, inner ...string) []string {
+	var all []string
+	for _, text := range inner {
+		if len(secret) > maxTwice {
+			break
+		}
+		for _, coded := range codings(text) {
+			all = append(all, codings(coded)...)
+		}
+	}
+	return all
 }
 
 // decoded are the bytes of a secret that is base64 or hex, such as a key.
