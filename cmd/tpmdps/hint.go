@@ -92,6 +92,9 @@ var (
 	commandInHint = regexp.MustCompile(`\btpmdps ((?:token |audit |chip )?[a-z][a-z-]*)((?: --?[a-z][a-z0-9-]*(?: [A-Z][A-Z-]*)?)*)`)
 )
 
+// leftOut is advice against a flag, which is for those who gave it.
+var leftOut = regexp.MustCompile(`Leave --[a-z][a-z0-9-]* out\b`)
+
 // fit makes a hint one for this command line: of its sentences, parted by
 // semicolons, each that names a flag that was given, or the command that runs, is
 // said in another way, or left out.
@@ -150,7 +153,8 @@ func (c commandLine) names(s string) bool {
 			return true
 		}
 	}
-	for _, m := range flagInHint.FindAllStringSubmatch(commandInHint.ReplaceAllString(s, ""), -1) {
+	s = leftOut.ReplaceAllString(commandInHint.ReplaceAllString(s, ""), "")
+	for _, m := range flagInHint.FindAllStringSubmatch(s, -1) {
 		if c.gave(m[1], m[2]) {
 			return true
 		}
