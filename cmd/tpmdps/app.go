@@ -293,15 +293,6 @@ func runApp(ctx context.Context, args []string, s streams) error {
 	return app.RunContext(ctx, args)
 }
 
-// interrupted says where the run was when it was told to stop.
-func interrupted(err error) error {
-	var step *provision.StepError
-	if errors.As(err, &step) {
-		return &provision.StepError{Step: step.Step, Err: fmt.Errorf("interrupted: %w", context.Canceled)}
-	}
-	return fmt.Errorf("interrupted: %w", context.Canceled)
-}
-
 // newApp builds the command line. The settings close traps of urfave/cli: it
 // would print help to stdout on a bad flag, exit by itself, and take an unknown
 // command for an argument.

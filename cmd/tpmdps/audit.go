@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -48,7 +49,11 @@ func verifyAudit(s *session) error {
 	if err != nil {
 		return err
 	}
-	report, err := s.verifyTrail(s.arg, audit.Options{Head: s.flag.String("head"), Key: key})
+	noted := strings.TrimSpace(s.flag.String("head"))
+	if noted != "" && !headForm.MatchString(noted) {
+		return fmt.Errorf("%w: --head %q: a head is 64 hex digits, as audit verify prints it, or its line, a colon and these", errUsage, identity.Printable(noted, 140))
+	}
+	report, err := s.verifyTrail(s.arg, audit.Options{Head: noted, Key: key})
 	if err != nil && !errors.Is(err, audit.ErrDamaged) {
 		return err
 	}
@@ -61,6 +66,10 @@ func verifyAudit(s *session) error {
 	}
 	return errors.Join(s.print(out), err)
 }
+
+// headForm is what a noted head looks like. One that was cut short or mistyped
+// would accuse a trail that is whole.
+var headForm = regexp.MustCompile(`^([1-9][0-9]{0,8}:)?(?i:[0-9a-f]{64})$`)
 
 // errEmptyTrail is for a trail without lines: a run that wrote nothing leaves
 // one, and so does someone who empties it.

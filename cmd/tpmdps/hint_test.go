@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"tpmdps/internal/dps"
+	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
 )
 
@@ -161,6 +162,8 @@ func TestHintsSayWhatElse(t *testing.T) {
 		{"config --file F", "tpmdps config --check says where and why", "tpmdps config --check says where and why"},
 		{"config --check --file F", "tpmdps config --check says where and why", wrongFile},
 		{"verify --ca-file F", "if a proxy inspects TLS here, give its CA with --ca-file; otherwise check the host name", "if a proxy inspects TLS here: its CA has to be in the file that was given; otherwise check the host name"},
+		{"verify --registration-id ID", "is it another machine's? Leave --registration-id out", "is it another machine's? Leave --registration-id out"},
+		{"verify --registration-id ID", "Leave it out; give --registration-id", "Leave it out"},
 	} {
 		if got := parseLine(append([]string{"tpmdps"}, strings.Fields(row.args)...)).fit(row.hint); got != row.want {
 			t.Errorf("%s: %q becomes %q, want %q", row.args, row.hint, got, row.want)
@@ -172,5 +175,24 @@ func TestHintsSayWhatElse(t *testing.T) {
 	}
 	if got := parseLine([]string{"tpmdps", "config"}).fit("run it again with sudo"); strings.Contains(got, "sudo") {
 		t.Errorf("root is told %q", got)
+	}
+}
+
+// A registration that failed of what its message names is not the hubs' fault.
+func TestHintsOfFailedRegistrations(t *testing.T) {
+	for _, row := range []struct {
+		code          int
+		message, want string
+	}{
+		{400004, "Invalid property name in initialTwin: a.b", "correct what the message names"},
+		{400004, "Invalid RegistrationId", "correct the registration ID"},
+		{400999, "something new", "look at the linked hubs"},
+		{0, "", "look at the linked hubs"},
+		{404000, "no", "look at the linked hubs"},
+	} {
+		err := fmt.Errorf("%w: %w", provision.ErrNotAssigned, &provision.RegistrationError{Code: row.code, Message: row.message})
+		if v := verdict(err); v.code != 33 || !strings.HasPrefix(v.hint, row.want) {
+			t.Errorf("%d %q: exit code %d, hint %q, want %q", row.code, row.message, v.code, v.hint, row.want)
+		}
 	}
 }

@@ -80,6 +80,10 @@ func refusedHint(err error, e exit) string {
 		if do := j.Do(false); do != "" {
 			return do + "; " + hintTracking
 		}
+	case provision.ErrNotAssigned: // of what the message names, not of hubs
+		if j.Meaning == dictionary.BadRequest && len(j.Entry.Code) == 6 || j.Meaning == dictionary.RegistrationID {
+			return j.Do(false)
+		}
 	case enroll.ErrConflict: // by the service, not by the plan
 		if j.Meaning == dictionary.Conflict {
 			return j.Do(true)

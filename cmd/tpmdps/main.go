@@ -9,11 +9,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"tpmdps/internal/provision"
 )
 
 // interruptLimit is how long an interrupted run may take to clean up; a read from
@@ -41,3 +44,18 @@ func signals() context.Context {
 	})
 	return ctx
 }
+
+// interrupted says where the run was when it was told to stop.
+func interrupted(err error) error {
+	var step *provision.StepError
+	if errors.As(err, &step) {
+		return &provision.StepError{Step: step.Step, Err: errInterrupted{}}
+	}
+	return errInterrupted{}
+}
+
+// errInterrupted is [context.Canceled] in plain words.
+type errInterrupted struct{}
+
+func (errInterrupted) Error() string { return "interrupted" }
+func (errInterrupted) Unwrap() error { return context.Canceled }

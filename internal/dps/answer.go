@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -49,7 +50,20 @@ func (a answer) decodePage(v any, seen map[string]bool, ok ...int) error {
 	if err := text.DecodeJSON(a.body, v); err != nil {
 		return a.malformed(a.jsonFault(err))
 	}
+	if code := a.refusalCode(v); code != 0 {
+		return a.malformed(fmt.Sprintf("its status is %d, and it has the error code %d of a refusal", a.status, code))
+	}
 	return a.checkSubject(v, seen)
+}
+
+// refusalCode is the error code that an answer has although its status is that of
+// a success, 0 if none. A state of a registration has one of its own there.
+func (a answer) refusalCode(v any) int {
+	var body errorBody
+	if _, state := v.(*RegistrationState); !state {
+		parseErrorBody(a.body, &body)
+	}
+	return cmp.Or(errorCode([]byte(a.header.Get("x-ms-error-code"))), errorCode(body.ErrorCode))
 }
 
 // jsonFault says in words why the body could not be read.

@@ -45,7 +45,7 @@ func readChallenge(a answer) (*Challenge, error) {
 	if unclear != nil {
 		return nil, a.malformed(a.jsonFault(unclear))
 	}
-	if errorCode(body.ErrorCode) != 0 {
+	if errorCode(body.ErrorCode) != 0 || errorCode([]byte(a.header.Get("x-ms-error-code"))) != 0 {
 		return nil, a.malformed("it has both a challenge (authenticationKey) and a refusal (errorCode)")
 	}
 	key, err := decodeKey(body.AuthenticationKey)

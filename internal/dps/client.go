@@ -149,12 +149,24 @@ func (c *call) explain(r request, err error) error {
 	switch {
 	case c.answer != nil && c.answer.StatusCode >= http.StatusBadRequest:
 		// Not an answer that came in the very moment: it refuses nothing.
-		return fmt.Errorf("%w; the last answer was: %w", err, refusal(readAnswer(r, c.answer)))
+		return fmt.Errorf("%w; the last answer was: %w", over{err}, refusal(readAnswer(r, c.answer)))
 	case c.err != nil && !errors.Is(c.err, err):
-		return fmt.Errorf("%w; before that: %w", err, c.err)
+		return fmt.Errorf("%w; before that: %w", over{err}, c.err)
 	}
-	return err
+	return over{err}
 }
+
+// over is the end of a context in plain words.
+type over struct{ cause error }
+
+func (o over) Error() string {
+	if errors.Is(o.cause, context.Canceled) {
+		return "interrupted"
+	}
+	return "the time was over before an answer came"
+}
+
+func (o over) Unwrap() error { return o.cause }
 
 // shouldRetry decides in azcore's stead, which knows neither hopeless transport
 // errors nor the caller's deadline: a Retry-After that ends after it would be

@@ -150,6 +150,11 @@ func readOperation(a answer, askedFor string) (Operation, error) {
 	if op.State == nil {
 		op.State = body.RegistrationStatus
 	}
+	if op.State != nil && op.State.ETag != "" {
+		if _, err := a.checkETag(op.State.ETag); err != nil {
+			return Operation{}, err
+		}
+	}
 	switch {
 	case body.RegistrationStatus != nil && !reflect.DeepEqual(op.State, body.RegistrationStatus):
 		return Operation{}, a.malformed("its registrationState and its registrationStatus, the name of 2017 for the same, differ")

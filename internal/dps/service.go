@@ -89,6 +89,9 @@ func (c *ServiceClient) RegistrationState(ctx context.Context, id string) (Regis
 	if s.Status == "" {
 		return RegistrationState{}, a.malformed("it has no status")
 	}
+	if s.ETag, err = a.checkETag(s.ETag); err != nil {
+		return RegistrationState{}, err
+	}
 	return s, nil
 }
 

@@ -133,6 +133,60 @@ func TestETagsAgree(t *testing.T) {
 	}
 }
 
+// A success does not refuse as well, in header or body.
+func TestSuccessesThatRefuse(t *testing.T) {
+	right := map[string]string{
+		"get enrollment":     `{"registrationId":"machine-1"%s}`,
+		"put enrollment":     `{"registrationId":"machine-1"%s}`,
+		"registration state": `{"registrationId":"machine-1","status":"assigned"%s}`,
+		"register":           `{"operationId":"any","status":"assigning"%s}`,
+		"poll":               `{"operationId":"4.a.b","status":"assigning"%s}`,
+		"query":              `[{"registrationId":"a"%s}]`,
+		"bulk":               `{"errors":[],"isSuccessful":true%s}`,
+	}
+	for operation, body := range right {
+		replies := []reply{{status: 200, body: fmt.Sprintf(body, ""), header: map[string]string{"x-ms-error-code": "400207"}}}
+		if operation != "registration state" && operation != "query" { // they have states, with codes of their own
+			replies = append(replies, reply{status: 200, body: fmt.Sprintf(body, `,"errorCode":404201,"message":"Enrollment not found."`)},
+				reply{status: 200, body: fmt.Sprintf(body, `,"ERRORCODE":"404201"`)})
+		}
+		for _, r := range replies {
+			s := serve(t, r)
+			if err := everyOperation(t, s.URL, s.Client())[operation](); !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), "of a refusal") {
+				t.Errorf("%s, %s %v: %v, want ErrMalformed", operation, r.body, r.header, err)
+			}
+		}
+	}
+	s := serve(t, reply{status: 401, body: `{"authenticationKey":"AAEC"}`, header: map[string]string{"x-ms-error-code": "401002"}})
+	if err := everyOperation(t, s.URL, s.Client())["challenge"](); !errors.Is(err, ErrMalformed) {
+		t.Errorf("challenge and refusal: %v, want ErrMalformed", err)
+	}
+	failed := serve(t, reply{status: 200, body: `{"registrationId":"machine-1","status":"failed","errorCode":400207}`})
+	if err := everyOperation(t, failed.URL, failed.Client())["registration state"](); err != nil {
+		t.Errorf("the state of a failed registration: %v", err)
+	}
+}
+
+// The ETag of a registration stands in two places, too.
+func TestETagsOfRegistrationsAgree(t *testing.T) {
+	for operation, body := range map[string]string{
+		"registration state": `{"registrationId":"machine-1","status":"assigned","etag":"e"}`,
+		"poll":               `{"operationId":"4.a.b","status":"assigned","registrationState":{"etag":"e"}}`,
+		"register":           `{"operationId":"4.a.b","status":"assigned","registrationState":{"etag":"e"}}`,
+	} {
+		for header, refused := range map[string]bool{"": false, `"e"`: false, `"f"`: true, "*": true} {
+			r := reply{status: 200, body: body, header: map[string]string{}}
+			if header != "" {
+				r.header["ETag"] = header
+			}
+			s := serve(t, r)
+			if err := everyOperation(t, s.URL, s.Client())[operation](); errors.Is(err, ErrMalformed) != refused || !refused && err != nil {
+				t.Errorf("%s, header %q: %v, want refused %t", operation, header, err, refused)
+			}
+		}
+	}
+}
+
 // Nothing is written over every version, or over one of several.
 func TestPutNeedsOneVersion(t *testing.T) {
 	s := serve(t, reply{status: 200, body: `{"registrationId":"machine-1"}`})

@@ -84,8 +84,8 @@ func oneSentence(is error, reasons []error) error {
 	return nil
 }
 
-// foreignID says of an ID of the form that tools derive from a key whether it is
-// another key's; "" if it is not.
+// foreignID says of an ID that is derived from a key, or has such a part, whether
+// that is another key; "" if it is not.
 func foreignID(id string, ek []byte) string {
 	if !identity.IsForeign(id, ek) {
 		return ""

@@ -273,13 +273,46 @@ func TestForeign404(t *testing.T) {
 	}
 }
 
+// An answer that does not say whose the enrollment is does not get it replaced.
+func TestNobodysEnrollment(t *testing.T) {
+	for _, attestation := range []string{"", `,"attestation":{}`, `,"attestation":{"type":""}`, `,"attestation":{"type":"tpm"}`, `,"attestation":{"type":"TPM","tpm":null}`,
+		`,"attestation":{"type":"tpm","tpm":{}}`, `,"attestation":{"tpm":{"endorsementKey":""}}`, `,"attestation":{"x509":{}}`} {
+		writes := 0
+		svc := scripted(t, func(r *http.Request, _ string) (int, string) {
+			if r.Method != http.MethodGet {
+				writes++
+			}
+			return 200, `{"registrationId":"machine-1","etag":"1"` + attestation + `}`
+		})
+		for _, p := range []Policy{{}, {ReplaceEK: true, Update: true}} {
+			if _, err := attempt(svc, record(t, "machine-1", "chip 1"), Settings{}, p); !errors.Is(err, dps.ErrMalformed) || writes != 0 {
+				t.Errorf("%s: %v after %d writes, want ErrMalformed after none", attestation, err, writes)
+			}
+		}
+	}
+}
+
+// Nor does one under a code that is not known to say so.
+func TestUnknown404(t *testing.T) {
+	for code, want := range map[int]Action{404201: Create, 404202: Create, 404: "", 404001: "", 404200: "", 404999: ""} {
+		svc := scripted(t, func(*http.Request, string) (int, string) {
+			return 404, fmt.Sprintf(`{"errorCode":%d,"message":"not found","trackingId":"t"}`, code)
+		})
+		item, err := Plan(ctx, svc, record(t, "machine-1", "chip 1"), Settings{}, Policy{})
+		if item.Action != want || (err == nil) != (want == Create) || err != nil && !errors.Is(err, dps.ErrMalformed) {
+			t.Errorf("%d: Plan() = %q, %v, want %q", code, item.Action, err, want)
+		}
+	}
+}
+
 // An ID that was derived from a key belongs to that key.
 func TestForeignID(t *testing.T) {
 	own, foreign := record(t, "x", "chip 1").RegistrationIDs, record(t, "x", "chip 2").RegistrationIDs
 	svc := service(t)
 	for id, want := range map[string]error{
 		own.Base32: nil, own.Hex: nil, foreign.Base32: ErrForeignID, foreign.Hex: ErrForeignID,
-		"machine-1": nil, foreign.Base32[:51]: nil, foreign.Base32 + "a": nil, foreign.Hex[:63]: nil, "box-" + foreign.Base32: nil,
+		"machine-1": nil, foreign.Base32[:51]: nil, foreign.Base32 + "a": nil, foreign.Hex[:63]: nil,
+		"box-" + foreign.Base32: ErrForeignID, foreign.Hex + ".box": ErrForeignID, "box-" + own.Base32: nil, "box" + foreign.Base32: nil,
 		strings.Repeat("a", 52): ErrForeignID, strings.Repeat("0", 64): ErrForeignID, strings.Repeat("a", 64): ErrForeignID, strings.Repeat("1", 52): nil,
 	} {
 		r := record(t, id, "chip 1")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
@@ -49,8 +50,14 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 	if notThere(err) {
 		return w.create(), nil
 	}
-	if err != nil {
+	switch {
+	case err != nil && missing(err):
+		return Item{}, fmt.Errorf("look for the enrollment: %w: its code is not one for an enrollment that is not there: %w", dps.ErrMalformed, err)
+	case err != nil:
 		return Item{}, fmt.Errorf("look for the enrollment: %w", err)
+	}
+	if reason := nobodys(have.Attestation); reason != "" {
+		return Item{}, fmt.Errorf("look for the enrollment: %w: %s: %s", dps.ErrMalformed, w.registrationID, reason)
 	}
 	item := w.change(have, p)
 	if item.ETag == "" && (item.Action == Update || item.Action == ReplaceEK) {
@@ -60,20 +67,42 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 	return item, nil
 }
 
+// nobodys says why an enrollment does not tell whose it is, "" if it does: DPS
+// always does. Taken for another machine's, it would be replaced for want of an
+// answer.
+func nobodys(a dps.Attestation) string {
+	switch {
+	case a.Type == "" && a.TPM == nil:
+		return "its enrollment has no attestation"
+	case a.TPM != nil && a.TPM.EndorsementKey == "", a.TPM == nil && strings.EqualFold(a.Type, "tpm"):
+		return "its enrollment is for a TPM, and has no endorsement key"
+	}
+	return ""
+}
+
 // notThere tells whether DPS itself said that there is no such enrollment. Which
 // of its two codes it says that with is not documented. Whatever else answers
-// 404, there may be one.
+// 404, under a code that nobody knows as well, there may be one.
 func notThere(err error) bool {
+	var refused *dps.Error
+	return errors.As(err, &refused) && missing(err) && (refused.Code == codeNotEnrolled || refused.Code == codeNotRegistered)
+}
+
+// missing tells whether a refusal means that there is no such enrollment.
+func missing(err error) bool {
 	var refused *dps.Error
 	if !errors.As(err, &refused) {
 		return false
 	}
-	switch dictionary.Judge(refused.Said()).Meaning {
-	case dictionary.NotEnrolled, dictionary.NotRegistered:
-		return true
-	}
-	return false
+	meaning := dictionary.Judge(refused.Said()).Meaning
+	return meaning == dictionary.NotEnrolled || meaning == dictionary.NotRegistered
 }
+
+// The service's codes for what it does not have.
+const (
+	codeNotEnrolled   = 404201
+	codeNotRegistered = 404202
+)
 
 // create plans an enrollment that does not exist.
 func (w wish) create() Item {

@@ -14,8 +14,17 @@ func MadeOf(id string, public []byte) string {
 	return ""
 }
 
-// IsForeign tells whether an ID is made of another key than this one. It is that of
-// another machine, or of this chip before it was cleared. A name is never foreign.
+// IsForeign tells whether an ID is made of another key than this one, or has such
+// a part, as those of a template do (line7-{ek32}). It is that of another machine,
+// or of this chip before it was cleared. A name is never foreign.
 func IsForeign(id string, public []byte) bool {
-	return IsDerived(strings.ToLower(id)) && MadeOf(id, public) == ""
+	for part := range strings.FieldsFuncSeq(strings.ToLower(id), isSeparator) {
+		if IsDerived(part) && MadeOf(part, public) == "" {
+			return true
+		}
+	}
+	return false
 }
+
+// isSeparator tells the characters of an ID that no derived ID has.
+func isSeparator(r rune) bool { return strings.ContainsRune("-._:", r) }
