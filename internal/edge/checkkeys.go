@@ -14,6 +14,7 @@ func (c *checker) tree() { c.table(c.root, schema) }
 func (c *checker) table(n *node, k key) {
 	variant, known := n.variant(k)
 	for _, m := range n.members {
+		c.wrongName(m, k)
 		c.member(n, m, k, variant)
 	}
 	c.complete(n, k, variant, known)
@@ -74,6 +75,7 @@ func choiceOf(table *node, k key, variant string) string {
 
 // useless is for a key that is right there, but not in this file.
 func (c *checker) useless(n *node, why string) {
+	c.secretsBelow(n, n.name)
 	c.at(n, Finding{Rule: "misplaced-key", Message: fmt.Sprintf("%s means nothing %s", n.name, why), Fix: remove(n)})
 }
 

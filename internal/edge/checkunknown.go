@@ -32,6 +32,10 @@ var formerly = map[string]string{
 
 // unknown is for a key that does nothing where it stands.
 func (c *checker) unknown(table, n *node, k key) {
+	c.secretsBelow(n, n.name)
+	if c.onlyTexts(table, n, k) {
+		return
+	}
 	near, isNear := nearest(n.name, names(k.keys))
 	if isNear && !k.open {
 		c.meant(table, near)

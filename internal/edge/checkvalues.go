@@ -22,9 +22,7 @@ func (c *checker) value(n *node, k key) {
 		c.wrongType(n, k)
 		return
 	}
-	if k.secret && holds(n) {
-		c.secrets = append(c.secrets, tomledit.Key(n.path...))
-	}
+	c.secret(n, k)
 	switch n.kind() {
 	case isTable:
 		if k.open || len(k.keys) > 0 || k.each != nil {
@@ -42,12 +40,9 @@ func (c *checker) value(n *node, k key) {
 // holds tells whether there is a secret in the value of a secret key: neither an
 // empty text, nor the place of a key without its PIN.
 func holds(n *node) bool {
-	if n.table {
-		return len(n.members) > 0
-	}
 	text := n.entry.Text
 	if n.entry.Kind == tomledit.String && (strings.HasPrefix(text, "file:") || strings.HasPrefix(text, "pkcs11:")) {
-		return strings.Contains(text, "pin-value")
+		return pinValue(text) != ""
 	}
 	return text != ""
 }
@@ -60,14 +55,15 @@ func (c *checker) text(n *node, k key) {
 	}
 	if k.text != nil {
 		if err := k.text(text); err != nil {
-			c.wrongText(n, k, err)
+			c.wrongText(n, k, dropped(k, err))
 			return
 		}
 	}
 	if k.stub != "" && text == k.stub || isStub(text) {
 		c.at(n, Finding{Rule: "placeholder", Severity: Warning, Message: fmt.Sprintf("%s is still the example of the template", n.name), Fix: "put your own value in its place"})
 	}
-	if strings.HasPrefix(text, "http://") && strings.HasPrefix(k.sampleURL(), "https") {
+	c.doubts(n, k)
+	if isCleartext(text) && strings.HasPrefix(k.sampleURL(), "https") {
 		c.at(n, Finding{Rule: "cleartext", Severity: Warning, Message: fmt.Sprintf("%s goes over the network unencrypted", n.name), Fix: "let it begin with https:// if the server can"})
 	}
 }
@@ -144,7 +140,7 @@ func parseInteger(text string) (int64, error) {
 // node.
 func (c *checker) list(n *node, k key) {
 	if len(k.keys) > 0 {
-		c.table(n, key{keys: k.keys})
+		c.table(n, key{keys: k.keys, open: k.open})
 	}
 	if k.each == nil || n.entry.Kind != tomledit.Array {
 		return

@@ -28,11 +28,11 @@ var schema = key{is: isTable, keys: []key{
 	{name: "localid", is: isTable, keys: []key{{name: "domain", is: isText, required: true}}},
 	{name: "cert_issuance", is: isTable, keys: certIssuanceKeys},
 	{name: "tpm", is: isTable, keys: tpmKeys},
-	{name: "aziot_keys", is: isTable, keys: []key{
+	{name: "aziot_keys", is: isTable, texts: true, keys: []key{
 		{name: "pkcs11_lib_path", is: isText},
-		{name: "pkcs11_base_slot", is: isText, text: checkPKCS11, secret: true}, // its PIN
+		{name: "pkcs11_base_slot", is: isText, text: checkPKCS11, doubt: doubtPKCS11, secret: true}, // its PIN
 	}},
-	{name: "preloaded_keys", is: isTable, each: &key{is: isText, text: checkKeyURL, secret: true}},
+	{name: "preloaded_keys", is: isTable, each: &key{is: isText, text: checkKeyURL, doubt: doubtKeyURL, secret: true}},
 	{name: "preloaded_certs", is: isTable, each: &key{is: isText | isList, text: checkFileURL, each: &key{is: isText}}},
 	{name: "agent", is: isTable, keys: agentKeys},
 	{name: "connect", is: isTable, keys: socketKeys},
@@ -45,8 +45,8 @@ var schema = key{is: isTable, keys: []key{
 	{name: "moby_runtime", is: isTable, keys: mobyKeys},
 	{name: "image_garbage_collection", is: isTable, keys: []key{
 		{name: "enabled", is: isBool},
-		{name: "cleanup_recurrence", is: isText, text: checkWholeDays},
-		{name: "image_age_cleanup_threshold", is: isText, text: checkDuration},
+		{name: "cleanup_recurrence", is: isText, text: checkWholeDays, doubt: doubtDuration},
+		{name: "image_age_cleanup_threshold", is: isText, text: checkDuration, doubt: doubtDuration},
 		{name: "cleanup_time", is: isText, text: checkTimeOfDay},
 	}},
 }}
@@ -55,17 +55,17 @@ var provisioningKeys = []key{
 	{name: "source", is: isText, required: true, values: []string{"dps", "manual", "none"}},
 
 	{name: "global_endpoint", of: []string{"dps"}, is: isText, required: true, text: checkEndpoint, rule: "endpoint"},
-	{name: "id_scope", of: []string{"dps"}, is: isText, required: true, text: checkScope, rule: "id-scope", stub: "0ab1234C5D6"},
+	{name: "id_scope", of: []string{"dps"}, is: isText, required: true, text: checkScope, doubt: doubtScope, rule: "id-scope", stub: "0ab1234C5D6"},
 	{name: "payload", of: []string{"dps"}, is: isTable, keys: []key{
 		{name: "uri", is: isText, required: true, text: checkFileURL, rule: "payload"},
 	}},
 	{name: "attestation", of: []string{"dps"}, is: isTable, required: true, by: []string{"method"}, keys: []key{
 		{name: "method", is: isText, required: true, values: []string{"tpm", "symmetric_key", "x509"}},
-		{name: "registration_id", of: []string{"tpm", "symmetric_key"}, is: isText, required: true, text: checkID, rule: "registration-id", stub: "my-device"},
-		{name: "registration_id", of: []string{"x509"}, is: isText, text: checkID, rule: "registration-id", stub: "my-device"},
+		{name: "registration_id", of: []string{"tpm", "symmetric_key"}, is: isText, required: true, text: checkID, doubt: doubtID, rule: "registration-id", stub: "my-device"},
+		{name: "registration_id", of: []string{"x509"}, is: isText, text: checkID, doubt: doubtID, rule: "registration-id", stub: "my-device"},
 		{name: "symmetric_key", of: []string{"symmetric_key"}, is: isTable, required: true, by: []string{"value", "uri"}, keys: symmetricKeys},
 		{name: "identity_cert", of: []string{"x509"}, is: isText | isTable, required: true, text: checkFileURL, by: []string{"method"}, keys: issuanceKeys},
-		{name: "identity_pk", of: []string{"x509"}, is: isText, required: true, text: checkKeyURL, secret: true, unlessTable: "identity_cert"},
+		{name: "identity_pk", of: []string{"x509"}, is: isText, required: true, text: checkKeyURL, doubt: doubtKeyURL, secret: true, unlessTable: "identity_cert"},
 	}},
 
 	{name: "connection_string", of: []string{"manual"}, is: isText, text: checkConnectionString, secret: true},
@@ -75,7 +75,7 @@ var provisioningKeys = []key{
 		{name: "method", is: isText, required: true, values: []string{"sas", "x509"}},
 		{name: "device_id_pk", of: []string{"sas"}, is: isTable, required: true, by: []string{"value", "uri"}, keys: symmetricKeys},
 		{name: "identity_cert", of: []string{"x509"}, is: isText | isTable, required: true, text: checkFileURL, by: []string{"method"}, keys: issuanceKeys},
-		{name: "identity_pk", of: []string{"x509"}, is: isText, required: true, text: checkKeyURL, secret: true, unlessTable: "identity_cert"},
+		{name: "identity_pk", of: []string{"x509"}, is: isText, required: true, text: checkKeyURL, doubt: doubtKeyURL, secret: true, unlessTable: "identity_cert"},
 	}},
 }
 
@@ -91,7 +91,7 @@ var tpmKeys = []key{
 // symmetricKeys is a key in the file itself, or where it is.
 var symmetricKeys = []key{
 	{name: "value", is: isText, text: checkBase64, secret: true, of: []string{"value"}},
-	{name: "uri", is: isText, text: checkKeyURL, secret: true, of: []string{"uri"}},
+	{name: "uri", is: isText, text: checkKeyURL, doubt: doubtKeyURL, secret: true, of: []string{"uri"}},
 }
 
 // issuanceKeys say how a certificate is issued.
@@ -108,7 +108,7 @@ var issuanceKeys = append([]key{
 // for itself.
 var edgeCAKeys = append(variants(issuanceKeys, "est", "local_ca", "self_signed"),
 	key{name: "cert", of: []string{"cert"}, is: isText, text: checkFileURL},
-	key{name: "pk", of: []string{"cert"}, is: isText, required: true, text: checkKeyURL, secret: true},
+	key{name: "pk", of: []string{"cert"}, is: isText, required: true, text: checkCAKeyURL, doubt: doubtCAKeyURL, secret: true},
 	key{name: "auto_generated_edge_ca_expiry_days", of: []string{"auto_generated_edge_ca_expiry_days"}, is: isNumber, max: math.MaxUint32},
 	key{name: "auto_renew", of: []string{"auto_generated_edge_ca_expiry_days"}, is: isTable, keys: renewalKeys},
 	key{name: "common_name", of: []string{"auto_generated_edge_ca_expiry_days"}, is: isText},
@@ -130,7 +130,7 @@ var certIssuanceKeys = []key{
 	}},
 	{name: "local_ca", is: isTable, keys: []key{
 		{name: "cert", is: isText | isTable, required: true, text: checkFileURL, by: []string{"method"}, keys: issuanceKeys},
-		{name: "pk", is: isText, required: true, text: checkKeyURL, secret: true, unlessTable: "cert"},
+		{name: "pk", is: isText, required: true, text: checkKeyURL, doubt: doubtKeyURL, secret: true, unlessTable: "cert"},
 	}},
 }
 
@@ -142,9 +142,9 @@ func estAuthKeys(of ...string) []key {
 		{name: "username", of: of, is: isText, with: "password", secret: true, stub: "estuser"},
 		{name: "password", of: of, is: isText, with: "username", secret: true, stub: "estpwd"},
 		{name: "bootstrap_identity_cert", of: of, is: isText, text: checkFileURL, with: "bootstrap_identity_pk"},
-		{name: "bootstrap_identity_pk", of: of, is: isText, text: checkKeyURL, with: "bootstrap_identity_cert", secret: true},
+		{name: "bootstrap_identity_pk", of: of, is: isText, text: checkKeyURL, doubt: doubtKeyURL, with: "bootstrap_identity_cert", secret: true},
 		{name: "identity_cert", of: of, is: isText, text: checkFileURL, with: "identity_pk", unless: "bootstrap_identity_cert"},
-		{name: "identity_pk", of: of, is: isText, text: checkKeyURL, with: "identity_cert", unless: "bootstrap_identity_cert", secret: true},
+		{name: "identity_pk", of: of, is: isText, text: checkKeyURL, doubt: doubtKeyURL, with: "identity_cert", unless: "bootstrap_identity_cert", secret: true},
 	}
 }
 
@@ -163,9 +163,9 @@ var agentKeys = []key{
 			{name: "password", is: isText, secret: true, stub: "password"},
 			{name: "email", is: isText, secret: true},
 		}},
-		{name: "createOptions", is: isTable, open: true, secret: true, keys: containerKeys},
+		{name: "createOptions", is: isTable, open: true, secret: true, byName: true, keys: containerKeys},
 	}},
-	{name: "env", is: isTable, secret: true, each: &key{is: isText, secret: true}},
+	{name: "env", is: isTable, secret: true, each: &key{is: isText, secret: true, byName: true}},
 }
 
 // containerKeys are those of Docker's options that IoT Edge looks into; the
@@ -181,7 +181,7 @@ var containerKeys = []key{
 	{name: "HostConfig", is: isTable, open: true, keys: []key{
 		{name: "Memory", is: isNumber, min: math.MinInt64, max: math.MaxInt64},
 		{name: "Binds", is: isList, each: &key{is: isText}},
-		{name: "PortBindings", is: isTable, each: &key{is: isList}},
+		{name: "PortBindings", is: isTable, each: &key{is: isList, open: true, keys: []key{{name: "HostPort", is: isText, text: checkHostPort}}}, names: checkContainerPort},
 		{name: "Mounts", is: isList},
 		{name: "CapAdd", is: isList, each: &key{is: isText}},
 		{name: "CapDrop", is: isList, each: &key{is: isText}},
@@ -192,12 +192,12 @@ var containerKeys = []key{
 }
 
 var socketKeys = []key{
-	{name: "workload_uri", is: isText, required: true, text: checkURL},
-	{name: "management_uri", is: isText, required: true, text: checkURL},
+	{name: "workload_uri", is: isText, required: true, text: checkSocketURL},
+	{name: "management_uri", is: isText, required: true, text: checkSocketURL},
 }
 
 var mobyKeys = []key{
-	{name: "uri", is: isText, required: true, text: checkURL},
+	{name: "uri", is: isText, required: true, text: checkSocketURL},
 	{name: "network", is: isText | isTable, required: true, keys: []key{
 		{name: "name", is: isText, required: true},
 		{name: "ipv6", is: isBool},
