@@ -70,6 +70,9 @@ func (c *checker) unknown(table, n *node, k key) {
 // strange is for a name that no place in the file has.
 func (c *checker) strange(table, n *node) {
 	f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("IoT Edge knows no %s and passes over it", tomledit.Key(n.name)), Fix: remove(n)}
+	if k, _ := lookup(table.path); k.texts {
+		f.Message = fmt.Sprintf("IoT Edge's key service does not start with a setting that it does not know: %s", tomledit.Key(n.name))
+	}
 	if c.mended { // then it may be a line of a text, and no name at all
 		f.Message, f.Key = "IoT Edge knows no such key and passes over it", strings.TrimPrefix(tomledit.Key(table.path...)+".…", ".")
 	}

@@ -14,6 +14,11 @@ var secretWord = regexp.MustCompile(`(?i)key|secret|passw|token|connection_?stri
 // elsewhere too.
 var noSecret = map[string]bool{"username": true, "email": true}
 
+// keyPlace is where a key is, which is no secret: a URL, or the path that people
+// write in its place. Only the usual directories count, as base64 may begin with a
+// slash, too.
+var keyPlace = regexp.MustCompile(`^\s*(?i:file|pkcs11):|^/(?:boot|data|etc|home|media|mnt|opt|root|run|srv|tmp|usr|var)/`)
+
 // SecretValues are the secrets in a config.toml, broken or not: passwords, keys,
 // connection strings, PINs, and what the agent's variables of such names have. They
 // are for whoever keeps them out of what is printed.
@@ -24,7 +29,7 @@ func SecretValues(data []byte) []string {
 		switch {
 		case pin != "":
 			found = append(found, pin)
-		case strings.HasPrefix(value, "file:") || strings.HasPrefix(value, "pkcs11:") || noSecret[name]:
+		case keyPlace.MatchString(value) || noSecret[name]:
 		case sure || secretWord.MatchString(name) && !harmlessName(name):
 			found = append(found, value)
 		}
