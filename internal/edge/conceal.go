@@ -125,7 +125,7 @@ var allNames = sync.OnceValue(func() []string {
 
 // ownTexts are in messages and in files alike.
 var ownTexts = func() string {
-	texts := []string{"https://", "file:///", "pkcs11:", "token=", "slot-id=", "object=", "pin-value=", "pin-source", "device:/dev/tpmrm0", DefaultGlobalEndpoint, "HostName=", "IoT Edge", "provisioning", "device-id"}
+	texts := []string{"https://", "file:///", "pkcs11:", "slot-id=", "pin-source", pkcs11Form, "HostPort = ", "device:/dev/tpmrm0", DefaultGlobalEndpoint, "HostName=", "IoT Edge", "provisioning", "device-id"}
 	for _, p := range places(func(key) bool { return true }) {
 		texts = append(append(append(texts, p.key.name, p.key.alias, p.key.stub, p.String()), p.table...), p.key.values...)
 	}

@@ -102,7 +102,7 @@ func (u pkcs11URI) noToken() error {
 			}
 		}
 	}
-	return errors.New("it names neither a token nor a slot: " + strings.TrimPrefix(pkcs11Form, "it must have the form "))
+	return errors.New("it names neither a token nor a slot; " + pkcs11Form)
 }
 
 // checkPKCS11 accepts a URI that IoT Edge reads, with the PIN that is in it.

@@ -103,6 +103,8 @@ func checkOne(t *testing.T, name string, found []edge.Finding, want string) {
 		severity = edge.Warning
 	}
 	switch {
+	case slices.ContainsFunc(found, func(f edge.Finding) bool { return strings.Contains(f.Message, "(not shown)") }):
+		t.Errorf("%s: %+v hides words of its own", name, found)
 	case want == "" && len(found) > 0:
 		t.Errorf("%s: %+v, want nothing", name, found)
 	case want != "" && (len(found) != 1 || found[0].Severity != severity || !strings.Contains(found[0].Message, words)):
