@@ -60,7 +60,7 @@ func (s *session) checkID(id string, file edge.Config) error {
 	}
 	folded, err := identity.FoldRegistrationID(id)
 	if err == nil && folded != id {
-		s.say("warning: the registration ID %q in the file has capital letters; it is signed as %q, which DPS takes for the same", identity.Printable(id, 140), folded)
+		s.say("warning: the registration ID %q in the file has capital letters; it is signed as %q, which is the same for DPS", identity.Printable(id, 140), folded)
 	}
 	return s.inFile(err, true)
 }

@@ -85,7 +85,7 @@ var (
 	secretWords   = strings.Fields("key keys pin pwd pass psk sas pat jwt cred creds")
 	secretEndings = strings.Fields("password passwords passwd passphrase secret secrets token tokens apikey accesskey accountkey privatekey secretkey masterkey sharedkey sharedaccesskey connectionstring connstr credential credentials")
 	aboutSecrets  = strings.Fields("file path dir directory folder name id ids url uri endpoint host length len size bits count policy policies type algorithm format ttl timeout expiry expires expiration lifetime validity minutes seconds secs hours days interval frequency enabled enable disabled required mode version provider issuer scope audience prefix suffix header rotation renewal cache store vault map mapping")
-	publicWords   = strings.Fields("public partition routing sort foreign row column hot index primarykeycolumn")
+	publicWords   = strings.Fields("public partition routing sort foreign row column hot index")
 	wordParts     = regexp.MustCompile(`[A-Z]+(?:[a-z]+)?|[a-z]+`)
 	wordBoundary  = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
 )
