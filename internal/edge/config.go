@@ -99,7 +99,7 @@ func (c Config) Validate() error {
 		check("auto_reprovisioning_mode", fmt.Errorf("%q is not one of %s", mode, strings.Join(modes, ", ")))
 	}
 	if c.PayloadURI != "" {
-		check("payload", checkFileURL(c.PayloadURI))
+		check("payload", checkDocumentURL(c.PayloadURI))
 	}
 	check("tcti", checkText(c.TCTI))
 	if c.AuthKeyIndex != nil && (*c.AuthKeyIndex == 0x00_00_01 || *c.AuthKeyIndex == 0x01_00_01) {
@@ -134,14 +134,18 @@ func checkEndpoint(text string) error {
 	return checkHostname(u.Hostname())
 }
 
-// checkFileURL accepts file:///absolute/path, the only form IoT Edge reads.
-func checkFileURL(text string) error {
+// checkFileURL accepts file:///absolute/path, the only form IoT Edge reads. The
+// error does not hold the text, which may be a key that was pasted there.
+func checkFileURL(text string) error { return checkFileOf(text, "file") }
+
+// checkCertURL and checkDocumentURL are checkFileURL for what the file is.
+func checkCertURL(text string) error     { return checkFileOf(text, "certificate.pem") }
+func checkDocumentURL(text string) error { return checkFileOf(text, "file.json") }
+
+func checkFileOf(text, example string) error {
 	u, err := url.Parse(text)
-	if err != nil {
-		return err
-	}
-	if u.Scheme != "file" || u.Host != "" || !strings.HasPrefix(u.Path, "/") || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%q must have the form file:///path/to/file.json", text)
+	if err != nil || u.Scheme != "file" || u.Host != "" || !strings.HasPrefix(u.Path, "/") || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("it must have the form file:///path/to/%s", example)
 	}
 	return nil
 }
