@@ -53,7 +53,7 @@ func (c *checker) onlyTexts(table, n *node, k key) bool {
 		return false
 	}
 	c.at(n, Finding{Rule: "wrong-type", Message: fmt.Sprintf("IoT Edge refuses the file: in [%s] each value is a text in quotes, and %s is %s", tomledit.Key(table.path...), tomledit.Key(n.name), found(n)),
-		Fix: remove(n)})
+		Fix: c.remove(n)})
 	return true
 }
 

@@ -16,9 +16,12 @@ import (
 // value checks what a key has against what it takes.
 func (c *checker) value(n *node, k key) {
 	if k.only != "" {
-		c.at(n, Finding{Rule: "version", Severity: Warning, Message: fmt.Sprintf("only IoT Edge %s reads %s; others pass over it", k.only, n.name), Fix: remove(n)})
+		c.at(n, Finding{Rule: "version", Severity: Warning, Message: fmt.Sprintf("only IoT Edge %s reads %s; others pass over it", k.only, n.name), Fix: c.remove(n)})
 	}
 	if n.kind()&k.is == 0 {
+		if c.isFilledIn(n.entry.Text) {
+			return
+		}
 		c.wrongType(n, k)
 		return
 	}
@@ -49,6 +52,9 @@ func holds(n *node) bool {
 
 func (c *checker) text(n *node, k key) {
 	text := n.entry.Text
+	if c.blank(n, k) {
+		return
+	}
 	if len(k.values) > 0 && !slices.Contains(k.values, text) {
 		c.wrongChoice(n, k)
 		return
@@ -86,11 +92,18 @@ func (c *checker) wrongChoice(n *node, k key) {
 		quoted[i] = tomledit.Quote(v)
 	}
 	f := Finding{Rule: "wrong-value", Message: fmt.Sprintf("%s is one of %s, not %s", n.name, strings.Join(quoted, ", "), tomledit.Quote(identity.Printable(n.entry.Text, 40))),
-		Fix: fmt.Sprintf("%s = %s", n.name, quoted[0])}
-	if near, ok := nearest(n.entry.Text, k.values); ok {
+		Fix: "write one of these"}
+	if len(quoted) == 1 {
+		f.Fix = fmt.Sprintf("%s = %s", n.name, quoted[0])
+	}
+	near, ok := nearest(n.entry.Text, k.values)
+	if own := map[string]string{"provisioning.source": "dps", "provisioning.attestation.method": "tpm"}[tomledit.Key(n.path...)]; !ok && own != "" {
+		near, ok = own, true
+	}
+	if ok {
 		f.Fix = fmt.Sprintf("%s = %s", n.name, tomledit.Quote(near))
 	}
-	c.at(n, f)
+	c.at(n, f, "write one of these")
 }
 
 func (c *checker) wrongText(n *node, k key, err error) {
@@ -99,13 +112,13 @@ func (c *checker) wrongText(n *node, k key, err error) {
 		f.Rule = k.rule
 	}
 	switch {
-	case strings.HasPrefix(n.entry.Text, "@") && strings.HasSuffix(n.entry.Text, "@"):
-		f.Rule, f.Message, f.Fix = "placeholder", n.name+" is a blank of the template that nobody filled in", remove(n)
 	case k.name == "tcti" && strings.HasPrefix(n.entry.Text, "/dev/"):
 		f.Fix = "tcti = " + tomledit.Quote("device:"+n.entry.Text)
 	case k.rule == "endpoint":
 		f.Fix = "global_endpoint = " + tomledit.Quote(DefaultGlobalEndpoint)
-	case strings.HasPrefix(n.entry.Text, "/") && k.text("file://"+n.entry.Text) == nil && !k.secret:
+	case strings.HasPrefix(n.entry.Text, "/") && k.text("file://"+n.entry.Text) == nil && k.secret:
+		f.Fix = "write file:// before the path"
+	case strings.HasPrefix(n.entry.Text, "/") && k.text("file://"+n.entry.Text) == nil:
 		f.Fix = n.name + " = " + tomledit.Quote("file://"+n.entry.Text)
 	}
 	c.at(n, f)
@@ -193,6 +206,8 @@ func (c *checker) written(n *node, k key) (string, bool) {
 	switch {
 	case k.name == "createOptions":
 		return "{ HostConfig = { … } }", true
+	case k.name == "payload" && n.kind() == isText && strings.HasPrefix(text, "/"):
+		return "{ uri = " + tomledit.Quote("file://"+text) + " }", true
 	case k.name == "payload" && n.kind() == isText:
 		return "{ uri = " + tomledit.Quote(text) + " }", true
 	case (k.name == "symmetric_key" || k.name == "device_id_pk") && n.kind() == isText:

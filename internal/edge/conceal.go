@@ -59,6 +59,9 @@ func (r *lineReader) line(text string) {
 	case trimmed == "", trimmed[0] == '#':
 	case m != nil && !r.closed && r.within == "" && harmlessName(m[1]):
 		value, comment := word(m[2])
+		if text := completeText.FindStringSubmatch(value); text != nil && leftover.MatchString(text[2]) {
+			value = text[1]
+		}
 		if bare := strings.Trim(curly.Replace(value), "\"'"); !plain(bare) || strings.ContainsAny(bare, "\"'=") {
 			r.hidden.WriteString(m[2] + "\n")
 			return

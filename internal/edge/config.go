@@ -99,7 +99,7 @@ func (c Config) Validate() error {
 		check("auto_reprovisioning_mode", fmt.Errorf("%q is not one of %s", mode, strings.Join(modes, ", ")))
 	}
 	if c.PayloadURI != "" {
-		check("payload", checkFileURL(c.PayloadURI))
+		check("payload", checkDocumentURL(c.PayloadURI))
 	}
 	check("tcti", checkText(c.TCTI))
 	if c.AuthKeyIndex != nil && (*c.AuthKeyIndex == 0x00_00_01 || *c.AuthKeyIndex == 0x01_00_01) {

@@ -13,8 +13,8 @@ import "math"
 var schema = key{is: isTable, keys: []key{
 	{name: "hostname", is: isText, text: checkHostname, stub: "my-device"},
 	{name: "parent_hostname", alias: "local_gateway_hostname", is: isText, text: checkHostname, stub: "my-parent-device"},
-	{name: "trust_bundle_cert", is: isText, text: checkFileURL},
-	{name: "manifest_trust_bundle_cert", is: isText, text: checkFileURL, only: "builds with content trust"},
+	{name: "trust_bundle_cert", is: isText, text: checkCertURL},
+	{name: "manifest_trust_bundle_cert", is: isText, text: checkCertURL, only: "builds with content trust"},
 	{name: "allow_elevated_docker_permissions", is: isBool},
 	{name: "auto_reprovisioning_mode", is: isText, values: modes},
 	{name: "imported_master_encryption_key", is: isText},
@@ -33,7 +33,7 @@ var schema = key{is: isTable, keys: []key{
 		{name: "pkcs11_base_slot", is: isText, text: checkPKCS11, doubt: doubtPKCS11, secret: true}, // its PIN
 	}},
 	{name: "preloaded_keys", is: isTable, each: &key{is: isText, text: checkKeyURL, doubt: doubtKeyURL, secret: true}},
-	{name: "preloaded_certs", is: isTable, each: &key{is: isText | isList, text: checkFileURL, each: &key{is: isText}}},
+	{name: "preloaded_certs", is: isTable, each: &key{is: isText | isList, text: checkCertURL, each: &key{is: isText}}},
 	{name: "agent", is: isTable, keys: agentKeys},
 	{name: "connect", is: isTable, keys: socketKeys},
 	{name: "listen", is: isTable, keys: append(socketKeys[:2:2],
@@ -57,14 +57,14 @@ var provisioningKeys = []key{
 	{name: "global_endpoint", of: []string{"dps"}, is: isText, required: true, text: checkEndpoint, rule: "endpoint"},
 	{name: "id_scope", of: []string{"dps"}, is: isText, required: true, text: checkScope, doubt: doubtScope, rule: "id-scope", stub: "0ab1234C5D6"},
 	{name: "payload", of: []string{"dps"}, is: isTable, keys: []key{
-		{name: "uri", is: isText, required: true, text: checkFileURL, rule: "payload"},
+		{name: "uri", is: isText, required: true, text: checkDocumentURL, rule: "payload"},
 	}},
 	{name: "attestation", of: []string{"dps"}, is: isTable, required: true, by: []string{"method"}, keys: []key{
 		{name: "method", is: isText, required: true, values: []string{"tpm", "symmetric_key", "x509"}},
 		{name: "registration_id", of: []string{"tpm", "symmetric_key"}, is: isText, required: true, text: checkID, doubt: doubtID, rule: "registration-id", stub: "my-device"},
 		{name: "registration_id", of: []string{"x509"}, is: isText, text: checkID, doubt: doubtID, rule: "registration-id", stub: "my-device"},
 		{name: "symmetric_key", of: []string{"symmetric_key"}, is: isTable, required: true, by: []string{"value", "uri"}, keys: symmetricKeys},
-		{name: "identity_cert", of: []string{"x509"}, is: isText | isTable, required: true, text: checkFileURL, by: []string{"method"}, keys: issuanceKeys},
+		{name: "identity_cert", of: []string{"x509"}, is: isText | isTable, required: true, text: checkCertURL, by: []string{"method"}, keys: issuanceKeys},
 		{name: "identity_pk", of: []string{"x509"}, is: isText, required: true, text: checkKeyURL, doubt: doubtKeyURL, secret: true, unlessTable: "identity_cert"},
 	}},
 
@@ -74,7 +74,7 @@ var provisioningKeys = []key{
 	{name: "authentication", of: []string{"manual"}, is: isTable, required: true, unless: "connection_string", by: []string{"method"}, keys: []key{
 		{name: "method", is: isText, required: true, values: []string{"sas", "x509"}},
 		{name: "device_id_pk", of: []string{"sas"}, is: isTable, required: true, by: []string{"value", "uri"}, keys: symmetricKeys},
-		{name: "identity_cert", of: []string{"x509"}, is: isText | isTable, required: true, text: checkFileURL, by: []string{"method"}, keys: issuanceKeys},
+		{name: "identity_cert", of: []string{"x509"}, is: isText | isTable, required: true, text: checkCertURL, by: []string{"method"}, keys: issuanceKeys},
 		{name: "identity_pk", of: []string{"x509"}, is: isText, required: true, text: checkKeyURL, doubt: doubtKeyURL, secret: true, unlessTable: "identity_cert"},
 	}},
 }
@@ -107,7 +107,7 @@ var issuanceKeys = append([]key{
 // edgeCAKeys are those of an issued CA, one in files, or one that IoT Edge makes
 // for itself.
 var edgeCAKeys = append(variants(issuanceKeys, "est", "local_ca", "self_signed"),
-	key{name: "cert", of: []string{"cert"}, is: isText, text: checkFileURL},
+	key{name: "cert", of: []string{"cert"}, is: isText, text: checkCertURL},
 	key{name: "pk", of: []string{"cert"}, is: isText, required: true, text: checkCAKeyURL, doubt: doubtCAKeyURL, secret: true},
 	key{name: "auto_generated_edge_ca_expiry_days", of: []string{"auto_generated_edge_ca_expiry_days"}, is: isNumber, max: math.MaxUint32},
 	key{name: "auto_renew", of: []string{"auto_generated_edge_ca_expiry_days"}, is: isTable, keys: renewalKeys},
@@ -123,13 +123,13 @@ var renewalKeys = []key{
 
 var certIssuanceKeys = []key{
 	{name: "est", is: isTable, keys: []key{
-		{name: "trusted_certs", is: isList, each: &key{is: isText, text: checkFileURL}},
+		{name: "trusted_certs", is: isList, each: &key{is: isText, text: checkCertURL}},
 		{name: "identity_auto_renew", is: isTable, keys: renewalKeys},
 		{name: "auth", is: isTable, keys: estAuthKeys()},
 		{name: "urls", is: isTable, each: &key{is: isText, text: checkWebURL}},
 	}},
 	{name: "local_ca", is: isTable, keys: []key{
-		{name: "cert", is: isText | isTable, required: true, text: checkFileURL, by: []string{"method"}, keys: issuanceKeys},
+		{name: "cert", is: isText | isTable, required: true, text: checkCertURL, by: []string{"method"}, keys: issuanceKeys},
 		{name: "pk", is: isText, required: true, text: checkKeyURL, doubt: doubtKeyURL, secret: true, unlessTable: "cert"},
 	}},
 }
@@ -141,9 +141,9 @@ func estAuthKeys(of ...string) []key {
 	return []key{
 		{name: "username", of: of, is: isText, with: "password", secret: true, stub: "estuser"},
 		{name: "password", of: of, is: isText, with: "username", secret: true, stub: "estpwd"},
-		{name: "bootstrap_identity_cert", of: of, is: isText, text: checkFileURL, with: "bootstrap_identity_pk"},
+		{name: "bootstrap_identity_cert", of: of, is: isText, text: checkCertURL, with: "bootstrap_identity_pk"},
 		{name: "bootstrap_identity_pk", of: of, is: isText, text: checkKeyURL, doubt: doubtKeyURL, with: "bootstrap_identity_cert", secret: true},
-		{name: "identity_cert", of: of, is: isText, text: checkFileURL, with: "identity_pk", unless: "bootstrap_identity_cert"},
+		{name: "identity_cert", of: of, is: isText, text: checkCertURL, with: "identity_pk", unless: "bootstrap_identity_cert"},
 		{name: "identity_pk", of: of, is: isText, text: checkKeyURL, doubt: doubtKeyURL, with: "identity_cert", unless: "bootstrap_identity_cert", secret: true},
 	}
 }
@@ -210,7 +210,7 @@ var mobyKeys = []key{
 		}},
 	}},
 	{name: "content_trust", is: isTable, keys: []key{
-		{name: "ca_certs", is: isTable, each: &key{is: isText, text: checkFileURL}},
+		{name: "ca_certs", is: isTable, each: &key{is: isText, text: checkCertURL}},
 	}},
 }
 

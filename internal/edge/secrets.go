@@ -10,6 +10,10 @@ import (
 // secretWord is in the names of variables that hold secrets.
 var secretWord = regexp.MustCompile(`(?i)key|secret|passw|token|connection_?string|credential|pin`)
 
+// keyFile is the path of a key's file, without the file:// that belongs before it:
+// neither base64 nor a person's password looks so.
+var keyFile = regexp.MustCompile(`^(/[A-Za-z0-9._+-]+)+\.(pem|key|der|crt|cer|p8|pk8)$`)
+
 // noSecret are keys whose values are shown to nobody, and are words that stand
 // elsewhere too.
 var noSecret = map[string]bool{"username": true, "email": true}
@@ -29,7 +33,7 @@ func SecretValues(data []byte) []string {
 		switch {
 		case pin != "":
 			found = append(found, pin)
-		case keyPlace.MatchString(value) || noSecret[name]:
+		case keyFile.MatchString(value), keyPlace.MatchString(value), noSecret[name]:
 		case sure || secretWord.MatchString(name) && !harmlessName(name):
 			found = append(found, value)
 		}

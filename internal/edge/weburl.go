@@ -187,6 +187,18 @@ func checkFileURL(text string) error {
 	return err
 }
 
+// checkCertURL and checkDocumentURL are checkFileURL for what the file is.
+func checkCertURL(text string) error     { return example(checkFileURL(text), "certificate.pem") }
+func checkDocumentURL(text string) error { return example(checkFileURL(text), "file.json") }
+
+// example names a file of the kind that is wanted.
+func example(err error, name string) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(strings.Replace(err.Error(), "/path/to/file", "/path/to/"+name, 1))
+}
+
 // checkWebURL accepts the address of an EST server.
 func checkWebURL(s string) error {
 	u, err := parseURL(s)
