@@ -95,6 +95,7 @@ func config(s *session) error {
 	if err != nil {
 		return err
 	}
+	s.warnOfScope(r.IDScope)
 	if t.path == "-" {
 		return printConfig(s, t, r)
 	}

@@ -98,13 +98,22 @@ func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
 // gather asks the chip, the service and this machine. What cannot be asked is
 // noted; an error is for what should have been possible.
 func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts, []edge.Finding, error) {
-	facts := edge.Facts{RegistrationID: file.RegistrationID}
+	facts := edge.Facts{RegistrationID: smallID(file.RegistrationID)}
 	var found []edge.Finding
 	var chipErr, serviceErr error
 	facts.Chip, found, facts.NoChip, chipErr = chipKey(s, path, data, file)
 	facts.Device, facts.NoDevice = givenDevice(s.ctx)
-	facts.Service, facts.NoService, serviceErr = enrollmentFacts(s, file.RegistrationID)
+	facts.Service, facts.NoService, serviceErr = enrollmentFacts(s, facts.RegistrationID)
 	return facts, found, errors.Join(chipErr, serviceErr)
+}
+
+// smallID is a registration ID as DPS compares it, which enroll accepts too. One
+// that DPS would refuse stays as it is.
+func smallID(id string) string {
+	if folded, err := identity.FoldRegistrationID(id); err == nil {
+		return folded
+	}
+	return id
 }
 
 // chipKey reads the EK of the chip that the flags name, or the file, or this

@@ -55,7 +55,7 @@ func (g *gatherer) checkSource(file readConfig, report edge.Report, record ident
 				return nil, notHere("there is no configuration to check")
 			}
 			facts := edge.Facts{
-				RegistrationID: report.Config.RegistrationID, NoChip: "the chip's key could not be read",
+				RegistrationID: smallID(report.Config.RegistrationID), NoChip: "the chip's key could not be read",
 				NoService: "a support bundle does not ask DPS for the enrollment: tpmdps config --check does",
 			}
 			if ek, err := base64.StdEncoding.DecodeString(record.EndorsementKey); err == nil && len(ek) > 0 {
@@ -108,7 +108,7 @@ func (g *gatherer) request() (req provision.Request, why string, err error) {
 		IDScope:        s.setting("id-scope", g.file.IDScope),
 		RegistrationID: s.setting("registration-id", g.file.RegistrationID),
 	}
-	if identity.CheckRegistrationID(req.RegistrationID) != nil {
+	if _, err := identity.FoldRegistrationID(req.RegistrationID); err != nil {
 		req.RegistrationID = "" // the one that the chip makes; the check names the other
 	}
 	if path := s.flag.String("config"); g.file != (edge.Config{}) {

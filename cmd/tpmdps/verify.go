@@ -133,8 +133,8 @@ func tripRequest(s *session) (provision.Request, error) {
 		return req, err
 	}
 	if req.RegistrationID != "" {
-		if err := identity.CheckRegistrationID(req.RegistrationID); err != nil {
-			return req, s.inFile(err, file.RegistrationID != "" && !s.onCommandLine("registration-id"))
+		if err := s.checkID(req.RegistrationID, file); err != nil {
+			return req, err
 		}
 	}
 	if !slices.Contains(provision.Goals(), req.Until) {
@@ -191,6 +191,7 @@ func onlineRequest(s *session, req provision.Request, file edge.Config) (provisi
 	if err := identity.CheckIDScope(req.IDScope); err != nil {
 		return req, s.inFile(err, s.fromFile("id-scope", file.IDScope))
 	}
+	s.warnOfScope(req.IDScope)
 	endpoint, err := dps.DeviceEndpoint(s.setting("global-endpoint", file.GlobalEndpoint))
 	if err != nil {
 		return req, s.inFile(err, s.fromFile("global-endpoint", file.GlobalEndpoint))

@@ -8,6 +8,7 @@ import (
 
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
+	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
 )
@@ -48,6 +49,27 @@ func (s *session) inFile(err error, fromFile bool) error {
 		return err
 	}
 	return fmt.Errorf("%s: %w: %w", s.flag.String("config"), errConfigFile, err)
+}
+
+// checkID refuses a registration ID that DPS would refuse. Capitals are refused on
+// the command line alone: what stands in the file is sent as it stands there, and
+// signed in small letters, since IoT Edge does so.
+func (s *session) checkID(id string, file edge.Config) error {
+	if id != file.RegistrationID || s.onCommandLine("registration-id") {
+		return identity.CheckRegistrationID(id)
+	}
+	folded, err := identity.FoldRegistrationID(id)
+	if err == nil && folded != id {
+		s.say("warning: the registration ID %q in the file has capital letters; it is signed as %q, which is the same for DPS", identity.Printable(id, 140), folded)
+	}
+	return s.inFile(err, true)
+}
+
+// warnOfScope says what is unusual in an ID scope. Only DPS can refuse it.
+func (s *session) warnOfScope(scope string) {
+	if why := identity.UnusualIDScope(scope); why != "" {
+		s.say("warning: the ID scope %q is unusual: %s", identity.Printable(scope, 60), why)
+	}
 }
 
 // metadataArgs is where the program keeps its bare arguments.

@@ -32,13 +32,16 @@ type Finding struct {
 	Message string `json:"message"`
 	// Fix is what to do about it, or the very line to type.
 	Fix string `json:"fix"`
+	// own: no word in Message and Fix is of the file, but for names that the schema
+	// has; they are not concealed.
+	own bool
 }
 
 // Rules are the names of all rules, in the order of their documentation. They
 // are an interface for scripts.
 func Rules() []string {
 	return []string{
-		"syntax", "encoding", "unquoted-word", "quotes", "blanks", "duplicate-table", "duplicate-key", "toml-1.1",
+		"other-file", "syntax", "encoding", "unquoted-word", "quotes", "blanks", "duplicate-table", "duplicate-key", "toml-1.1",
 		"unknown-key", "misplaced-key", "missing-key", "wrong-type", "wrong-value", "out-of-range", "version",
 		"not-tpm", "nested", "id-scope", "registration-id", "endpoint", "payload", "placeholder", "cleartext",
 		"file-mode", "file-owner",
@@ -83,6 +86,7 @@ func (r Report) Count() (failures, warnings int) {
 func Check(data []byte, o CheckOptions) Report {
 	c := checker{options: o}
 	c.check(data)
+	c.file()
 	order := func(a, b Finding) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) }
 	slices.SortStableFunc(c.findings, order)
 	return Report{Findings: append([]Finding{}, c.findings...), Config: c.config, Secrets: c.secrets}
@@ -95,11 +99,16 @@ type checker struct {
 	root     *node
 	config   Config
 	findings []Finding
+	others   [][]string // the other fixes of each finding
 	secrets  []string
 	misspelt map[string]bool
 	conceal  concealer
 	// mended: what is a key and what a value was guessed.
 	mended bool
+	// templated is the language in which the file is a template, nil if it is not.
+	templated *engine
+	// trial: this is what a fix would make of the file, which nobody sees.
+	trial bool
 }
 
 func (c *checker) check(data []byte) {
@@ -108,7 +117,17 @@ func (c *checker) check(data []byte) {
 		return
 	}
 	c.conceal = concealing(data)
+	if rest := c.other(data); rest != nil {
+		c.read(rest)
+	} else {
+		c.settle(len(c.findings))
+	}
+}
+
+// read goes through the file, and tells whether that was possible.
+func (c *checker) read(data []byte) bool {
 	readable := c.syntax(data)
+	begin := len(c.findings)
 	if readable {
 		c.root = tree(c.doc)
 		c.tree()
@@ -116,10 +135,13 @@ func (c *checker) check(data []byte) {
 		c.rules()
 		c.payload()
 	}
-	c.file()
 	if readable && !c.failed() {
 		c.last()
 	}
+	if !c.trial {
+		c.settle(begin)
+	}
+	return readable
 }
 
 // last makes sure that no file passes here and fails there.
@@ -141,9 +163,22 @@ func (c *checker) failed() bool {
 func (c *checker) said(text string, n int) string { return identity.Printable(c.conceal.text(text), n) }
 
 // add adds a finding, an error if it is not said to be a warning. The file's
-// words in it may hold anything.
-func (c *checker) add(f Finding) {
-	f.Key, f.Message, f.Fix = c.said(f.Key, 200), c.said(f.Message, 400), c.said(f.Fix, 400)
+// words in it may hold anything. others are fixes if that of the finding turns out
+// not to be right.
+func (c *checker) add(f Finding, others ...string) {
+	if c.templated != nil && slices.Contains([]string{"missing-key", "duplicate-key", "duplicate-table"}, f.Rule) {
+		return // who knows what the template makes
+	}
+	if !c.trial {
+		f.Key = c.said(f.Key, 200)
+	}
+	if !c.trial && !f.own {
+		f.Message = c.said(f.Message, 400)
+		if !typed(f.Fix) {
+			f.Fix = c.said(f.Fix, 400)
+		}
+	}
 	f.Severity = cmp.Or(f.Severity, Error)
 	c.findings = append(c.findings, f)
+	c.others = append(c.others, others)
 }

@@ -14,6 +14,7 @@ func (c *checker) tree() { c.table(c.root, schema) }
 func (c *checker) table(n *node, k key) {
 	variant, known := n.variant(k)
 	for _, m := range n.members {
+		c.wrongName(m, k)
 		c.member(n, m, k, variant)
 	}
 	c.complete(n, k, variant, known)
@@ -74,7 +75,8 @@ func choiceOf(table *node, k key, variant string) string {
 
 // useless is for a key that is right there, but not in this file.
 func (c *checker) useless(n *node, why string) {
-	c.at(n, Finding{Rule: "misplaced-key", Message: fmt.Sprintf("%s means nothing %s", n.name, why), Fix: remove(n)})
+	c.secretsBelow(n, n.name)
+	c.at(n, Finding{Rule: "misplaced-key", Message: fmt.Sprintf("%s means nothing %s", n.name, why), Fix: c.remove(n)})
 }
 
 // incomplete is for a key that counts only together with another one.
@@ -82,7 +84,7 @@ func (c *checker) incomplete(table, n *node, k key) {
 	if k.with == "" || table.child(k.with) != nil {
 		return
 	}
-	c.at(n, Finding{Rule: "missing-key", Message: fmt.Sprintf("IoT Edge passes over %s, because %s is missing", n.name, k.with), Fix: "add " + k.with + " below it, or " + remove(n)})
+	c.at(n, Finding{Rule: "missing-key", Message: fmt.Sprintf("IoT Edge passes over %s, because %s is missing", n.name, k.with), Fix: "add " + k.with + " below it, or " + c.remove(n)})
 }
 
 // complete finds the keys that a table must have.
@@ -101,7 +103,7 @@ func (c *checker) complete(n *node, k key, variant string, known bool) {
 	}
 	if !known && !missed {
 		c.at(n, Finding{Rule: "missing-key", Message: fmt.Sprintf("IoT Edge refuses %s without %s", tomledit.Key(n.path...), alternatives(k.by)),
-			Fix: "add it, or " + remove(n)})
+			Fix: "add it, or " + c.remove(n)})
 	}
 }
 
@@ -144,22 +146,12 @@ func alternatives(names []string) string {
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
-// at adds a finding where the node stands.
-func (c *checker) at(n *node, f Finding) {
+// at adds a finding where the node stands. others are fixes if that of the
+// finding turns out not to be right.
+func (c *checker) at(n *node, f Finding, others ...string) {
 	f.Line, f.Column = n.entry.Line, n.entry.Column
 	if f.Key == "" && len(n.path) > 0 {
 		f.Key = tomledit.Key(n.path...)
 	}
-	c.add(f)
-}
-
-func remove(n *node) string {
-	switch {
-	case n.entry.Inline:
-		return "take it out of the braces"
-	case n.entry.Kind == tomledit.Table, n.entry.Kind == tomledit.ArrayTable:
-		// The header alone would leave its keys to the table above.
-		return "put # before the header and before all lines below it"
-	}
-	return "put # before the line"
+	c.add(f, others...)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"path"
 	"strings"
 
@@ -21,21 +20,21 @@ const maxPayload = 256 << 10
 // Edge reads it late, when it provisions.
 func (c *checker) payload() {
 	n := c.root.at("provisioning", "payload", "uri")
-	if n == nil || c.options.Root == nil || checkFileURL(n.entry.Text) != nil {
+	if n == nil || c.options.Root == nil {
 		return
 	}
-	u, err := url.Parse(n.entry.Text)
+	name, err := filePath(n.entry.Text)
 	if err != nil {
 		return
 	}
 	f := Finding{Rule: "payload", Fix: "put the document there, readable for the user aziotid"}
-	switch err := checkDocument(c.options.Root, u.Path); {
+	switch err := checkDocument(c.options.Root, name); {
 	case errors.Is(err, fs.ErrNotExist):
-		f.Message = fmt.Sprintf("there is no %s", u.Path)
+		f.Message = fmt.Sprintf("there is no %s", name)
 	case errors.Is(err, fs.ErrPermission):
-		f.Severity, f.Message, f.Fix = Warning, fmt.Sprintf("%s was not looked at: no permission", u.Path), "run this as root: sudo"
+		f.Severity, f.Message, f.Fix = Warning, fmt.Sprintf("%s was not looked at: no permission", name), "run this as root: sudo"
 	case err != nil:
-		f.Message, f.Fix = fmt.Sprintf("%s: %s", u.Path, err), "correct that document"
+		f.Message, f.Fix = fmt.Sprintf("%s: %s", name, err), "correct that document"
 	default:
 		return
 	}

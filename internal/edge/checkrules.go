@@ -41,11 +41,11 @@ func (c *checker) nested() {
 	}
 	for _, name := range []string{"parent_hostname", "local_gateway_hostname"} {
 		if n := c.root.child(name); n != nil {
-			c.at(n, Finding{Rule: "nested", Message: fmt.Sprintf(`IoT Edge refuses %s together with source = "dps"`, name), Fix: remove(n)})
+			c.at(n, Finding{Rule: "nested", Message: fmt.Sprintf(`IoT Edge refuses %s together with source = "dps"`, name), Fix: c.remove(n)})
 		}
 	}
 	if a, b := c.root.child("parent_hostname"), c.root.child("local_gateway_hostname"); a != nil && b != nil {
-		c.at(b, Finding{Rule: "duplicate-key", Message: "parent_hostname and local_gateway_hostname are one key, and IoT Edge refuses both", Fix: remove(b)})
+		c.at(b, Finding{Rule: "duplicate-key", Message: "parent_hostname and local_gateway_hostname are one key, and IoT Edge refuses both", Fix: c.remove(b)})
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 type slip func(line string) (meant string, f Finding, ok bool)
 
 // slips stand in the order in which they are tried.
-var slips = []slip{curlyQuotes, oddBlanks, yaml, noValue, otherComment, wrongCase, bareWord, oneQuote, backslashes, openHeader}
+var slips = []slip{curlyQuotes, oddBlanks, yaml, noValue, otherComment, wrongCase, bareWord, afterQuotes, oneQuote, backslashes, openHeader}
 
 var curly = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‟", `"`, "«", `"`, "»", `"`, "″", `"`, "‘", `"`, "’", `"`, "‚", `"`, "‛", `"`, "´", `"`, "`", `"`)
 
@@ -41,6 +41,10 @@ func yaml(line string) (string, Finding, bool) {
 	f := Finding{Rule: "syntax", Message: "that is YAML, the format of IoT Edge 1.1; here it is key = value, below a [table]"}
 	if m[3] == "" {
 		f.Fix = "write a [table] in its place"
+		return "#", f, true
+	}
+	if _, old := formerly[m[2]]; !old && !isName(m[2]) {
+		f.Fix = removeLine // a word of something else
 		return "#", f, true
 	}
 	meant := m[1] + m[2] + " = " + m[3]

@@ -12,14 +12,20 @@ import (
 	"tpmdps/internal/tomledit"
 )
 
-// maxRepairs bounds the work on a file that is not TOML at all.
-const maxRepairs = 50
+// What is done about a file that is not TOML at all: so many findings, and so many
+// bytes that are read again.
+const (
+	maxRepairs  = 50
+	maxRepaired = 16 << 20
+)
 
 // syntax reads the document. What is wrong with a line is reported and mended in
 // memory, so that one run finds everything. It tells whether the rest can be
 // read.
 func (c *checker) syntax(data []byte) bool {
-	for range maxRepairs {
+	begin := len(c.findings)
+	defer func() { c.joined(begin) }()
+	for repaired := 0; repaired < maxRepaired; repaired += len(data) + 100 {
 		doc, err := tomledit.Parse(data)
 		if err == nil {
 			c.doc = doc
@@ -32,7 +38,11 @@ func (c *checker) syntax(data []byte) bool {
 		mended, f := mend(data, at)
 		c.mended = c.mended || !isDuplicate(at.Message)
 		f.Line, f.Column = at.Line, at.Column
-		c.add(f)
+		if n := len(c.findings) - begin; n < maxRepairs {
+			c.add(f)
+		} else if n == maxRepairs {
+			c.add(Finding{Rule: "syntax", Line: f.Line, Column: f.Column, Message: "more lines are not TOML; they are not listed", Fix: "correct those above, and run this again"})
+		}
 		if mended == nil {
 			return false
 		}
@@ -42,7 +52,8 @@ func (c *checker) syntax(data []byte) bool {
 }
 
 // mend finds out what a person did wrong in the line at which the parser stops.
-// It returns the file as it was meant, nil if that cannot be told.
+// It returns the file as it was meant, without the line if that cannot be told, and
+// nil if it cannot be read on.
 func mend(data []byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 	if f, ok := otherEncoding(data, at); ok {
 		return nil, f
@@ -73,7 +84,7 @@ func mend(data []byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 		f.Key = strings.TrimSpace(keyOf(meant))
 		return mended, f
 	}
-	return nil, Finding{Rule: "syntax", Message: words(at.Message), Fix: "correct the line, or put # before it", Key: strings.TrimSpace(keyOf(line))}
+	return asComment(lines, at)
 }
 
 // replaced puts another line in the place of one. It returns nil if that does
@@ -184,5 +195,5 @@ func earlier(lines [][]byte, n int, f func(string) bool) int {
 
 // words makes a parser's message one for people.
 func words(message string) string {
-	return "this line is not TOML: " + identity.Printable(strings.TrimSpace(message), 200)
+	return notTOML + identity.Printable(strings.TrimSpace(message), 200)
 }

@@ -32,6 +32,10 @@ var formerly = map[string]string{
 
 // unknown is for a key that does nothing where it stands.
 func (c *checker) unknown(table, n *node, k key) {
+	c.secretsBelow(n, n.name)
+	if c.onlyTexts(table, n, k) {
+		return
+	}
 	near, isNear := nearest(n.name, names(k.keys))
 	if isNear && !k.open {
 		c.meant(table, near)
@@ -46,11 +50,11 @@ func (c *checker) unknown(table, n *node, k key) {
 	now, isOld := formerly[n.name]
 	switch {
 	case isNear && (len(elsewhere) == 0 || distance(n.name, near) <= 1):
-		c.at(n, Finding{Rule: "unknown-key", Message: fmt.Sprintf("there is no %s %s; did you mean %s?", n.name, in(table), near), Fix: c.renamed(n, near)})
+		c.at(n, Finding{Rule: "unknown-key", Message: fmt.Sprintf("there is no %s %s; did you mean %s?", n.name, in(table), near), Fix: c.renamed(n, near)}, c.remove(n))
 	case len(elsewhere) > 0:
 		c.misplaced(table, n, elsewhere)
 	case isOld && now == "nothing":
-		c.at(n, Finding{Rule: "unknown-key", Message: n.name + " belongs into other files of IoT Edge; this one has nothing for it", Fix: remove(n)})
+		c.at(n, Finding{Rule: "unknown-key", Message: n.name + " belongs into other files of IoT Edge; this one has nothing for it", Fix: c.remove(n)})
 	case isOld:
 		f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("%s is from another version or file of IoT Edge; here it is %s", n.name, now), Fix: "write " + now + " in its place"}
 		if _, ok := k.named(now); ok {
@@ -65,10 +69,14 @@ func (c *checker) unknown(table, n *node, k key) {
 
 // strange is for a name that no place in the file has.
 func (c *checker) strange(table, n *node) {
-	f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("IoT Edge knows no %s and passes over it", tomledit.Key(n.name)), Fix: remove(n)}
+	f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("IoT Edge knows no %s and passes over it", tomledit.Key(n.name)), Fix: c.remove(n)}
+	if k, _ := lookup(table.path); k.texts {
+		f.Message = fmt.Sprintf("IoT Edge's key service does not start with a setting that it does not know: %s", tomledit.Key(n.name))
+	}
 	if c.mended { // then it may be a line of a text, and no name at all
 		f.Message, f.Key = "IoT Edge knows no such key and passes over it", strings.TrimPrefix(tomledit.Key(table.path...)+".…", ".")
 	}
+	others := []string{f.Fix}
 	all := places(func(key) bool { return true })
 	var known []string
 	for _, p := range all {
@@ -77,18 +85,20 @@ func (c *checker) strange(table, n *node) {
 	if near, ok := nearest(n.name, known); ok {
 		at := likely(places(func(k key) bool { return k.called(near) }))
 		f.Message += fmt.Sprintf("; did you mean %s, which belongs to %s?", near, list(at))
-		f.Fix = move(c, n, near, at)
+		fixes := moves(c, n, near, at)
+		f.Fix, others = fixes[0], append(fixes[1:], others...)
 	}
-	c.at(n, f)
+	c.at(n, f, others...)
 }
 
 // misplaced is for a key that does something in another table.
 func (c *checker) misplaced(table, n *node, at []place) {
-	f := Finding{Rule: "misplaced-key", Message: fmt.Sprintf("%s does nothing %s; it belongs to %s", n.name, in(table), list(at)), Fix: move(c, n, n.name, at)}
+	fixes := moves(c, n, n.name, at)
+	f := Finding{Rule: "misplaced-key", Message: fmt.Sprintf("%s does nothing %s; it belongs to %s", n.name, in(table), list(at)), Fix: fixes[0]}
 	if len(at[0].table) == 0 && !n.entry.Inline && len(n.entry.Header) > 0 && n.entry.Line > 0 {
 		f.Message = fmt.Sprintf("%s does nothing %s, because the header above takes what follows it; it belongs to %s", n.name, in(table), list(at))
 	}
-	c.at(n, f)
+	c.at(n, f, fixes[1:]...)
 	if len(at) == 1 && !n.table {
 		c.value(n, at[0].key)
 	}
@@ -111,19 +121,20 @@ func in(n *node) string {
 	return "in [" + tomledit.Key(n.path...) + "]"
 }
 
-// move says where a line belongs.
-func move(c *checker, n *node, name string, at []place) string {
+// moves says where a line belongs, and what is to do if it cannot go there.
+func moves(c *checker, n *node, name string, at []place) []string {
 	if n.table {
-		if len(at) == 1 {
-			return "write it as [" + strings.Join(append(slices.Clone(at[0].table), name), ".") + "]"
+		if len(at) == 1 && !n.entry.Inline && n.entry.Kind == tomledit.Table && len(n.entry.Path) == len(n.path) {
+			return []string{"[" + tomledit.Key(append(slices.Clone(at[0].table), name)...) + "]", c.remove(n)}
 		}
-		return remove(n)
+		return []string{c.remove(n)}
 	}
 	line := c.line(n, name)
 	if len(at[0].table) == 0 {
-		return "move it above the first line that begins with [: " + line
+		return []string{"move it above the first line that begins with [: " + line, c.remove(n)}
 	}
-	return "move it below " + at[0].String() + ": " + line
+	return []string{"move it below " + at[0].String() + ": " + line,
+		"move it to the end of the file, below " + at[0].String() + ": " + line, c.remove(n)}
 }
 
 // line is a key and its value, to be typed; what may be a secret is left out.
@@ -139,7 +150,11 @@ func (c *checker) line(n *node, name string) string {
 // renamed is the line with another key.
 func (c *checker) renamed(n *node, name string) string {
 	if n.table && !n.entry.Inline {
-		path := append(slices.Clone(n.path[:len(n.path)-1]), name)
+		path := slices.Clone(n.entry.Path) // of a header that may go further down
+		path[len(n.path)-1] = name
+		if n.entry.Kind == tomledit.ArrayTable {
+			return "[[" + tomledit.Key(path...) + "]]"
+		}
 		return "[" + tomledit.Key(path...) + "]"
 	}
 	return c.line(n, name)

@@ -16,15 +16,16 @@ import (
 // value checks what a key has against what it takes.
 func (c *checker) value(n *node, k key) {
 	if k.only != "" {
-		c.at(n, Finding{Rule: "version", Severity: Warning, Message: fmt.Sprintf("only IoT Edge %s reads %s; others pass over it", k.only, n.name), Fix: remove(n)})
+		c.at(n, Finding{Rule: "version", Severity: Warning, Message: fmt.Sprintf("only IoT Edge %s reads %s; others pass over it", k.only, n.name), Fix: c.remove(n)})
 	}
 	if n.kind()&k.is == 0 {
+		if c.isFilledIn(n.entry.Text) {
+			return
+		}
 		c.wrongType(n, k)
 		return
 	}
-	if k.secret && holds(n) {
-		c.secrets = append(c.secrets, tomledit.Key(n.path...))
-	}
+	c.secret(n, k)
 	switch n.kind() {
 	case isTable:
 		if k.open || len(k.keys) > 0 || k.each != nil {
@@ -42,32 +43,33 @@ func (c *checker) value(n *node, k key) {
 // holds tells whether there is a secret in the value of a secret key: neither an
 // empty text, nor the place of a key without its PIN.
 func holds(n *node) bool {
-	if n.table {
-		return len(n.members) > 0
-	}
 	text := n.entry.Text
 	if n.entry.Kind == tomledit.String && (strings.HasPrefix(text, "file:") || strings.HasPrefix(text, "pkcs11:")) {
-		return strings.Contains(text, "pin-value")
+		return pinValue(text) != ""
 	}
 	return text != ""
 }
 
 func (c *checker) text(n *node, k key) {
 	text := n.entry.Text
+	if c.blank(n, k) {
+		return
+	}
 	if len(k.values) > 0 && !slices.Contains(k.values, text) {
 		c.wrongChoice(n, k)
 		return
 	}
 	if k.text != nil {
 		if err := k.text(text); err != nil {
-			c.wrongText(n, k, err)
+			c.wrongText(n, k, dropped(k, err))
 			return
 		}
 	}
 	if k.stub != "" && text == k.stub || isStub(text) {
 		c.at(n, Finding{Rule: "placeholder", Severity: Warning, Message: fmt.Sprintf("%s is still the example of the template", n.name), Fix: "put your own value in its place"})
 	}
-	if strings.HasPrefix(text, "http://") && strings.HasPrefix(k.sampleURL(), "https") {
+	c.doubts(n, k)
+	if isCleartext(text) && strings.HasPrefix(k.sampleURL(), "https") {
 		c.at(n, Finding{Rule: "cleartext", Severity: Warning, Message: fmt.Sprintf("%s goes over the network unencrypted", n.name), Fix: "let it begin with https:// if the server can"})
 	}
 }
@@ -90,11 +92,18 @@ func (c *checker) wrongChoice(n *node, k key) {
 		quoted[i] = tomledit.Quote(v)
 	}
 	f := Finding{Rule: "wrong-value", Message: fmt.Sprintf("%s is one of %s, not %s", n.name, strings.Join(quoted, ", "), tomledit.Quote(identity.Printable(n.entry.Text, 40))),
-		Fix: fmt.Sprintf("%s = %s", n.name, quoted[0])}
-	if near, ok := nearest(n.entry.Text, k.values); ok {
+		Fix: "write one of these"}
+	if len(quoted) == 1 {
+		f.Fix = fmt.Sprintf("%s = %s", n.name, quoted[0])
+	}
+	near, ok := nearest(n.entry.Text, k.values)
+	if own := map[string]string{"provisioning.source": "dps", "provisioning.attestation.method": "tpm"}[tomledit.Key(n.path...)]; !ok && own != "" {
+		near, ok = own, true
+	}
+	if ok {
 		f.Fix = fmt.Sprintf("%s = %s", n.name, tomledit.Quote(near))
 	}
-	c.at(n, f)
+	c.at(n, f, "write one of these")
 }
 
 func (c *checker) wrongText(n *node, k key, err error) {
@@ -103,13 +112,13 @@ func (c *checker) wrongText(n *node, k key, err error) {
 		f.Rule = k.rule
 	}
 	switch {
-	case strings.HasPrefix(n.entry.Text, "@") && strings.HasSuffix(n.entry.Text, "@"):
-		f.Rule, f.Message, f.Fix = "placeholder", n.name+" is a blank of the template that nobody filled in", remove(n)
 	case k.name == "tcti" && strings.HasPrefix(n.entry.Text, "/dev/"):
 		f.Fix = "tcti = " + tomledit.Quote("device:"+n.entry.Text)
 	case k.rule == "endpoint":
 		f.Fix = "global_endpoint = " + tomledit.Quote(DefaultGlobalEndpoint)
-	case strings.HasPrefix(n.entry.Text, "/") && k.text("file://"+n.entry.Text) == nil && !k.secret:
+	case strings.HasPrefix(n.entry.Text, "/") && k.text("file://"+n.entry.Text) == nil && k.secret:
+		f.Fix = "write file:// before the path"
+	case strings.HasPrefix(n.entry.Text, "/") && k.text("file://"+n.entry.Text) == nil:
 		f.Fix = n.name + " = " + tomledit.Quote("file://"+n.entry.Text)
 	}
 	c.at(n, f)
@@ -144,7 +153,7 @@ func parseInteger(text string) (int64, error) {
 // node.
 func (c *checker) list(n *node, k key) {
 	if len(k.keys) > 0 {
-		c.table(n, key{keys: k.keys})
+		c.table(n, key{keys: k.keys, open: k.open})
 	}
 	if k.each == nil || n.entry.Kind != tomledit.Array {
 		return
@@ -197,6 +206,8 @@ func (c *checker) written(n *node, k key) (string, bool) {
 	switch {
 	case k.name == "createOptions":
 		return "{ HostConfig = { … } }", true
+	case k.name == "payload" && n.kind() == isText && strings.HasPrefix(text, "/"):
+		return "{ uri = " + tomledit.Quote("file://"+text) + " }", true
 	case k.name == "payload" && n.kind() == isText:
 		return "{ uri = " + tomledit.Quote(text) + " }", true
 	case (k.name == "symmetric_key" || k.name == "device_id_pk") && n.kind() == isText:

@@ -59,6 +59,9 @@ func (r *lineReader) line(text string) {
 	case trimmed == "", trimmed[0] == '#':
 	case m != nil && !r.closed && r.within == "" && harmlessName(m[1]):
 		value, comment := word(m[2])
+		if text := completeText.FindStringSubmatch(value); text != nil && leftover.MatchString(text[2]) {
+			value = text[1]
+		}
 		if bare := strings.Trim(curly.Replace(value), "\"'"); !plain(bare) || strings.ContainsAny(bare, "\"'=") {
 			r.hidden.WriteString(m[2] + "\n")
 			return
@@ -125,7 +128,7 @@ var allNames = sync.OnceValue(func() []string {
 
 // ownTexts are in messages and in files alike.
 var ownTexts = func() string {
-	texts := []string{"https://", "file:///", "pkcs11:", "device:/dev/tpmrm0", DefaultGlobalEndpoint, "HostName=", "IoT Edge", "provisioning", "device-id"}
+	texts := []string{"https://", "file:///", "pkcs11:", "slot-id=", "pin-source", pkcs11Form, "HostPort = ", "device:/dev/tpmrm0", DefaultGlobalEndpoint, "HostName=", "IoT Edge", "provisioning", "device-id"}
 	for _, p := range places(func(key) bool { return true }) {
 		texts = append(append(append(texts, p.key.name, p.key.alias, p.key.stub, p.String()), p.table...), p.key.values...)
 	}

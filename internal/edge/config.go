@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -88,7 +87,8 @@ func (c Config) Validate() error {
 		}
 	}
 	check("id_scope", identity.CheckIDScope(c.IDScope))
-	check("registration_id", identity.CheckRegistrationID(c.RegistrationID))
+	_, err := identity.FoldRegistrationID(c.RegistrationID)
+	check("registration_id", err)
 	if c.GlobalEndpoint != "" {
 		check("global_endpoint", checkEndpoint(c.GlobalEndpoint))
 	}
@@ -99,7 +99,7 @@ func (c Config) Validate() error {
 		check("auto_reprovisioning_mode", fmt.Errorf("%q is not one of %s", mode, strings.Join(modes, ", ")))
 	}
 	if c.PayloadURI != "" {
-		check("payload", checkFileURL(c.PayloadURI))
+		check("payload", checkDocumentURL(c.PayloadURI))
 	}
 	check("tcti", checkText(c.TCTI))
 	if c.AuthKeyIndex != nil && (*c.AuthKeyIndex == 0x00_00_01 || *c.AuthKeyIndex == 0x01_00_01) {
@@ -111,39 +111,6 @@ func (c Config) Validate() error {
 	check("endorsement password", checkPassword(c.EndorsementAuth))
 	check("owner password", checkPassword(c.OwnerAuth))
 	return errors.Join(problems...)
-}
-
-// checkEndpoint accepts the origin of an https URL. IoT Edge replaces path and
-// query with its own, so others would be lost without a word.
-func checkEndpoint(text string) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return errors.Unwrap(err) // without the URL, which may hold a password
-	case u.Scheme != "https":
-		return errors.New("it must start with https://")
-	case u.Hostname() == "":
-		return errors.New("it names no host")
-	case u.User != nil:
-		return errors.New("it must not hold a user name or password")
-	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
-		return errors.New("it must end after the host and port")
-	case strings.Contains(strings.ToLower(u.Hostname()), ".azure-devices."):
-		return errors.New("it is an IoT Hub; a DPS ends in .azure-devices-provisioning.net")
-	}
-	return checkHostname(u.Hostname())
-}
-
-// checkFileURL accepts file:///absolute/path, the only form IoT Edge reads.
-func checkFileURL(text string) error {
-	u, err := url.Parse(text)
-	if err != nil {
-		return err
-	}
-	if u.Scheme != "file" || u.Host != "" || !strings.HasPrefix(u.Path, "/") || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%q must have the form file:///path/to/file.json", text)
-	}
-	return nil
 }
 
 // hostLabel is one part of a host name: RFC 1123, and the underscore, which IoT

@@ -17,7 +17,10 @@ func TestValidate(t *testing.T) {
 	}{
 		{"minimal", func(c *edge.Config) {}, ""},
 		{"scope missing", func(c *edge.Config) { c.IDScope = "" }, "id_scope: "},
-		{"scope with a typo", func(c *edge.Config) { c.IDScope = "One0012AB34" }, "letter O"},
+		{"scope with a typo", func(c *edge.Config) { c.IDScope = "One0012AB34" }, ""},
+		{"scope with a blank", func(c *edge.Config) { c.IDScope = "0ne 012AB34" }, "id_scope: "},
+		{"scope that is a host", func(c *edge.Config) { c.IDScope = "plant.azure-devices-provisioning.net" }, "id_scope: "},
+		{"registration ID in capitals", func(c *edge.Config) { c.RegistrationID = "LINE7" }, ""},
 		{"registration ID missing", func(c *edge.Config) { c.RegistrationID = "" }, "registration_id: "},
 		{"registration ID with a line", func(c *edge.Config) { c.RegistrationID = "a\nb" }, "registration_id: "},
 

@@ -53,7 +53,7 @@ func (c Config) ApplyTo(file []byte, o EditOptions) (Edit, error) {
 	}
 	doc, err := tomledit.Parse(file)
 	if err != nil {
-		return Edit{}, concealing(file).error(err)
+		return Edit{}, syntaxError(file, err)
 	}
 	e := editor{old: doc, doc: doc, want: doc.Values()}
 	e.comparable = reflect.DeepEqual(e.want, doc.Values())

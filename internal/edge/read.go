@@ -77,7 +77,7 @@ func Parse(data []byte) (Config, error) {
 	}
 	doc, err := tomledit.Parse(data)
 	if err != nil {
-		return Config{}, fmt.Errorf("%w: %w", ErrInvalid, concealing(data).error(err))
+		return Config{}, fmt.Errorf("%w: %w", ErrInvalid, syntaxError(data, err))
 	}
 	c, err := read(doc, doc)
 	if err != nil {

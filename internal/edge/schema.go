@@ -36,14 +36,17 @@ type key struct {
 	is    kinds
 
 	required bool
-	values   []string           // the only texts that it may be
-	text     func(string) error // what else a text has to be
-	rule     string             // of a finding about its text, if not wrong-value
-	min, max int64              // of a number
-	stub     string             // the text that IoT Edge's template has here
+	values   []string            // the only texts that it may be
+	text     func(string) error  // what else a text has to be
+	doubt    func(string) string // what is odd in a text that IoT Edge accepts
+	rule     string              // of a finding about its text, if not wrong-value
+	min, max int64               // of a number
+	stub     string              // the text that IoT Edge's template has here
 
 	// secret: its value is shown to nobody.
 	secret bool
+	// byName: only if its name says so, or that of a key below it.
+	byName bool
 	// only is the version of IoT Edge that knows it, where others do not.
 	only string
 
@@ -61,6 +64,11 @@ type key struct {
 	keys []key
 	each *key
 	open bool
+	// names is what the names in a table of any names have to be.
+	names func(string) error
+	// texts: IoT Edge refuses the file if something other than a text stands in
+	// the table, whatever its name is.
+	texts bool
 	// by are the keys that choose the variant of a table: the first of them
 	// that is there, by its text if it has values, or else by its name.
 	by []string

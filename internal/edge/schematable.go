@@ -13,8 +13,8 @@ import "math"
 var schema = key{is: isTable, keys: []key{
 	{name: "hostname", is: isText, text: checkHostname, stub: "my-device"},
 	{name: "parent_hostname", alias: "local_gateway_hostname", is: isText, text: checkHostname, stub: "my-parent-device"},
-	{name: "trust_bundle_cert", is: isText, text: checkFileURL},
-	{name: "manifest_trust_bundle_cert", is: isText, text: checkFileURL, only: "builds with content trust"},
+	{name: "trust_bundle_cert", is: isText, text: checkCertURL},
+	{name: "manifest_trust_bundle_cert", is: isText, text: checkCertURL, only: "builds with content trust"},
 	{name: "allow_elevated_docker_permissions", is: isBool},
 	{name: "auto_reprovisioning_mode", is: isText, values: modes},
 	{name: "imported_master_encryption_key", is: isText},
@@ -28,12 +28,12 @@ var schema = key{is: isTable, keys: []key{
 	{name: "localid", is: isTable, keys: []key{{name: "domain", is: isText, required: true}}},
 	{name: "cert_issuance", is: isTable, keys: certIssuanceKeys},
 	{name: "tpm", is: isTable, keys: tpmKeys},
-	{name: "aziot_keys", is: isTable, keys: []key{
+	{name: "aziot_keys", is: isTable, texts: true, keys: []key{
 		{name: "pkcs11_lib_path", is: isText},
-		{name: "pkcs11_base_slot", is: isText, text: checkPKCS11, secret: true}, // its PIN
+		{name: "pkcs11_base_slot", is: isText, text: checkPKCS11, doubt: doubtPKCS11, secret: true}, // its PIN
 	}},
-	{name: "preloaded_keys", is: isTable, each: &key{is: isText, text: checkKeyURL, secret: true}},
-	{name: "preloaded_certs", is: isTable, each: &key{is: isText | isList, text: checkFileURL, each: &key{is: isText}}},
+	{name: "preloaded_keys", is: isTable, each: &key{is: isText, text: checkKeyURL, doubt: doubtKeyURL, secret: true}},
+	{name: "preloaded_certs", is: isTable, each: &key{is: isText | isList, text: checkCertURL, each: &key{is: isText}}},
 	{name: "agent", is: isTable, keys: agentKeys},
 	{name: "connect", is: isTable, keys: socketKeys},
 	{name: "listen", is: isTable, keys: append(socketKeys[:2:2],
@@ -45,8 +45,8 @@ var schema = key{is: isTable, keys: []key{
 	{name: "moby_runtime", is: isTable, keys: mobyKeys},
 	{name: "image_garbage_collection", is: isTable, keys: []key{
 		{name: "enabled", is: isBool},
-		{name: "cleanup_recurrence", is: isText, text: checkWholeDays},
-		{name: "image_age_cleanup_threshold", is: isText, text: checkDuration},
+		{name: "cleanup_recurrence", is: isText, text: checkWholeDays, doubt: doubtDuration},
+		{name: "image_age_cleanup_threshold", is: isText, text: checkDuration, doubt: doubtDuration},
 		{name: "cleanup_time", is: isText, text: checkTimeOfDay},
 	}},
 }}
@@ -55,17 +55,17 @@ var provisioningKeys = []key{
 	{name: "source", is: isText, required: true, values: []string{"dps", "manual", "none"}},
 
 	{name: "global_endpoint", of: []string{"dps"}, is: isText, required: true, text: checkEndpoint, rule: "endpoint"},
-	{name: "id_scope", of: []string{"dps"}, is: isText, required: true, text: checkScope, rule: "id-scope", stub: "0ab1234C5D6"},
+	{name: "id_scope", of: []string{"dps"}, is: isText, required: true, text: checkScope, doubt: doubtScope, rule: "id-scope", stub: "0ab1234C5D6"},
 	{name: "payload", of: []string{"dps"}, is: isTable, keys: []key{
-		{name: "uri", is: isText, required: true, text: checkFileURL, rule: "payload"},
+		{name: "uri", is: isText, required: true, text: checkDocumentURL, rule: "payload"},
 	}},
 	{name: "attestation", of: []string{"dps"}, is: isTable, required: true, by: []string{"method"}, keys: []key{
 		{name: "method", is: isText, required: true, values: []string{"tpm", "symmetric_key", "x509"}},
-		{name: "registration_id", of: []string{"tpm", "symmetric_key"}, is: isText, required: true, text: checkID, rule: "registration-id", stub: "my-device"},
-		{name: "registration_id", of: []string{"x509"}, is: isText, text: checkID, rule: "registration-id", stub: "my-device"},
+		{name: "registration_id", of: []string{"tpm", "symmetric_key"}, is: isText, required: true, text: checkID, doubt: doubtID, rule: "registration-id", stub: "my-device"},
+		{name: "registration_id", of: []string{"x509"}, is: isText, text: checkID, doubt: doubtID, rule: "registration-id", stub: "my-device"},
 		{name: "symmetric_key", of: []string{"symmetric_key"}, is: isTable, required: true, by: []string{"value", "uri"}, keys: symmetricKeys},
-		{name: "identity_cert", of: []string{"x509"}, is: isText | isTable, required: true, text: checkFileURL, by: []string{"method"}, keys: issuanceKeys},
-		{name: "identity_pk", of: []string{"x509"}, is: isText, required: true, text: checkKeyURL, secret: true, unlessTable: "identity_cert"},
+		{name: "identity_cert", of: []string{"x509"}, is: isText | isTable, required: true, text: checkCertURL, by: []string{"method"}, keys: issuanceKeys},
+		{name: "identity_pk", of: []string{"x509"}, is: isText, required: true, text: checkKeyURL, doubt: doubtKeyURL, secret: true, unlessTable: "identity_cert"},
 	}},
 
 	{name: "connection_string", of: []string{"manual"}, is: isText, text: checkConnectionString, secret: true},
@@ -74,8 +74,8 @@ var provisioningKeys = []key{
 	{name: "authentication", of: []string{"manual"}, is: isTable, required: true, unless: "connection_string", by: []string{"method"}, keys: []key{
 		{name: "method", is: isText, required: true, values: []string{"sas", "x509"}},
 		{name: "device_id_pk", of: []string{"sas"}, is: isTable, required: true, by: []string{"value", "uri"}, keys: symmetricKeys},
-		{name: "identity_cert", of: []string{"x509"}, is: isText | isTable, required: true, text: checkFileURL, by: []string{"method"}, keys: issuanceKeys},
-		{name: "identity_pk", of: []string{"x509"}, is: isText, required: true, text: checkKeyURL, secret: true, unlessTable: "identity_cert"},
+		{name: "identity_cert", of: []string{"x509"}, is: isText | isTable, required: true, text: checkCertURL, by: []string{"method"}, keys: issuanceKeys},
+		{name: "identity_pk", of: []string{"x509"}, is: isText, required: true, text: checkKeyURL, doubt: doubtKeyURL, secret: true, unlessTable: "identity_cert"},
 	}},
 }
 
@@ -91,7 +91,7 @@ var tpmKeys = []key{
 // symmetricKeys is a key in the file itself, or where it is.
 var symmetricKeys = []key{
 	{name: "value", is: isText, text: checkBase64, secret: true, of: []string{"value"}},
-	{name: "uri", is: isText, text: checkKeyURL, secret: true, of: []string{"uri"}},
+	{name: "uri", is: isText, text: checkKeyURL, doubt: doubtKeyURL, secret: true, of: []string{"uri"}},
 }
 
 // issuanceKeys say how a certificate is issued.
@@ -107,8 +107,8 @@ var issuanceKeys = append([]key{
 // edgeCAKeys are those of an issued CA, one in files, or one that IoT Edge makes
 // for itself.
 var edgeCAKeys = append(variants(issuanceKeys, "est", "local_ca", "self_signed"),
-	key{name: "cert", of: []string{"cert"}, is: isText, text: checkFileURL},
-	key{name: "pk", of: []string{"cert"}, is: isText, required: true, text: checkKeyURL, secret: true},
+	key{name: "cert", of: []string{"cert"}, is: isText, text: checkCertURL},
+	key{name: "pk", of: []string{"cert"}, is: isText, required: true, text: checkCAKeyURL, doubt: doubtCAKeyURL, secret: true},
 	key{name: "auto_generated_edge_ca_expiry_days", of: []string{"auto_generated_edge_ca_expiry_days"}, is: isNumber, max: math.MaxUint32},
 	key{name: "auto_renew", of: []string{"auto_generated_edge_ca_expiry_days"}, is: isTable, keys: renewalKeys},
 	key{name: "common_name", of: []string{"auto_generated_edge_ca_expiry_days"}, is: isText},
@@ -123,14 +123,14 @@ var renewalKeys = []key{
 
 var certIssuanceKeys = []key{
 	{name: "est", is: isTable, keys: []key{
-		{name: "trusted_certs", is: isList, each: &key{is: isText, text: checkFileURL}},
+		{name: "trusted_certs", is: isList, each: &key{is: isText, text: checkCertURL}},
 		{name: "identity_auto_renew", is: isTable, keys: renewalKeys},
 		{name: "auth", is: isTable, keys: estAuthKeys()},
 		{name: "urls", is: isTable, each: &key{is: isText, text: checkWebURL}},
 	}},
 	{name: "local_ca", is: isTable, keys: []key{
-		{name: "cert", is: isText | isTable, required: true, text: checkFileURL, by: []string{"method"}, keys: issuanceKeys},
-		{name: "pk", is: isText, required: true, text: checkKeyURL, secret: true, unlessTable: "cert"},
+		{name: "cert", is: isText | isTable, required: true, text: checkCertURL, by: []string{"method"}, keys: issuanceKeys},
+		{name: "pk", is: isText, required: true, text: checkKeyURL, doubt: doubtKeyURL, secret: true, unlessTable: "cert"},
 	}},
 }
 
@@ -141,10 +141,10 @@ func estAuthKeys(of ...string) []key {
 	return []key{
 		{name: "username", of: of, is: isText, with: "password", secret: true, stub: "estuser"},
 		{name: "password", of: of, is: isText, with: "username", secret: true, stub: "estpwd"},
-		{name: "bootstrap_identity_cert", of: of, is: isText, text: checkFileURL, with: "bootstrap_identity_pk"},
-		{name: "bootstrap_identity_pk", of: of, is: isText, text: checkKeyURL, with: "bootstrap_identity_cert", secret: true},
-		{name: "identity_cert", of: of, is: isText, text: checkFileURL, with: "identity_pk", unless: "bootstrap_identity_cert"},
-		{name: "identity_pk", of: of, is: isText, text: checkKeyURL, with: "identity_cert", unless: "bootstrap_identity_cert", secret: true},
+		{name: "bootstrap_identity_cert", of: of, is: isText, text: checkCertURL, with: "bootstrap_identity_pk"},
+		{name: "bootstrap_identity_pk", of: of, is: isText, text: checkKeyURL, doubt: doubtKeyURL, with: "bootstrap_identity_cert", secret: true},
+		{name: "identity_cert", of: of, is: isText, text: checkCertURL, with: "identity_pk", unless: "bootstrap_identity_cert"},
+		{name: "identity_pk", of: of, is: isText, text: checkKeyURL, doubt: doubtKeyURL, with: "identity_cert", unless: "bootstrap_identity_cert", secret: true},
 	}
 }
 
@@ -163,9 +163,9 @@ var agentKeys = []key{
 			{name: "password", is: isText, secret: true, stub: "password"},
 			{name: "email", is: isText, secret: true},
 		}},
-		{name: "createOptions", is: isTable, open: true, secret: true, keys: containerKeys},
+		{name: "createOptions", is: isTable, open: true, secret: true, byName: true, keys: containerKeys},
 	}},
-	{name: "env", is: isTable, secret: true, each: &key{is: isText, secret: true}},
+	{name: "env", is: isTable, secret: true, each: &key{is: isText, secret: true, byName: true}},
 }
 
 // containerKeys are those of Docker's options that IoT Edge looks into; the
@@ -181,7 +181,7 @@ var containerKeys = []key{
 	{name: "HostConfig", is: isTable, open: true, keys: []key{
 		{name: "Memory", is: isNumber, min: math.MinInt64, max: math.MaxInt64},
 		{name: "Binds", is: isList, each: &key{is: isText}},
-		{name: "PortBindings", is: isTable, each: &key{is: isList}},
+		{name: "PortBindings", is: isTable, each: &key{is: isList, open: true, keys: []key{{name: "HostPort", is: isText, text: checkHostPort}}}, names: checkContainerPort},
 		{name: "Mounts", is: isList},
 		{name: "CapAdd", is: isList, each: &key{is: isText}},
 		{name: "CapDrop", is: isList, each: &key{is: isText}},
@@ -192,12 +192,12 @@ var containerKeys = []key{
 }
 
 var socketKeys = []key{
-	{name: "workload_uri", is: isText, required: true, text: checkURL},
-	{name: "management_uri", is: isText, required: true, text: checkURL},
+	{name: "workload_uri", is: isText, required: true, text: checkSocketURL},
+	{name: "management_uri", is: isText, required: true, text: checkSocketURL},
 }
 
 var mobyKeys = []key{
-	{name: "uri", is: isText, required: true, text: checkURL},
+	{name: "uri", is: isText, required: true, text: checkSocketURL},
 	{name: "network", is: isText | isTable, required: true, keys: []key{
 		{name: "name", is: isText, required: true},
 		{name: "ipv6", is: isBool},
@@ -210,7 +210,7 @@ var mobyKeys = []key{
 		}},
 	}},
 	{name: "content_trust", is: isTable, keys: []key{
-		{name: "ca_certs", is: isTable, each: &key{is: isText, text: checkFileURL}},
+		{name: "ca_certs", is: isTable, each: &key{is: isText, text: checkCertURL}},
 	}},
 }
 

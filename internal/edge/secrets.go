@@ -10,9 +10,18 @@ import (
 // secretWord is in the names of variables that hold secrets.
 var secretWord = regexp.MustCompile(`(?i)key|secret|passw|token|connection_?string|credential|pin`)
 
+// keyFile is the path of a key's file, without the file:// that belongs before it:
+// neither base64 nor a person's password looks so.
+var keyFile = regexp.MustCompile(`^(/[A-Za-z0-9._+-]+)+\.(pem|key|der|crt|cer|p8|pk8)$`)
+
 // noSecret are keys whose values are shown to nobody, and are words that stand
 // elsewhere too.
 var noSecret = map[string]bool{"username": true, "email": true}
+
+// keyPlace is where a key is, which is no secret: a URL, or the path that people
+// write in its place. Only the usual directories count, as base64 may begin with a
+// slash, too.
+var keyPlace = regexp.MustCompile(`^\s*(?i:file|pkcs11):|^/(?:boot|data|etc|home|media|mnt|opt|root|run|srv|tmp|usr|var)/`)
 
 // SecretValues are the secrets in a config.toml, broken or not: passwords, keys,
 // connection strings, PINs, and what the agent's variables of such names have. They
@@ -24,7 +33,7 @@ func SecretValues(data []byte) []string {
 		switch {
 		case pin != "":
 			found = append(found, pin)
-		case strings.HasPrefix(value, "file:") || strings.HasPrefix(value, "pkcs11:") || noSecret[name]:
+		case keyFile.MatchString(value), keyPlace.MatchString(value), noSecret[name]:
 		case sure || secretWord.MatchString(name) && !harmlessName(name):
 			found = append(found, value)
 		}

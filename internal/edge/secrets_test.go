@@ -29,14 +29,17 @@ Env = [ "DB_PASSWORD=canary6", "MODE=production" ]
 pkcs11_base_slot = "pkcs11:token=k?pin-value=canary7&x=y"
 [preloaded_keys]
 a = "file:///etc/keys/a.pem"
+b = "/etc/keys/b.pem"
+c = "FILE:///etc/keys/c.pem"
+d = "/9j4canary8"
 `
-	want := []string{"", "HostName=h;SharedAccessKey=canary1", "canary2", "canary3", "canary4", "canary5", "canary6", "canary7"}
+	want := []string{"", "/9j4canary8", "HostName=h;SharedAccessKey=canary1", "canary2", "canary3", "canary4", "canary5", "canary6", "canary7"}
 	got := edge.SecretValues([]byte(file))
 	if slices.Sort(got); !slices.Equal(got, want) {
 		t.Errorf("SecretValues() = %q, want %q", got, want)
 	}
 	got = edge.SecretValues([]byte("x = = \n" + file))
-	for _, secret := range []string{want[1], "canary3", "canary4", "canary5"} {
+	for _, secret := range []string{want[2], "canary3", "canary4", "canary5"} {
 		if !slices.Contains(got, secret) {
 			t.Errorf("of a broken file, %q is not among %q", secret, got)
 		}

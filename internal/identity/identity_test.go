@@ -164,12 +164,47 @@ func TestCheckIDScope(t *testing.T) {
 		}
 	}
 	invalid := map[string]string{
-		"": "empty", " 0ne0012AB34": "space", "One0012AB34": `write "0ne0012AB34"`, "0neO012AB34": "letter O where",
-		"0ne0012AB3": "10 characters", "mydps.azure-devices-provisioning.net": "host name", "0ne0012GB34": "eight hex digits", "0ne/../AB34": "eight hex digits",
+		"": "empty", " 0ne0012AB34": "space", "0ne0012AB34\n": "space", "0ne0012 AB34": "blank", "0ne\u00a0012AB34": "blank", "0ne\u200b0012AB34": "invisible", "0ne\x000012AB34": "invisible",
+		"mydps.azure-devices-provisioning.net": "host name", "MyDPS.Azure-Devices-Provisioning.net/": "host name", "https://mydps": "host name", "dps.plant.example": "host name",
+		"localhost:8443": "host name", "192.0.2.7": "host name", "MYDPS-AZURE-DEVICES": "host name",
 	}
 	for s, reason := range invalid {
 		if err := CheckIDScope(s); !errors.Is(err, ErrIDScope) || !strings.Contains(err.Error(), reason) {
 			t.Errorf("CheckIDScope(%q) = %v, want %q in it", s, err, reason)
+		}
+	}
+}
+
+// What is only unusual in an ID scope is accepted, and said.
+func TestUnusualIDScope(t *testing.T) {
+	for _, s := range []string{"0ne0012AB34", "0ne00000E11", "0ab1234C5D6", "0cn0000abcd"} {
+		if why := UnusualIDScope(s); why != "" {
+			t.Errorf("UnusualIDScope(%q) = %q", s, why)
+		}
+	}
+	for s, reason := range map[string]string{
+		"One0012AB34": `"0ne0012AB34" is perhaps meant`, "one0012ab34": `"0ne0012ab34"`, "0neO012AB34": "letter O where", "0ne0012AB3": "10 characters", "0ne0012AB344": "12 characters",
+		"0ne0012GB34": "eight hex digits", "0NE0012AB34": "two small letters", "1ne0012AB34": "is usually 0", "plant-dps": "9 characters", "0ne/../AB34": "eight hex digits",
+		`"0ne0012AB34"`: "quotes", "“0ne0012AB34”": "quotes", "0näöü12AB34": "eight hex digits",
+	} {
+		if why := UnusualIDScope(s); !strings.Contains(why, reason) {
+			t.Errorf("UnusualIDScope(%q) = %q, want %q in it", s, why, reason)
+		}
+		if err := CheckIDScope(s); err != nil {
+			t.Errorf("CheckIDScope(%q) = %v", s, err)
+		}
+	}
+}
+
+func TestFoldRegistrationID(t *testing.T) {
+	for id, want := range map[string]string{"LINE7-BOX-0042": "line7-box-0042", "Box.7:A_b-": "box.7:a_b-", "box-7": "box-7", strings.Repeat("X", 128): strings.Repeat("x", 128)} {
+		if got, err := FoldRegistrationID(id); err != nil || got != want {
+			t.Errorf("FoldRegistrationID(%q) = %q, %v", id, got, err)
+		}
+	}
+	for _, id := range []string{"", "Box 7", "-BOX", "BOX.", "BÄX", "\u212aELVIN", "A{serial}", strings.Repeat("X", 129)} {
+		if got, err := FoldRegistrationID(id); !errors.Is(err, ErrRegistrationID) || got != "" {
+			t.Errorf("FoldRegistrationID(%q) = %q, %v", id, got, err)
 		}
 	}
 }

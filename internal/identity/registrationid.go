@@ -14,10 +14,6 @@ import (
 // that DPS would refuse or that another tool would compare differently.
 var ErrRegistrationID = errors.New("invalid registration ID")
 
-// ErrIDScope is returned, wrapped with the reason, for a text that is no ID
-// scope.
-var ErrIDScope = errors.New("invalid ID scope")
-
 // IDs are the two registration IDs that tools derive from an EK. Both are
 // SHA-256 over the marshalled TPM2B_PUBLIC, size prefix included; they differ
 // in spelling only.
@@ -52,13 +48,25 @@ func IsDerived(id string) bool {
 // CheckRegistrationID accepts what every source on the matter accepts: 1 to 128
 // characters of a-z, 0-9 and "-", "." , "_" or ":", first one a letter or
 // digit, last one a letter, a digit or "-" (DPS service.json and
-// concepts-service). Capitals are refused because the service compares without
-// case, while IoT Edge and the SDKs sign the text as it is written.
+// concepts-service). Capitals are refused, so that an ID is written in one way
+// only: the service compares without case, and some SDKs sign the text as it is
+// written. [FoldRegistrationID] accepts them.
 func CheckRegistrationID(id string) error {
 	if reason := refusal(id); reason != "" {
 		return fmt.Errorf("%w %q: %s", ErrRegistrationID, Printable(id, 140), reason)
 	}
 	return nil
+}
+
+// FoldRegistrationID returns an ID in small letters, for where somebody else has
+// written it: DPS and IoT Edge do not tell capitals from small letters. The error
+// is that of [CheckRegistrationID].
+func FoldRegistrationID(id string) (string, error) {
+	folded := asciiLower(id)
+	if reason := refusal(folded); reason != "" {
+		return "", fmt.Errorf("%w %q: %s", ErrRegistrationID, Printable(id, 140), reason)
+	}
+	return folded, nil
 }
 
 const maxID = 128
@@ -98,33 +106,4 @@ func badCharacter(text string) string {
 		}
 	}
 	return ""
-}
-
-var scopeForm = regexp.MustCompile(`^0[0-9a-z]{2}[0-9A-Fa-f]{8}$`)
-
-// CheckIDScope accepts the form of an ID scope: eleven characters, such as
-// 0ne0012AB34 (the digit 0, two that name the cloud, eight hex digits). The
-// reason in the error names the usual slips: a letter O for the zero, a part
-// lost in copying, the name of the service instead.
-func CheckIDScope(scope string) error {
-	reason := ""
-	switch {
-	case scopeForm.MatchString(scope):
-		return nil
-	case scope == "":
-		reason = "it is empty"
-	case strings.TrimSpace(scope) != scope:
-		reason = "there is a space at its start or end"
-	case strings.Contains(scope, "azure-devices"):
-		reason = "that is a host name; the ID scope stands beside it on the overview page of the service, as 0ne and eight more characters"
-	case len(scope) == 11 && strings.HasPrefix(strings.ToLower(scope), "one"):
-		reason = fmt.Sprintf("it starts with the letter O instead of the digit 0; write %q", "0ne"+scope[3:])
-	case len(scope) == 11 && strings.ContainsAny(scope[3:], "oO"):
-		reason = "it has a letter O where only the digit 0 can be"
-	case len(scope) != 11:
-		reason = fmt.Sprintf("it has %d characters, an ID scope has 11, such as 0ne0012AB34", len(scope))
-	default:
-		reason = "an ID scope is 0, two small letters, and eight hex digits, such as 0ne0012AB34"
-	}
-	return fmt.Errorf("%w %q: %s", ErrIDScope, Printable(scope, 60), reason)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"tpmdps/internal/dps"
@@ -78,10 +79,12 @@ func (t *trip) askChallenge(ctx context.Context) (outcome, error) {
 	return saw("challenge received for %s", t.result.RegistrationID), nil
 }
 
-// sign makes the token for the rest of the trip.
+// sign makes the token for the rest of the trip. The ID is signed in small letters,
+// as IoT Edge does (aziot-cloud-client-async, connector.rs): DPS compares it
+// without case.
 func (t *trip) sign() error {
 	var err error
-	t.token, err = dps.SASToken(dps.Resource(t.req.IDScope, t.result.RegistrationID), t.challenge.KeyName,
+	t.token, err = dps.SASToken(dps.Resource(t.req.IDScope, strings.ToLower(t.result.RegistrationID)), t.challenge.KeyName,
 		time.Now().Add(tokenLifetime), t.nonceKey.Sign)
 	if err != nil {
 		return err
