@@ -65,7 +65,7 @@ func TestWebURLsEverywhere(t *testing.T) {
 		"est:443": "start with https://", "ftp://est": "start with https://", "unix:///est": "start with https://", "httpss://est": "start with https://",
 		"https://": "no host", "https://:443": "no host", "https://u@": "no host", "https:": "no host",
 		"https://est:99999": "port", "https://est:65536": "port", "https://est:0": "port", "https://est:abc": "port", "https://est:-1": "port", "https://est:44 3": "port", "https://est:443:443": "port",
-		"https://[::1": "neither a name nor an IP", "https://[::g]": "neither a name nor an IP", "https://e st": "neither a name nor an IP", "https://e%20st": "neither a name nor an IP", "https://<est>": "neither a name nor an IP",
+		"https://[::1": "neither a name nor an IP", "https://[::g]": "neither a name nor an IP", "https://e st": "neither a name nor an IP", "https://e%20st": "neither a name nor an IP", "https://e<st": "neither a name nor an IP",
 		"https://192.0.2.256": "neither a name nor an IP", "https://1.2.3.4.5": "neither a name nor an IP", "https://a|b": "neither a name nor an IP",
 	} {
 		for place, text := range map[string]string{
