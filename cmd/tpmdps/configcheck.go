@@ -102,6 +102,9 @@ func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts,
 	var found []edge.Finding
 	var chipErr, serviceErr error
 	facts.Chip, found, facts.NoChip, chipErr = chipKey(s, path, data, file)
+	if errors.Is(chipErr, tpm.ErrAuth) { // the chip is named
+		facts.ChipHint = "correct the password in " + path + ", or give the chip's with --endorsement-auth-file FILE"
+	}
 	facts.Device, facts.NoDevice = givenDevice(s.ctx)
 	facts.Service, facts.NoService, serviceErr = enrollmentFacts(s, facts.RegistrationID)
 	return facts, found, errors.Join(chipErr, serviceErr)

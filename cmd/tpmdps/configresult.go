@@ -30,12 +30,12 @@ type configResult struct {
 	data []byte
 }
 
-// printConfig writes the file to stdout.
+// printConfig writes the file to stdout, as it would be on disk: with its passwords.
 func printConfig(s *session, t target, r configResult) error {
 	if strings.Contains(string(r.data), "[tpm.hierarchy_authorization]") {
 		s.say("warning: the hierarchies' passwords are in what is printed")
 	}
-	_, err := s.out.Write(r.data)
+	_, err := unredacted(s.out).Write(r.data)
 	return err
 }
 

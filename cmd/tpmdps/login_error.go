@@ -105,7 +105,8 @@ func noCredential(s *session, kind string, err error) error {
 		if line == "" || strings.HasSuffix(line, "Attempted credentials:") || strings.HasPrefix(line, "DefaultAzureCredential: failed") {
 			continue
 		}
-		tried = append(tried, identity.Printable(dps.Redact(withoutLink(line)), 300))
+		line = noToken.ReplaceAllString(withoutLink(line), "it was run, and did not print a token")
+		tried = append(tried, identity.Printable(dps.Redact(line), 300))
 	}
 	if len(tried) < 2 {
 		return fmt.Errorf("%w by --credential %s: %s", errNoLogin, kind, strings.Join(tried, " "))
@@ -118,6 +119,9 @@ func noCredential(s *session, kind string, err error) error {
 	}
 	return fmt.Errorf("%w; tried %s", errNoLogin, strings.Join(names, ", "))
 }
+
+// noToken is what Go says of a tool's output that is not a token in JSON.
+var noToken = regexp.MustCompile(`(invalid character '|unexpected end of JSON input|json: |error parsing token expiration time|parsing time ").*`)
 
 // entraSentence cuts Entra ID's own sentence out of azidentity's report.
 func entraSentence(text string) string {

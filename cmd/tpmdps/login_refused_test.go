@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -48,6 +49,23 @@ func TestSignInError(t *testing.T) {
 		}
 		if strings.Contains(got.Error(), "\n") || strings.Contains(got.Error(), "Trace ID") {
 			t.Errorf("signInError(%.60q) = %q, want one sentence", test.err, got)
+		}
+	}
+}
+
+// What a program named az prints instead of a token is told in words.
+func TestToolWithoutToken(t *testing.T) {
+	s := &session{ui: &ui{streams: streams{err: io.Discard}}}
+	for _, said := range []string{
+		"invalid character 'o' in literal null (expecting 'u')", "unexpected end of JSON input",
+		"json: cannot unmarshal array into Go value of type struct { AccessToken string }",
+		`error parsing token expiration time "": parsing time "" as "2006-01-02 15:04:05.999999": cannot parse "" as "2006"`,
+	} {
+		for _, text := range []string{said, "AzureCLICredential: " + said} {
+			got := signInError(s, "cli", azidentity.NewCredentialUnavailableError(text))
+			if !errors.Is(got, errNoLogin) || !strings.HasSuffix(got.Error(), "it was run, and did not print a token") {
+				t.Errorf("signInError(%q) = %v", text, got)
+			}
 		}
 	}
 }

@@ -3,8 +3,9 @@ package edge
 import (
 	"fmt"
 	"io/fs"
-	"regexp"
 	"strings"
+
+	"tpmdps/internal/text"
 )
 
 // FileFacts say how a file is kept, on a system with modes and owners.
@@ -22,7 +23,7 @@ func (c *checker) file() {
 		return
 	}
 	mode := f.Mode.Perm()
-	finding := Finding{Rule: "file-mode", Severity: Warning, Fix: "sudo chmod 600 " + shellWord(f.Path)}
+	finding := Finding{Rule: "file-mode", Severity: Warning, Fix: "sudo chmod 600 " + text.ShellWord(f.Path)}
 	switch {
 	case mode&0o002 != 0:
 		finding.Severity = Error
@@ -37,18 +38,8 @@ func (c *checker) file() {
 		c.add(finding)
 	}
 	if f.UID != 0 || f.GID != 0 {
-		c.add(Finding{Rule: "file-owner", Severity: Warning, Message: fmt.Sprintf("the file belongs to user %d and group %d, not to root", f.UID, f.GID), Fix: "sudo chown root:root " + shellWord(f.Path)})
+		c.add(Finding{Rule: "file-owner", Severity: Warning, Message: fmt.Sprintf("the file belongs to user %d and group %d, not to root", f.UID, f.GID), Fix: "sudo chown root:root " + text.ShellWord(f.Path)})
 	}
-}
-
-var bareWords = regexp.MustCompile(`^[A-Za-z0-9_./+@%-]+$`)
-
-// shellWord quotes a path for a shell.
-func shellWord(path string) string {
-	if bareWords.MatchString(path) {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // first is the head of a list, and a sign that there is more.

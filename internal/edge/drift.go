@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -31,9 +32,10 @@ type Tick struct {
 // Facts are what is known of one machine. What could not be asked is nil, and
 // says why.
 type Facts struct {
-	// Chip is the endorsement key, a TPM2B_PUBLIC; nil: NoChip says why.
-	Chip   []byte
-	NoChip string
+	// Chip is the endorsement key, a TPM2B_PUBLIC; nil: NoChip says why. ChipHint is
+	// what to do about that, "" to name the chip.
+	Chip             []byte
+	NoChip, ChipHint string
 	// RegistrationID is the file's, "" if it has none.
 	RegistrationID string
 	// Service is what DPS says; nil: NoService says why it was not asked.
@@ -87,7 +89,7 @@ func Disagree(ticks []Tick) bool {
 func (f Facts) chip() Tick {
 	t := Tick{Name: "chip", Status: OK}
 	if f.Chip == nil {
-		t.Status, t.Detail, t.Hint = Skipped, f.NoChip, "name the chip with --tpm, or run this on the machine itself"
+		t.Status, t.Detail, t.Hint = Skipped, f.NoChip, cmp.Or(f.ChipHint, "name the chip with --tpm, or run this on the machine itself")
 		return t
 	}
 	t.Detail = fmt.Sprintf("EK %s, registration ID %s", fingerprint(f.Chip), identity.RegistrationIDs(f.Chip).Base32)

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"tpmdps/internal/tomledit"
@@ -24,8 +25,9 @@ var noSecret = map[string]bool{"username": true, "email": true}
 var keyPlace = regexp.MustCompile(`^\s*(?i:file|pkcs11):|^/(?:boot|data|etc|home|media|mnt|opt|root|run|srv|tmp|usr|var)/`)
 
 // SecretValues are the secrets in a config.toml, broken or not: passwords, keys,
-// connection strings, PINs, and what the agent's variables of such names have. They
-// are for whoever keeps them out of what is printed.
+// connection strings, PINs, and what the agent's variables of such names have. A
+// name where only a password belongs is one too, if it looks like that: the two were
+// exchanged. They are for whoever keeps them out of what is printed.
 func SecretValues(data []byte) []string {
 	var found []string
 	add := func(name, value string, sure bool) {
@@ -52,6 +54,9 @@ func SecretValues(data []byte) []string {
 	for _, e := range doc.Entries() {
 		name := e.Path[len(e.Path)-1]
 		k, ok := lookup(e.Path)
+		if swapped := exchanged(e.Path); swapped != "" {
+			found = append(found, swapped)
+		}
 		if e.Kind == tomledit.String {
 			add(name, e.Text, ok && k.secret && e.Path[0] != "agent")
 		}
@@ -62,6 +67,30 @@ func SecretValues(data []byte) []string {
 		}
 	}
 	return found
+}
+
+// ofSecrets are tables whose values are all secrets.
+var ofSecrets = [][]string{{"tpm", "hierarchy_authorization"}, {"provisioning", "attestation", "symmetric_key"}}
+
+// madeUp is in names that are no misspelt key: digits, capitals, other signs.
+var madeUp = regexp.MustCompile(`[^a-z_-]`)
+
+// shortestMadeUp is the length in bytes from which a name may be a password.
+const shortestMadeUp = 6
+
+// exchanged is the name in a path that may be the secret which belongs behind it;
+// "" if there is none. A key that was misspelt is shown.
+func exchanged(path []string) string {
+	for _, table := range ofSecrets {
+		n := len(table)
+		if len(path) <= n || !slices.Equal(path[:n], table) {
+			continue
+		}
+		if _, known := lookup(path[:n+1]); !known && len(path[n]) >= shortestMadeUp && madeUp.MatchString(path[n]) {
+			return path[n]
+		}
+	}
+	return ""
 }
 
 // pinValue is the PIN in the place of a key on a token.

@@ -7,6 +7,24 @@ import (
 	"tpmdps/internal/edge"
 )
 
+// A password in the place of its name is a secret; a name that is misspelt is none.
+func TestExchangedNames(t *testing.T) {
+	for _, text := range []string{
+		"[tpm.hierarchy_authorization]\nKx7q-0bl3CWW = 'owner'\n", "[tpm.hierarchy_authorization.\"Kx7q-0bl3CWW\"]\nx = 1\n",
+		"tpm.hierarchy_authorization = { Kx7q-0bl3CWW = \"owner\" }\n", "tpm.hierarchy_authorization.Kx7q-0bl3CWW = 'endorsement'\n",
+		"[provisioning.attestation.symmetric_key]\nKx7q-0bl3CWW = true\n",
+	} {
+		if got := edge.SecretValues([]byte(text)); !slices.Contains(got, "Kx7q-0bl3CWW") {
+			t.Errorf("SecretValues(%q) = %q", text, got)
+		}
+	}
+	for _, text := range []string{"[tpm.hierarchy_authorization]\nendorsment = 'secret'\n", "[tpm]\nKx7q-0bl3CWW = true\n", "[tpm.hierarchy_authorization]\nowner = 'x'\n"} {
+		if got := edge.SecretValues([]byte(text)); slices.Contains(got, "Kx7q-0bl3CWW") || slices.Contains(got, "endorsment") {
+			t.Errorf("SecretValues(%q) = %q", text, got)
+		}
+	}
+}
+
 func TestSecretValues(t *testing.T) {
 	const file = `hostname = "box-7-of-the-line"
 tpm.auth_key_index = "0x00_01_00"

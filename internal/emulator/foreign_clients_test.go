@@ -125,6 +125,19 @@ func TestHubRefusals(t *testing.T) {
 	hubError(t, c.send("GET", "/devices/dev1/modules?x=1", ""), 400, "ArgumentInvalid")
 	hubError(t, c.send("PATCH", "/devices/dev1/modules", "{}"), 405, "InvalidOperation")
 	hubError(t, d.send("PUT", "m", "<html>", "Content-Type", "text/html"), 415, "InvalidOperation")
+	for _, auth := range []string{
+		`{"type":"SAS"}`, `{"type":"bogus"}`, `{"type":"sas","symmetricKey":5}`, `{"type":"sas","symmetricKey":["AAAA"]}`,
+		`{"type":"sas","symmetricKey":{"primaryKey":"!!"}}`, `{"type":"sas","symmetricKey":{"primaryKey":"AAAA","secondaryKey":7}}`,
+	} {
+		hubError(t, d.send("PUT", "m", `{"moduleId":"m","deviceId":"dev1","authentication":`+auth+`}`), 400, "ArgumentInvalid")
+	}
+	if got := d.listed(); len(got) > 0 {
+		t.Errorf("modules after refusals: %v", got)
+	}
+	for _, auth := range []string{`null`, `{}`, `{"type":"none"}`, `{"type":"sas","symmetricKey":null}`, `{"type":"sas","symmetricKey":{"primaryKey":null,"secondaryKey":"AAAA"}}`} {
+		d.send("PUT", "m", `{"moduleId":"m","deviceId":"dev1","authentication":`+auth+`}`).expect(t, 200, 0)
+		d.send("DELETE", "m", "", "If-Match", "*").expect(t, 204, 0)
+	}
 	hubError(t, d.send("GET", "", "", "Origin", "https://evil.example"), 403, "OperationNotAllowed")
 	// And DPS keeps its own.
 	c.service("GET", "/enrollments/dev9", "").expect(t, 404, 404201)

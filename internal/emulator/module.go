@@ -79,6 +79,9 @@ func (s *Server) putModule(r *request) (reply, error) {
 	if err := json.Unmarshal(r.body, &m); err != nil || m.ModuleID != r.path[3] || m.DeviceID != r.path[1] || !validDeviceID(m.ModuleID) {
 		return reply{}, refuse(codeHubArgument, "ErrorCode:ArgumentInvalid;moduleId and deviceId have to be those of the path")
 	}
+	if err := m.Authentication.check(); err != nil {
+		return reply{}, err
+	}
 	old, ifMatch := reg.Modules[m.ModuleID], r.Header.Get("If-Match")
 	switch {
 	case old == nil && ifMatch != "":
@@ -94,6 +97,27 @@ func (s *Server) putModule(r *request) (reply, error) {
 	}
 	reg.Modules[m.ModuleID] = &m
 	return reply{status: http.StatusOK, body: m}, s.state.save()
+}
+
+// moduleTypes are the values of AuthenticationMechanismType; none given is sas.
+var moduleTypes = []string{"", "sas", "selfSigned", "certificateAuthority", "none"}
+
+// check refuses what names no way to prove oneself, and keys that are none.
+func (a *moduleIdentity) check() error {
+	if a == nil {
+		return nil
+	}
+	if !slices.Contains(moduleTypes, a.Type) {
+		return refuse(codeHubArgument, "ErrorCode:ArgumentInvalid;authentication.type %q is not valid", clip(a.Type))
+	}
+	var keys struct {
+		Primary   []byte `json:"primaryKey"`
+		Secondary []byte `json:"secondaryKey"`
+	}
+	if given(a.SymmetricKey) && json.Unmarshal(a.SymmetricKey, &keys) != nil {
+		return refuse(codeHubArgument, "ErrorCode:ArgumentInvalid;authentication.symmetricKey has keys that are not base64")
+	}
+	return nil
 }
 
 // stamp sets what only the hub writes: keys too, where none were given.

@@ -44,7 +44,7 @@ var ours = map[string][]string{
 	"internal/dps":        {"internal/identity", "internal/network", "internal/text"}, // the wire, no policy; a proxy's refusal is network's to name, broken JSON text's
 	"internal/enroll":     {"internal/dictionary", "internal/dps", "internal/identity", "internal/text"},
 	"internal/network":    {"internal/identity"}, // the way to a service, layer by layer
-	"internal/provision":  {"internal/dictionary", "internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/tpm"},
+	"internal/provision":  {"internal/dictionary", "internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/text", "internal/tpm"},
 	"internal/hub":        {"internal/identity", "internal/network", "internal/text"},
 	"internal/audit":      {}, // told what was done, asks nobody
 	"internal/dictionary": {},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
 
@@ -44,7 +45,7 @@ func (c *Configured) other(address string) outcome {
 	}
 	return outcome{warn: true,
 		detail: fmt.Sprintf("IoT Edge opens another chip with %s: %s, not %s", c.File, c.OtherTCTI, address),
-		hint:   fmt.Sprintf("leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti %s --file %s", address, c.File),
+		hint:   fmt.Sprintf("leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti %s --file %s", text.ShellWord(address), text.ShellWord(c.File)),
 	}
 }
 
@@ -107,7 +108,7 @@ func (e *AuthFaultsError) Hint() string {
 // about it.
 func DescribeAuthFault(f tpm.AuthFault, file string) (what, fix string) {
 	const fails = "aziot-tpmd will fail with 0x9a2"
-	fix = fmt.Sprintf("tpmdps config --%s-auth-file FILE --file %s writes it", f.Hierarchy, file)
+	fix = fmt.Sprintf("tpmdps config --%s-auth-file FILE --file %s writes it", f.Hierarchy, text.ShellWord(file))
 	switch {
 	case f.Told && f.Set:
 		return fmt.Sprintf("the %s password in %s is wrong: %s", f.Hierarchy, file, fails), fix

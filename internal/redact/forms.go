@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -29,7 +30,7 @@ func forms(secret string) []string {
 	var all []string
 	for _, text := range whole {
 		escaped := escapes(text)
-		all = append(all, escaped...)
+		all = append(append(all, escaped...), base32s(text)...)
 		if len(text) > maxTwice {
 			escaped = []string{text, url.QueryEscape(text), wide(text, false)}
 		}
@@ -39,7 +40,7 @@ func forms(secret string) []string {
 		all = append(all, twice(text, text, url.QueryEscape(text), wide(text, false))...)
 		// Bytes are not escaped: who prints them codes them.
 		if bare := decoded(text); bare != "" {
-			all = append(append(all, bare), codings(bare)...)
+			all = append(append(append(all, bare), base32s(bare)...), codings(bare)...)
 			all = append(all, twice(bare, bare)...)
 		}
 	}
@@ -131,6 +132,21 @@ func codings(text string) []string {
 		if strings.ContainsAny(coded, "+/") {
 			all = append(all, strings.NewReplacer("+", "-", "/", "_").Replace(coded))
 		}
+	}
+	return all
+}
+
+// base32s are a text in base32, at each of the five places in a group that it can
+// begin at. What depends on the neighbours is left out.
+func base32s(text string) []string {
+	var all []string
+	for before := range 5 {
+		coded := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString([]byte(strings.Repeat("x", before) + text))
+		coded = coded[(8*before+4)/5:]
+		if (before+len(text))%5 != 0 {
+			coded = coded[:len(coded)-1]
+		}
+		all = append(all, coded)
 	}
 	return all
 }

@@ -9,9 +9,10 @@
 //     shells, and of HTML. Quotes, white space, line ends and zero bytes (UTF-16)
 //     do not count.
 //   - Codings are looked for: base64 with either alphabet, wherever in a group of
-//     three the secret begins, twice over, and of an escaped or UTF-16 text; hex with
-//     any separators; the lists of numbers that Go prints for bytes. Of a secret
-//     that is itself base64 or hex, such as a key, the bytes are looked for as well.
+//     three the secret begins, twice over, and of an escaped or UTF-16 text; base32;
+//     hex with any separators; the lists of numbers that Go and Java print for bytes.
+//     Of a secret that is itself base64 or hex, such as a key, the bytes are looked
+//     for as well.
 //
 // Any piece of eight characters counts, so a secret that was cut short or broken
 // over two lines is found too. Shorter secrets are words that stand in many places
@@ -88,15 +89,42 @@ func (s *Set) add(secret string) {
 	}
 }
 
-// addPieces adds every piece of a form, but those that are words of the program's
-// own: they stand in its texts whatever the secret is.
+// addPieces adds every piece of a form, but those that stand in texts whatever the
+// secret is: the words of the program's own, and of a form that has enough others
+// the dull ones. The key that DPS wraps for a chip has zeros in it, and so do
+// handles, times and UUIDs.
 func (s *Set) addPieces(form string) {
-	own := ownPieces()
-	for key := range piecesOf(normal(form)) {
-		if !own.has(key) {
+	own, text := ownPieces(), normal(form)
+	telling := 0
+	for key := range piecesOf(text) {
+		if !dull(key) {
+			telling++
+		}
+	}
+	for key := range piecesOf(text) {
+		if !own.has(key) && (telling < enoughPieces || !dull(key)) {
 			s.pieces.add(key)
 		}
 	}
+}
+
+// enoughPieces is of how many pieces that are not dull a form is known by.
+const enoughPieces = 16
+
+// dull says whether three quarters of a piece are one character.
+func dull(key uint64) bool {
+	for i := range piece/4 + 1 { // it is among these
+		n := 0
+		for j := range piece {
+			if byte(key>>(8*i)) == byte(key>>(8*j)) {
+				n++
+			}
+		}
+		if 4*n >= 3*piece {
+			return true
+		}
+	}
+	return false
 }
 
 // piecesOf goes through the pieces of a normal text.

@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -77,6 +78,15 @@ var lists = []coding{
 	{"a dump", func(s string) string {
 		return regexp.MustCompile(`(?m)\|.*$`).ReplaceAllString(hex.Dump([]byte(s)), "")
 	}},
+	{"base32", func(s string) string {
+		return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString([]byte(s))
+	}},
+	{"base32 behind two, in lower case", func(s string) string {
+		return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString([]byte("u:" + s + "@")))
+	}},
+	{"hex of a mail", func(s string) string { return each(s, "=%02X") }},
+	{"numbers with semicolons", func(s string) string { return strings.ReplaceAll(fmt.Sprintf("%v", []byte(s)), " ", ";") }},
+	{"numbers of Java", func(s string) string { return strings.ReplaceAll(fmt.Sprintf("%d", signed(s)), " ", ", ") }},
 	{"numbers of Go", func(s string) string { return fmt.Sprintf("%v", []byte(s)) }},
 	{"numbers of Python", func(s string) string { return strings.ReplaceAll(fmt.Sprintf("%v", []byte(s)), " ", ", ") }},
 }
@@ -89,6 +99,15 @@ func each(s, format string) string {
 	return b.String()
 }
 
+// signed are the bytes of a text as Java has them.
+func signed(s string) []int8 {
+	out := make([]int8, len(s))
+	for i := range len(s) {
+		out[i] = int8(s[i])
+	}
+	return out
+}
+
 func columns(s string, n int, end string) string {
 	var b strings.Builder
 	for len(s) > n {
@@ -96,6 +115,42 @@ func columns(s string, n int, end string) string {
 		s = s[n:]
 	}
 	return b.String() + s
+}
+
+// A key that was wrapped for a chip has runs of zeros in it, in base64 as in bytes.
+// What has them for itself stays, and the key is taken out whole.
+func TestZerosOfAKey(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	var key []byte
+	for range 6 {
+		for range 60 {
+			key = append(key, byte(r.Uint32()))
+		}
+		key = append(append(key, 0x80, 0, 0, 0, 1, 3), make([]byte, 20)...)
+	}
+	coded := base64.StdEncoding.EncodeToString(key)
+	var s Set
+	s.Add(coded)
+	for _, text := range []string{
+		"flush 0x80000000: the TPM is busy", "handles 0x80000001, 0x40000001, 0x03000000", "00000000-0000-0000-0000-000000000000",
+		"2026-11-26T00:00:00.0000000Z", "0.000000000", "an empty one: AAAAAAAAAAAAAAAAAAAAAA==", strings.Repeat("00 ", 16), "[0 0 0 0 0 0 0 0 0 0]", "0000000000000000000000000001",
+	} {
+		if got := s.Text(text); got != text {
+			t.Errorf("Text(%q) = %q", text, got)
+		}
+	}
+	for _, form := range []string{coded, hex.EncodeToString(key), fmt.Sprintf("%v", key), base64.URLEncoding.EncodeToString(key[1:])} {
+		for part := range strings.SplitSeq(s.Text(form), Mark) {
+			if telling := strings.Trim(part, "[]"); len(strings.NewReplacer("A", "", "0", "", " ", "", "=", "").Replace(telling)) > 4 {
+				t.Errorf("of %q is left %q", form, part)
+			}
+		}
+	}
+	var dullest Set
+	dullest.Add("aaaaaaaaaaaaaaa1")
+	if got := dullest.Text("aaaaaaaaaaaaaaa1"); got != Mark {
+		t.Errorf("a secret without anything else: %q", got)
+	}
 }
 
 // testSecrets are of the kinds that the program meets.

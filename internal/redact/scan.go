@@ -71,13 +71,14 @@ func (m *marker) scanHex(v view) {
 			}
 		case isHexAt(v.text, i):
 			s.feed(c, i, i+1)
-		case strings.IndexByte(" ,:;-._+\t\r\n|", c) < 0:
+		case strings.IndexByte(" ,:;-._+=\t\r\n|", c) < 0:
 			s.reset()
 		}
 	}
 }
 
-// scanNumbers looks at lists such as [99 97 110], which Go prints for bytes.
+// scanNumbers looks at lists such as [99 97 110], which Go prints for bytes. Java's
+// have a sign: -1 is 255.
 func (m *marker) scanNumbers(v view) {
 	s := scanner{marker: m, v: v}
 	for i := 0; i < len(v.text); {
@@ -86,13 +87,17 @@ func (m *marker) scanNumbers(v view) {
 			end++
 		}
 		if end == i {
-			if strings.IndexByte(" ,+\r\n", v.text[i]) < 0 {
+			sign := v.text[i] == '-' && i > 0 && !isDigitAt(v.text, i-1) && isDigitAt(v.text, i+1)
+			if !sign && strings.IndexByte(" ,;+\t\r\n", v.text[i]) < 0 {
 				s.reset()
 			}
 			i++
 			continue
 		}
 		n, err := strconv.ParseUint(string(v.text[i:min(end, i+4)]), 10, 8)
+		if i > 1 && v.text[i-1] == '-' && !isDigitAt(v.text, i-2) {
+			n = -n
+		}
 		switch {
 		case err != nil || end-i > 3:
 			s.reset()
@@ -101,6 +106,10 @@ func (m *marker) scanNumbers(v view) {
 		}
 		i = end
 	}
+}
+
+func isDigitAt(text []byte, at int) bool {
+	return at >= 0 && at < len(text) && text[at] >= '0' && text[at] <= '9'
 }
 
 // scanWords looks for the secrets that are too short for pieces, where they stand

@@ -112,9 +112,9 @@ func (m *marker) join(from, to int) {
 	}
 }
 
-// padding marks what fills up the last group of base64.
+// padding marks what fills up the last group of base64 or base32.
 func (m *marker) padding(v view, at int) {
-	for i := at; i < min(len(v.text), at+2) && v.text[i] == '='; i++ {
+	for i := at; i < min(len(v.text), at+6) && v.text[i] == '='; i++ {
 		m.mark(v.from[i], v.to[i])
 	}
 }
