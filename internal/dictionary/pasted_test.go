@@ -61,7 +61,8 @@ var pasted = []struct{ text, want string }{
 	{"could not parse config file: data did not match any variant of untagged enum ManualProvisioning at line 103 column 2", "log line did not match any variant of untagged enum ManualProvisioning"},
 	{"could not parse config file: data did not match any variant of untagged enum DpsAttestationMethod", "log line did not match any variant of untagged enum"},
 	{"DPS client error", "log line DPS client error"},
-	{"caused by: missing field `authenticationKey` at line 1 column 97", "log line missing field `authenticationKey`"},
+	{"unknown variant `disabled`, expected one of `assigned`, `assigning`, `failed` at line 1 column 30", "log line unknown variant disabled"},
+	{"caused by: missing field `authenticationKey` at line 1 column 97", "log line missing field authenticationKey"},
 
 	// MQTT.
 	{"CONNACK return code 5", notAllowed},

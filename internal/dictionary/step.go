@@ -5,11 +5,8 @@ import (
 	"strings"
 )
 
-// Sources of what the program says itself.
-const (
-	docsSteps = "docs/tpmdps.1.md, tpmdps verify"
-	docsExits = "docs/exit-codes.md"
-)
+// docsSteps is the source of the steps.
+const docsSteps = "docs/tpmdps.1.md, tpmdps verify"
 
 // verifySteps are the steps of tpmdps verify, in order: what each of them does, why
 // it fails, and what to do then.
