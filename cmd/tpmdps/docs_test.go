@@ -355,7 +355,7 @@ func TestDocsColumns(t *testing.T) {
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
 		"support-bundle": bundleResult{Parts: []bundle.Entry{{}}},
-		"explain":        explainResult{[]dictionary.Entry{{}}}, "token": tokenResult{}, "audit": auditResult{},
+		"explain":        explainResult{Entries: []dictionary.Entry{{}}}, "token": tokenResult{}, "audit": auditResult{},
 	} {
 		row := regexp.MustCompile(`(?m)^\| ` + command + ` \| ([^|]*) \|`).FindStringSubmatch(text)
 		if row == nil {

@@ -14,7 +14,8 @@ func explainCommand() command {
 		name:  "explain",
 		usage: "say what an error code or a log line means",
 		description: "Looks up a code, or what is in a line of a log (in quotes), or in a whole log on\n" +
-			"stdin (-). No chip and no network is used. Known are " + strings.Join(dictionary.Kinds(), ",\n") + ".",
+			"stdin (-), where the likeliest cause comes first. No chip and no network is used.\n" +
+			"Known are " + strings.Join(dictionary.Kinds(), ",\n") + ".",
 		argument: "CODE|TEXT|-",
 		dashes:   true,
 		examples: []string{"tpmdps explain 0x9a2", "tpmdps explain -2144861184", "tpmdps explain 'tcti:IO failure'", "journalctl -u aziot-tpmd -b | tpmdps explain -"},
@@ -36,16 +37,29 @@ func explain(s *session) error {
 		}
 		text = string(lenientText(data))
 	}
-	entries := dictionary.Explain(text)
+	entries := dictionary.Explain(text, ownMessages()...)
 	if len(entries) == 0 {
 		return fmt.Errorf("%w: nothing is known about %q; tpmdps explain --help says what is", errUsage, identity.Printable(strings.TrimSpace(text), 80))
 	}
-	return s.print(explainResult{entries})
+	return s.print(explainResult{Entries: entries, log: strings.Contains(strings.TrimSpace(text), "\n")})
+}
+
+// ownMessages are the errors of this program, from the table that gives them their
+// codes and hints.
+func ownMessages() []dictionary.Message {
+	var all []dictionary.Message
+	for _, e := range exits {
+		if e.is != errUsage { // which is not printed
+			all = append(all, dictionary.Message{Text: e.is.Error(), Code: e.code, Do: e.hint})
+		}
+	}
+	return all
 }
 
 // explainResult is what was found in a text, the likeliest first.
 type explainResult struct {
 	Entries []dictionary.Entry `json:"entries"`
+	log     bool               // of several lines
 }
 
 func (r explainResult) lines() []any {
@@ -70,6 +84,9 @@ func (r explainResult) show(w io.Writer) error {
 	for i, e := range r.Entries {
 		if i > 0 {
 			fmt.Fprintln(w)
+		}
+		if i == 1 && r.log {
+			fmt.Fprint(w, "Also in the log, and less likely to be the cause:\n\n")
 		}
 		fmt.Fprintln(w, strings.TrimSpace(e.Kind+" "+e.Code+"  "+e.Name))
 		for _, part := range []struct{ label, text string }{

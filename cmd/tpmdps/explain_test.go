@@ -1,6 +1,12 @@
 package main
 
 import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,5 +43,102 @@ func TestParagraph(t *testing.T) {
 		if got := paragraph(label, tt.text); got != tt.want {
 			t.Errorf("paragraph(%q) = %q, want %q", tt.text, got, tt.want)
 		}
+	}
+}
+
+// TestExplainKnowsOwnMessages: what this program prints in an error, it explains with
+// the exit code and the hint of that error.
+func TestExplainKnowsOwnMessages(t *testing.T) {
+	own := ownMessages()
+	for _, e := range exits {
+		if e.is == errUsage {
+			continue
+		}
+		for _, line := range []string{
+			"tpmdps: " + e.is.Error(),
+			"tpmdps: hub.tls: " + e.is.Error() + ": dial tcp 10.0.0.1:8883: refused",
+			"Nov 25 12:00:01 box tpmdps[301]: read the file: " + e.is.Error() + ", and more\r\n",
+			`{"error":"net.tcp: ` + e.is.Error() + `","hint":""}`,
+		} {
+			found := dictionary.Explain(line, own...)
+			i := slices.IndexFunc(found, func(f dictionary.Entry) bool { return f.Kind == "exit code" })
+			if i < 0 {
+				t.Errorf("Explain(%q) = %+v, want exit code %d", line, found, e.code)
+				continue
+			}
+			// Some texts stand in the table twice, or are part of another.
+			first := exits[slices.IndexFunc(exits, func(x exit) bool { return x.is.Error() == found[i].Means })]
+			if found[i].Code != strconv.Itoa(first.code) || found[i].Do != cmp.Or(first.hint, dictionary.ExitAdvice(first.code)) ||
+				!strings.Contains(found[i].Means, e.is.Error()) {
+				t.Errorf("Explain(%q) = %+v, want exit code %d and %q", line, found[i], e.code, e.hint)
+			}
+		}
+	}
+	for _, line := range []string{"tpmdps: hint: no connection", "other: no connection", "tpmdps: xno connectionx", "no connection"} {
+		if found := dictionary.Explain(line, own...); len(found) > 0 {
+			t.Errorf("Explain(%q) = %+v, want nothing", line, found)
+		}
+	}
+}
+
+// TestMessagesPage holds docs/messages.md to the table of errors.
+func TestMessagesPage(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# Messages of tpmdps\n\n" +
+		"What the program says after `tpmdps:` when it fails: the fixed words of the message, the [exit code](exit-codes.md),\n" +
+		"and what to do. More may stand before and after the words. `tpmdps explain` knows them, with the steps of `verify` and all\n" +
+		"that is in [errors.md](errors.md). Printed from the program's own table.\n\n" +
+		"| message | exit code | what to do |\n|---|---|---|\n")
+	seen := map[string]bool{}
+	for _, m := range ownMessages() {
+		if seen[m.Text] {
+			continue
+		}
+		seen[m.Text] = true
+		do := strings.ReplaceAll(cmp.Or(m.Do, dictionary.ExitAdvice(m.Code), "-"), ". ", "; ") // one line of a table
+		fmt.Fprintf(&b, "| %s | %d %s | %s |\n", m.Text, m.Code, names[m.Code], strings.ReplaceAll(do, "|", "\\|"))
+	}
+	page := filepath.Join("..", "..", "docs", "messages.md")
+	if *update {
+		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != b.String() {
+		t.Errorf("%s is not what the table says; write it anew: go test ./cmd/tpmdps -run MessagesPage -update", page)
+	}
+}
+
+// TestDocumentedQuestionsAreAnswered: every question to explain that a page or a help
+// has as an example is one that it answers.
+func TestDocumentedQuestionsAreAnswered(t *testing.T) {
+	question := regexp.MustCompile(`tpmdps explain ((?:-o \w+ )?)('[^'\n]+'|"[^"\n]+"|[A-Za-z0-9_.:{}-]+)`)
+	texts := map[string]string{}
+	for _, name := range pages(t) {
+		texts[name] = page(t, name)
+	}
+	for _, c := range allCommands() {
+		texts[c.Name+" --help"] = c.Description
+	}
+	asked := 0
+	for name, text := range texts {
+		for _, m := range question.FindAllStringSubmatch(text, -1) {
+			q := strings.Trim(m[2], `'"`)
+			switch q {
+			case "-", "--help", "CODE", "knows", "did", "of", "has", "says": // no question
+				continue
+			}
+			asked++
+			if len(dictionary.Explain(q, ownMessages()...)) == 0 {
+				t.Errorf("%s: %q is not answered", name, m[0])
+			}
+		}
+	}
+	if asked < 8 {
+		t.Errorf("%d questions found in the pages", asked)
 	}
 }

@@ -20,8 +20,8 @@ const maxDecoded = 400
 
 // decoded explains messages as tpm2_rc_decode and tpm2-tools print them, such as
 // "tpm:session(1):authorization failure without DA implications".
-func decoded(text string) []Entry {
-	var found []Entry
+func decoded(text string) []hit {
+	var found []hit
 	for _, m := range decodedHead.FindAllStringSubmatchIndex(text, maxCandidates) {
 		if len(found) > maxFinds {
 			break
@@ -33,18 +33,23 @@ func decoded(text string) []Entry {
 			}
 		}
 		message, _, _ := strings.Cut(text[m[1]:min(len(text), m[1]+maxDecoded)], "\n")
-		upper, ok := layerTagged(head[1])
-		switch {
-		case head[1] == "drvr":
-			found = append(found, cutOff(head[1], message)...)
-		case !ok:
-		case head[2] == "":
-			found = append(found, decodedStack(head[1], upper, message)...)
-		default:
-			found = append(found, decodedTPM(upper, head[2], head[3], message)...)
-		}
+		found = append(found, hits(decodedMessage(head, message), m[0])...)
 	}
 	return found
+}
+
+// decodedMessage explains one: its head taken apart, and its words.
+func decodedMessage(head []string, message string) []Entry {
+	upper, ok := layerTagged(head[1])
+	switch {
+	case head[1] == "drvr":
+		return cutOff(head[1], message)
+	case !ok:
+		return nil
+	case head[2] == "":
+		return decodedStack(head[1], upper, message)
+	}
+	return decodedTPM(upper, head[2], head[3], message)
 }
 
 // layerTagged finds the upper half of a code by the layer's tag in a message.

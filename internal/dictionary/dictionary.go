@@ -44,19 +44,20 @@ const (
 	kindTSS     = "TPM software stack"
 	kindWindows = "Windows"
 	kindLog     = "log line"
+	kindStep    = "verify step"
 )
 
 // Kinds says what can be explained, one phrase each, with an example.
 func Kinds() []string {
 	return []string{
-		"exit codes of tpmdps (31)",
+		"exit codes, steps and messages of tpmdps (31, hub.connect)",
 		"HTTP status and error codes of DPS (404, 400004)",
 		"codes of IoT Hub (401003, CONNACK 5)",
-		"response codes of TPMs, in hexadecimal or decimal (0x9a2, 2466, TPM_RC_LOCKOUT)",
+		"response codes of TPMs, as numbers or names (0x9a2, 2466, TPM_RC_LOCKOUT, {Binding})",
 		"codes of the TPM software stack (0x000a000a)",
 		"the texts of tpm2_rc_decode and tpm2-tools (tcti:IO failure)",
 		"codes of Windows (0x80280400, -2144861184)",
-		"lines from the logs of IoT Edge and the Linux kernel",
+		"lines from the logs of IoT Edge, the SDKs and the Linux kernel (DPS client error)",
 	}
 }
 
@@ -69,17 +70,17 @@ const (
 )
 
 // Explain finds what is in a text: a code alone, a line of a log, or several
-// lines. The likeliest reading comes first; nothing means that nothing is
-// known. Of a longer text the first MiB counts.
-func Explain(text string) []Entry {
+// lines. The likeliest reading comes first, in a log what is nearest to the cause;
+// nothing means that nothing is known. Of a longer text the first MiB counts. own are
+// the messages of this program.
+func Explain(text string, own ...Message) []Entry {
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
-	text = strings.ReplaceAll(text, "\u2212", "-") // the minus of web pages
-	text = strings.Trim(text, " \t\r\n\"'`.,;:()[]")
+	text = strings.Trim(clean(text), " \t\n\"'`.,;:()[]{}<>*|")
 	found := number(text)
 	if len(found) == 0 {
-		found = narrow(search(text), text)
+		found = ranked(text, narrow(search(text, own), text))
 	}
 	return distinct(found)
 }

@@ -1,28 +1,63 @@
 package dictionary
 
-// lines are fixed parts of log lines that are known from reports, longest
-// first where one is part of another. They are found without regard to upper
-// and lower case.
-var lines = []Entry{
-	{kindLog, "HSM API returned an invalid null response", "", "IoT Edge 1.0 or 1.1 could not open the chip", "the device node is missing or belongs to another user: the daemon's user (iotedge, since 1.2 aziottpm) may not open /dev/tpm0", "give the user the right with a udev rule for both nodes, /dev/tpm0 and /dev/tpmrm0; tpmdps verify --offline shows whether the chip itself works", []string{"iotedge issues 537, 1687, 2954, 3070, 3258"}},
-	{kindLog, "No user mode TRM found", "", "the C library for the chip found neither a device it may open nor a resource manager", "as with \"HSM API returned an invalid null response\"", "give the daemon's user the right to use /dev/tpmrm0; on Windows: " + doElevated, []string{"iotedge-eflow issue 127"}},
-	{kindLog, "HSM API failure", "", "IoT Edge 1.0 or 1.1 failed at the chip; the number behind it is a line of source code, not a code", "a missing right, a missing command of the chip, or a password", "read the lines before it for a TPM code and explain that one; tpmdps verify --offline tries the chip", []string{"iotedge issue 441"}},
-	{kindLog, "malformed DPS server response", "", "DPS answered something that IoT Edge cannot parse", "something between changes the answers (a proxy that inspects TLS); or DPS answered with a status that IoT Edge does not know, as \"disabled\" or \"unassigned\"", "tpmdps verify shows status and body of what came, and names a disabled enrollment", []string{"iotedge issue 6247", "iot-identity-service, dps/schema.rs"}},
-	{kindLog, "could not evict previous auth key", "", "a warning of aziot-tpmd: the key of the last registration is not at its place any more", "another program replaced or removed the key at 0x81000100: an SDK's sample, tpm2_evictcontrol, or tpmdps verify --persist. IoT Edge goes on with the new key", "nothing, if it stands there once; if signing fails afterwards: sudo iotedge system restart", []string{"iot-identity-service, aziot-tpmd/src/lib.rs"}},
-	{kindLog, "could not read endorsement key from", "", "aziot-tpmd found no EK at 0x81010001 and makes one there", "the first start of IoT Edge on this chip. It is no fault", "nothing; or make the keys before with tpmdps read-ek --persist", []string{"iot-identity-service, aziot-tpmd/src/lib.rs"}},
-	{kindLog, "could not read storage root key from", "", "aziot-tpmd found no SRK at 0x81000001 and makes one there", "the first start of IoT Edge on this chip, or the first after a clear of the TPM. It is no fault", "nothing; or make the keys before with tpmdps read-ek --persist", []string{"iot-identity-service, aziot-tpmd/src/lib.rs"}},
-	{kindLog, "Failed to provision at line", "", "IoT Edge for Linux on Windows did not provision; the number is a line of a script, not a code", "anything: a wrong registration ID or scope, no network in the virtual machine, a chip without pass-through", "run tpmdps verify inside of the virtual machine, with its scope and registration ID: it names the layer", []string{"iotedge-eflow issues 289, 301, 316"}},
-	{kindLog, "Failed Load Id key", "", "the C library could not make the key of DPS persistent", "something is at 0x81000100 already, the owner hierarchy has a password, or the chip's memory is full; seen on virtual machines with Trusted Launch", "look what is there: tpm2_readpublic -c 0x81000100; give the owner's password in config.toml", []string{"iotedge issue 5834"}},
-	{kindLog, "Failure inserting key into tpm", "", "the C library could not bring the key of DPS into the chip", "the enrollment is for another chip, or as with \"Failed Load Id key\"", doOtherKey, []string{"iotedge issue 5834"}},
-	{kindLog, "Authorization required, resend request using supplied key", "", "the challenge: the first answer of DPS to every machine with a TPM. It is no error", "a program that does not know TPM attestation takes the 401 for a refusal, as with a REST client by hand", "use a client that solves it: tpmdps verify", []string{"azure-iot-sdk-csharp issue 432", tpmFlow}},
-	{kindLog, "Endorsement key is invalid, or does not match the Enrollment", "", "see error code 400004", "", "explain 400004", []string{"azure-iot-sdk-c issue 1955"}},
-	{kindLog, "Custom allocation failed with status code", "", "see error code 400207", "", "explain 400207", []string{"Azure documentation: Use custom allocation policies"}},
-	{kindLog, "TPM over MQTT is not supported", "", "DPS takes machines with a TPM over HTTPS or AMQP only", "", "use the HTTPS transport for DPS; the hub itself can be reached over MQTT", []string{"azure-iot-sdk-csharp issue 1215"}},
-	{kindLog, "HSM type of TPM is not supported", "", "DPS takes machines with a TPM over HTTPS or AMQP only", "the C SDK was told to use MQTT for DPS", "use Prov_Device_HTTP_Protocol", []string{"azure-iot-sdk-c, prov_transport_mqtt_common.c"}},
-	{kindLog, "DPS client error", "", "aziot-identityd could not provision; the reason is the line \"caused by\" under it", "after \"internal error\", aziot-tpmd has it: journalctl -u aziot-tpmd", "tpmdps verify --config /etc/aziot/config.toml tries the same with the same settings", []string{"iotedge issues 5088, 6675"}},
-	{kindLog, "Hub client error", "", "aziot-identityd could not speak with the hub", "no connection, or the hub does not take the token: the device was deleted there, or its key rotated", "tpmdps verify --config /etc/aziot/config.toml goes up to the hub; then sudo iotedge system reprovision", []string{"iotedge-eflow issue 301"}},
-	{kindLog, "unknown version 1.2 error code", "", "tpm2-tss was given a code that it takes for one of a TPM 1.2 and has no text for", "the chip is a TPM 1.2, or a program made up the code; the text has lost the number", "find the number in the lines before it and explain that; tpmdps read-ek shows whether the chip is a TPM 2.0", []string{"tpm2-tss, tss2_rc.c"}},
-	{kindLog, "A TPM error (-", "", "the Linux kernel got no answer from the chip; the number is one of the system (errno), not of the chip: -62 is a timeout, -5 an error of the bus, -16 a busy chip", "a chip that hangs, after sleep or an update of its firmware; a driver that does not fit", "switch the machine off and on (a restart may not reset the chip); update its firmware", []string{"Linux, drivers/char/tpm/tpm-interface.c"}},
-	{kindLog, "tpm_try_transmit: send(): error", "", "the Linux kernel could not send a command to the chip; the number is one of the system (errno), not of the chip: -62 is a timeout, -5 an error of the bus", "a chip that hangs, after sleep or an update of its firmware; a driver that does not fit", "switch the machine off and on (a restart may not reset the chip); update its firmware", []string{"Linux, drivers/char/tpm/tpm-interface.c"}},
-	{kindLog, "Entering failure mode; code", "", "a software TPM (libtpms) found a fault in itself and refuses everything from now on; the number is a place in its source, not a code of the chip", "a state file of another or a newer version, or one that is damaged", "start swtpm again; if it persists, restore its state directory from a backup, or make a new one, which is another TPM with other keys", []string{"libtpms, TpmFail.c"}},
+import "slices"
+
+// lineGroup are log lines of one depth. A line is the fixed part of what a program
+// prints, known from reports or from its source. It is found without regard to upper
+// and lower case, and to the signs between its words.
+type lineGroup struct {
+	depth   depth
+	entries []Entry
 }
+
+// lineGroups are all of them. Within a group, what says more stands first.
+var lineGroups = []lineGroup{
+	{atConfiguration, configurationLines},
+	{atDevice, deviceLines},
+	{atKeys, keyLines},
+	{atNetwork, networkLines},
+	{atTLS, tlsLines},
+	{atService, serviceLines},
+	{atSymptom, symptomLines},
+	{atNothing, expectedLines},
+}
+
+// lines are the log lines, as the page has them.
+var lines = func() []Entry {
+	var all []Entry
+	for _, g := range lineGroups {
+		all = slices.Concat(all, g.entries)
+	}
+	return all
+}()
+
+// The codes of lines that have other wordings.
+const (
+	lineNoDevice    = "Failure: connecting to the TPM device"
+	lineInsert      = "Failure inserting key into tpm"
+	lineTPM12       = "A TPM error (28)"
+	lineOpen        = "Failed to open device file"
+	lineTCTI        = "Could not load tcti"
+	lineBroker      = "Failed to allocate dbus proxy object"
+	lineName        = "failed to lookup address information"
+	lineRefused     = "Connection refused (os error 111)"
+	lineReset       = "Connection reset by peer (os error 104)"
+	lineTimedOut    = "Connection timed out (os error 110)"
+	linePlain       = "first record does not look like a TLS handshake"
+	lineIssuer      = "unable to get local issuer certificate"
+	lineSelfSigned  = "self signed certificate"
+	lineExpired     = "certificate has expired"
+	lineVersion     = "Unsupported API version"
+	lineMQTT        = "TPM over MQTT is not supported"
+	lineNoChallenge = "missing field authenticationKey"
+	lineNoData      = "Failure retrieving data from the provisioning service"
+	lineThrottled   = "HTTP request throttled"
+)
+
+const (
+	doCheck  = "tpmdps config --check --file /etc/aziot/config.toml names the line and what to type"
+	doVerify = "tpmdps verify --config /etc/aziot/config.toml tries the same with the same settings and names the layer"
+	doStatus = "sudo iotedge system status names the service that is down; sudo iotedge system logs shows why"
+	doRoot   = "if a proxy inspects TLS here, give its CA to this machine (update-ca-certificates) and to IoT Edge (trust_bundle_cert); tpmdps verify --ca-file FILE tries it"
+	doPath   = "check cable, address, firewall (443 out to DPS, 8883, 5671 or 443 out to the hub) and the proxy; tpmdps verify names the layer"
+)

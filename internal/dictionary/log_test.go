@@ -78,9 +78,9 @@ caused by: tcti:IO failure
 tpmdps[404202]: exit status 31
 the service failed with -2144861184
 `)
-	want := []string{
-		"DPS 404201", "TPM 0x18b TPM_RC_HANDLE (handle 1)", "Windows 0x80280400 TPM_E_COMMAND_BLOCKED",
-		"exit code 31 device-refused", "TPM software stack 0x000a000a TSS2_TCTI_RC_IO_ERROR",
+	want := []string{ // the deepest first: the chip, the software around it, the service
+		"TPM 0x18b TPM_RC_HANDLE (handle 1)", "Windows 0x80280400 TPM_E_COMMAND_BLOCKED",
+		"TPM software stack 0x000a000a TSS2_TCTI_RC_IO_ERROR", "DPS 404201", "exit code 31 device-refused",
 	}
 	if got := brief(Explain(log.String())); !slices.Equal(got, want) {
 		t.Errorf("a log of %d bytes with five errors: %q, want %q", log.Len(), got, want)

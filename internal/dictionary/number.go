@@ -21,6 +21,9 @@ func number(text string) []Entry {
 	if digits, ok := cutPrefixFold(text, "0x"); ok {
 		return hexadecimal(digits)
 	}
+	if found := verifyStep(text); len(found) > 0 {
+		return found
+	}
 	found := append(exitCode(text), service(text)...)
 	switch {
 	case len(text) == 1:

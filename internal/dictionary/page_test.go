@@ -43,10 +43,11 @@ func sections() []section {
 	all := []section{
 		{"DPS", "HTTP statuses and error codes (`errorCode`) of the Device Provisioning Service.", services[:0:0]},
 		{"IoT Hub", "", nil},
-		{"Log lines of IoT Edge and the SDKs", "The fixed part of the line.", lines},
+		{"Log lines of IoT Edge, the SDKs and the Linux kernel", "The fixed part of the line. Upper and lower case, and the signs between the words, do not count. In a log, what is\nfurther up here is nearer to the cause.", lines},
 		{"Exit codes of tpmdps", "[exit-codes.md](exit-codes.md) has them for scripts.", nil},
 		{"The chip", "Response codes of TPM 2.0. Codes with a number of a parameter, a session or a handle in them are shown without it:\nbits 8 to 11 hold the number, so 0x9a2 and 0x1a2 are 0xa2 of session 1 and handle 1. IoT Edge and the Linux kernel\nsometimes print them in decimal.", nil},
 		{"The software around the chip", "Codes of tpm2-tss: the layer in bits 16 to 23, here TCTI, from 0x1c on FAPI,\nand its code. Codes of the chip are handed on with the layer in front.", nil},
+		{"Steps of tpmdps verify", "As its table and its errors name them.", verifySteps},
 		{"Windows", "Codes of the TPM Base Services. The chip's own have 0x8028 in front.", nil},
 	}
 	for _, e := range services {
@@ -71,7 +72,7 @@ func sections() []section {
 		all[5].entries = append(all[5].entries, stack(layer<<16|low)...)
 	}
 	for _, n := range slices.Sorted(maps.Keys(windowsCodes)) {
-		all[6].entries = append(all[6].entries, windows(n)...)
+		all[7].entries = append(all[7].entries, windows(n)...)
 	}
 	return all
 }
@@ -95,6 +96,11 @@ func render() string {
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", code, e.Means, cmp.Or(e.Why, "-"), cmp.Or(e.Do, "-"), strings.Join(e.Sources, "; "))
 		}
+	}
+	b.WriteString("\n## Other texts for these\n\nWhat programs print without the code, or in other words. They are found as log lines are.\n\n" +
+		"| text | stands for | from |\n|---|---|---|\n")
+	for _, w := range wordings {
+		fmt.Fprintf(&b, "| `%s` | %s `%s` | %s |\n", w.text, w.kind, w.code, w.from)
 	}
 	return b.String()
 }

@@ -50,6 +50,13 @@ func (p place) isCode() bool {
 	return p.isNumber() && (p.isQuestion() || ofErrors.MatchString(p.line()))
 }
 
+// isOfTPM tells whether there is only a name, or its line speaks of a TPM.
+func (p place) isOfTPM() bool {
+	return strings.TrimSpace(p.line()) == p.text[p.start:p.end]+"Exception" || ofTPM.MatchString(p.line())
+}
+
+var ofTPM = regexp.MustCompile(`(?i)tpm|tss|tcti`)
+
 // isOurs tells whether an exit code is of this program.
 func (p place) isOurs() bool {
 	return p.isQuestion() || strings.Contains(p.line(), "tpmdps")

@@ -226,23 +226,35 @@ func entryOf(one reading) Entry {
 
 // saidWith finds the message that stands with a code in a text: a member of its
 // JSON, or what follows it on the line.
-var saidWith = regexp.MustCompile(`(?i)"message"\s*:\s*"((?:[^"\\]|\\.)*)"|\b[45][0-9]{5}\b"?[:,]?[ \t]+(?:")?([a-z][^\n]*)`)
+var saidWith = regexp.MustCompile(`(?i)\bmessage["']?\s*:\s*["']((?:[^"'\\]|\\.)*)["']|\b[45][0-9]{5}\b["']?[:,]?[ \t]+(?:["'])?([a-z][^\n]*)`)
+
+// maxMessage is how far from its code a message may stand.
+const maxMessage = 600
 
 // narrow leaves of the meanings of a code the one that the text around it tells:
 // "400004: Invalid RegistrationId" is not about a key.
-func narrow(found []Entry, text string) []Entry {
-	message := ""
-	if m := saidWith.FindStringSubmatch(text); m != nil {
-		message = m[1] + m[2]
-	}
-	var out []Entry
-	for _, e := range found {
-		if code, _ := strconv.Atoi(e.Code); e.Kind == kindDPS && severalMeanings(e.Code) {
-			e = refusal{status: code / 1000, message: message}.read(code).Entry
+func narrow(found []hit, text string) []hit {
+	for i, h := range found {
+		code, _ := strconv.Atoi(h.Code)
+		if h.Kind != kindDPS || code < 1000 || h.quoted {
+			continue
 		}
-		out = append(out, e)
+		message := ""
+		_, start := lineAt(text, h.at)
+		for _, part := range []string{text[start:min(len(text), h.at+maxMessage)], text} {
+			if m := saidWith.FindStringSubmatch(part); m != nil {
+				message = m[1] + m[2]
+				break
+			}
+		}
+		switch r := (refusal{status: code / 1000, message: message}); {
+		case ofHubLink.MatchString(message):
+			found[i].Entry = r.read(400209).Entry // a hub's refusal comes under many codes
+		case severalMeanings(h.Code):
+			found[i].Entry = r.read(code).Entry
+		}
 	}
-	return out
+	return found
 }
 
 // severalMeanings tells whether a code has more than one row.

@@ -1,6 +1,9 @@
 package dictionary
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // The layout of a response code: TPM 2.0 Part 2, 6.6.2, table "Format-Zero
 // Response Codes" and "Format-One Response Codes".
@@ -94,3 +97,18 @@ func vendor(rc uint16) (Entry, bool) {
 
 // part2 is the chapter with the names and values.
 const part2 = "TPM 2.0 Library, Part 2: Structures, 6.6 (TPM_RC)"
+
+// tpm12 explains a number in the kernel's "A TPM error (28)" that only a TPM 1.2
+// sends: a TPM 2.0 has none below 0x80.
+func tpm12(digits string) []Entry {
+	n, err := strconv.Atoi(digits)
+	if err != nil || n == 0 || n >= bitFormat1 {
+		return nil
+	}
+	for _, e := range deviceLines {
+		if e.Code == lineTPM12 {
+			return []Entry{e}
+		}
+	}
+	return nil
+}
