@@ -28,7 +28,7 @@ func (c *checker) settle(begin int) {
 			if ok {
 				tried += len(data)
 			}
-			if !ok && !typed(fix) || ok && tried < maxTried && c.right(begin, i, data, where) {
+			if !ok && !typed(fix) || ok && tried < maxTried && c.right(i, data, where) {
 				f.Fix = fix
 				break
 			}
@@ -77,14 +77,14 @@ func typed(fix string) bool {
 
 // right tries the file as a fix leaves it. where says on which line of the file
 // as it is now a line of that one stands.
-func (c *checker) right(begin, fixed int, data []byte, where func(int) int) bool {
+func (c *checker) right(fixed int, data []byte, where func(int) int) bool {
 	type place struct {
 		rule string
 		line int
 	}
 	left := map[place]int{}
-	for i, f := range c.findings[begin:] {
-		if i+begin != fixed {
+	for i, f := range c.findings[c.start:] {
+		if i+c.start != fixed {
 			left[place{f.Rule, f.Line}]++
 		}
 	}
@@ -117,7 +117,7 @@ func (c *checker) applied(f Finding, fix string) (data []byte, where func(int) i
 		return nil, nil, false
 	}
 	e := c.doc.Entries()[i]
-	t := trial{doc: c.doc, e: e, last: lastLine(c.doc, e)}
+	t := trial{doc: c.doc, source: c.source, e: e, last: lastLine(c.doc, e)}
 	if m := moving.FindStringSubmatch(fix); m != nil {
 		if strings.HasPrefix(fix, "move") && e.Inline {
 			return nil, nil, false
@@ -141,6 +141,8 @@ func (c *checker) applied(f Finding, fix string) (data []byte, where func(int) i
 		return t.comment(e.Line, e.Line), same, !e.Inline && !isHeader
 	case strings.HasSuffix(fix, removeTable):
 		return t.comment(e.Line, t.belowHeader()), same, isHeader
+	case e.Inline && !bytes.Equal(c.doc.Bytes(), c.source):
+		return nil, nil, false
 	case strings.HasSuffix(fix, removeMember) && !e.InArray:
 		doc, err := c.doc.Disable(e.Path...)
 		if err != nil {
@@ -163,9 +165,11 @@ func (c *checker) applied(f Finding, fix string) (data []byte, where func(int) i
 
 // trial puts a fix into a file at the entry that it is for.
 type trial struct {
-	doc  *tomledit.Document
-	e    tomledit.Entry
-	last int // the line on which its value ends
+	doc *tomledit.Document // where everything stands
+	// source is the text, in which the same lines may not be TOML yet.
+	source []byte
+	e      tomledit.Entry
+	last   int // the line on which its value ends
 }
 
 func lastLine(doc *tomledit.Document, e tomledit.Entry) int {
@@ -174,7 +178,7 @@ func lastLine(doc *tomledit.Document, e tomledit.Entry) int {
 
 // replace puts a line in the place of some; the others are empty.
 func (t trial) replace(first, last int, text string) []byte {
-	lines := bytes.SplitAfter(bytes.Clone(t.doc.Bytes()), []byte("\n"))
+	lines := bytes.SplitAfter(bytes.Clone(t.source), []byte("\n"))
 	for n := first; n <= last && n <= len(lines); n++ {
 		old := lines[n-1]
 		lines[n-1] = append([]byte(text), old[len(bytes.TrimRight(old, "\r\n")):]...)
@@ -184,7 +188,7 @@ func (t trial) replace(first, last int, text string) []byte {
 }
 
 func (t trial) comment(first, last int) []byte {
-	lines := bytes.SplitAfter(bytes.Clone(t.doc.Bytes()), []byte("\n"))
+	lines := bytes.SplitAfter(bytes.Clone(t.source), []byte("\n"))
 	for n := first; n <= last && n <= len(lines); n++ {
 		lines[n-1] = append([]byte("# "), lines[n-1]...)
 	}
@@ -198,7 +202,7 @@ func (t trial) belowHeader() int {
 			return e.Line - 1
 		}
 	}
-	return bytes.Count(t.doc.Bytes(), []byte("\n")) + 1
+	return bytes.Count(t.source, []byte("\n")) + 1
 }
 
 // insert puts a line below a header, or at the top of the file, and removes the
@@ -216,7 +220,7 @@ func (t trial) insert(table, line string, moves bool) ([]byte, func(int) int, bo
 			return nil, nil, false
 		}
 	}
-	data := t.doc.Bytes()
+	data := t.source
 	if moves {
 		data = t.replace(t.e.Line, t.last, "")
 	}
