@@ -138,3 +138,12 @@ func afterQuotes(line string) (string, Finding, bool) {
 	}
 	return meant, f, true
 }
+
+// twoEquals is for == and =>, as other languages have them.
+func twoEquals(line string) (string, Finding, bool) {
+	m := settingLine.FindStringSubmatch(line)
+	if m == nil || m[2] == "" || !strings.Contains("=>", m[2][:1]) {
+		return "", Finding{}, false
+	}
+	return m[1] + " = " + strings.TrimLeft(m[2], "=> "), Finding{Rule: "syntax", Message: "one = stands between a key and its value"}, true
+}

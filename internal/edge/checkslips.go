@@ -13,7 +13,7 @@ import (
 type slip func(line string) (meant string, f Finding, ok bool)
 
 // slips stand in the order in which they are tried.
-var slips = []slip{curlyQuotes, oddBlanks, yaml, noValue, otherComment, wrongCase, bareWord, afterQuotes, oneQuote, backslashes, openHeader}
+var slips = []slip{curlyQuotes, oddBlanks, yaml, noValue, otherComment, twoEquals, wrongCase, bareWord, afterQuotes, oneQuote, backslashes, openHeader}
 
 var curly = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‟", `"`, "«", `"`, "»", `"`, "″", `"`, "‘", `"`, "’", `"`, "‚", `"`, "‛", `"`, "´", `"`, "`", `"`)
 
