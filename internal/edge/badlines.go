@@ -52,7 +52,7 @@ func opener(lines [][]byte, n int) int {
 		return 0
 	}
 	tried := 0
-	for k := n - 2; k >= 0 && tried < 100; k-- {
+	for k := n - 2; k >= 0 && tried < 30; k-- {
 		m := settingLine.FindSubmatch(bytes.TrimRight(lines[k], "\r\n"))
 		if m == nil || !bytes.ContainsAny(m[2][:min(1, len(m[2]))], "\"'[{") {
 			continue

@@ -24,6 +24,10 @@ func (c *checker) settle(begin int) {
 	for i := begin; i < len(c.findings); i++ {
 		f := &c.findings[i]
 		for _, fix := range append([]string{f.Fix}, c.others[i]...) {
+			if c.templated != nil && strings.HasSuffix(fix, removeTable) {
+				f.Fix = inWords(*f) // the engine's lines are among those below
+				continue
+			}
 			data, where, ok := c.applied(*f, fix)
 			if ok {
 				tried += len(data)

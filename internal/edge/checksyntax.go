@@ -16,7 +16,7 @@ import (
 // bytes that are read again.
 const (
 	maxRepairs  = 50
-	maxRepaired = 16 << 20
+	maxRepaired = 12 << 20
 )
 
 // syntax reads the document. What is wrong with a line is reported and mended in
@@ -25,7 +25,9 @@ const (
 func (c *checker) syntax(data []byte) bool {
 	begin := len(c.findings)
 	defer func() { c.joined(begin) }()
-	for repaired := 0; repaired < maxRepaired; repaired += len(data) + 100 {
+	rounds := 2*bytes.Count(data, []byte("\n")) + maxRepairs // a line is mended once, or twice
+	for repaired := 0; repaired < maxRepaired && rounds > 0; repaired += len(data) {
+		rounds--
 		doc, err := tomledit.Parse(data)
 		if err == nil {
 			c.doc = doc
@@ -115,7 +117,7 @@ func replaced(lines [][]byte, at *tomledit.SyntaxError, line string) []byte {
 func without(lines [][]byte, at *tomledit.SyntaxError, table bool) []byte {
 	all := slices.Clone(lines)
 	last := at.Line
-	for k := at.Line; !table && k <= min(at.Line+200, len(lines)); k++ { // the value may go over lines
+	for k := at.Line; !table && k <= min(at.Line+50, len(lines)); k++ { // the value may go over lines
 		if _, err := tomledit.Parse(bytes.Join(lines[at.Line-1:k], nil)); err == nil {
 			last = k
 			break
