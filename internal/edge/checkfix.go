@@ -115,7 +115,6 @@ var (
 // applied is the file as a fix leaves it, ok false if the fix says in words what
 // to do. where is that of right.
 func (c *checker) applied(f Finding, fix string) (data []byte, where func(int) int, ok bool) {
-	same := func(n int) int { return n }
 	i := slices.IndexFunc(c.doc.Entries(), func(e tomledit.Entry) bool { return e.Line == f.Line && e.Column == f.Column })
 	if i < 0 || strings.Contains(fix, "…") {
 		return nil, nil, false
@@ -140,31 +139,38 @@ func (c *checker) applied(f Finding, fix string) (data []byte, where func(int) i
 			return n
 		}, true
 	}
+	data, ok = c.inPlace(t, fix)
+	return data, func(n int) int { return n }, ok
+}
+
+// inPlace is applied for a fix that leaves every line where it stands.
+func (c *checker) inPlace(t trial, fix string) (data []byte, ok bool) {
+	e := t.e
 	switch isHeader := e.Kind == tomledit.Table || e.Kind == tomledit.ArrayTable; {
 	case strings.HasSuffix(fix, removeLine):
-		return t.comment(e.Line, e.Line), same, !e.Inline && !isHeader
+		return t.comment(e.Line, e.Line), !e.Inline && !isHeader
 	case strings.HasSuffix(fix, removeTable):
-		return t.comment(e.Line, t.belowHeader()), same, isHeader
+		return t.comment(e.Line, t.belowHeader()), isHeader
 	case e.Inline && !bytes.Equal(c.doc.Bytes(), c.source):
-		return nil, nil, false
+		return nil, false
 	case strings.HasSuffix(fix, removeMember) && !e.InArray:
 		doc, err := c.doc.Disable(e.Path...)
 		if err != nil {
-			return nil, nil, false
+			return nil, false
 		}
-		return doc.Bytes(), same, true
+		return doc.Bytes(), true
 	case lineRange.MatchString(fix):
 		var first, last int
 		fmt.Sscan(strings.Join(lineRange.FindStringSubmatch(fix)[1:], " "), &first, &last)
-		return t.comment(first, last), same, true
+		return t.comment(first, last), true
 	case header.MatchString(fix) && isHeader:
-		return t.replace(e.Line, e.Line, fix), same, true
+		return t.replace(e.Line, e.Line, fix), true
 	case settingLine.MatchString(fix) && e.Inline:
-		return slices.Concat(c.doc.Bytes()[:e.Key.Start], []byte(fix), c.doc.Bytes()[e.Value.End:]), same, true
+		return slices.Concat(c.doc.Bytes()[:e.Key.Start], []byte(fix), c.doc.Bytes()[e.Value.End:]), true
 	case settingLine.MatchString(fix) && !isHeader:
-		return t.replace(e.Line, t.last, fix), same, true
+		return t.replace(e.Line, t.last, fix), true
 	}
-	return nil, nil, false
+	return nil, false
 }
 
 // trial puts a fix into a file at the entry that it is for.
