@@ -20,7 +20,7 @@ func asComment(lines [][]byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 	line := strings.TrimRight(string(lines[min(at.Line, len(lines))-1]), "\r\n")
 	f := Finding{Rule: "syntax", Message: words(at.Message), Fix: "correct the line, or put # before it", Key: strings.TrimSpace(keyOf(line))}
 	begin := opener(lines, at.Line)
-	if begin > 0 && (isStatement([]byte(line)) || at.Line >= len(lines)) {
+	if begin > 0 && (isStatement([]byte(line)) || at.Line >= len(lines) || strings.TrimSpace(line) == "" || strings.Contains(at.Message, "not terminated")) {
 		f.Message = fmt.Sprintf("what begins in line %d has no end: %s", begin, strings.TrimPrefix(f.Message, notTOML))
 		f.Fix = fmt.Sprintf("close the quotes or brackets of line %d", begin)
 		last := begin
@@ -30,7 +30,7 @@ func asComment(lines [][]byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 		return emptied(lines, begin, last), f
 	}
 	if strings.HasPrefix(strings.TrimSpace(line), "[") && begin == 0 {
-		f.Fix = "correct the header, or " + removeTable
+		f.Fix = "correct the header"
 		last := at.Line
 		for last < len(lines) && !bytes.HasPrefix(bytes.TrimSpace(lines[last]), []byte("[")) {
 			last++
@@ -41,7 +41,7 @@ func asComment(lines [][]byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 }
 
 // opener is the line in which a text, a list or braces begin that are open where
-// line n begins, 0 if nothing is, or if it lies many settings before.
+// line n begins, 0 if nothing is, or if it lies far before.
 func opener(lines [][]byte, n int) int {
 	parses := func(k int) bool {
 		var bad *tomledit.SyntaxError
@@ -52,8 +52,9 @@ func opener(lines [][]byte, n int) int {
 		return 0
 	}
 	tried := 0
-	for k := n - 2; k >= 0 && tried < 20; k-- {
-		if !settingLine.Match(bytes.TrimRight(lines[k], "\r\n")) {
+	for k := n - 2; k >= 0 && tried < 30; k-- {
+		m := settingLine.FindSubmatch(bytes.TrimRight(lines[k], "\r\n"))
+		if m == nil || !bytes.ContainsAny(m[2][:min(1, len(m[2]))], "\"'[{") {
 			continue
 		}
 		if tried++; parses(k) {
@@ -136,4 +137,13 @@ func afterQuotes(line string) (string, Finding, bool) {
 		f.Message, f.Fix = `\n stands in the line in letters`, `begin a new line at each \n`
 	}
 	return meant, f, true
+}
+
+// twoEquals is for == and =>, as other languages have them.
+func twoEquals(line string) (string, Finding, bool) {
+	m := settingLine.FindStringSubmatch(line)
+	if m == nil || m[2] == "" || !strings.Contains("=>", m[2][:1]) {
+		return "", Finding{}, false
+	}
+	return m[1] + " = " + strings.TrimLeft(m[2], "=> "), Finding{Rule: "syntax", Message: "one = stands between a key and its value"}, true
 }

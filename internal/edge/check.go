@@ -109,6 +109,10 @@ type checker struct {
 	templated *engine
 	// trial: this is what a fix would make of the file, which nobody sees.
 	trial bool
+	// source is the text that is read, and start the finding that is the first of
+	// reading it.
+	source []byte
+	start  int
 }
 
 func (c *checker) check(data []byte) {
@@ -126,6 +130,7 @@ func (c *checker) check(data []byte) {
 
 // read goes through the file, and tells whether that was possible.
 func (c *checker) read(data []byte) bool {
+	c.source, c.start = data, len(c.findings)
 	readable := c.syntax(data)
 	begin := len(c.findings)
 	if readable {

@@ -24,11 +24,15 @@ func (c *checker) settle(begin int) {
 	for i := begin; i < len(c.findings); i++ {
 		f := &c.findings[i]
 		for _, fix := range append([]string{f.Fix}, c.others[i]...) {
+			if c.templated != nil && strings.HasSuffix(fix, removeTable) {
+				f.Fix = inWords(*f) // the engine's lines are among those below
+				continue
+			}
 			data, where, ok := c.applied(*f, fix)
 			if ok {
 				tried += len(data)
 			}
-			if !ok && !typed(fix) || ok && tried < maxTried && c.right(begin, i, data, where) {
+			if !ok && !typed(fix) || ok && tried < maxTried && c.right(i, data, where) {
 				f.Fix = fix
 				break
 			}
@@ -77,14 +81,14 @@ func typed(fix string) bool {
 
 // right tries the file as a fix leaves it. where says on which line of the file
 // as it is now a line of that one stands.
-func (c *checker) right(begin, fixed int, data []byte, where func(int) int) bool {
+func (c *checker) right(fixed int, data []byte, where func(int) int) bool {
 	type place struct {
 		rule string
 		line int
 	}
 	left := map[place]int{}
-	for i, f := range c.findings[begin:] {
-		if i+begin != fixed {
+	for i, f := range c.findings[c.start:] {
+		if i+c.start != fixed {
 			left[place{f.Rule, f.Line}]++
 		}
 	}
@@ -111,13 +115,12 @@ var (
 // applied is the file as a fix leaves it, ok false if the fix says in words what
 // to do. where is that of right.
 func (c *checker) applied(f Finding, fix string) (data []byte, where func(int) int, ok bool) {
-	same := func(n int) int { return n }
 	i := slices.IndexFunc(c.doc.Entries(), func(e tomledit.Entry) bool { return e.Line == f.Line && e.Column == f.Column })
 	if i < 0 || strings.Contains(fix, "…") {
 		return nil, nil, false
 	}
 	e := c.doc.Entries()[i]
-	t := trial{doc: c.doc, e: e, last: lastLine(c.doc, e)}
+	t := trial{doc: c.doc, source: c.source, e: e, last: lastLine(c.doc, e)}
 	if m := moving.FindStringSubmatch(fix); m != nil {
 		if strings.HasPrefix(fix, "move") && e.Inline {
 			return nil, nil, false
@@ -136,36 +139,47 @@ func (c *checker) applied(f Finding, fix string) (data []byte, where func(int) i
 			return n
 		}, true
 	}
+	data, ok = c.inPlace(t, fix)
+	return data, func(n int) int { return n }, ok
+}
+
+// inPlace is applied for a fix that leaves every line where it stands.
+func (c *checker) inPlace(t trial, fix string) (data []byte, ok bool) {
+	e := t.e
 	switch isHeader := e.Kind == tomledit.Table || e.Kind == tomledit.ArrayTable; {
 	case strings.HasSuffix(fix, removeLine):
-		return t.comment(e.Line, e.Line), same, !e.Inline && !isHeader
+		return t.comment(e.Line, e.Line), !e.Inline && !isHeader
 	case strings.HasSuffix(fix, removeTable):
-		return t.comment(e.Line, t.belowHeader()), same, isHeader
+		return t.comment(e.Line, t.belowHeader()), isHeader
+	case e.Inline && !bytes.Equal(c.doc.Bytes(), c.source):
+		return nil, false
 	case strings.HasSuffix(fix, removeMember) && !e.InArray:
 		doc, err := c.doc.Disable(e.Path...)
 		if err != nil {
-			return nil, nil, false
+			return nil, false
 		}
-		return doc.Bytes(), same, true
+		return doc.Bytes(), true
 	case lineRange.MatchString(fix):
 		var first, last int
 		fmt.Sscan(strings.Join(lineRange.FindStringSubmatch(fix)[1:], " "), &first, &last)
-		return t.comment(first, last), same, true
+		return t.comment(first, last), true
 	case header.MatchString(fix) && isHeader:
-		return t.replace(e.Line, e.Line, fix), same, true
+		return t.replace(e.Line, e.Line, fix), true
 	case settingLine.MatchString(fix) && e.Inline:
-		return slices.Concat(c.doc.Bytes()[:e.Key.Start], []byte(fix), c.doc.Bytes()[e.Value.End:]), same, true
+		return slices.Concat(c.doc.Bytes()[:e.Key.Start], []byte(fix), c.doc.Bytes()[e.Value.End:]), true
 	case settingLine.MatchString(fix) && !isHeader:
-		return t.replace(e.Line, t.last, fix), same, true
+		return t.replace(e.Line, t.last, fix), true
 	}
-	return nil, nil, false
+	return nil, false
 }
 
 // trial puts a fix into a file at the entry that it is for.
 type trial struct {
-	doc  *tomledit.Document
-	e    tomledit.Entry
-	last int // the line on which its value ends
+	doc *tomledit.Document // where everything stands
+	// source is the text, in which the same lines may not be TOML yet.
+	source []byte
+	e      tomledit.Entry
+	last   int // the line on which its value ends
 }
 
 func lastLine(doc *tomledit.Document, e tomledit.Entry) int {
@@ -174,7 +188,7 @@ func lastLine(doc *tomledit.Document, e tomledit.Entry) int {
 
 // replace puts a line in the place of some; the others are empty.
 func (t trial) replace(first, last int, text string) []byte {
-	lines := bytes.SplitAfter(bytes.Clone(t.doc.Bytes()), []byte("\n"))
+	lines := bytes.SplitAfter(bytes.Clone(t.source), []byte("\n"))
 	for n := first; n <= last && n <= len(lines); n++ {
 		old := lines[n-1]
 		lines[n-1] = append([]byte(text), old[len(bytes.TrimRight(old, "\r\n")):]...)
@@ -184,7 +198,7 @@ func (t trial) replace(first, last int, text string) []byte {
 }
 
 func (t trial) comment(first, last int) []byte {
-	lines := bytes.SplitAfter(bytes.Clone(t.doc.Bytes()), []byte("\n"))
+	lines := bytes.SplitAfter(bytes.Clone(t.source), []byte("\n"))
 	for n := first; n <= last && n <= len(lines); n++ {
 		lines[n-1] = append([]byte("# "), lines[n-1]...)
 	}
@@ -198,7 +212,7 @@ func (t trial) belowHeader() int {
 			return e.Line - 1
 		}
 	}
-	return bytes.Count(t.doc.Bytes(), []byte("\n")) + 1
+	return bytes.Count(t.source, []byte("\n")) + 1
 }
 
 // insert puts a line below a header, or at the top of the file, and removes the
@@ -216,7 +230,7 @@ func (t trial) insert(table, line string, moves bool) ([]byte, func(int) int, bo
 			return nil, nil, false
 		}
 	}
-	data := t.doc.Bytes()
+	data := t.source
 	if moves {
 		data = t.replace(t.e.Line, t.last, "")
 	}

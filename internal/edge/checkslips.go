@@ -13,7 +13,7 @@ import (
 type slip func(line string) (meant string, f Finding, ok bool)
 
 // slips stand in the order in which they are tried.
-var slips = []slip{curlyQuotes, oddBlanks, yaml, noValue, otherComment, wrongCase, bareWord, afterQuotes, oneQuote, backslashes, openHeader}
+var slips = []slip{curlyQuotes, oddBlanks, yaml, noValue, otherComment, twoEquals, wrongCase, bareWord, afterQuotes, oneQuote, backslashes, openHeader}
 
 var curly = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‟", `"`, "«", `"`, "»", `"`, "″", `"`, "‘", `"`, "’", `"`, "‚", `"`, "‛", `"`, "´", `"`, "`", `"`)
 
@@ -143,11 +143,23 @@ func backslashes(line string) (string, Finding, bool) {
 	return m[1] + " = " + strings.ReplaceAll(m[2], `"`, "'"), Finding{Rule: "quotes", Message: `a \ means something else between ", and itself between '`}, strings.Contains(m[2], `\`)
 }
 
+// headerName finds the name in what begins like a header.
+var headerName = regexp.MustCompile(`^\[+\s*([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)`)
+
 func openHeader(line string) (string, Finding, bool) {
 	text := strings.TrimSpace(line)
 	if !strings.HasPrefix(text, "[") && !strings.HasSuffix(text, "]") || strings.Contains(text, "=") {
 		return "", Finding{}, false
 	}
-	meant := "[" + strings.Trim(text, "[] ") + "]"
+	name := strings.Trim(text, "[] ")
+	if _, known := lookup(strings.Split(name, ".")); !known && text[0] != '[' {
+		return "", Finding{}, false // the end of a list
+	}
+	meant := "[" + name + "]"
+	if m := headerName.FindStringSubmatch(text); m != nil {
+		if _, ok := lookup(strings.Split(m[1], ".")); ok {
+			meant = "[" + m[1] + "]" // whatever follows it
+		}
+	}
 	return meant, Finding{Rule: "syntax", Message: "a table's name stands in brackets of both sorts, [ and ]"}, true
 }

@@ -16,7 +16,7 @@ import (
 // bytes that are read again.
 const (
 	maxRepairs  = 50
-	maxRepaired = 16 << 20
+	maxRepaired = 12 << 20
 )
 
 // syntax reads the document. What is wrong with a line is reported and mended in
@@ -25,7 +25,9 @@ const (
 func (c *checker) syntax(data []byte) bool {
 	begin := len(c.findings)
 	defer func() { c.joined(begin) }()
-	for repaired := 0; repaired < maxRepaired; repaired += len(data) + 100 {
+	rounds := 2*bytes.Count(data, []byte("\n")) + maxRepairs // a line is mended once, or twice
+	for repaired := 0; repaired < maxRepaired && rounds > 0; repaired += len(data) {
+		rounds--
 		doc, err := tomledit.Parse(data)
 		if err == nil {
 			c.doc = doc
@@ -43,7 +45,7 @@ func (c *checker) syntax(data []byte) bool {
 		} else if n == maxRepairs {
 			c.add(Finding{Rule: "syntax", Line: f.Line, Column: f.Column, Message: "more lines are not TOML; they are not listed", Fix: "correct those above, and run this again"})
 		}
-		if mended == nil {
+		if mended == nil || bytes.Equal(mended, data) {
 			return false
 		}
 		data = mended
@@ -67,7 +69,15 @@ func mend(data []byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 	}
 	line := strings.TrimRight(string(lines[at.Line-1]), "\r\n")
 	if f, ok := duplicate(lines, at, line); ok {
-		return without(lines, at, f.Rule == "duplicate-table"), f
+		rest := without(lines, at, f.Rule == "duplicate-table")
+		if rest == nil {
+			rest, _ = asComment(lines, at)
+			return rest, f
+		}
+		if next := at.Line; f.Rule == "duplicate-key" && next < len(lines) && !bytes.Equal(bytes.SplitAfter(rest, []byte("\n"))[next], lines[next]) {
+			f.Fix = "keep one, and remove the other with all lines of its value"
+		}
+		return rest, f
 	}
 	for _, slip := range slips {
 		meant, f, ok := slip(line)
@@ -106,7 +116,16 @@ func replaced(lines [][]byte, at *tomledit.SyntaxError, line string) []byte {
 // below it.
 func without(lines [][]byte, at *tomledit.SyntaxError, table bool) []byte {
 	all := slices.Clone(lines)
-	all[at.Line-1] = []byte("\n")
+	last := at.Line
+	for k := at.Line; !table && k <= min(at.Line+50, len(lines)); k++ { // the value may go over lines
+		if _, err := tomledit.Parse(bytes.Join(lines[at.Line-1:k], nil)); err == nil {
+			last = k
+			break
+		}
+	}
+	for n := at.Line; n <= last; n++ {
+		all[n-1] = []byte("\n")
+	}
 	for i := at.Line; table && i < len(all) && !bytes.HasPrefix(bytes.TrimSpace(all[i]), []byte("[")); i++ {
 		all[i] = []byte("\n")
 	}
