@@ -108,4 +108,13 @@ var instead = map[string][]string{
 	"sign in again: az login, or --credential device-code":                                                                              {"sign in again: az login"},
 	"a rule of the tenant asks for more, such as a second factor: --credential device-code or browser, or ask who administers Entra ID": {"a rule of the tenant asks for more, such as a second factor: " + askAdmin},
 	"name that DPS with --dps, or make a token for this one: tpmdps token mint":                                                         {"make a token for the DPS that was named"},
+
+	// Of explain, whose entries are asked for from everywhere.
+	"tpmdps verify --config /etc/aziot/config.toml tries the same with the same settings and names the layer":          {showsLayer},
+	"tpmdps verify --offline names what is missing":                                                                    {"this machine needs another TPM, or other TPM firmware"},
+	"explain the lines \"caused by\" after it, or the whole log (sudo iotedge system logs) on stdin: tpmdps explain -": {"look at the lines \"caused by\" after it"},
+	"see what is there: tpmdps read-ek --compare":                                                                      {"see what is there: tpm2_readpublic -c 0x81010001"},
+	"a password: --endorsement-auth-file FILE":                                                                         {noPassword},
+	"tpmdps config --check --file /etc/aziot/config.toml names the line and what to type":                              {wrongFile},
+	"for a machine with a TPM: tpmdps config --replace-provisioning":                                                   {"for a machine with a TPM: --replace-provisioning"},
 }
