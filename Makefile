@@ -30,13 +30,17 @@ demo: build ## show the whole way on a software TPM, without hardware or Azure
 # How tests are run; .ci/run sets it to have their times written down.
 TEST ?= $(GO) test
 
-# The longest goes first. Under the race detector everything runs but the scripts, whose program is a
-# process of its own, and the table of answers, whose rows do the same. They run it as it is released,
-# without cgo; and so runs what cgo makes different, the look-up of names.
+# What these try many times over has one goroutine, or is a process of its own, which runs as it is
+# released: the race detector has nothing to find in it, and takes minutes.
+PLAIN := TestScripts|TestAnswersMatrix|TestEveryResponseCode|TestBrokenConfigTellsNothing|TestBrokenFilesTellNothing|$\
+	TestFindingsTellNoSecret|TestFixesAreRight|TestTemplateVerdicts|TestDecodedCodesOfTheChip|TestKilledRunsAreOnRecord|$\
+	TestRunAfterAKilledOne|TestOthersLeftoversStay|TestHintsFitTheCommandLine
+
+# The longest goes first. Without cgo runs, beside those, what it makes different: the look-up of names.
 test: ## run all tests: with the race detector and the simulator, and what differs without cgo
 	@sh .ci/deps swtpm witness proxy cgo
-	CGO_ENABLED=1 $(TEST) -race -skip '^(TestScripts|TestAnswersMatrix)$$' ./internal/tpm ./...
-	$(TEST) -run '^(TestScripts|TestEveryResponseCode|TestAnswersMatrix)$$' ./cmd/tpmdps
+	CGO_ENABLED=1 $(TEST) -race -skip '^($(PLAIN))$$' ./internal/tpm ./...
+	$(TEST) -run '^($(PLAIN))$$' ./cmd/tpmdps ./internal/edge ./internal/dictionary
 	$(TEST) ./internal/hub ./internal/network
 
 # Any other kernel image for amd64 that has TIS and CRB built in will do as well.

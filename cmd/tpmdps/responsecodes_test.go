@@ -225,8 +225,7 @@ var everywhere = []uint32{0x085, 0x089, 0x08e, 0x095, 0x101, 0x10b, 0x143, 0x149
 
 // refusals are all combinations: each code as the answer to each command, the
 // first time that it is sent, bare, with each number and with each layer; and some
-// of them the other times. Under the race detector, which has nothing to find in
-// what differs, it is every fortieth.
+// of them the other times.
 func (p *player) refusals() (all []refusedCode) {
 	for exit, bases := range responseCodes {
 		for _, base := range bases {
@@ -250,9 +249,6 @@ func (p *player) refusals() (all []refusedCode) {
 				}
 			}
 		}
-	}
-	if raceDetector {
-		all = slices.DeleteFunc(all, func(r refusedCode) bool { return (r.said()+uint32(r.cc))%40 > 0 })
 	}
 	return all
 }
