@@ -34,7 +34,7 @@ TEST ?= $(GO) test
 # released: the race detector has nothing to find in it, and takes minutes.
 PLAIN := TestScripts|TestAnswersMatrix|TestEveryResponseCode|TestBrokenConfigTellsNothing|TestBrokenFilesTellNothing|$\
 	TestFindingsTellNoSecret|TestFixesAreRight|TestTemplateVerdicts|TestDecodedCodesOfTheChip|TestKilledRunsAreOnRecord|$\
-	TestRunAfterAKilledOne|TestOthersLeftoversStay|TestHintsFitTheCommandLine
+	TestRunAfterAKilledOne|TestOthersLeftoversStay|TestHintsFitTheCommandLine|TestLiesInEveryAnswer
 
 # The longest goes first. Without cgo runs, beside those, what it makes different: the look-up of names.
 test: ## run all tests: with the race detector and the simulator, and what differs without cgo
