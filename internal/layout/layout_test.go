@@ -42,7 +42,8 @@ var ours = map[string][]string{
 	"internal/tpm":        {"internal/challenge", "internal/identity"},                // a chip that refuses a key from DPS is given one made here, to compare
 	"internal/challenge":  {},                                                         // what DPS makes, for everybody who plays its part
 	"internal/dps":        {"internal/identity", "internal/network", "internal/text"}, // the wire, no policy; a proxy's refusal is network's to name, broken JSON text's
-	"internal/enroll":     {"internal/dictionary", "internal/dps", "internal/identity", "internal/text"},
+	"internal/enroll":     {"internal/dictionary", "internal/dps", "internal/identity", "internal/text", "internal/twin"},
+	"internal/twin":       {"internal/text"},     // what hubs accept, for who writes a twin
 	"internal/network":    {"internal/identity"}, // the way to a service, layer by layer
 	"internal/provision":  {"internal/dictionary", "internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/text", "internal/tpm"},
 	"internal/hub":        {"internal/identity", "internal/network", "internal/text"},
@@ -64,6 +65,7 @@ var ours = map[string][]string{
 	"internal/bench":               {},
 	"internal/contexttest":         {},
 	"internal/layout":              {},
+	"internal/twin/twintest":       {"internal/twin"},
 	"internal/vmtest":              {},
 	"internal/vmtest/init":         {"internal/vmtest"},
 }
@@ -98,6 +100,7 @@ var notLinked = []struct{ packages, reason string }{
 	{module + "internal/softtpm/softtpmtest", "for tests"},
 	{module + "internal/bench", "for tests"},
 	{module + "internal/contexttest", "for tests"},
+	{module + "internal/twin/twintest", "for tests"},
 	{module + "internal/vmtest/...", "for tests"},
 	{"testing/...", "for tests"},
 	{"net/http/httptest", "for tests"},
