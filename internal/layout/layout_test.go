@@ -43,7 +43,7 @@ var ours = map[string][]string{
 	"internal/challenge":  {},                                                         // what DPS makes, for everybody who plays its part
 	"internal/dps":        {"internal/identity", "internal/network", "internal/text"}, // the wire, no policy; a proxy's refusal is network's to name, broken JSON text's
 	"internal/enroll":     {"internal/dictionary", "internal/dps", "internal/identity", "internal/text", "internal/twin"},
-	"internal/twin":       {"internal/text"},     // what hubs accept, for who writes a twin
+	"internal/twin":       {"internal/text"},     // what hubs accept, for who writes a twin and for who plays the hub
 	"internal/network":    {"internal/identity"}, // the way to a service, layer by layer
 	"internal/provision":  {"internal/dictionary", "internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/text", "internal/tpm"},
 	"internal/hub":        {"internal/identity", "internal/network", "internal/text"},
@@ -52,10 +52,10 @@ var ours = map[string][]string{
 	"internal/edge":       {"internal/identity", "internal/text", "internal/tomledit", "templates"},
 	"internal/atomicfile": {"internal/filelock"}, // a path and bytes
 	"internal/filelock":   {},
-	"internal/aziot":      {"internal/atomicfile", "templates"},          // the machine's IoT Edge; what its file says is edge's
-	"internal/bundle":     {},                                            // parts to a zip; who gathers them is its user's matter
-	"internal/tomledit":   {"internal/text"},                             // text to text; what a key means is edge's
-	"internal/emulator":   {"internal/atomicfile", "internal/challenge"}, // shares no code with the two clients it is to find faults in; they make no challenges
+	"internal/aziot":      {"internal/atomicfile", "templates"},                           // the machine's IoT Edge; what its file says is edge's
+	"internal/bundle":     {},                                                             // parts to a zip; who gathers them is its user's matter
+	"internal/tomledit":   {"internal/text"},                                              // text to text; what a key means is edge's
+	"internal/emulator":   {"internal/atomicfile", "internal/challenge", "internal/twin"}, // shares no code with the two clients it is to find faults in; they make no challenges, and the rules of twins are one page of Microsoft's
 	"internal/host":       {},
 	"internal/softtpm":    {},
 	"templates":           {},
