@@ -118,8 +118,11 @@ func (b batch) enroll(r identity.Record) (item enroll.Item, err, unrecorded erro
 	if err != nil {
 		return enroll.Item{
 			RegistrationID: r.RegistrationID, Action: "error",
-			Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{},
+			Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{}, Warnings: []string{},
 		}, err, nil
+	}
+	for _, w := range item.Warnings {
+		b.say("warning: %s: %s", item.RegistrationID, w)
 	}
 	b.sayLockOut(item)
 	if b.flag.Bool("dry-run") {

@@ -33,6 +33,9 @@ func (s *Server) assign(e *enrollment, old *registration, apiVersion string) *re
 	case e.AllocationPolicy == "custom":
 		r.Status, r.ErrorCode = "failed", codeCustomAllocation
 		r.ErrorMessage = "Custom allocation failed: the emulator calls no webhook."
+	case old.isNew() && e.checkTwin() != nil: // kept from before it was looked at
+		r.Status, r.ErrorCode = "failed", codeTwin
+		r.ErrorMessage = e.checkTwin().Error()
 	default:
 		r.Status = "assigned"
 		s.place(r, e, old, apiVersion)
@@ -49,10 +52,13 @@ func (s *Server) assign(e *enrollment, old *registration, apiVersion string) *re
 	return r
 }
 
+// isNew tells whether no hub has the device yet.
+func (r *registration) isNew() bool { return r == nil || r.HubKey == nil }
+
 // place gives r a hub, a device ID and a key by the enrollment's policies.
 func (s *Server) place(r *registration, e *enrollment, old *registration, apiVersion string) {
 	r.Hub, r.DeviceID, r.EKName = s.chooseHub(e), cmp.Or(e.DeviceID, e.RegistrationID), e.ek.Name()
-	if old == nil || old.HubKey == nil {
+	if old.isNew() {
 		r.Substatus, r.HubKey, r.Hubs = "initialAssignment", newHubKey(), []string{r.Hub}
 		r.Twin = newTwin(e.InitialTwin)
 		return

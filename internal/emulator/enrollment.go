@@ -94,6 +94,15 @@ func (e *enrollment) disabled() bool { return e.ProvisioningStatus == "disabled"
 func parseEnrollment(body []byte) (*enrollment, error) { return individuals.parse(body) }
 
 func (c *collection) parse(body []byte) (*enrollment, error) {
+	e, err := c.read(body)
+	if err != nil {
+		return nil, err
+	}
+	return e, e.checkTwin()
+}
+
+// read is [collection.parse] for an enrollment that was accepted before.
+func (c *collection) read(body []byte) (*enrollment, error) {
 	e := &enrollment{of: c}
 	if err := json.Unmarshal(body, &e.members); err != nil || e.members == nil {
 		return nil, refuse(codeBadRequest, "The enrollment is not a JSON object.")

@@ -1,6 +1,10 @@
 package emulator
 
-import "strings"
+import (
+	"strings"
+
+	rules "tpmdps/internal/twin"
+)
 
 // The longest IDs that the service and the hub take.
 const maxIDLength = 128
@@ -63,6 +67,15 @@ func (e *enrollment) checkObjects() error {
 	}
 	if c := e.Capabilities; c != nil && c.IoTEdge == nil {
 		return refuse(codeBadRequest, "The capabilities need iotEdge.")
+	}
+	return nil
+}
+
+// checkTwin refuses an initial twin that a hub would refuse. Which of the two does
+// it, and when, is not documented: see docs/emulator.md.
+func (e *enrollment) checkTwin() error {
+	if faults := rules.CheckInitial(e.members["initialTwin"]); len(faults) > 0 {
+		return refuse(codeTwin, "Invalid initialTwin: %s.", faults[0])
 	}
 	return nil
 }

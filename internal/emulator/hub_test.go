@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-const twinMembers = `,"initialTwin":{"tags":{"line":7},"properties":{"desired":{"speed":{"max":9007199254740993}}}}`
+const twinMembers = `,"initialTwin":{"tags":{"line":7},"properties":{"desired":{"speed":{"max":0.12345678901234567890}}}}`
 
 // The two transports, on the ports where they are.
 func lines(c *client) map[string]func() line {
@@ -35,21 +36,31 @@ func TestHubTwin(t *testing.T) {
 			}
 			for _, step := range []struct{ topic, payload, want string }{
 				{"$iothub/twin/GET/?$rid=1", "",
-					`$iothub/twin/res/200/?$rid=1 {"desired":{"$version":1,"speed":{"max":9007199254740993}},"reported":{"$version":1}}`},
-				{"$iothub/twin/PATCH/properties/reported/?$rid=a-b", `{"a":{"b":1,"c":2},"d":[1,null]}`,
+					`$iothub/twin/res/200/?$rid=1 {"desired":{"$version":1,"speed":{"max":0.12345678901234567890}},"reported":{"$version":1}}`},
+				{"$iothub/twin/PATCH/properties/reported/?$rid=a-b", `{"a":{"b":1,"c":2},"d":[1,{"f":[]}]}`,
 					`$iothub/twin/res/204/?$rid=a-b&$version=2 `},
 				{"$iothub/twin/PATCH/properties/reported/?$rid=3", `{"a":{"b":null,"e":{}}}`,
 					`$iothub/twin/res/204/?$rid=3&$version=3 `},
 				{"$iothub/twin/GET/?$rid=4", "",
-					`$iothub/twin/res/200/?$rid=4 {"desired":{"$version":1,"speed":{"max":9007199254740993}},"reported":{"$version":3,"a":{"c":2,"e":{}},"d":[1,null]}}`},
+					`$iothub/twin/res/200/?$rid=4 {"desired":{"$version":1,"speed":{"max":0.12345678901234567890}},"reported":{"$version":3,"a":{"c":2,"e":{}},"d":[1,{"f":[]}]}}`},
 			} {
 				if got := l.ask(step.topic, step.payload); got != step.want {
 					t.Errorf("%s %s = %s, want %s", step.topic, step.payload, got, step.want)
 				}
 			}
-			for _, bad := range []string{``, `[]`, `null`, `{"a.b":1}`, `{"a":{"$x":1}}`, `{"a":"` + strings.Repeat("x", maxTwinPart) + `"}`, strings.Repeat(`{"a":`, 11) + `{}` + strings.Repeat(`}`, 11)} {
-				if got := l.ask("$iothub/twin/PATCH/properties/reported/?$rid=5", bad); !strings.HasPrefix(got, `$iothub/twin/res/400/?$rid=5 {"errorCode":400000,`) {
-					t.Errorf("patch %.40s = %.80s, want 400", bad, got)
+			text := `"` + strings.Repeat("x", 4096) + `"`
+			for _, bad := range []struct {
+				patch string
+				code  int
+			}{
+				{``, 400000}, {`[]`, 400000}, {`null`, 400000},
+				{`{"a.b":1}`, 400004}, {`{"a":{"$x":1}}`, 400004}, {`{"d":[1,null]}`, 400004}, {`{"n":9007199254740993}`, 400004}, {`{"a":1,"a":2}`, 400004},
+				{`{"a":` + text + `,"b":` + text + `,"c":` + text + `,"d":` + text + `,"e":` + text + `,"f":` + text + `,"g":` + text + `,"h":` + text + `}`, 400004},
+				{strings.Repeat(`{"a":`, 11) + `{}` + strings.Repeat(`}`, 11), 400004},
+			} {
+				want := fmt.Sprintf(`$iothub/twin/res/400/?$rid=5 {"errorCode":%d,`, bad.code)
+				if got := l.ask("$iothub/twin/PATCH/properties/reported/?$rid=5", bad.patch); !strings.HasPrefix(got, want) {
+					t.Errorf("patch %.40s = %.80s, want %s", bad.patch, got, want)
 				}
 			}
 			d, ok := c.srv.HubDevice("dev1")

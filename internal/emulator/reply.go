@@ -35,6 +35,7 @@ func (r reply) with(name, value string) reply {
 const (
 	codeBadRequest           = 400000
 	codeEndorsementKey       = 400004
+	codeTwin                 = 400004 // the hub's for a property that it refuses; its message tells it from the other
 	codeCustomAllocation     = 400207
 	codeNoHub                = 400208
 	codeHubUnauthorized      = 400209

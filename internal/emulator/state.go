@@ -101,7 +101,7 @@ func (st *state) decode(data []byte) error {
 	st.policy = f.Policy
 	for c, list := range map[*collection][]json.RawMessage{individuals: f.Enrollments, groups: f.Groups} {
 		for _, text := range list {
-			e, err := c.parse(text)
+			e, err := c.read(text)
 			if err != nil {
 				return err
 			}

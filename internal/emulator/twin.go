@@ -4,13 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
-	"strings"
-)
 
-// Limits of a twin's part, as IoT Hub has them.
-const (
-	maxTwinPart  = 32 << 10 // bytes of JSON
-	maxTwinDepth = 10
+	rules "tpmdps/internal/twin" // twin is a type here
 )
 
 // twin is what a hub keeps of a device: a device sees its desired and reported
@@ -37,9 +32,9 @@ func newTwin(initial *initialTwin) *twin {
 	if initial == nil {
 		return t
 	}
-	t.Tags = maps.Clone(initial.Tags)
+	t.Tags = merge(nil, initial.Tags) // without what is null
 	if p := initial.Properties; p != nil {
-		maps.Copy(t.Desired.Properties, p.Desired)
+		t.Desired.Properties = merge(nil, p.Desired)
 	}
 	return t
 }
@@ -63,14 +58,26 @@ func (t *twin) report(patch []byte) error {
 	if !ok {
 		return refuse(codeBadRequest, "The reported properties are not a JSON object.")
 	}
-	if err := checkNames(members, 1); err != nil {
+	if err := checkReported(patch); err != nil {
 		return err
 	}
 	merged := merge(t.Reported.Properties, members)
-	if data, err := json.Marshal(merged); err != nil || len(data) > maxTwinPart {
-		return refuse(codeBadRequest, "The reported properties are longer than %d bytes.", maxTwinPart)
+	whole, err := json.Marshal(merged)
+	if err != nil {
+		return err
+	}
+	if err := checkReported(whole); err != nil {
+		return err
 	}
 	t.Reported = twinPart{Properties: merged, Version: t.Reported.Version + 1}
+	return nil
+}
+
+// checkReported refuses what a hub does not accept as reported properties.
+func checkReported(properties []byte) error {
+	if faults := rules.Check(rules.Reported, properties); len(faults) > 0 {
+		return refuse(codeTwin, "%s.", faults[0])
+	}
 	return nil
 }
 
@@ -90,25 +97,6 @@ func merge(target, patch map[string]json.RawMessage) map[string]json.RawMessage 
 		}
 	}
 	return merged
-}
-
-// checkNames refuses what IoT Hub takes for no property name: in names it keeps
-// dots and dollar signs for itself.
-func checkNames(object map[string]json.RawMessage, depth int) error {
-	if depth > maxTwinDepth {
-		return refuse(codeBadRequest, "The reported properties are nested deeper than %d.", maxTwinDepth)
-	}
-	for name, value := range object {
-		if name == "" || strings.ContainsAny(name, ".$ ") || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }) {
-			return refuse(codeBadRequest, "The property name %q is not valid.", clip(name))
-		}
-		if child, ok := jsonObject(value); ok {
-			if err := checkNames(child, depth+1); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // jsonObject reads a JSON object, and reports whether it is one.

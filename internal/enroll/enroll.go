@@ -79,6 +79,9 @@ type Item struct {
 	// Unconfirmed are settings that were written, but that the service's answer
 	// does not show as wanted. Never nil.
 	Unconfirmed []Change `json:"unconfirmed"`
+	// Warnings are what will fail later and is not this plan's to change: an
+	// initial twin that is there and that no hub accepts. Never nil.
+	Warnings []string `json:"warnings"`
 	// ETag is the version that was found, and after Apply the one that was made.
 	ETag string `json:"etag"`
 	// What became of the machine's last registration: "unassigned" if it is

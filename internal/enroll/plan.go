@@ -158,6 +158,7 @@ func (w wish) item(action Action, e dps.Enrollment, changes []Change) Item {
 		DeviceID:       deviceID(e),
 		Changes:        changes,
 		Unconfirmed:    []Change{},
+		Warnings:       w.settings.standingFaults(e),
 		ETag:           e.ETag,
 		wish:           w,
 		enrollment:     e,

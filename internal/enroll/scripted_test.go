@@ -86,8 +86,10 @@ func TestPlanChanges(t *testing.T) {
 			[]Change{{"initialTwin.tags.a.b", "1", "2"}, {"initialTwin.tags.x", `"y\u001b"`, ""}}},
 		{`,"initialTwin":{"tags":{"version":1}}`, Settings{InitialTwinTags: json.RawMessage(`{"version":2}`)},
 			[]Change{{"initialTwin.tags.version", "1", "2"}}},
-		{`,"initialTwin":{"tags":{"n":9007199254740993}}`, Settings{InitialTwinTags: json.RawMessage(`{"n":9007199254740992}`)},
-			[]Change{{"initialTwin.tags.n", "9007199254740993", "9007199254740992"}}},
+		{`,"optionalDeviceInformation":{"n":9007199254740993}`, Settings{DeviceInformation: json.RawMessage(`{"n":9007199254740992}`)},
+			[]Change{{"optionalDeviceInformation.n", "9007199254740993", "9007199254740992"}}},
+		{`,"initialTwin":{"tags":{"n":9007199254740993}}`, Settings{InitialTwinTags: json.RawMessage(`{"n":4503599627370495}`)},
+			[]Change{{"initialTwin.tags.n", "9007199254740993", "4503599627370495"}}},
 		{`,"optionalDeviceInformation":{"a":null}`, Settings{DeviceInformation: json.RawMessage(`{"a":""}`)},
 			[]Change{{"optionalDeviceInformation.a", "null", `""`}}},
 	} {

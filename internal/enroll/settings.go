@@ -11,6 +11,7 @@ import (
 
 	"tpmdps/internal/identity"
 	"tpmdps/internal/text"
+	"tpmdps/internal/twin"
 )
 
 // Settings are what an enrollment can say besides whose it is. The zero value
@@ -25,8 +26,8 @@ type Settings struct {
 	WebhookURL            string          // of the custom allocation; may hold a secret
 	ReprovisionPolicy     string          // reprovisionandmigratedata, reprovisionandresetdata or never
 	ProvisioningStatus    string          // enabled or disabled
-	InitialTwinTags       json.RawMessage // a JSON object
-	InitialTwinProperties json.RawMessage // a JSON object: the desired properties
+	InitialTwinTags       json.RawMessage // a JSON object that hubs accept
+	InitialTwinProperties json.RawMessage // the same: the desired properties
 	DeviceInformation     json.RawMessage // a JSON object
 }
 
@@ -71,6 +72,10 @@ func (s Settings) canonical() (Settings, error) {
 	object("initial-twin-tags", &s.InitialTwinTags)
 	object("initial-twin-properties", &s.InitialTwinProperties)
 	object("device-information", &s.DeviceInformation)
+	if oneLine(errs...) == nil { // what is no JSON has been named
+		errs = append(errs, checkTwin("initial-twin-tags", twin.Tags, s.InitialTwinTags),
+			checkTwin("initial-twin-properties", twin.Desired, s.InitialTwinProperties))
+	}
 	errs = append(errs, s.checkDeviceID(), s.checkHubs(), s.checkWebhook())
 	return s, oneLine(errs...)
 }

@@ -42,7 +42,8 @@ var ours = map[string][]string{
 	"internal/tpm":        {"internal/challenge", "internal/identity"},                // a chip that refuses a key from DPS is given one made here, to compare
 	"internal/challenge":  {},                                                         // what DPS makes, for everybody who plays its part
 	"internal/dps":        {"internal/identity", "internal/network", "internal/text"}, // the wire, no policy; a proxy's refusal is network's to name, broken JSON text's
-	"internal/enroll":     {"internal/dictionary", "internal/dps", "internal/identity", "internal/text"},
+	"internal/enroll":     {"internal/dictionary", "internal/dps", "internal/identity", "internal/text", "internal/twin"},
+	"internal/twin":       {"internal/text"},     // what hubs accept, for who writes a twin and for who plays the hub
 	"internal/network":    {"internal/identity"}, // the way to a service, layer by layer
 	"internal/provision":  {"internal/dictionary", "internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/text", "internal/tpm"},
 	"internal/hub":        {"internal/identity", "internal/network", "internal/text"},
@@ -51,10 +52,10 @@ var ours = map[string][]string{
 	"internal/edge":       {"internal/identity", "internal/text", "internal/tomledit", "templates"},
 	"internal/atomicfile": {"internal/filelock"}, // a path and bytes
 	"internal/filelock":   {},
-	"internal/aziot":      {"internal/atomicfile", "templates"},          // the machine's IoT Edge; what its file says is edge's
-	"internal/bundle":     {},                                            // parts to a zip; who gathers them is its user's matter
-	"internal/tomledit":   {"internal/text"},                             // text to text; what a key means is edge's
-	"internal/emulator":   {"internal/atomicfile", "internal/challenge"}, // shares no code with the two clients it is to find faults in; they make no challenges
+	"internal/aziot":      {"internal/atomicfile", "templates"},                           // the machine's IoT Edge; what its file says is edge's
+	"internal/bundle":     {},                                                             // parts to a zip; who gathers them is its user's matter
+	"internal/tomledit":   {"internal/text"},                                              // text to text; what a key means is edge's
+	"internal/emulator":   {"internal/atomicfile", "internal/challenge", "internal/twin"}, // shares no code with the two clients it is to find faults in; they make no challenges, and the rules of twins are one page of Microsoft's
 	"internal/host":       {},
 	"internal/softtpm":    {},
 	"templates":           {},
@@ -64,6 +65,7 @@ var ours = map[string][]string{
 	"internal/bench":               {},
 	"internal/contexttest":         {},
 	"internal/layout":              {},
+	"internal/twin/twintest":       {"internal/twin"},
 	"internal/vmtest":              {},
 	"internal/vmtest/init":         {"internal/vmtest"},
 }
@@ -98,6 +100,7 @@ var notLinked = []struct{ packages, reason string }{
 	{module + "internal/softtpm/softtpmtest", "for tests"},
 	{module + "internal/bench", "for tests"},
 	{module + "internal/contexttest", "for tests"},
+	{module + "internal/twin/twintest", "for tests"},
 	{module + "internal/vmtest/...", "for tests"},
 	{"testing/...", "for tests"},
 	{"net/http/httptest", "for tests"},
