@@ -25,6 +25,7 @@ import (
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/filelock"
+	"tpmdps/internal/host"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/network"
@@ -104,7 +105,7 @@ var exits = []exit{
 	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
 	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
 	{enroll.ErrDuplicate, 15, "two machines cannot share a key or an ID: read the second one again"},
-	{aziot.ErrNotRoot, 11, "run it again with sudo"},
+	{host.ErrNotRoot, 11, "run it again with sudo"},
 	{aziot.ErrNotInstalled, 2, aziot.HintInstall},
 	{aziot.ErrNoRule, 2, "with tcti = \"device:/dev/tpmrm0\" the daemon opens the kernel's own resource manager"},
 	{aziot.ErrConfig, 40, "tpmdps config --check says where and why"},

@@ -13,6 +13,7 @@ import (
 
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
+	"tpmdps/internal/host"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
@@ -50,7 +51,7 @@ func checkApply(s *session) error {
 	if _, err := m.Tool(aziot.ConfigFile); err != nil {
 		return nil // there is nothing that root would be needed for
 	}
-	return m.NeedRoot()
+	return m.Machine.NeedRoot()
 }
 
 // applyConfig puts a file into effect, and finds out whether that did it.
@@ -69,7 +70,7 @@ func applyConfig(s *session, file string) error {
 		s.say("IoT Edge is not installed here; run later: %s", r.Command)
 		return s.print(r)
 	}
-	if err := m.NeedRoot(); err != nil {
+	if err := m.Machine.NeedRoot(); err != nil {
 		return err
 	}
 	before := m.TPMDaemons()
@@ -88,7 +89,7 @@ func applyConfig(s *session, file string) error {
 }
 
 // lookAround waits for the daemons, and sees who has the chip.
-func (r *applyResult) lookAround(s *session, m aziot.Machine, before []aziot.Process) error {
+func (r *applyResult) lookAround(s *session, m aziot.Installation, before []host.Process) error {
 	s.say("waiting for IoT Edge's daemons, %s at most", daemonsLimit)
 	ctx, cancel := context.WithTimeout(s.ctx, daemonsLimit)
 	defer cancel()
@@ -120,7 +121,7 @@ func stop(h aziot.Holder) string {
 
 // judge says what is wrong with the daemons; old is whether the one for the TPM
 // was not restarted.
-func (r *applyResult) judge(s *session, old bool, m aziot.Machine) error {
+func (r *applyResult) judge(s *session, old bool, m aziot.Installation) error {
 	down := aziot.Down(r.Daemons)
 	if old {
 		r.Restart = append(r.Restart, "aziot-tpmd")

@@ -80,7 +80,7 @@ func TestChildEnvironment(t *testing.T) {
 	setCanaries(t)
 	t.Setenv("LANG", "C.UTF-8")
 	t.Setenv("AZURE_TENANT_ID", "tenant")
-	env := here().Env
+	env := here().Machine.Env
 	if i := slices.IndexFunc(env, func(entry string) bool { return strings.Contains(entry, canary) }); i >= 0 {
 		t.Errorf("programs are handed %s", env[i])
 	}

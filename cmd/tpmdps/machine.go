@@ -2,19 +2,19 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 
 	"tpmdps/internal/aziot"
+	"tpmdps/internal/host"
 )
 
 // thisMachine is the one that the program runs on. Tests put another in its place.
-var thisMachine = aziot.Machine{UID: os.Geteuid()}
+var thisMachine = aziot.Installation{Machine: host.This()}
 
 // here is the machine for a session, whose programs are handed no secret.
-func here() aziot.Machine {
+func here() aziot.Installation {
 	m := thisMachine
-	m.Env = childEnvironment()
+	m.Machine.Env = childEnvironment()
 	return m
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tpmdps/internal/aziot"
+	"tpmdps/internal/host"
 )
 
 // A script gives the program a machine of its own: MACHINE is its root
@@ -16,7 +17,7 @@ import (
 func init() {
 	if root := os.Getenv("MACHINE"); root != "" {
 		uid, _ := strconv.Atoi(os.Getenv("MACHINE_UID"))
-		thisMachine = aziot.Machine{Root: root, UID: uid, Pause: time.Millisecond}
+		thisMachine = aziot.Installation{Machine: host.Machine{Root: root, UID: uid}, Pause: time.Millisecond}
 	}
 }
 
@@ -26,7 +27,7 @@ func TestProgramsGetNoSecrets(t *testing.T) {
 		t.Setenv(name, "canary-environment")
 	}
 	t.Setenv("LANG", "C.UTF-8")
-	env := here().Env
+	env := here().Machine.Env
 	if i := slices.IndexFunc(env, func(entry string) bool { return strings.Contains(entry, "canary-environment") }); i >= 0 {
 		t.Errorf("programs are handed %s", env[i])
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tpmdps/internal/host"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/tpm"
 )
@@ -111,14 +110,14 @@ func localRecord(s *session, d *tpm.Device) (identity.Record, error) {
 	if err != nil {
 		return r, err
 	}
-	facts, notes := host.Local()
+	facts, notes := here().Machine.Facts()
 	for _, note := range notes {
 		s.log.Debug("host", "note", note)
 	}
 	if c := r.EKCertificateFacts; c != nil && !c.KeyMatches {
 		s.say("warning: the EK certificate on the chip is for another key than the EK %s; the maker does not vouch for this one", origin(r))
 	}
-	r.Host = identity.Host(facts)
+	r.Host = facts
 	r.ReadAt = time.Now().UTC().Truncate(time.Second)
 	r.Tool = "tpmdps " + version
 	return r, nil

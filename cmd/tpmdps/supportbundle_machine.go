@@ -20,21 +20,21 @@ var machineRoot = "/"
 
 // machineSources are the parts that need neither chip nor network.
 func (g *gatherer) machineSources() []source {
-	root := os.DirFS(machineRoot)
+	machine := host.Machine{Root: machineRoot}
 	return []source{
 		{"versions.json", "versions of this program, the system, IoT Edge's packages and the TPM software", false, quickly,
 			func(context.Context) (any, error) {
-				return systemVersions{buildFacts(), host.ReadSystem(root)}, nil
+				return systemVersions{buildFacts(), machine.System()}, nil
 			}},
 		{"access.json", "the ways to the chip: devices, rights, udev rules, programs that have it open", false, quickly,
 			func(ctx context.Context) (any, error) {
 				if runtime.GOOS == "windows" {
 					return nil, notHere("Windows gives no such facts: Get-Tpm has some")
 				}
-				return host.ReadAccess(ctx, root, os.Getpid()), nil
+				return machine.ChipAccess(ctx), nil
 			}},
 		{"clock.json", "time, time zone, whether the clock is kept", false, quickly,
-			func(context.Context) (any, error) { return host.ReadClock(root, time.Now()), nil }},
+			func(context.Context) (any, error) { return machine.Clock(time.Now()), nil }},
 		{"environment.json", "the variables that this program reads, and the proxy's", true, quickly,
 			func(context.Context) (any, error) { return shownEnvironment(os.LookupEnv), nil }},
 		{"kernel.txt", "what the kernel said of the TPM since it started", false, quickly, readKernel},
@@ -48,7 +48,7 @@ type systemVersions struct {
 }
 
 func readKernel(ctx context.Context) (any, error) {
-	log, err := host.ReadKernelLog(ctx, filepath.Join(machineRoot, "dev", "kmsg"))
+	log, err := host.Machine{Root: machineRoot}.KernelLog(ctx)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, errors.New("only root may read the kernel's log: sudo tpmdps support-bundle")

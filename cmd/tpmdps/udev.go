@@ -53,7 +53,7 @@ func configUdev(s *session) error {
 		}
 		return s.print(r)
 	}
-	if err := errors.Join(m.Installed(), m.NeedRoot()); err != nil {
+	if err := errors.Join(m.Installed(), m.Machine.NeedRoot()); err != nil {
 		return err
 	}
 	written, err := m.WriteRule(s.ctx, rule, time.Now())
@@ -145,7 +145,7 @@ type udevResult struct {
 	InForce  bool         `json:"in_force"` // they were run, and did not fail
 	Access   aziot.Access `json:"access"`   // in the end
 
-	machine aziot.Machine
+	machine aziot.Installation
 }
 
 func (r udevResult) lines() []any { return []any{r} }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+
+	"tpmdps/internal/host"
 )
 
 // Verdict is how a look at the daemon's access came out.
@@ -40,21 +42,21 @@ type Access struct {
 // the daemon would open. What is looked at is what the kernel asks: owner, group,
 // mode and access list. A unit of systemd may take more away (DevicePolicy=,
 // PrivateDevices=); IoT Edge's has nothing of the kind.
-func (m Machine) Access(tcti string) Access {
+func (i Installation) Access(tcti string) Access {
 	a := Access{User: User, TCTI: tcti}
 	w := parseTCTI(tcti)
 	if w.nodes == nil {
 		a.Verdict, a.Reason = Other, w.other
 		return a
 	}
-	local, err := m.accounts()
+	local, err := i.Machine.Accounts()
 	if err != nil {
 		a.Verdict, a.Reason = Unknown, err.Error()
 		return a
 	}
-	user, installed := local.user(User)
+	user, installed := local.User(User)
 	for _, name := range w.nodes {
-		one := m.look(a, name, user, local)
+		one := i.look(a, name, user, local)
 		switch {
 		case one.Verdict == NoNode:
 			continue
@@ -92,8 +94,8 @@ const HintInstall = "install IoT Edge, the package aziot-edge, or aziot-identity
 const hintRule = "sudo tpmdps config --udev"
 
 // look asks one node.
-func (m Machine) look(a Access, name string, user account, local accounts) Access {
-	p, err := permissionOf(m.path(name))
+func (i Installation) look(a Access, name string, user host.Account, local host.Accounts) Access {
+	p, err := permissionOf(i.Machine.Path(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		a.Verdict = NoNode
 		return a
@@ -103,8 +105,8 @@ func (m Machine) look(a Access, name string, user account, local accounts) Acces
 		a.Verdict, a.Reason = Unknown, err.Error()
 		return a
 	}
-	a.Owner, a.Group, a.Mode = local.userName(p.uid), local.groupName(p.gid), lsMode(p.mode)
-	if dir := m.closedDir(name, user); dir != "" {
+	a.Owner, a.Group, a.Mode = local.UserName(p.uid), local.GroupName(p.gid), lsMode(p.mode)
+	if dir := i.closedDir(name, user); dir != "" {
 		a.Verdict, a.Reason, a.Hint = Denied, fmt.Sprintf("%s may not enter %s", User, dir), "chmod or chown "+dir
 		return a
 	}
@@ -144,9 +146,9 @@ func (a Access) explain(ok bool, by class, acl bool) string {
 
 // closedDir is the directory above a node that the user may not enter, "" if
 // there is none.
-func (m Machine) closedDir(name string, user account) string {
+func (i Installation) closedDir(name string, user host.Account) string {
 	for dir := path.Dir(name); dir != "/" && dir != "."; dir = path.Dir(dir) {
-		p, err := permissionOf(m.path(dir))
+		p, err := permissionOf(i.Machine.Path(dir))
 		if err != nil {
 			continue
 		}

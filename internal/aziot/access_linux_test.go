@@ -8,15 +8,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tpmdps/internal/host"
 )
 
 // tree makes a root directory. Its files are this user's, who has the name tss
 // there, as has the group.
-func tree(t *testing.T, files map[string]string) Machine {
+func tree(t *testing.T, files map[string]string) Installation {
 	t.Helper()
-	m := Machine{Root: t.TempDir(), Pause: time.Millisecond}
+	m := Installation{Machine: host.Machine{Root: t.TempDir()}, Pause: time.Millisecond}
 	for name, text := range files {
-		file := filepath.Join(m.Root, name)
+		file := filepath.Join(m.Machine.Root, name)
 		must(t, os.MkdirAll(filepath.Dir(file), 0o755))
 		must(t, os.WriteFile(file, []byte(text), 0o644))
 	}
@@ -57,7 +59,7 @@ func TestAccess(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			m := tree(t, people(test.groups))
 			for name, mode := range test.nodes {
-				file := filepath.Join(m.Root, "dev", name)
+				file := filepath.Join(m.Machine.Root, "dev", name)
 				must(t, os.MkdirAll(filepath.Dir(file), 0o755))
 				must(t, os.WriteFile(file, nil, 0o600))
 				must(t, os.Chmod(file, mode))
@@ -98,11 +100,11 @@ func TestAccessThroughAClosedDirectory(t *testing.T) {
 	files := people("")
 	files["run/chip/tpm0"] = ""
 	m := tree(t, files)
-	must(t, os.Chmod(filepath.Join(m.Root, "run/chip/tpm0"), 0o666))
+	must(t, os.Chmod(filepath.Join(m.Machine.Root, "run/chip/tpm0"), 0o666))
 	if a := m.Access("device:/run/chip/tpm0"); a.Verdict != Allowed {
 		t.Errorf("open directory: %+v", a)
 	}
-	must(t, os.Chmod(filepath.Join(m.Root, "run/chip"), 0o750))
+	must(t, os.Chmod(filepath.Join(m.Machine.Root, "run/chip"), 0o750))
 	if a := m.Access("device:/run/chip/tpm0"); a.Verdict != Denied || !strings.Contains(a.Reason, "may not enter /run/chip") {
 		t.Errorf("closed directory: %+v", a)
 	}

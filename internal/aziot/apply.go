@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"tpmdps/internal/host"
 )
 
 // Tool is the program that puts a configuration into effect.
@@ -29,7 +31,7 @@ func (t Tool) String() string {
 // of IoT Edge, or else that of the identity service alone, which would leave out
 // what only IoT Edge reads. Where neither is installed, it is the first one, and
 // the error wraps ErrNoProgram.
-func (m Machine) Tool(file string) (Tool, error) {
+func (i Installation) Tool(file string) (Tool, error) {
 	args := []string{"config", "apply"}
 	if file != ConfigFile {
 		args = append(args, "-c", file)
@@ -45,10 +47,10 @@ func (m Machine) Tool(file string) (Tool, error) {
 // Apply runs the tool, which stops the daemons, writes their files and starts
 // the first of them; line is given what it says. That the tool succeeds does not
 // mean that the daemons came up: it only prints what systemctl said. The error
-// wraps ErrConfig or ErrNotRoot where that is why, and else ErrApply.
-func (m Machine) Apply(ctx context.Context, t Tool, line func(string)) error {
+// wraps ErrConfig or host.ErrNotRoot where that is why, and else ErrApply.
+func (i Installation) Apply(ctx context.Context, t Tool, line func(string)) error {
 	s := said{why: ErrApply}
-	err := m.run(ctx, func(text string) {
+	err := i.run(ctx, func(text string) {
 		text = excerpt.ReplaceAllString(text, "$1...")
 		line(text)
 		s.note(text)
@@ -95,7 +97,7 @@ func (s *said) note(line string) {
 	case has("configured successfully"):
 		s.configured = true
 	case has("must be run as root"):
-		s.why, s.reason = ErrNotRoot, line
+		s.why, s.reason = host.ErrNotRoot, line
 	case has("could not parse config file"), has("error parsing config"), has("invalid character in config"):
 		s.why, s.reason = ErrConfig, line
 	}

@@ -14,10 +14,9 @@ package aziot
 
 import (
 	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
+
+	"tpmdps/internal/host"
 )
 
 // User is who aziot-tpmd runs as: User= of its systemd unit.
@@ -28,8 +27,6 @@ const ConfigFile = "/etc/aziot/config.toml"
 
 // Errors that decide what the operator has to do.
 var (
-	// ErrNotRoot: the work needs root.
-	ErrNotRoot = errors.New("only root may do this")
 	// ErrNotInstalled: there is no user aziottpm, so IoT Edge's identity service
 	// is not installed.
 	ErrNotInstalled = errors.New("IoT Edge's identity service is not installed")
@@ -44,39 +41,9 @@ var (
 	ErrNoRule = errors.New("a udev rule does not help")
 )
 
-// Machine is the machine that is looked at and changed.
-type Machine struct {
-	// Root is the directory that stands for /; "" is / itself. Programs are
-	// found in the PATH all the same.
-	Root string
-	// UID is who this process is, 0 for root.
-	UID int
-	// Env is the environment of the programs that are run; nil is this
-	// process's.
-	Env []string
+// Installation is the IoT Edge of a machine, whether it is installed there or not.
+type Installation struct {
+	Machine host.Machine
 	// Pause lies between two looks at the daemons; 0 is a second.
 	Pause time.Duration
-}
-
-func (m Machine) path(name string) string {
-	if m.Root == "" {
-		return name
-	}
-	return filepath.Join(m.Root, name)
-}
-
-// files is the machine's file tree, with names that do not begin with a slash.
-func (m Machine) files() fs.FS {
-	if m.Root == "" {
-		return os.DirFS("/")
-	}
-	return os.DirFS(m.Root)
-}
-
-// NeedRoot returns ErrNotRoot where this process is somebody else.
-func (m Machine) NeedRoot() error {
-	if m.UID != 0 {
-		return ErrNotRoot
-	}
-	return nil
 }

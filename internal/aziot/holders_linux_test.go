@@ -7,12 +7,14 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"tpmdps/internal/host"
 )
 
 // process adds one to a tree.
-func process(t *testing.T, m Machine, pid, name, started, cgroup string, open ...string) {
+func process(t *testing.T, m Installation, pid, name, started, cgroup string, open ...string) {
 	t.Helper()
-	dir := filepath.Join(m.Root, "proc", pid)
+	dir := filepath.Join(m.Machine.Root, "proc", pid)
 	must(t, os.MkdirAll(filepath.Join(dir, "fd"), 0o755))
 	for i, target := range open {
 		must(t, os.Symlink(target, filepath.Join(dir, "fd", fmt.Sprint(i))))
@@ -29,8 +31,8 @@ func TestHolders(t *testing.T) {
 	process(t, m, "77", "aziot-tpmd", "500", "0::/system.slice/aziot-tpmd.service\n", "socket:[12]", "/dev/tpmrm0", "/dev/tpmrm0")
 	process(t, m, "120", "tpm2-abrmd", "400", "1:name=systemd:/system.slice/tpm2-abrmd.service\n", "/dev/tpm0")
 	process(t, m, "130", "a) b (c", "400", "0::/user.slice/user-0.slice/session-1.scope\n", "/dev/tpm1", "/dev/tpmx", "/srv/dev/tpm0")
-	must(t, os.MkdirAll(filepath.Join(m.Root, "proc/140"), 0o755)) // it ended
-	must(t, os.MkdirAll(filepath.Join(m.Root, "proc/self/fd"), 0o755))
+	must(t, os.MkdirAll(filepath.Join(m.Machine.Root, "proc/140"), 0o755)) // it ended
+	must(t, os.MkdirAll(filepath.Join(m.Machine.Root, "proc/self/fd"), 0o755))
 	want := []Holder{
 		{77, "aziot-tpmd", "aziot-tpmd.service", "/dev/tpmrm0"},
 		{120, "tpm2-abrmd", "tpm2-abrmd.service", "/dev/tpm0"},
@@ -70,28 +72,18 @@ func TestStillThere(t *testing.T) {
 	process(t, m, "78", "aziot-tpmd) x", "500", "")
 	process(t, m, "79", "aziot-tpmd", "600", "")
 	before := m.TPMDaemons()
-	if want := []Process{{77, "500"}, {79, "600"}}; !reflect.DeepEqual(before, want) {
-		t.Fatalf("TPMDaemons() = %v, want %v", before, want)
+	both := []host.Process{{PID: 77, Name: "aziot-tpmd", Started: "500"}, {PID: 79, Name: "aziot-tpmd", Started: "600"}}
+	if !reflect.DeepEqual(before, both) {
+		t.Fatalf("TPMDaemons() = %v, want %v", before, both)
 	}
-	must(t, os.RemoveAll(filepath.Join(m.Root, "proc/79")))
-	must(t, os.RemoveAll(filepath.Join(m.Root, "proc/77")))
+	must(t, os.RemoveAll(filepath.Join(m.Machine.Root, "proc/79")))
+	must(t, os.RemoveAll(filepath.Join(m.Machine.Root, "proc/77")))
 	if got := StillThere(before, m.TPMDaemons()); len(got) != 0 {
 		t.Errorf("all have ended: %v", got)
 	}
 	process(t, m, "77", "aziot-tpmd", "900", "") // the number is used again
 	process(t, m, "79", "aziot-tpmd", "600", "")
-	if got, want := StillThere(before, m.TPMDaemons()), []Process{{79, "600"}}; !reflect.DeepEqual(got, want) {
+	if got, want := StillThere(before, m.TPMDaemons()), []host.Process{{PID: 79, Name: "aziot-tpmd", Started: "600"}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("StillThere() = %v, want %v", got, want)
-	}
-}
-
-// The numbers of a real kernel.
-func TestStartOfThisProcess(t *testing.T) {
-	started, err := startOf(os.DirFS("/"), fmt.Sprintf("proc/%d", os.Getpid()))
-	if err != nil || started == "" || strings.Trim(started, "0123456789") != "" || started == "0" {
-		t.Errorf("startOf() = %q, %v", started, err)
-	}
-	if _, err := startOf(os.DirFS("/"), "proc/0"); err == nil {
-		t.Error("process 0 has a start")
 	}
 }

@@ -10,19 +10,21 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"tpmdps/internal/host"
 )
 
 // TestAllowsAsTheKernel compares the decision with the kernel's, for every mode
 // and several owners, groups and access lists. Root can be anybody for it; who
 // is not root has own files alone to try.
 func TestAllowsAsTheKernel(t *testing.T) {
-	self := account{name: "nobody", uid: 65534, groups: []uint32{65534, 4242}}
+	self := host.Account{Name: "nobody", UID: 65534, Groups: []uint32{65534, 4242}}
 	owners, groups := []uint32{0, 65534}, []uint32{0, 65534, 4242}
 	lists := [][]aclEntry{nil}
 	root := os.Getuid() == 0
 	if !root {
-		self = account{uid: uint32(os.Getuid()), groups: []uint32{uint32(os.Getgid())}}
-		owners, groups = []uint32{self.uid}, self.groups
+		self = host.Account{UID: uint32(os.Getuid()), Groups: []uint32{uint32(os.Getgid())}}
+		owners, groups = []uint32{self.UID}, self.Groups
 	} else {
 		for _, named := range []aclEntry{{aclUser, 6, 65534}, {aclUser, 4, 65534}, {aclGroup, 6, 4242}, {aclGroup, 2, 4242}, {aclUser, 6, 1}} {
 			for _, mask := range []uint16{4, 6} {
@@ -94,7 +96,7 @@ func setPermission(file string, mode fs.FileMode, list []aclEntry) error {
 
 // opens opens the file as that user, on a thread that is thrown away with its
 // identity.
-func opens(t *testing.T, root bool, u account, file string) bool {
+func opens(t *testing.T, root bool, u host.Account, file string) bool {
 	result := make(chan error)
 	go func() {
 		if root {
@@ -121,16 +123,16 @@ var errBecome = errors.New("take on another identity")
 
 // become changes the thread's identity for files, and its groups. The system
 // calls as Go wraps them would change all threads.
-func become(u account) error {
-	groups := make([]uint32, len(u.groups))
-	copy(groups, u.groups)
+func become(u host.Account) error {
+	groups := make([]uint32, len(u.Groups))
+	copy(groups, u.Groups)
 	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(&groups[0])), 0); errno != 0 {
 		return errno
 	}
-	if err := unix.Setfsgid(int(u.groups[0])); err != nil {
+	if err := unix.Setfsgid(int(u.Groups[0])); err != nil {
 		return err
 	}
-	return unix.Setfsuid(int(u.uid))
+	return unix.Setfsuid(int(u.UID))
 }
 
 func must(t *testing.T, err error) {

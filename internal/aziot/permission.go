@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+
+	"tpmdps/internal/host"
 )
 
 // permission is what a file's inode says of who may do what.
@@ -69,14 +71,14 @@ const (
 // allows decides as the kernel does (path_resolution(7), acl(5)). The first rule
 // that fits counts, even where a later one would give more: an owner without
 // the bit is refused although everybody else has it.
-func (p permission) allows(u account, want uint16) (bool, class) {
+func (p permission) allows(u host.Account, want uint16) (bool, class) {
 	mode := uint16(p.mode.Perm())
-	member := slices.Contains(u.groups, p.gid)
+	member := slices.Contains(u.Groups, p.gid)
 	switch {
-	case u.uid == 0:
+	case u.UID == 0:
 		// Root needs no bit of them, except an executable one for a file.
 		return true, byRoot
-	case u.uid == p.uid:
+	case u.UID == p.uid:
 		return mode>>6&want == want, byOwner
 	case p.acl != nil:
 		return p.allowsByACL(u, want)
@@ -86,7 +88,7 @@ func (p permission) allows(u account, want uint16) (bool, class) {
 	return mode&want == want, byOther
 }
 
-func (p permission) allowsByACL(u account, want uint16) (bool, class) {
+func (p permission) allowsByACL(u host.Account, want uint16) (bool, class) {
 	mask, other := uint16(7), uint16(0)
 	for _, e := range p.acl {
 		switch e.tag {
@@ -98,12 +100,12 @@ func (p permission) allowsByACL(u account, want uint16) (bool, class) {
 	}
 	member := false
 	for _, e := range p.acl {
-		if e.tag == aclUser && e.id == u.uid {
+		if e.tag == aclUser && e.id == u.UID {
 			return e.perm&mask&want == want, byName
 		}
 	}
 	for _, e := range p.acl {
-		if e.tag == aclGroupObj && slices.Contains(u.groups, p.gid) || e.tag == aclGroup && slices.Contains(u.groups, e.id) {
+		if e.tag == aclGroupObj && slices.Contains(u.Groups, p.gid) || e.tag == aclGroup && slices.Contains(u.Groups, e.id) {
 			member = true
 			if e.perm&mask&want == want {
 				return true, byGroup

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"reflect"
 	"testing"
+
+	"tpmdps/internal/host"
 )
 
 // aclBytes is an access list as the kernel passes it.
@@ -39,13 +41,13 @@ func FuzzParseACL(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value []byte) {
 		list, err := parseACL(value)
 		if err == nil {
-			permission{acl: list}.allows(account{uid: 1}, readWrite)
+			permission{acl: list}.allows(host.Account{UID: 1}, readWrite)
 		}
 	})
 }
 
 func TestAllows(t *testing.T) {
-	user := account{name: User, uid: 990, groups: []uint32{991, 109}}
+	user := host.Account{Name: User, UID: 990, Groups: []uint32{991, 109}}
 	acl := func(mask uint16, named ...aclEntry) []aclEntry {
 		return append([]aclEntry{{tag: aclUserObj, perm: 6}, {tag: aclGroupObj, perm: 0}, {tag: aclMask, perm: mask}, {tag: aclOther}}, named...)
 	}
@@ -75,7 +77,7 @@ func TestAllows(t *testing.T) {
 			t.Errorf("%s: allows() = %v by %s, want %v by %s", test.name, got, by, test.want, test.by)
 		}
 	}
-	if got, by := (permission{mode: fs.ModeDevice}).allows(account{}, readWrite); !got || by != byRoot {
+	if got, by := (permission{mode: fs.ModeDevice}).allows(host.Account{}, readWrite); !got || by != byRoot {
 		t.Errorf("root: allows() = %v by %s", got, by)
 	}
 }

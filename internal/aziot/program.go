@@ -18,14 +18,14 @@ var stopLimit = 5 * time.Second
 // that it cannot ask anything. line is given each line of both its outputs as it
 // comes. When ctx ends it is interrupted as with Ctrl-C, with all that it started, and
 // what does not stop is killed.
-func (m Machine) run(ctx context.Context, line func(string), name string, args ...string) error {
+func (i Installation) run(ctx context.Context, line func(string), name string, args ...string) error {
 	program, err := exec.LookPath(name)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, ErrNoProgram)
 	}
 	out := &lineWriter{line: line}
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env, cmd.Dir = m.Env, "/"
+	cmd.Env, cmd.Dir = i.Machine.Env, "/"
 	cmd.Stdout, cmd.Stderr = out, out
 	group(cmd)
 	cmd.WaitDelay = stopLimit
@@ -44,9 +44,9 @@ func (m Machine) run(ctx context.Context, line func(string), name string, args .
 }
 
 // output is run for a program that says little.
-func (m Machine) output(ctx context.Context, name string, args ...string) (string, error) {
+func (i Installation) output(ctx context.Context, name string, args ...string) (string, error) {
 	var b strings.Builder
-	err := m.run(ctx, func(line string) {
+	err := i.run(ctx, func(line string) {
 		if b.Len() < 64<<10 {
 			b.WriteString(line + "\n")
 		}

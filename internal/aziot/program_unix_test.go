@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tpmdps/internal/host"
 )
 
 // programs puts shell scripts into the PATH, and nothing else but the shell's
@@ -36,22 +38,22 @@ func programs(t *testing.T, scripts map[string]string) (calls func() []string) {
 
 func TestTrigger(t *testing.T) {
 	calls := programs(t, map[string]string{"udevadm": ""})
-	if err := (Machine{}).Trigger(t.Context()); err != nil {
+	if err := (Installation{}).Trigger(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if got := calls(); !slices.Equal(got, TriggerCommands()) {
 		t.Errorf("called %q, want %q", got, TriggerCommands())
 	}
 	programs(t, map[string]string{"udevadm": "case $1 in settle) exit 1;; esac"})
-	if err := (Machine{}).Trigger(t.Context()); err != nil {
+	if err := (Installation{}).Trigger(t.Context()); err != nil {
 		t.Errorf("a busy udev: %v", err)
 	}
 	programs(t, map[string]string{"udevadm": "echo 'Failed to send reload request: No such file or directory' >&2; exit 2"})
-	if err := (Machine{}).Trigger(t.Context()); err == nil || !strings.Contains(err.Error(), "exit status 2: Failed to send reload request") {
+	if err := (Installation{}).Trigger(t.Context()); err == nil || !strings.Contains(err.Error(), "exit status 2: Failed to send reload request") {
 		t.Errorf("no udev daemon: %v", err)
 	}
 	t.Setenv("PATH", t.TempDir())
-	if err := (Machine{}).Trigger(t.Context()); !errors.Is(err, ErrNoProgram) {
+	if err := (Installation{}).Trigger(t.Context()); !errors.Is(err, ErrNoProgram) {
 		t.Errorf("no udevadm: %v", err)
 	}
 }
@@ -74,7 +76,7 @@ func TestTool(t *testing.T) {
 			scripts[name] = ""
 		}
 		programs(t, scripts)
-		tool, err := Machine{}.Tool(test.file)
+		tool, err := Installation{}.Tool(test.file)
 		if tool.String() != test.want || !errors.Is(err, test.err) {
 			t.Errorf("Tool() of %v = %s, %v, want %s, %v", test.programs, tool, err, test.want, test.err)
 		}
@@ -96,13 +98,13 @@ func TestApply(t *testing.T) {
 		{"not TOML", "iotedge", "printf 'Could not\\n\\tcaused by: could not parse config file: TOML parse error at line 3\\n  |\\n3 | password = \"swordfish\\n  |  ^\\ninvalid basic string\\n' >&2; exit 1",
 			ErrConfig, "exit status 1: caused by: could not parse config file: TOML parse error at line 3; invalid basic string",
 			[]string{"Could not", "\tcaused by: could not parse config file: TOML parse error at line 3", "  |", "3 | ...", "  |  ^", "invalid basic string"}},
-		{"not root", "iotedge", "echo 'this command must be run as root' >&2; exit 1", ErrNotRoot, "must be run as root", nil},
+		{"not root", "iotedge", "echo 'this command must be run as root' >&2; exit 1", host.ErrNotRoot, "must be run as root", nil},
 		{"another reason", "iotedge", "for n in 1 2 3 4; do echo line $n; done; exit 7", ErrApply, "exit status 7: line 2; line 3; line 4", nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			calls := programs(t, map[string]string{test.program: test.script})
-			m := Machine{}
+			m := Installation{}
 			tool, err := m.Tool("/tmp/a b/config.toml")
 			if err != nil {
 				t.Fatal(err)
@@ -130,7 +132,7 @@ func TestApplyIsInterrupted(t *testing.T) {
 	setStopLimit(t, 2*time.Minute) // only ends a hang
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	m := Machine{}
+	m := Installation{}
 	tool, _ := m.Tool(ConfigFile)
 	var lines []string
 	err := m.Apply(ctx, tool, func(line string) {
@@ -159,8 +161,8 @@ func TestApplyEndsWhatTheToolStarted(t *testing.T) {
 		f, _ := os.Open(alive)
 		opened <- f
 	}()
-	tool, _ := Machine{}.Tool(ConfigFile)
-	err := Machine{}.Apply(ctx, tool, func(string) { cancel() })
+	tool, _ := Installation{}.Tool(ConfigFile)
+	err := Installation{}.Apply(ctx, tool, func(string) { cancel() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Apply() = %v", err)
 	}
@@ -174,7 +176,7 @@ func TestApplyEndsWhatTheToolStarted(t *testing.T) {
 // Nothing can be asked of whoever sits there.
 func TestProgramsHaveNoInput(t *testing.T) {
 	programs(t, map[string]string{"iotedge": "read answer && echo \"answer: $answer\"; echo end"})
-	m := Machine{Env: []string{"PATH=" + os.Getenv("PATH")}}
+	m := Installation{Machine: host.Machine{Env: []string{"PATH=" + os.Getenv("PATH")}}}
 	out, err := m.output(t.Context(), "iotedge")
 	if err != nil || out != "end\n" {
 		t.Errorf("output() = %q, %v", out, err)
@@ -189,7 +191,7 @@ func TestApplyLeavesAChild(t *testing.T) {
 	programs(t, map[string]string{"iotedge": "exec 3< '" + over.Name() + "'; read x <&3 & echo done; read x < '" + seen.Name() + "'"})
 	t.Cleanup(func() { over.WriteString("\n") })
 	setStopLimit(t, time.Millisecond)
-	m := Machine{}
+	m := Installation{}
 	tool, err := m.Tool(ConfigFile)
 	if err != nil {
 		t.Fatal(err)

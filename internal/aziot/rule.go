@@ -23,7 +23,7 @@ var ruleTemplate = template.Must(template.New("tpmaccess.rules").Parse(templates
 
 // Rule makes the rule that gives the daemon the chip that a TCTI string leads
 // to. The error wraps ErrNoRule where no node is opened that udev makes.
-func (m Machine) Rule(tcti string) ([]byte, error) {
+func (i Installation) Rule(tcti string) ([]byte, error) {
 	w := parseTCTI(tcti)
 	number, ok := w.number()
 	switch {
@@ -33,21 +33,21 @@ func (m Machine) Rule(tcti string) ([]byte, error) {
 		return nil, fmt.Errorf("%w for tcti %q: udev makes /dev/tpmrm0 and /dev/tpm0, and what has another number", ErrNoRule, tcti)
 	}
 	// Without the group the rule is good all the same.
-	local, _ := m.accounts()
+	local, _ := i.Machine.Accounts()
 	var b bytes.Buffer
-	err := ruleTemplate.Execute(&b, map[string]any{"User": User, "Number": number, "TSS": local.hasGroup("tss")})
+	err := ruleTemplate.Execute(&b, map[string]any{"User": User, "Number": number, "TSS": local.HasGroup("tss")})
 	return b.Bytes(), err
 }
 
 // Installed tells whether the daemon's user is there. The error wraps
 // ErrNotInstalled where it is not: udev passes over a rule whose user it does
 // not know.
-func (m Machine) Installed() error {
-	local, err := m.accounts()
+func (i Installation) Installed() error {
+	local, err := i.Machine.Accounts()
 	if err != nil {
 		return err
 	}
-	if _, found := local.user(User); !found {
+	if _, found := local.User(User); !found {
 		return fmt.Errorf("%w: there is no user %s, and udev passes over a rule for a user that it does not know", ErrNotInstalled, User)
 	}
 	return nil
@@ -55,8 +55,8 @@ func (m Machine) Installed() error {
 
 // RuleState says what WriteRule would do: create, change or do nothing
 // (unchanged). old is what stands there now.
-func (m Machine) RuleState(rule []byte) (action string, old []byte, err error) {
-	old, err = os.ReadFile(m.path(RuleFile))
+func (i Installation) RuleState(rule []byte) (action string, old []byte, err error) {
+	old, err = os.ReadFile(i.Machine.Path(RuleFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "create", nil, nil
@@ -77,15 +77,15 @@ type RuleWritten struct {
 
 // WriteRule puts the rule into its file. It waits for another run that is at the
 // same, until ctx ends.
-func (m Machine) WriteRule(ctx context.Context, rule []byte, now time.Time) (w RuleWritten, err error) {
+func (i Installation) WriteRule(ctx context.Context, rule []byte, now time.Time) (w RuleWritten, err error) {
 	w.Removed = []string{}
-	path := m.path(RuleFile)
+	path := i.Machine.Path(RuleFile)
 	lock, err := atomicfile.Acquire(ctx, path, nil)
 	if err != nil {
 		return w, err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
-	action, old, err := m.RuleState(rule)
+	action, old, err := i.RuleState(rule)
 	if err != nil {
 		return w, err
 	}

@@ -62,7 +62,7 @@ func TestWriteRule(t *testing.T) {
 	if _, err := m.WriteRule(t.Context(), []byte("rule\n"), now); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without udev: %v", err)
 	}
-	must(t, os.MkdirAll(filepath.Join(m.Root, "etc/udev/rules.d"), 0o755))
+	must(t, os.MkdirAll(filepath.Join(m.Machine.Root, "etc/udev/rules.d"), 0o755))
 	steps := []struct{ text, action string }{{"old\n", "create"}, {"old\n", "unchanged"}, {"rule\n", "change"}, {"rule\n", "unchanged"}}
 	for _, step := range steps {
 		written, err := m.WriteRule(t.Context(), []byte(step.text), now)
@@ -70,7 +70,7 @@ func TestWriteRule(t *testing.T) {
 		if err != nil || action != step.action || (backup != "") != (action == "change") {
 			t.Fatalf("WriteRule(%q) = %s, %q, %v, want %s", step.text, action, backup, err, step.action)
 		}
-		got, err := os.ReadFile(m.path(RuleFile))
+		got, err := os.ReadFile(m.Machine.Path(RuleFile))
 		if string(got) != step.text {
 			t.Errorf("the file has %q, %v, want %q", got, err, step.text)
 		}
@@ -86,10 +86,10 @@ func TestWriteRule(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if kept, err := filepath.Glob(m.path(RuleFile) + ".*.bak"); len(kept) != atomicfile.Backups {
+	if kept, err := filepath.Glob(m.Machine.Path(RuleFile) + ".*.bak"); len(kept) != atomicfile.Backups {
 		t.Errorf("backups: %q, %v; want %d", kept, err, atomicfile.Backups)
 	}
-	info, err := os.Stat(m.path(RuleFile))
+	info, err := os.Stat(m.Machine.Path(RuleFile))
 	if err != nil || info.Mode() != 0o644 {
 		t.Errorf("mode %v, %v, want 0644", info.Mode(), err)
 	}

@@ -60,14 +60,14 @@ const maxRestarts = 3
 // Daemons waits until IoT Edge's daemons have come up, or until it is seen that
 // they do not, or until ctx ends; then it returns how they are. The error wraps
 // ErrNoUnits where nobody can tell.
-func (m Machine) Daemons(ctx context.Context) ([]Daemon, error) {
-	pause := m.Pause
+func (i Installation) Daemons(ctx context.Context) ([]Daemon, error) {
+	pause := i.Pause
 	if pause == 0 {
 		pause = time.Second
 	}
 	var last []Daemon
 	for same := 1; ; same++ {
-		u, err := m.units(ctx)
+		u, err := i.units(ctx)
 		if err != nil {
 			if ctx.Err() != nil && last != nil {
 				return last, nil
@@ -106,12 +106,12 @@ func Down(all []Daemon) []Daemon {
 type units map[string]map[string]string
 
 // units asks for all of them at once.
-func (m Machine) units(ctx context.Context) (units, error) {
+func (i Installation) units(ctx context.Context) (units, error) {
 	args := []string{"show", "--property=Id,LoadState,ActiveState,SubState,NRestarts,Result", "--"}
 	for _, s := range services {
 		args = append(append(args, s.name+".service"), s.sockets...)
 	}
-	text, err := m.output(ctx, "systemctl", args...)
+	text, err := i.output(ctx, "systemctl", args...)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoUnits, err)
 	}

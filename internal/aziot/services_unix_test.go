@@ -90,7 +90,7 @@ func TestDaemons(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			calls := systemctl(t, test.texts...)
-			all, err := Machine{Pause: time.Nanosecond}.Daemons(t.Context())
+			all, err := Installation{Pause: time.Nanosecond}.Daemons(t.Context())
 			if err != nil || states(all) != test.want {
 				t.Errorf("Daemons() = %s, %v, want %s", states(all), err, test.want)
 			}
@@ -126,7 +126,7 @@ func TestDaemonsAtTheDeadline(t *testing.T) {
 				third.Read(make([]byte, 1))
 				expire()
 			}()
-			all, err := Machine{Pause: time.Nanosecond}.Daemons(ctx)
+			all, err := Installation{Pause: time.Nanosecond}.Daemons(ctx)
 			if err != nil || !Changing(all) || len(Down(all)) != 1 {
 				t.Errorf("Daemons() = %s, %v after %d looks", states(all), err, len(calls()))
 			}
@@ -144,19 +144,19 @@ func TestDaemonsWithoutSystemd(t *testing.T) {
 		"an empty answer": {"systemctl": ""},
 	} {
 		programs(t, scripts)
-		if all, err := (Machine{}).Daemons(t.Context()); !errors.Is(err, ErrNoUnits) || len(all) != 0 {
+		if all, err := (Installation{}).Daemons(t.Context()); !errors.Is(err, ErrNoUnits) || len(all) != 0 {
 			t.Errorf("%s: Daemons() = %v, %v", name, all, err)
 		}
 	}
 	t.Setenv("PATH", t.TempDir())
-	if _, err := (Machine{}).Daemons(t.Context()); !errors.Is(err, ErrNoUnits) || !errors.Is(err, ErrNoProgram) {
+	if _, err := (Installation{}).Daemons(t.Context()); !errors.Is(err, ErrNoUnits) || !errors.Is(err, ErrNoProgram) {
 		t.Errorf("no systemctl: %v", err)
 	}
 }
 
 func TestUnitsThatAreAskedFor(t *testing.T) {
 	calls := systemctl(t, healthy())
-	if _, err := (Machine{Pause: time.Nanosecond}).Daemons(t.Context()); err != nil {
+	if _, err := (Installation{Pause: time.Nanosecond}).Daemons(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	want := "systemctl show --property=Id,LoadState,ActiveState,SubState,NRestarts,Result -- " +

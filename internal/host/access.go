@@ -3,13 +3,14 @@ package host
 import (
 	"context"
 	"io/fs"
+	"os"
 	"path"
 	"regexp"
 	"strings"
 )
 
-// Access is who can reach the chip, and how.
-type Access struct {
+// ChipAccess is who can reach the chip, and how.
+type ChipAccess struct {
 	// Chips are what the kernel has found.
 	Chips []Chip `json:"chips"`
 	// Nodes are the ways to it in /dev.
@@ -51,27 +52,27 @@ type Rule struct {
 
 // Bounds for what is listed.
 const (
-	maxRules     = 100
-	maxRuleFile  = 256 << 10
-	maxUsers     = 100
-	maxAccounts  = 1 << 20
-	tpmNodes     = "dev/tpm*"
-	passwordFile = "etc/passwd"
-	groupFile    = "etc/group"
+	maxRules    = 100
+	maxRuleFile = 256 << 10
+	tpmNodes    = "dev/tpm*"
 )
 
-// ReadAccess reads it from the files of a Linux system. fsys is its root
-// directory; self is the process that is not to be counted, the caller's. It
-// stops looking for programs when the context ends.
-func ReadAccess(ctx context.Context, fsys fs.FS, self int) Access {
-	a := Access{Chips: []Chip{}, Nodes: []Node{}, Rules: []Rule{}, Users: []User{}, Notes: []string{}}
+// ChipAccess reads it from the files of a Linux system, all programs but this one.
+// It stops looking for programs when the context ends.
+func (m Machine) ChipAccess(ctx context.Context) ChipAccess {
+	return readAccess(ctx, m.Files(), os.Getpid())
+}
+
+// readAccess leaves out the process self.
+func readAccess(ctx context.Context, fsys fs.FS, self int) ChipAccess {
+	a := ChipAccess{Chips: []Chip{}, Nodes: []Node{}, Rules: []Rule{}, Users: []User{}, Notes: []string{}}
 	for _, dir := range glob(fsys, "sys/class/tpm/tpm*") {
 		a.Chips = append(a.Chips, Chip{
 			Name: clean(path.Base(dir)), Driver: target(fsys, dir+"/device/driver"), Device: target(fsys, dir+"/device"),
 			Description: line(fsys, dir+"/device/description"), Major: line(fsys, dir+"/tpm_version_major"),
 		})
 	}
-	owners, groups := accounts(fsys, passwordFile), accounts(fsys, groupFile)
+	local, _ := readAccounts(fsys) // without them there are numbers
 	for _, name := range glob(fsys, tpmNodes) {
 		info, err := fs.Lstat(fsys, name)
 		if err != nil {
@@ -80,7 +81,7 @@ func ReadAccess(ctx context.Context, fsys fs.FS, self int) Access {
 		}
 		n := Node{Path: "/" + clean(name), Mode: info.Mode().String()}
 		if uid, gid, ok := owner(info); ok {
-			n.Owner, n.Group = account(owners, uid), account(groups, gid)
+			n.Owner, n.Group = withNumber(local.UserName(uid), uid), withNumber(local.GroupName(gid), gid)
 		}
 		a.Nodes = append(a.Nodes, n)
 	}

@@ -56,7 +56,7 @@ func TestReadAccess(t *testing.T) {
 		"proc/11/fd/3":                           "-> /dev/tpmrm0",
 		"proc/12/comm":                           "gone\n",
 	})
-	a := ReadAccess(context.Background(), os.DirFS(root), 11)
+	a := readAccess(context.Background(), os.DirFS(root), 11)
 	if want := []Chip{{"tpm0", "tpm_crb", "MSFT0101:00", "TPM 2.0 Device", "2"}}; !slices.Equal(a.Chips, want) {
 		t.Errorf("Chips = %+v", a.Chips)
 	}
@@ -78,13 +78,13 @@ func TestReadAccess(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if a := ReadAccess(ctx, os.DirFS(root), 11); len(a.Users) != 0 || len(a.Notes) != 1 || len(a.Nodes) != 1 {
+	if a := readAccess(ctx, os.DirFS(root), 11); len(a.Users) != 0 || len(a.Notes) != 1 || len(a.Nodes) != 1 {
 		t.Errorf("after the end: %+v", a)
 	}
 }
 
 func TestReadAccessOfNothing(t *testing.T) {
-	a := ReadAccess(context.Background(), fstest.MapFS{}, 1)
+	a := readAccess(context.Background(), fstest.MapFS{}, 1)
 	if a.Chips == nil || a.Nodes == nil || a.Rules == nil || a.Users == nil || a.Notes == nil {
 		t.Errorf("a list is nil: %+v", a)
 	}

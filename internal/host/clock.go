@@ -21,8 +21,10 @@ type Clock struct {
 	UptimeSeconds int64 `json:"uptime_seconds"`
 }
 
-// ReadClock takes the time. fsys is the root directory.
-func ReadClock(fsys fs.FS, now time.Time) Clock {
+// Clock takes the time.
+func (m Machine) Clock(now time.Time) Clock { return readClock(m.Files(), now) }
+
+func readClock(fsys fs.FS, now time.Time) Clock {
 	c := Clock{UTC: now.UTC().Truncate(time.Second), Local: now.Local().Format(time.RFC3339), Synchronized: synchronized()}
 	c.Zone, _ = now.Local().Zone()
 	if to, err := fs.ReadLink(fsys, "etc/localtime"); err == nil {

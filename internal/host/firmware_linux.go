@@ -1,6 +1,6 @@
 package host
 
-import "os"
+import "tpmdps/internal/identity"
 
 // firmware returns what the kernel shows of the SMBIOS table or device tree.
-func firmware() (Facts, []string) { return Read(os.DirFS("/")) }
+func firmware(m Machine) (identity.Host, []string) { return fromFiles(m.Files()) }

@@ -2,5 +2,7 @@
 
 package host
 
+import "tpmdps/internal/identity"
+
 // firmware returns nothing: the tool is not released for this system.
-func firmware() (Facts, []string) { return Facts{}, nil }
+func firmware(Machine) (identity.Host, []string) { return identity.Host{}, nil }

@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"tpmdps/internal/identity"
 )
 
 const (
@@ -15,10 +17,10 @@ const (
 var getSystemFirmwareTable = windows.NewLazySystemDLL("kernel32.dll").NewProc("GetSystemFirmwareTable")
 
 // firmware returns what the SMBIOS table says. Windows lets every user read it.
-func firmware() (Facts, []string) {
+func firmware(Machine) (identity.Host, []string) {
 	data, err := firmwareTable()
 	if err != nil {
-		return Facts{}, []string{err.Error()}
+		return identity.Host{}, []string{err.Error()}
 	}
 	return fromSMBIOS(data)
 }

@@ -17,22 +17,15 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"tpmdps/internal/identity"
 )
 
-// Facts are what is known of a machine. What is not known is empty.
-type Facts struct {
-	Hostname     string `json:"hostname"`
-	Manufacturer string `json:"manufacturer"`
-	Product      string `json:"product"`
-	Serial       string `json:"serial"`
-	UUID         string `json:"uuid"` // SMBIOS type 1, in lower case
-}
-
-// Local returns the facts of this machine. The notes are for people: one line
-// for each value that is missing and whose absence has a reason worth knowing.
-// Outside Linux and Windows only the host name is known.
-func Local() (facts Facts, notes []string) {
-	facts, notes = firmware()
+// Facts returns what is known of a machine; its host name is this machine's. The
+// notes are for people: one line for each value that is missing and whose absence
+// has a reason worth knowing. Outside Linux and Windows only the host name is known.
+func (m Machine) Facts() (facts identity.Host, notes []string) {
+	facts, notes = firmware(m)
 	name, err := os.Hostname()
 	if err != nil {
 		notes = append(notes, fmt.Sprintf("hostname: %v", err))

@@ -1,4 +1,4 @@
-package host_test
+package host
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"tpmdps/internal/host"
+	"tpmdps/internal/identity"
 )
 
 func files(contents map[string]string) fstest.MapFS {
@@ -25,7 +25,7 @@ func TestRead(t *testing.T) {
 	tests := []struct {
 		name  string
 		fsys  fs.FS
-		want  host.Facts
+		want  identity.Host
 		notes []string // the beginning of each
 	}{
 		{
@@ -36,7 +36,7 @@ func TestRead(t *testing.T) {
 				"sys/class/dmi/id/product_serial": "KSA1234567\n",
 				"sys/class/dmi/id/product_uuid":   "4C4C4544-0042-3510-8052-B4C04F4E4D31\n",
 			}),
-			want: host.Facts{Manufacturer: "Advantech", Product: "ARK-1124 H", Serial: "KSA1234567",
+			want: identity.Host{Manufacturer: "Advantech", Product: "ARK-1124 H", Serial: "KSA1234567",
 				UUID: "4c4c4544-0042-3510-8052-b4c04f4e4d31"},
 		},
 		{
@@ -45,7 +45,7 @@ func TestRead(t *testing.T) {
 				"sys/firmware/devicetree/base/model":         "Raspberry Pi 4 Model B Rev 1.4\x00",
 				"sys/firmware/devicetree/base/serial-number": "10000000abcdef01\x00",
 			}),
-			want: host.Facts{Product: "Raspberry Pi 4 Model B Rev 1.4", Serial: "10000000abcdef01"},
+			want: identity.Host{Product: "Raspberry Pi 4 Model B Rev 1.4", Serial: "10000000abcdef01"},
 		},
 		{
 			name: "placeholders",
@@ -68,7 +68,7 @@ func TestRead(t *testing.T) {
 				"sys/class/dmi/id/product_serial":            "\n",
 				"sys/firmware/devicetree/base/serial-number": "1421821012345\x00",
 			}),
-			want:  host.Facts{Serial: "1421821012345"},
+			want:  identity.Host{Serial: "1421821012345"},
 			notes: []string{"serial: the firmware leaves it empty"},
 		},
 		{
@@ -77,13 +77,13 @@ func TestRead(t *testing.T) {
 				"sys/class/dmi/id/sys_vendor":     "\x1b[31mACME\x07\xff\n",
 				"sys/class/dmi/id/product_serial": strings.Repeat("S1", 5000),
 			}),
-			want: host.Facts{Manufacturer: "[31mACME", Serial: strings.Repeat("S1", 128)},
+			want: identity.Host{Manufacturer: "[31mACME", Serial: strings.Repeat("S1", 128)},
 		},
 		{
 			name: "not readable by this user",
 			fsys: refusing{files(map[string]string{"sys/class/dmi/id/sys_vendor": "ACME\n"}),
 				"sys/class/dmi/id/product_serial", fs.ErrPermission},
-			want:  host.Facts{Manufacturer: "ACME"},
+			want:  identity.Host{Manufacturer: "ACME"},
 			notes: []string{"serial: only root may read it"},
 		},
 		{
@@ -95,7 +95,7 @@ func TestRead(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, notes := host.Read(test.fsys)
+			got, notes := fromFiles(test.fsys)
 			if got != test.want {
 				t.Errorf("Read() = %+v, want %+v", got, test.want)
 			}
@@ -135,7 +135,7 @@ func TestPlaceholder(t *testing.T) {
 		"03000200-0400-0500-0006-000700080009",
 	}
 	for _, s := range fillers {
-		if !host.Placeholder(s) {
+		if !Placeholder(s) {
 			t.Errorf("Placeholder(%q) = false, want true", s)
 		}
 	}
@@ -143,14 +143,14 @@ func TestPlaceholder(t *testing.T) {
 		"KSA1234567", "7", "10000000abcdef01", "1421821012345", "VMware-42 1f 6e", "ACME", "Nonesuch",
 		"4c4c4544-0042-3510-8052-b4c04f4e4d31", "0x1", "日本電気", "NUC11",
 	} {
-		if host.Placeholder(s) {
+		if Placeholder(s) {
 			t.Errorf("Placeholder(%q) = true, want false", s)
 		}
 	}
 }
 
 func TestFactsAsJSON(t *testing.T) {
-	got, err := json.Marshal(host.Facts{Hostname: "h", Manufacturer: "m", Product: "p", Serial: "s", UUID: "u"})
+	got, err := json.Marshal(identity.Host{Hostname: "h", Manufacturer: "m", Product: "p", Serial: "s", UUID: "u"})
 	if want := `{"hostname":"h","manufacturer":"m","product":"p","serial":"s","uuid":"u"}`; err != nil || string(got) != want {
 		t.Errorf("Marshal() = %s, %v, want %s", got, err, want)
 	}
@@ -161,11 +161,11 @@ func TestLocal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, _ := host.Local()
+	first, _ := This().Facts()
 	if first.Hostname != want {
 		t.Errorf("Local().Hostname = %q, want %q", first.Hostname, want)
 	}
-	if again, _ := host.Local(); !reflect.DeepEqual(again, first) {
+	if again, _ := This().Facts(); !reflect.DeepEqual(again, first) {
 		t.Errorf("Local() = %+v, then %+v", first, again)
 	}
 }

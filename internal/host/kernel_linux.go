@@ -7,10 +7,14 @@ import (
 	"syscall"
 )
 
-// ReadKernelLog reads the kernel's messages about the TPM from /dev/kmsg, or
-// from another path in its form. It takes what is there and does not wait for
-// more. Where only root may, the error wraps fs.ErrPermission.
-func ReadKernelLog(ctx context.Context, path string) (KernelLog, error) {
+// KernelLog reads the kernel's messages about the TPM from /dev/kmsg. It takes what
+// is there and does not wait for more. Where only root may, the error wraps
+// fs.ErrPermission.
+func (m Machine) KernelLog(ctx context.Context) (KernelLog, error) {
+	return readKernelLog(ctx, m.Path("/dev/kmsg"))
+}
+
+func readKernelLog(ctx context.Context, path string) (KernelLog, error) {
 	var filter kernelFilter
 	// Not with os: that would wait for more where there is nothing.
 	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)

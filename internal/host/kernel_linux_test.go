@@ -15,17 +15,17 @@ func TestReadKernelLog(t *testing.T) {
 	if err := os.WriteFile(path, []byte(kernelMessages), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	log, err := ReadKernelLog(context.Background(), path)
+	log, err := readKernelLog(context.Background(), path)
 	if err != nil || len(log.Lines) != 6 || log.Overwritten {
-		t.Errorf("ReadKernelLog() = %+v, %v", log, err)
+		t.Errorf("readKernelLog() = %+v, %v", log, err)
 	}
-	if _, err := ReadKernelLog(context.Background(), path+".none"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("ReadKernelLog() of no file: %v", err)
+	if _, err := readKernelLog(context.Background(), path+".none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("readKernelLog() of no file: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := ReadKernelLog(ctx, path); !errors.Is(err, context.Canceled) {
-		t.Errorf("ReadKernelLog() after the end: %v", err)
+	if _, err := readKernelLog(ctx, path); !errors.Is(err, context.Canceled) {
+		t.Errorf("readKernelLog() after the end: %v", err)
 	}
 }
 
@@ -33,7 +33,7 @@ func TestReadKernelLog(t *testing.T) {
 func TestReadKernelLogOfThisMachine(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
-		_, err := ReadKernelLog(context.Background(), "/dev/kmsg")
+		_, err := readKernelLog(context.Background(), "/dev/kmsg")
 		done <- err
 	}()
 	select {
@@ -42,6 +42,6 @@ func TestReadKernelLogOfThisMachine(t *testing.T) {
 			t.Error(err)
 		}
 	case <-time.After(2 * time.Minute): // only ends a hang
-		t.Error("ReadKernelLog() waits for more")
+		t.Error("readKernelLog() waits for more")
 	}
 }

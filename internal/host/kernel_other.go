@@ -7,7 +7,7 @@ import (
 	"errors"
 )
 
-// ReadKernelLog returns errors.ErrUnsupported: other systems have no such log.
-func ReadKernelLog(context.Context, string) (KernelLog, error) {
+// KernelLog returns errors.ErrUnsupported: other systems have no such log.
+func (m Machine) KernelLog(context.Context) (KernelLog, error) {
 	return KernelLog{}, errors.ErrUnsupported
 }

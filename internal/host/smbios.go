@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"tpmdps/internal/identity"
 )
 
 // The SMBIOS structure table (DMTF DSP0134, 6.1): structures of a formatted
@@ -22,11 +24,11 @@ const (
 var errNoSystem = errors.New("there is no system information in the SMBIOS table")
 
 // fromSMBIOS returns the facts in a raw SMBIOS table, under the same rules as
-// [Read].
-func fromSMBIOS(data []byte) (facts Facts, notes []string) {
+// [fromFiles].
+func fromSMBIOS(data []byte) (facts identity.Host, notes []string) {
 	facts, err := parseRaw(data)
 	if err != nil {
-		return Facts{}, []string{err.Error()}
+		return identity.Host{}, []string{err.Error()}
 	}
 	for _, field := range []struct {
 		name  string
@@ -48,15 +50,15 @@ func fromSMBIOS(data []byte) (facts Facts, notes []string) {
 // parseRaw reads what Windows returns as the raw SMBIOS table (RawSMBIOSData):
 // calling method, version, DMI revision, the table's length in little-endian
 // order, and the table. The texts are as they stand there.
-func parseRaw(data []byte) (Facts, error) {
+func parseRaw(data []byte) (identity.Host, error) {
 	if len(data) < rawHeader {
-		return Facts{}, fmt.Errorf("the SMBIOS table has %d bytes, its header alone has %d", len(data), rawHeader)
+		return identity.Host{}, fmt.Errorf("the SMBIOS table has %d bytes, its header alone has %d", len(data), rawHeader)
 	}
 	major, minor := data[1], data[2]
 	length := uint64(binary.LittleEndian.Uint32(data[4:8]))
 	table := data[rawHeader:]
 	if length > uint64(len(table)) {
-		return Facts{}, fmt.Errorf("the SMBIOS table has %d bytes and says that it has %d", len(table), length)
+		return identity.Host{}, fmt.Errorf("the SMBIOS table has %d bytes and says that it has %d", len(table), length)
 	}
 	return findSystem(table[:length], swappedUUID(major, minor))
 }
@@ -73,18 +75,18 @@ func swappedUUID(major, minor byte) bool {
 }
 
 // findSystem walks the table up to the first type 1 structure.
-func findSystem(table []byte, swapped bool) (Facts, error) {
+func findSystem(table []byte, swapped bool) (identity.Host, error) {
 	for len(table) >= structureHeader {
 		kind, length := table[0], int(table[1])
 		if length < structureHeader || length > len(table) {
-			return Facts{}, fmt.Errorf("a structure of type %d in the SMBIOS table has a length of %d, which cannot be", kind, length)
+			return identity.Host{}, fmt.Errorf("a structure of type %d in the SMBIOS table has a length of %d, which cannot be", kind, length)
 		}
 		area, rest := table[:length], table[length:]
 		switch kind {
 		case systemType:
-			return readSystem(area, rest, swapped), nil
+			return systemInformation(area, rest, swapped), nil
 		case endOfTable:
-			return Facts{}, errNoSystem
+			return identity.Host{}, errNoSystem
 		}
 		end := bytes.Index(rest, []byte{0, 0})
 		if end < 0 {
@@ -92,18 +94,18 @@ func findSystem(table []byte, swapped bool) (Facts, error) {
 		}
 		table = rest[end+2:]
 	}
-	return Facts{}, errNoSystem
+	return identity.Host{}, errNoSystem
 }
 
 // readSystem reads a type 1 structure. SMBIOS 2.0 had no UUID in it.
-func readSystem(area, strings []byte, swapped bool) Facts {
+func systemInformation(area, strings []byte, swapped bool) identity.Host {
 	text := func(offset int) string {
 		if offset >= len(area) {
 			return ""
 		}
 		return numbered(strings, int(area[offset]))
 	}
-	facts := Facts{Manufacturer: text(4), Product: text(5), Serial: text(7)}
+	facts := identity.Host{Manufacturer: text(4), Product: text(5), Serial: text(7)}
 	if len(area) >= uuidEnd {
 		facts.UUID = formatUUID([16]byte(area[uuidOffset:uuidEnd]), swapped)
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"unicode/utf8"
+
+	"tpmdps/internal/identity"
 )
 
 // structure makes one SMBIOS structure: header, the rest of the formatted area,
@@ -46,13 +48,13 @@ const swappedForm, plainForm = "33221100-5544-7766-8899-aabbccddeeff", "00112233
 
 func TestFromSMBIOS(t *testing.T) {
 	box := structure(systemType, systemArea(1, 2, 3, 4, testUUID), "Advantech", "ARK-1124  H ", "v1", "KSA1234567")
-	want := Facts{Manufacturer: "Advantech", Product: "ARK-1124 H", Serial: "KSA1234567", UUID: swappedForm}
+	want := identity.Host{Manufacturer: "Advantech", Product: "ARK-1124 H", Serial: "KSA1234567", UUID: swappedForm}
 	plain := want
 	plain.UUID = plainForm
 	tests := []struct {
 		name  string
 		data  []byte
-		want  Facts
+		want  identity.Host
 		notes []string // the beginning of each
 	}{
 		{"SMBIOS 3", raw(3, 2, bios, box, end), want, nil},
@@ -67,14 +69,14 @@ func TestFromSMBIOS(t *testing.T) {
 		{
 			"SMBIOS 2.0, without a UUID",
 			raw(2, 0, structure(systemType, []byte{1, 0, 0, 2}, "ACME", "S1")),
-			Facts{Manufacturer: "ACME", Serial: "S1"},
+			identity.Host{Manufacturer: "ACME", Serial: "S1"},
 			[]string{"product: the firmware leaves it empty", "uuid: the firmware leaves it empty"},
 		},
 		{
 			"placeholders",
 			raw(3, 0, structure(systemType, systemArea(1, 1, 1, 2, [16]byte{0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8, 0, 9}),
 				"To Be Filled By O.E.M.", "Default string")),
-			Facts{},
+			identity.Host{},
 			[]string{
 				`manufacturer: "To Be Filled By O.E.M." is a placeholder`,
 				`product: "To Be Filled By O.E.M." is a placeholder`,
@@ -85,22 +87,22 @@ func TestFromSMBIOS(t *testing.T) {
 		{
 			"strings that are not there",
 			raw(3, 0, structure(systemType, systemArea(9, 255, 0, 2, testUUID), "only one")),
-			Facts{UUID: swappedForm},
+			identity.Host{UUID: swappedForm},
 			[]string{"manufacturer: the firmware leaves it empty", "product: ", "serial: "},
 		},
 		{
 			"text that is none",
 			raw(3, 0, structure(systemType, systemArea(1, 2, 0, 3, testUUID), "\x1b[31mACME\xff", "p", strings.Repeat("S1", 5000))),
-			Facts{Manufacturer: "[31mACME", Product: "p", Serial: strings.Repeat("S1", 128), UUID: swappedForm},
+			identity.Host{Manufacturer: "[31mACME", Product: "p", Serial: strings.Repeat("S1", 128), UUID: swappedForm},
 			nil,
 		},
-		{"no system", raw(3, 0, bios, end, box), Facts{}, []string{"there is no system information"}},
-		{"an empty table", raw(3, 0), Facts{}, []string{"there is no system information"}},
-		{"half a structure", raw(3, 0, bios, box[:10]), Facts{}, []string{"a structure of type 1 in the SMBIOS table has a length of 27"}},
-		{"a structure without length", raw(3, 0, []byte{2, 0, 0, 0, 0, 0}), Facts{}, []string{"a structure of type 2 in the SMBIOS table has a length of 0"}},
-		{"strings without an end", raw(3, 0, bios[:len(bios)-1]), Facts{}, []string{"there is no system information"}},
-		{"half a table", raw(3, 0, bios, box)[:60], Facts{}, []string{"the SMBIOS table has 52 bytes and says that it has"}},
-		{"half a header", []byte{0, 3, 0, 0}, Facts{}, []string{"the SMBIOS table has 4 bytes, its header alone has 8"}},
+		{"no system", raw(3, 0, bios, end, box), identity.Host{}, []string{"there is no system information"}},
+		{"an empty table", raw(3, 0), identity.Host{}, []string{"there is no system information"}},
+		{"half a structure", raw(3, 0, bios, box[:10]), identity.Host{}, []string{"a structure of type 1 in the SMBIOS table has a length of 27"}},
+		{"a structure without length", raw(3, 0, []byte{2, 0, 0, 0, 0, 0}), identity.Host{}, []string{"a structure of type 2 in the SMBIOS table has a length of 0"}},
+		{"strings without an end", raw(3, 0, bios[:len(bios)-1]), identity.Host{}, []string{"there is no system information"}},
+		{"half a table", raw(3, 0, bios, box)[:60], identity.Host{}, []string{"the SMBIOS table has 52 bytes and says that it has"}},
+		{"half a header", []byte{0, 3, 0, 0}, identity.Host{}, []string{"the SMBIOS table has 4 bytes, its header alone has 8"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -130,7 +132,7 @@ func TestFromSMBIOSAgreesWithSysfs(t *testing.T) {
 	} {
 		fsys[dmi+name] = &fstest.MapFile{Data: []byte(text + "\n")}
 	}
-	linux, _ := Read(fsys)
+	linux, _ := fromFiles(fsys)
 	if windows != linux || linux.Serial != "S-0007" {
 		t.Errorf("facts are %+v on Windows and %+v on Linux", windows, linux)
 	}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+
+	"tpmdps/internal/identity"
 )
 
 // Where the Linux kernel shows the SMBIOS table, type 1 "System Information"
@@ -14,9 +16,9 @@ const (
 	deviceTree = "sys/firmware/devicetree/base/"
 )
 
-// Read returns the facts that the files of a Linux system tell, everything but
-// the host name. fsys is the system's root directory.
-func Read(fsys fs.FS) (facts Facts, notes []string) {
+// fromFiles returns the facts that the files of a Linux system tell, everything
+// but the host name.
+func fromFiles(fsys fs.FS) (facts identity.Host, notes []string) {
 	for _, field := range []struct {
 		name  string
 		value *string

@@ -31,9 +31,11 @@ type System struct {
 	Notes []string `json:"notes"`
 }
 
-// ReadSystem reads it from the files of a Linux system. fsys is its root
-// directory. On Windows only the release is known.
-func ReadSystem(fsys fs.FS) System {
+// System reads it from the files of a Linux system. On Windows only the release is
+// known.
+func (m Machine) System() System { return readSystem(m.Files()) }
+
+func readSystem(fsys fs.FS) System {
 	s := System{
 		OS: osRelease(), Kernel: line(fsys, "proc/sys/kernel/osrelease"), KernelBuild: line(fsys, "proc/sys/kernel/version"),
 		Architecture: line(fsys, "proc/sys/kernel/arch"), // since Linux 6.1

@@ -89,7 +89,7 @@ func TestReadSystem(t *testing.T) {
 	} {
 		fsys[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	got := ReadSystem(fsys)
+	got := readSystem(fsys)
 	if len(got.Packages) != 3 {
 		t.Errorf("Packages = %+v", got.Packages)
 	}
@@ -100,25 +100,25 @@ func TestReadSystem(t *testing.T) {
 		Libraries: []string{"/usr/lib/x86_64-linux-gnu/libtss2-esys.so.0.0.0", "/usr/lib/x86_64-linux-gnu/libtss2-tcti-x.so.0.1.0"},
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("ReadSystem() = %+v, want %+v", got, want)
+		t.Errorf("readSystem() = %+v, want %+v", got, want)
 	}
 	delete(fsys, "var/lib/dpkg/status")
-	if got := ReadSystem(fsys); len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "no dpkg") {
+	if got := readSystem(fsys); len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "no dpkg") {
 		t.Errorf("without dpkg: %q", got.Notes)
 	}
 	fsys["var/lib/rpm/rpmdb.sqlite"] = &fstest.MapFile{}
-	if got := ReadSystem(fsys); len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "rpm -qa") {
+	if got := readSystem(fsys); len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "rpm -qa") {
 		t.Errorf("with rpm: %q", got.Notes)
 	}
 }
 
 func TestReadClock(t *testing.T) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC)
-	c := ReadClock(fstest.MapFS{
+	c := readClock(fstest.MapFS{
 		"etc/timezone": {Data: []byte("Europe/Berlin\n")},
 		"proc/uptime":  {Data: []byte("4711.42 1.0\n")},
 	}, now)
 	if !c.UTC.Equal(now.Truncate(time.Second)) || c.ZoneName != "Europe/Berlin" || c.UptimeSeconds != 4711 || c.Synchronized == "" || c.Local == "" {
-		t.Errorf("ReadClock() = %+v", c)
+		t.Errorf("readClock() = %+v", c)
 	}
 }

@@ -1,14 +1,9 @@
 package host
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io/fs"
-	"path"
-	"slices"
-	"strconv"
-	"strings"
 )
 
 // User is a program that has the chip open.
@@ -20,64 +15,32 @@ type User struct {
 	Node    string `json:"node"`
 }
 
+// maxUsers bounds the list of programs.
+const maxUsers = 100
+
 // users looks at which files each process has open. Of other people's processes
 // only root sees that.
-func (a *Access) users(ctx context.Context, fsys fs.FS, self int) {
+func (a *ChipAccess) users(ctx context.Context, fsys fs.FS, self int) {
 	hidden := 0
-	for _, dir := range glob(fsys, "proc/[0-9]*") {
-		pid, err := strconv.Atoi(path.Base(dir))
-		if err != nil || pid == self {
+	for _, p := range processes(fsys) {
+		if p.PID == self {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			a.Notes = append(a.Notes, "programs: not all were looked at: "+err.Error())
 			return
 		}
-		files, err := fs.ReadDir(fsys, dir+"/fd")
+		open, err := chipNodes(fsys, p)
 		if err != nil {
 			hidden++ // it ended, or it is another user's
-			continue
-		}
-		var open []string
-		for _, f := range files {
-			if to, err := fs.ReadLink(fsys, dir+"/fd/"+f.Name()); err == nil && strings.HasPrefix(to, "/dev/tpm") && !slices.Contains(open, to) {
-				open = append(open, to)
-			}
 		}
 		for _, node := range open {
 			if len(a.Users) < maxUsers {
-				a.Users = append(a.Users, User{PID: pid, Program: line(fsys, dir+"/comm"), Node: cut(clean(node))})
+				a.Users = append(a.Users, User{PID: p.PID, Program: p.Name, Node: cut(clean(node))})
 			}
 		}
 	}
 	if hidden > 0 {
 		a.Notes = append(a.Notes, fmt.Sprintf("programs: what %d of them have open, this user may not see", hidden))
 	}
-}
-
-// accounts maps the numbers of passwd(5) or group(5) to names.
-func accounts(fsys fs.FS, file string) map[uint32]string {
-	names := map[uint32]string{}
-	text, err := readSome(fsys, file, maxAccounts)
-	if err != nil {
-		return names
-	}
-	lines := bufio.NewScanner(strings.NewReader(text))
-	for lines.Scan() {
-		fields := strings.Split(lines.Text(), ":")
-		if len(fields) < 3 {
-			continue
-		}
-		if id, err := strconv.ParseUint(fields[2], 10, 32); err == nil && names[uint32(id)] == "" {
-			names[uint32(id)] = cut(clean(fields[0]))
-		}
-	}
-	return names
-}
-
-func account(names map[uint32]string, id uint32) string {
-	if name := names[id]; name != "" {
-		return fmt.Sprintf("%s (%d)", name, id)
-	}
-	return fmt.Sprint(id)
 }

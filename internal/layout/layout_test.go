@@ -52,11 +52,11 @@ var ours = map[string][]string{
 	"internal/edge":       {"internal/identity", "internal/text", "internal/tomledit", "templates"},
 	"internal/atomicfile": {"internal/filelock"}, // a path and bytes
 	"internal/filelock":   {},
-	"internal/aziot":      {"internal/atomicfile", "templates"},                           // the machine's IoT Edge; what its file says is edge's
+	"internal/aziot":      {"internal/atomicfile", "internal/host", "templates"},          // the machine's IoT Edge; what its file says is edge's
 	"internal/bundle":     {},                                                             // parts to a zip; who gathers them is its user's matter
 	"internal/tomledit":   {"internal/text"},                                              // text to text; what a key means is edge's
 	"internal/emulator":   {"internal/atomicfile", "internal/challenge", "internal/twin"}, // shares no code with the two clients it is to find faults in; they make no challenges, and the rules of twins are one page of Microsoft's
-	"internal/host":       {},
+	"internal/host":       {"internal/identity"},
 	"internal/softtpm":    {},
 	"templates":           {},
 
