@@ -29,6 +29,11 @@ func TestBundleFaults(t *testing.T) {
 			t.Parallel()
 			chip := softtpmtest.Start(t, "persisted").Address()
 			files := bundleWith(t, chip, row.fault, row.end, "--until", "twin")
+			for fault, waits := range map[string]string{"slow-assign": "DPS is still assigning; asking again in ", "throttle": "retrying in 1.0 s: 429 Too Many Requests (localhost:"} {
+				if strings.HasPrefix(row.fault, fault) && !strings.Contains(string(files["stderr"]), waits) {
+					t.Errorf("a wait is silent:\n%s", files["stderr"])
+				}
+			}
 			v := agreed(t, files)
 			if len(v.Findings) == 0 || v.Result != bundle.ResultFault {
 				t.Fatalf("the verdict is %+v", v)
@@ -136,5 +141,6 @@ func bundleWith(t *testing.T, chip, fault string, end int64, args ...string) map
 	if err != nil {
 		t.Fatal(err)
 	}
+	files["stderr"] = stderr.Bytes()
 	return files
 }
