@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"tpmdps/internal/bundle"
 	"tpmdps/internal/edge"
@@ -49,7 +51,10 @@ func (g *gatherer) hint(err error) string { return lineIn(g.s.ctx).fit(verdict(e
 func (g *gatherer) judgeConfig(r checkResult) {
 	e, code := &g.evidence, verdict(r.conclude(nil)).code
 	e.Checked, e.Unusable = true, g.unusable
-	for _, f := range r.Findings {
+	// What a line has may be why the file as a whole lacks something.
+	inOrder := slices.Clone(r.Findings)
+	slices.SortStableFunc(inOrder, func(a, b edge.Finding) int { return cmp.Compare(min(b.Line, 1), min(a.Line, 1)) })
+	for _, f := range inOrder {
 		found := bundle.Finding{
 			Layer: bundle.Configuration, Part: "check.json", Step: f.Rule, What: r.File + inLine(f.Line) + ": " + f.Message, Next: f.Fix,
 			Warning: f.Severity != edge.Error,

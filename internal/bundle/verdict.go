@@ -252,7 +252,7 @@ func (e Evidence) seen(v *Verdict) {
 	for i, known := range layers {
 		switch l := known.layer; {
 		case broken[l]:
-		case looked[l], i > chipIndex && i < furthest: // whoever is past it has seen it
+		case looked[l], i > chipIndex && i < furthest && l != Key: // what lies after it shows it
 			v.Seen = append(v.Seen, l)
 		case l != Configuration: // the reason is with the file
 			unseen = append(unseen, Unseen{known.title, why, flag})
