@@ -175,7 +175,8 @@ var exits = []exit{
 	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
 	{errDisagree, 41, "the hint at the failed line says what to do"},
 	{edge.ErrInvalid, 2, ""},
-	{emulator.ErrOptions, 2, "another address is named with --listen and --mqtt"},
+	{errListen, 2, "another address is named with --listen and --mqtt"},
+	{emulator.ErrOptions, 2, ""},
 	{fs.ErrPermission, 2, hintOtherUser},
 	{errInputs, 2, ""},
 }
