@@ -50,7 +50,7 @@ func isEnrollment(m members) bool { return m.has("attestation") || m.has("enroll
 // a page of an SDK, what ConvertTo-Json of Windows PowerShell makes of a list. offset
 // is where it begins.
 func wrapped(raw []byte, m members) (list []byte, offset int) {
-	for _, name := range []string{"enrollments", "value", "items"} {
+	for _, name := range []string{"enrollments", "enrollmentgroups", "value", "items"} {
 		value := m[name]
 		if bytes.HasPrefix(value, []byte("[")) && !m.has("attestation") {
 			return value, max(bytes.Index(raw, value), 0)
@@ -73,6 +73,8 @@ func otherObject(m members) string {
 		is = "it is an error that DPS answered"
 	case m.has("deviceid", "authentication"), m.has("deviceid", "authenticationtype"):
 		is = "it is a device of an IoT Hub, which does not know its TPM"
+	case m.has("type", "tpm"), m.has("type", "symmetrickey"), m.has("type", "x509"):
+		is = "it is an attestation alone, without a registration ID"
 	case bytes.HasPrefix(m["id"], []byte(`"/subscriptions/`)):
 		is = "it is a resource of Azure"
 	case m.has("query"), m.has("additionaldata", "continuationtoken"):

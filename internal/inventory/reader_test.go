@@ -195,6 +195,8 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"endorsement_key":"` + b64(testEK()) + `"}`))
 	f.Add([]byte("[{},\n{}]"))
 	f.Add([]byte("\xff\xfe{\x00}\x00"))
+	f.Add([]byte("[" + whole() + "]"))
+	f.Add([]byte(`{"value":[{"registrationId":"s","attestation":{"symmetricKey":{"primaryKey":"x"}}}],"Count":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		records, err := read(data)
 		if err != nil && !errors.Is(err, identity.ErrRecord) && !errors.Is(err, text.ErrEncoding) {
