@@ -64,9 +64,11 @@ var names = dictionary.ExitNames()
 var exits = []exit{
 	{context.Canceled, 130, ""},
 	{errUsage, 2, ""},
+	{enroll.ErrNotTPM, 51, "copy those with az, or leave them out: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\""},
 	{errPartly, 51, "correct what failed and run the same command again: what is done is found unchanged"},
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
+	{errNoTPM, 50, "only enrollments with TPM attestation can be copied: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\" has those"},
 	{errBatch, 50, "correct the line that is named, or make the record again: tpmdps read-ek -o jsonl"},
 	{errOffRecord, 1, "note it by hand; look for room on the disk of the trail, and for who moved it"},
 	{audit.ErrLocked, 20, "wait until the other run is done, or end it; give more time with --timeout"},
@@ -102,8 +104,10 @@ var exits = []exit{
 	{tpm.ErrUnsupported, 13, "this machine needs another TPM, other TPM firmware, or another kind of attestation"},
 
 	{enroll.ErrForeignID, 15, "was the record or the ID copied from another machine? Use the key's own ID (omit --registration-id); tpmdps read-ek --compare lists those of all keys of this chip. If this key must have the other one's ID: --foreign-id"},
+	{enroll.ErrOtherAttestation, 15, "if that machine is to prove itself by this TPM from now on: add --replace-ek, which removes what it has now; if it is another machine, enroll this one under another registration ID"},
 	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
 	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
+	{enroll.ErrHub, 2, "az iot dps linked-hub list --dps-name NAME lists the hubs of that DPS: link this one to it (az iot dps linked-hub create), or choose one of those; one hub for all is named with --iot-hubs"},
 	{enroll.ErrDuplicate, 15, "two machines cannot share a key or an ID: read the second one again"},
 	{host.ErrNotRoot, 11, "run it again with sudo"},
 	{aziot.ErrNotInstalled, 2, aziot.HintInstall},
@@ -176,7 +180,8 @@ var exits = []exit{
 	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
 	{errDisagree, 41, "the hint at the failed line says what to do"},
 	{edge.ErrInvalid, 2, ""},
-	{emulator.ErrOptions, 2, "another address is named with --listen and --mqtt"},
+	{errListen, 2, "another address is named with --listen and --mqtt"},
+	{emulator.ErrOptions, 2, ""},
 	{fs.ErrPermission, 2, hintOtherUser},
 	{errInputs, 2, ""},
 }

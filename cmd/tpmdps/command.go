@@ -196,8 +196,11 @@ func (s *session) tpmOptions() (opts tpm.Options, err error) {
 // connection.
 func (s *session) clientOptions() (dps.ClientOptions, error) {
 	client, err := s.httpClient()
-	return dps.ClientOptions{HTTPClient: client, Application: application(), RetryDelay: retryDelay(s.ctx), Log: s.log}, err
+	return dps.ClientOptions{HTTPClient: client, Application: application(), RetryDelay: retryDelay(s.ctx), Retrying: s.retrying, Log: s.log}, err
 }
+
+// retrying says that a request is sent again, and why nothing happens until then.
+func (s *session) retrying(r dps.Retry) { s.progress("%s", r) }
 
 // retryDelay is the first pause before a request is sent again; 0 is the clients'
 // own. Tests of hundreds of answers have a shorter one.

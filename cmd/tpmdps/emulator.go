@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
@@ -22,12 +23,13 @@ func emulatorCommand() command {
 			"over MQTT, with a certificate authority of its own, real challenges for the TPM\n" +
 			"and real checks of tokens. With --dir it writes ca.pem and emulator.env; a shell that sources the\n" +
 			"latter (set -a; . DIR/emulator.env) has all other commands speak to it. It runs\n" +
-			"until it is interrupted.",
+			"until it is interrupted. In the background wait for --ready-file before you go on.",
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8443", Usage: "serve HTTPS on `HOST:PORT`"},
 			&cli.StringFlag{Name: "mqtt", Value: "127.0.0.1:8883", Usage: "serve the hub, MQTT and WebSockets, on `HOST:PORT`"},
 			&cli.StringFlag{Name: "hub-name", Usage: "call the hub `HOST` (default: the host of --mqtt; 127.0.0.1 for loopback, because some clients want a dot)"},
 			&cli.StringFlag{Name: "dir", Usage: "keep the certificate authority in `DIR`, and write ca.pem and emulator.env there"},
+			&cli.StringFlag{Name: "ready-file", Usage: "write the process ID to `FILE` when requests are answered and all other files are there; remove it at the end"},
 			&cli.StringFlag{Name: "id-scope", Value: emulator.DefaultIDScope, Usage: "answer for `SCOPE`"},
 			&cli.StringFlag{Name: "state", Usage: "keep enrollments and keys in `FILE` across restarts"},
 			&cli.IntFlag{Name: "limit", Usage: "answer 429 beyond `N` operations a minute"},
@@ -41,6 +43,9 @@ func emulatorCommand() command {
 		run:      runEmulator,
 	}
 }
+
+// errListen: the emulator cannot serve where it was to.
+var errListen = errors.New("cannot serve")
 
 func runEmulator(s *session) (err error) {
 	opts := emulator.Options{
@@ -58,6 +63,12 @@ func runEmulator(s *session) (err error) {
 		WholeResources: s.flag.Bool("whole-resources"),
 		ReadOnlyPolicy: s.flag.Bool("read-only-policy"),
 	}
+	ready := s.flag.String("ready-file")
+	if ready != "" { // one that a killed run left says nothing of this one
+		if err := emulator.RemoveReady(ready, 0); err != nil {
+			return err
+		}
+	}
 	server, err := awaited(s.ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
 	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, errLate) && !errors.Is(err, atomicfile.ErrInUse) {
 		err = fmt.Errorf("%w its files: %w", errInputs, err)
@@ -66,7 +77,7 @@ func runEmulator(s *session) (err error) {
 		return err
 	}
 	if err := server.Start(s.ctx); err != nil {
-		return fmt.Errorf("%w: %w", emulator.ErrOptions, err)
+		return fmt.Errorf("%w: %w", errListen, err)
 	}
 	defer joinClose(&err, server)
 	for _, addr := range []string{opts.Listen, opts.MQTT} {
@@ -80,6 +91,12 @@ func runEmulator(s *session) (err error) {
 			return err
 		}
 		r.CAFile, r.EnvFile = filepath.Join(opts.Dir, "ca.pem"), filepath.Join(opts.Dir, "emulator.env")
+	}
+	if ready != "" {
+		if err := emulator.WriteReady(ready, os.Getpid()); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, emulator.RemoveReady(ready, os.Getpid())) }()
 	}
 	if err := s.print(r); err != nil {
 		return err

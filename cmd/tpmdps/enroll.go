@@ -11,7 +11,7 @@ import (
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/enroll"
-	"tpmdps/internal/identity"
+	"tpmdps/internal/inventory"
 )
 
 func enrollCommand() command {
@@ -22,10 +22,12 @@ func enrollCommand() command {
 			"or for one --endorsement-key. Running it again changes nothing. An enrollment with\n" +
 			"other settings is left alone unless --update is given, one with another key unless\n" +
 			"--replace-ek is given. Only settings that are named here are compared.\n\n" +
+			"--from also accepts what az iot dps enrollment list and show print: enrollments of one\n" +
+			"DPS are copied to another, with their settings. Flags here go before the file's.\n\n" +
 			"The credential is a connection string in PROVISIONING_CONNECTION_STRING or a file,\n" +
 			"a SAS token in a file, or a sign-in to Microsoft Entra ID (--auth-type login).",
 		flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "from", Usage: "enroll the records in `FILE` (JSON, one after the other or in a list), - for stdin"},
+			&cli.StringFlag{Name: "from", Usage: "enroll the records in `FILE`, or copy the enrollments of another DPS in it (JSON, one after the other or in a list), - for stdin"},
 			&cli.StringFlag{Name: "endorsement-key", Aliases: []string{"ek"}, Usage: "enroll this `KEY` (base64 or hex of the TPM2B_PUBLIC) instead of the chip's"},
 			&cli.StringFlag{Name: "registration-id", Usage: "enroll under `ID`, or a template as in read-ek (default: the record's, or derived from the key)"},
 			labelFlag("what {label:KEY} in a template stands for, as `KEY=VALUE`; may be given more than once"),
@@ -53,10 +55,11 @@ func runEnroll(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	records, err := enrollRecords(s)
+	inv, err := machines(s)
 	if err != nil {
 		return err
 	}
+	records := inv.Records()
 	if err := enroll.CheckBatch(records); err != nil {
 		return err
 	}
@@ -68,36 +71,41 @@ func runEnroll(s *session) (err error) {
 	if settings.DeviceID != "" && len(records) > 1 {
 		return fmt.Errorf("%w: --device-id names one device, there are %d records", errUsage, len(records))
 	}
+	if err := inv.Override(settings); err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	for _, line := range inv.Summary() {
+		s.say("%s: %s", s.flag.String("from"), line)
+	}
 	trail, err := s.openTrail(service)
 	if err != nil {
 		return err
 	}
 	defer joinClose(&err, trail)
 	policy := enroll.Policy{Update: s.flag.Bool("update"), ReplaceEK: s.flag.Bool("replace-ek"), ForeignID: s.flag.Bool("foreign-id")}
-	return enrollAll(s, batch{s, service, trail, settings, policy}, records)
+	return enrollAll(s, batch{s, service, trail, policy}, inv.Entries)
 }
 
 // batch is what the records of a run have in common.
 type batch struct {
 	*session
-	service  service
-	trail    *trail
-	settings enroll.Settings
-	policy   enroll.Policy
+	service service
+	trail   *trail
+	policy  enroll.Policy
 }
 
 // enrollAll enrolls one record after the other, and prints what became of each
 // before the next.
-func enrollAll(s *session, b batch, records []identity.Record) error {
+func enrollAll(s *session, b batch, entries []inventory.Entry) error {
 	out := enrollResult{DryRun: s.flag.Bool("dry-run"), Items: []enrollItem{}}
-	rows := newEnrollRows(s.ui, records)
+	rows := newEnrollRows(s.ui, entries)
 	var offRecord error
-	for _, r := range records {
-		item, err, unrecorded := b.enroll(r)
+	for _, e := range entries {
+		item, err, unrecorded := b.enroll(e)
 		err = b.service.operator.explain(err)
 		out.Items = append(out.Items, enrollItem{item, describe(item, err), servedIn(err), err})
 		if err := rows.print(out.Items[len(out.Items)-1]); err != nil {
-			return errors.Join(unrecorded, fmt.Errorf("stopped: %d of %d records were tried: print the result: %w", len(out.Items), len(records), err))
+			return errors.Join(unrecorded, fmt.Errorf("stopped: %d of %d records were tried: print the result: %w", len(out.Items), len(entries), err))
 		}
 		if offRecord = unrecorded; offRecord != nil || s.ctx.Err() != nil || stopsBatch(err) {
 			break
@@ -106,15 +114,20 @@ func enrollAll(s *session, b batch, records []identity.Record) error {
 	if err := rows.end(out); err != nil {
 		return err
 	}
-	return errors.Join(offRecord, out.err(len(records), s.ctx.Err()))
+	return errors.Join(offRecord, out.err(len(entries), s.ctx.Err()))
 }
 
 // enroll plans one record and, unless this is a dry run, applies the plan. A
 // record for which no plan could be made has the action "error". What is done
 // stands in the trail before, as an intent, and after; unrecorded is why the
 // outcome does not.
-func (b batch) enroll(r identity.Record) (item enroll.Item, err, unrecorded error) {
-	item, err = enroll.Plan(b.ctx, b.service.ServiceClient, r, b.settings, b.policy)
+func (b batch) enroll(e inventory.Entry) (item enroll.Item, err, unrecorded error) {
+	r := e.Record
+	if e.Other != "" {
+		item = enroll.Skip(r.RegistrationID, e.Other)
+		return item, item.Err(), nil
+	}
+	item, err = enroll.Plan(b.ctx, b.service.ServiceClient, r, e.Settings, b.policy)
 	if err != nil {
 		return enroll.Item{
 			RegistrationID: r.RegistrationID, Action: "error",
@@ -167,6 +180,9 @@ type enrollItem struct {
 
 func describe(item enroll.Item, err error) string {
 	known := item.Action == enroll.Conflict || item.Action == enroll.EKConflict
+	if item.Action == enroll.Skipped {
+		return strings.TrimPrefix(err.Error(), item.RegistrationID+": ")
+	}
 	if err != nil && !known {
 		return dps.Redact(err.Error())
 	}
@@ -189,17 +205,23 @@ type enrollResult struct {
 // err is the run's error: that of the one record, how many of many failed, or
 // that the run ended before the last record, for the reason ended.
 func (r enrollResult) err(records int, ended error) error {
-	var failed int
+	var failed, skipped int
 	var last error
 	for _, item := range r.Items {
-		if item.err != nil {
+		switch {
+		case item.Action == enroll.Skipped:
+			skipped++
+		case item.err != nil:
 			failed, last = failed+1, item.err
 		}
+	}
+	if skipped > 0 && (failed > 0 || ended == nil || len(r.Items) == records) {
+		return r.partly(records, failed, skipped, last)
 	}
 	switch {
 	case failed == 0 && ended != nil && len(r.Items) < records:
 		return fmt.Errorf("stopped: %d of %d done, %d not tried; the same command goes on from there: %w",
-			len(r.Items), records, records-len(r.Items), ended)
+			len(r.Items)-skipped, records, records-len(r.Items), ended)
 	case failed == 0:
 		return nil
 	case records == 1 || stopsBatch(last) && failed == 1 && len(r.Items) == 1:
@@ -210,6 +232,19 @@ func (r enrollResult) err(records int, ended error) error {
 	}
 	return fmt.Errorf("%w: %d of %d done, %d failed, %d not tried; the last error: %w", errPartly,
 		len(r.Items)-failed, records, failed, records-len(r.Items), last)
+}
+
+// partly is the error of a run in which enrollments were skipped. Only of those that
+// failed another run may do more.
+func (r enrollResult) partly(records, failed, skipped int, last error) error {
+	done := fmt.Sprintf("%d of %d done, %d failed, %d not tried, %d skipped", len(r.Items)-failed-skipped, records, failed, records-len(r.Items), skipped)
+	switch {
+	case last == nil:
+		return fmt.Errorf("%w: %s: %w: they were not copied", errPartly, done, enroll.ErrNotTPM)
+	case stopsBatch(last):
+		return fmt.Errorf("stopped: %s; the same command goes on from there: %w", done, last)
+	}
+	return fmt.Errorf("%w: %s; the last error: %w", errPartly, done, last)
 }
 
 func (r enrollResult) lines() []any {
@@ -229,11 +264,11 @@ func (r enrollResult) fields() [][]string {
 }
 
 func (r enrollResult) show(w io.Writer) error {
-	records := make([]identity.Record, len(r.Items))
+	entries := make([]inventory.Entry, len(r.Items))
 	for i, item := range r.Items {
-		records[i].RegistrationID = item.RegistrationID
+		entries[i].Record.RegistrationID = item.RegistrationID
 	}
-	rows := newEnrollRows(&ui{streams: streams{out: w}, format: "table"}, records)
+	rows := newEnrollRows(&ui{streams: streams{out: w}, format: "table"}, entries)
 	for _, item := range r.Items {
 		if err := rows.print(item); err != nil {
 			return err

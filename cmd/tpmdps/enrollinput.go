@@ -3,12 +3,14 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/inventory"
 )
 
 // settingsFlags have the names and value spellings of az iot dps enrollment.
@@ -51,21 +53,20 @@ func enrollSettings(s *session) (enroll.Settings, error) {
 	return set, nil
 }
 
-// enrollRecords are the records to enroll: those of --from, the one key, or
-// the chip's.
-func enrollRecords(s *session) ([]identity.Record, error) {
+// machines are those to enroll: of --from, of the one key, or this one.
+func machines(s *session) (inventory.Inventory, error) {
 	from, key := s.flag.String("from"), s.flag.String("endorsement-key")
 	switch {
 	case from != "" && key != "":
-		return nil, fmt.Errorf("%w: --from and --endorsement-key exclude each other", errUsage)
+		return inventory.Inventory{}, fmt.Errorf("%w: --from and --endorsement-key exclude each other", errUsage)
 	case from != "" && (s.flag.IsSet("registration-id") || s.flag.IsSet("id-format") || s.flag.IsSet("label")):
-		return nil, fmt.Errorf("%w: the records of --from name their registration IDs themselves", errUsage)
+		return inventory.Inventory{}, fmt.Errorf("%w: the records of --from name their registration IDs themselves", errUsage)
 	case from != "":
-		return batchRecords(s, from)
+		return fromFile(s, from)
 	}
 	choose, err := chooseID(s)
 	if err != nil {
-		return nil, err
+		return inventory.Inventory{}, err
 	}
 	var r identity.Record
 	if key != "" {
@@ -74,11 +75,11 @@ func enrollRecords(s *session) ([]identity.Record, error) {
 		r, err = chipRecord(s)
 	}
 	if err != nil {
-		return nil, err
+		return inventory.Inventory{}, err
 	}
 	r.Labels = s.labels()
 	r.RegistrationID, err = choose(r)
-	return []identity.Record{r}, err
+	return inventory.Inventory{Entries: []inventory.Entry{{Record: r}}}, err
 }
 
 // keyRecord makes a record of a key that was given as text.
@@ -110,9 +111,9 @@ func chipRecord(s *session) (_ identity.Record, err error) {
 // maxBatch bounds a batch: 100,000 records.
 const maxBatch = 256 << 20
 
-// batchRecords reads records, one after the other. Nothing is enrolled of a
-// batch that cannot be read to its end.
-func batchRecords(s *session, from string) ([]identity.Record, error) {
+// fromFile reads an inventory. Nothing is enrolled of one that cannot be read to its
+// end.
+func fromFile(s *session, from string) (inventory.Inventory, error) {
 	var data []byte
 	var err error
 	if from == "-" {
@@ -121,14 +122,20 @@ func batchRecords(s *session, from string) ([]identity.Record, error) {
 		data, err = readLimited(s.ctx, from, maxBatch)
 	}
 	if err != nil {
-		return nil, err
+		return inventory.Inventory{}, err
 	}
-	records, err := identity.ParseRecords(data)
+	inv, err := inventory.Read(data)
+	s.learn(inv.Secrets...)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%w: %s, %w", errBatch, from, err)
-	case len(records) == 0:
-		return nil, fmt.Errorf("%w: %s: there is no record in it", errBatch, from)
+		return inv, fmt.Errorf("%w: %s, %w", errBatch, from, err)
+	case len(inv.Entries) == 0:
+		return inv, fmt.Errorf("%w: %s: there is no record in it", errBatch, from)
+	case len(inv.Records()) == 0:
+		return inv, fmt.Errorf("%w: %s: %w in it, but %s", errBatch, from, errNoTPM, inv.Others())
 	}
-	return records, nil
+	return inv, nil
 }
+
+// errNoTPM is for enrollments of which none is for a TPM.
+var errNoTPM = errors.New("there is no enrollment of a TPM")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/inventory"
 )
 
 // enrollRows prints what became of each record as soon as it is known, so that
@@ -23,12 +24,12 @@ const (
 	longestAction = len("ek-conflict")
 )
 
-func newEnrollRows(u *ui, records []identity.Record) *enrollRows {
+func newEnrollRows(u *ui, entries []inventory.Entry) *enrollRows {
 	rows := &enrollRows{ui: u, idWidth: len(idHeader)}
-	for _, r := range records {
-		rows.idWidth = max(rows.idWidth, len(r.RegistrationID))
+	for _, e := range entries {
+		rows.idWidth = max(rows.idWidth, len(e.Record.RegistrationID))
 	}
-	if len(records) > 1 {
+	if len(entries) > 1 {
 		rows.actionWidth = longestAction
 	}
 	return rows

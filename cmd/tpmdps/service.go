@@ -111,23 +111,27 @@ func keyCredential(s *session, endpoint string, who operator) (string, dps.Crede
 	return endpoint, dps.SharedKey(cs), who, nil
 }
 
-// sasCredential takes a ready token, for the DPS that it is for. One that has
-// ended is sent all the same: this machine's clock may be the one that is wrong.
+// sasCredential takes a ready token, for the DPS that it is for: the token names it,
+// and goes to no other host. One that has ended is sent all the same: this machine's
+// clock may be the one that is wrong.
 func sasCredential(s *session, endpoint, text string, who operator) (_ string, _ dps.Credential, _ operator, err error) {
-	if endpoint == "" {
-		return "", dps.Credential{}, who, fmt.Errorf("%w: a SAS token does not say which", errNoDPS)
-	}
-	if endpoint, err = dps.ServiceEndpoint(endpoint); err != nil {
-		return "", dps.Credential{}, who, err
-	}
 	cred := dps.SharedAccessToken(text)
 	if who.token, err = dps.ParseToken(text); err != nil {
-		return endpoint, cred, who, nil // it says so itself
+		return "", cred, who, fmt.Errorf("%w: %w", dps.ErrCredential, err)
+	}
+	if endpoint == "" {
+		if endpoint, err = who.token.Endpoint(); err != nil {
+			return "", cred, who, fmt.Errorf("%w: %w", dps.ErrCredential, err)
+		}
+		s.say("DPS %s, which the SAS token is for", strings.TrimPrefix(endpoint, "https://"))
+	}
+	if endpoint, err = dps.ServiceEndpoint(endpoint); err != nil {
+		return "", cred, who, err
 	}
 	host := strings.TrimPrefix(endpoint, "https://")
 	if own := (dps.Token{Resource: who.token.Host()}); !own.Opens(host, "") {
-		return "", dps.Credential{}, who, &refusal{errAudience, "name that DPS with --dps, or make a token for this one: tpmdps token mint",
-			fmt.Errorf("--dps (or TPMDPS_DPS) names %s, the SAS token is for %s", host, who.token.Host())}
+		return "", cred, who, &refusal{errAudience, "name that DPS with --dps, or make a token for this one: tpmdps token mint",
+			fmt.Errorf("--dps (or TPMDPS_DPS) names %s, the SAS token is for %s; it was not sent", host, who.token.Host())}
 	}
 	if time.Until(who.token.Expiry) < 0 {
 		s.say("warning: the SAS token ended %s ago, at %s, by this machine's clock", inWords(time.Since(who.token.Expiry)), who.token.Expiry.Format(time.RFC3339))

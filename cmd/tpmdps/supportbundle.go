@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -15,6 +17,7 @@ import (
 	"tpmdps/internal/bundle"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/provision"
 )
 
 func supportBundleCommand() command {
@@ -22,10 +25,12 @@ func supportBundleCommand() command {
 		name:  "support-bundle",
 		usage: "pack what a helper needs to know into one zip without secrets",
 		description: "Looks at the chip, the configuration, the way to DPS and the system, and packs what\n" +
-			"it sees into a new zip, mode 0600. Nothing is changed by looking: nothing is\n" +
-			"registered, and the chip is left as it was. What cannot be had is in the zip as the\n" +
-			"reason why: a broken chip is no error here. Passwords, keys and tokens are left out.\n" +
-			"--list shows what would go in.",
+			"it sees into a new zip, mode 0600, with a verdict at the top of its README.txt: what\n" +
+			"is broken, and what was not looked at. Nothing is changed by looking: nothing is\n" +
+			"registered unless --until says so, and the chip is left as it was. What cannot be\n" +
+			"had is in the zip as the reason why: a broken machine is no error here, so the exit\n" +
+			"code says nothing of it. Passwords, keys and tokens are left out. --list shows what\n" +
+			"would go in.",
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "file", Usage: "write to the new `FILE`, - for stdout", DefaultText: "tpmdps-support-HOST-TIME.zip"},
 			&cli.BoolFlag{Name: "list", Usage: "show what would go in, and write nothing"},
@@ -33,11 +38,14 @@ func supportBundleCommand() command {
 			&cli.StringFlag{Name: "id-scope", EnvVars: []string{"IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE"}, Usage: "ask the DPS of this `SCOPE` for a challenge (default: that of the file)"},
 			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "ask for a challenge for `ID` (default: that of the file, or derived from the chip)"},
 			&cli.StringFlag{Name: "global-endpoint", EnvVars: []string{"IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST"}, Usage: "the device endpoint of DPS at `URL`", DefaultText: dps.DefaultDeviceEndpoint},
+			&cli.StringFlag{Name: "until", Value: string(provision.UntilChallenge), Usage: "go on to `STAGE`, as verify does: challenge, or assigned, connected or twin, which register the device"},
+			&cli.BoolFlag{Name: "even-if-provisioned", Usage: "register although IoT Edge runs on this machine"},
 			&cli.BoolFlag{Name: "offline", Usage: "use no network: test the chip against a service in this process"},
 		},
 		examples: []string{
 			"sudo tpmdps support-bundle --list",
 			"sudo tpmdps support-bundle",
+			"sudo tpmdps support-bundle --until twin",
 		},
 		exits:   []int{15},
 		timeout: 15 * time.Minute, // slow chips take minutes for a key
@@ -66,11 +74,12 @@ func supportBundle(s *session) error {
 	}
 	data, manifest, err := bundle.Pack(bundle.Bundle{
 		Folder: name, Tool: "tpmdps " + version, Created: now, Parts: parts, Redact: g.redactor(),
+		Verdict: bundle.Conclude(g.evidence), Registered: g.registered,
 	})
 	if err != nil {
 		return err
 	}
-	r := bundleResult{Parts: manifest.Parts}
+	r := bundleResult{Parts: manifest.Parts, Verdict: manifest.Verdict}
 	switch path {
 	case "":
 		r.list = true
@@ -79,7 +88,7 @@ func supportBundle(s *session) error {
 		if _, err := unredacted(s.out).Write(data); err != nil {
 			return err
 		}
-		s.say("%s", r.summary())
+		s.say("%s\n%s", r.summary(), strings.Join(r.Verdict.Lines(), "\n"))
 		return nil
 	}
 	if err := atomicfile.Create(path, data, 0o600); err != nil {
@@ -94,7 +103,7 @@ func supportBundle(s *session) error {
 func bundlePath(s *session, name string) (string, error) {
 	path := s.flag.String("file")
 	if s.flag.Bool("list") {
-		return "", s.excludes("list", "file")
+		return "", s.excludes("list", "file", "until")
 	}
 	if path == "-" {
 		if isTerminal(s.out) {
@@ -133,8 +142,12 @@ func bundleIdentity(s *session) error {
 			return err
 		}
 	}
-	if s.flag.Bool("offline") {
-		return s.excludes("offline", "id-scope", "global-endpoint")
+	until := provision.Goal(s.flag.String("until"))
+	switch {
+	case !slices.Contains(provision.Goals(), until):
+		return fmt.Errorf("%w: --until %q: choose challenge, assigned, connected or twin", errUsage, identity.Printable(string(until), 20))
+	case s.flag.Bool("offline"):
+		return s.excludes("offline", "id-scope", "global-endpoint", "until")
 	}
-	return nil
+	return checkDaemons(s, until)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tpmdps/internal/edge"
+	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
@@ -69,16 +70,26 @@ func (g *gatherer) checkSource(file readConfig, report edge.Report, record ident
 		}}
 }
 
-// trip is a round trip that registers nothing, and says how far it was to go.
+// trip is a round trip, and says how far it was to go.
 type trip struct {
-	// Mode is challenge, or offline where DPS was not asked; Why says why not.
+	// Mode is how far, as --until names it, or offline where DPS was not asked; Why
+	// says why not.
 	Mode string `json:"mode"`
 	Why  string `json:"why"`
+	// ExitCode is how verify would end, 0 and "" where nothing failed.
+	ExitCode int    `json:"exit_code"`
+	ExitName string `json:"exit_name"`
 	tripResult
+
+	err error // as an error, for the verdict
 }
 
 func (g *gatherer) verifySource() source {
-	return source{"verify.json", "the steps of verify up to the challenge, which registers nothing", true, keyLimit,
+	about, limit := "the steps of verify up to the challenge, which registers nothing", keyLimit
+	if g.until() != provision.UntilChallenge {
+		about, limit = "the steps of verify up to --until "+string(g.until())+", which registers the device", keyLimit+networkLimit
+	}
+	return source{"verify.json", about, true, limit,
 		func(ctx context.Context) (any, error) {
 			if g.nowhere != nil {
 				return nil, g.nowhere
@@ -87,11 +98,14 @@ func (g *gatherer) verifySource() source {
 			if err != nil {
 				return nil, err
 			}
-			out := trip{Mode: "challenge", Why: why}
+			out := trip{Mode: string(req.Until), Why: why}
 			if why != "" {
 				out.Mode = "offline"
 			}
-			out.tripResult, _ = roundTrip(ctx, req) // how it failed is in the result
+			if out.tripResult, out.err = roundTrip(ctx, req); out.err != nil { // how it failed is in the result
+				out.ExitCode = verdict(out.err).code
+				out.ExitName = names[out.ExitCode]
+			}
 			if why != "" {
 				out.IDScope = "" // it was that of the service in this process
 			}
@@ -99,12 +113,15 @@ func (g *gatherer) verifySource() source {
 		}}
 }
 
+// until is how far the round trip goes.
+func (g *gatherer) until() provision.Goal { return provision.Goal(g.s.flag.String("until")) }
+
 // request plans the trip: with DPS where a scope is known, and else with a
 // service in this process.
 func (g *gatherer) request() (req provision.Request, why string, err error) {
 	s := g.s
 	req = provision.Request{
-		TPM: g.address, TPMOptions: g.options, Until: provision.UntilChallenge, Limit: awayLimit,
+		TPM: g.address, TPMOptions: g.options, Until: g.until(), Limit: awayLimit,
 		IDScope:        s.setting("id-scope", g.file.IDScope),
 		RegistrationID: s.setting("registration-id", g.file.RegistrationID),
 	}
@@ -124,12 +141,17 @@ func (g *gatherer) request() (req provision.Request, why string, err error) {
 	case identity.CheckIDScope(req.IDScope) != nil:
 		why = "the ID scope is none"
 	default:
-		if _, err := toService(s, &req, s.setting("global-endpoint", g.file.GlobalEndpoint)); err != nil {
+		roots, err := toService(s, &req, s.setting("global-endpoint", g.file.GlobalEndpoint))
+		switch {
+		case err != nil:
 			why = err.Error()
+		case req.Until != provision.UntilChallenge:
+			req.Limit = networkLimit
+			req.Hub = &hub.Options{Transport: hub.MQTT, Application: application(), Roots: roots, Log: s.log}
 		}
 	}
 	if why != "" {
-		req.Route, req.Limit = nil, time.Duration(0)
+		req.Route, req.Hub, req.Limit, req.Until = nil, nil, time.Duration(0), provision.UntilChallenge
 		req, err = offlineRequest(s, req)
 	}
 	return req, why, err

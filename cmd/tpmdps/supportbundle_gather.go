@@ -23,6 +23,10 @@ type gatherer struct {
 	nowhere error // why there is no address
 	file    edge.Config
 	parts   []bundle.Part
+
+	evidence   bundle.Evidence // for the verdict
+	registered bool            // by the round trip
+	unusable   bool            // verify --config could not use the file
 }
 
 // source is one part of a bundle, and how it is had.
@@ -71,6 +75,10 @@ func (g *gatherer) all(ctx context.Context) []bundle.Part {
 	}
 	file, _ := g.add(ctx, g.configSource()).(readConfig)
 	report := file.report()
+	if file.data != nil {
+		_, bad := edge.Parse(file.data)
+		g.unusable = bad != nil
+	}
 	g.takeFrom(report.Config)
 	g.add(ctx, g.propertiesSource())
 	g.add(ctx, g.handlesSource())
@@ -93,6 +101,10 @@ func (g *gatherer) takeFrom(file edge.Config) {
 	g.address, g.options = addr, opts
 }
 
+// gathered are the words for what became of a part: one that is there may well say
+// that something is broken.
+var gathered = map[bundle.Status]string{bundle.OK: "packed", bundle.Absent: "absent", bundle.Failed: "failed"}
+
 // notHere is the reason of a part that this machine has not.
 type notHere string
 
@@ -112,8 +124,9 @@ func (g *gatherer) add(ctx context.Context, from source) any {
 		p.Status, p.Reason, value = bundle.Failed, withHint(err), nil
 	}
 	g.parts = append(g.parts, p)
+	g.judgePart(p, value, err)
 	if g.s.format == "table" {
-		g.s.say("%-7s %-16s %6d ms", p.Status, p.Name, time.Since(start).Milliseconds())
+		g.s.say("%-7s %-16s %6d ms", gathered[p.Status], p.Name, time.Since(start).Milliseconds())
 	}
 	return value
 }

@@ -11,10 +11,11 @@ import (
 
 // bundleResult says what went into a bundle, or would.
 type bundleResult struct {
-	File  string         `json:"file"` // "" for a list
-	Bytes int            `json:"bytes"`
-	Parts []bundle.Entry `json:"parts"`
-	list  bool
+	File    string         `json:"file"` // "" for a list
+	Bytes   int            `json:"bytes"`
+	Verdict bundle.Verdict `json:"verdict"`
+	Parts   []bundle.Entry `json:"parts"`
+	list    bool
 }
 
 func (r bundleResult) lines() []any { return []any{r} }
@@ -31,7 +32,8 @@ func (r bundleResult) show(w io.Writer) error {
 	if r.list {
 		return r.showList(w)
 	}
-	_, err := fmt.Fprintf(w, "wrote %s, %d bytes: %s\nnext: look through it, README.txt says what is inside, and send it to who helps\n", r.File, r.Bytes, r.summary())
+	_, err := fmt.Fprintf(w, "wrote %s, %d bytes: %s\n%s\nnext: review it (README.txt lists the contents) and send it to support\n",
+		r.File, r.Bytes, r.summary(), strings.Join(r.Verdict.Lines(), "\n"))
 	return err
 }
 
@@ -50,7 +52,7 @@ func (r bundleResult) showList(w io.Writer) error {
 	if err := table(w, []string{"NAME", "BYTES", "IDENTIFYING", "WHAT IT IS"}, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "nothing was written; %s\n", r.summary())
+	_, err := fmt.Fprintf(w, "nothing was written; %s\n%s\n", r.summary(), strings.Join(r.Verdict.Lines(), "\n"))
 	return err
 }
 
@@ -69,7 +71,7 @@ func (r bundleResult) summary() string {
 		}
 		names[p.Reason] = append(names[p.Reason], p.Name)
 	}
-	text := fmt.Sprintf("%d of %d parts", there, len(r.Parts))
+	text := fmt.Sprintf("%d of %d parts packed", there, len(r.Parts))
 	for i, reason := range reasons {
 		before := "; "
 		if i == 0 {

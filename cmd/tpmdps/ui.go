@@ -164,6 +164,14 @@ func (u *ui) say(format string, args ...any) {
 	}
 }
 
+// progress prints a line for those who watch; with JSON, where stderr is for one
+// error in JSON, there are none.
+func (u *ui) progress(format string, args ...any) {
+	if u.format != "json" && u.format != "jsonl" {
+		u.say(format, args...)
+	}
+}
+
 // table prints rows in aligned columns without lines, which is readable, and
 // can be copied from. A nil header prints none.
 func table(w io.Writer, header []string, rows [][]string) error {

@@ -231,8 +231,11 @@ func toService(s *session, req *provision.Request, endpoint string) (*x509.CertP
 	}
 	req.Signed = func(token string) { s.learn(token) }
 	req.Service, err = dps.NewDeviceClient(endpoint, req.IDScope, dps.ClientOptions{
-		HTTPClient: &http.Client{Transport: s.traced(req.Route.Transport())}, Application: application(), RetryDelay: retryDelay(s.ctx), Log: s.log,
+		HTTPClient: &http.Client{Transport: s.traced(req.Route.Transport())}, Application: application(), RetryDelay: retryDelay(s.ctx), Retrying: s.retrying, Log: s.log,
 	})
+	req.Waiting = func(again time.Duration) {
+		s.progress("DPS is still assigning; asking again in %s", dps.Seconds(again))
+	}
 	return roots, err
 }
 

@@ -57,8 +57,12 @@ type Bundle struct {
 	// Created is the time that all files get.
 	Created time.Time
 	Parts   []Part
-	// Redact takes the secrets out of a text. It is called for every part and
-	// every reason.
+	// Verdict says what the parts show to be wrong.
+	Verdict Verdict
+	// Registered: the device was registered in the service for it.
+	Registered bool
+	// Redact takes the secrets out of a text. It is called for every part, every
+	// reason, and every text of the verdict.
 	Redact func(string) string
 }
 
@@ -70,6 +74,7 @@ type Manifest struct {
 	Schema    string    `json:"schema"`
 	Tool      string    `json:"tool"`
 	CreatedAt time.Time `json:"created_at"`
+	Verdict   Verdict   `json:"verdict"`
 	Parts     []Entry   `json:"parts"` // by name
 }
 
@@ -138,6 +143,7 @@ func (b Bundle) files() ([]file, Manifest, error) {
 	if err := b.check(); err != nil {
 		return nil, m, err
 	}
+	m.Verdict = b.Verdict.redacted(b.Redact)
 	var files []file
 	parts := slices.Clone(b.Parts)
 	slices.SortFunc(parts, func(x, y Part) int { return strings.Compare(x.Name, y.Name) })

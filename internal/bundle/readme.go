@@ -9,8 +9,12 @@ import (
 // it and for who gets it.
 func readme(b Bundle, m Manifest) []byte {
 	var t strings.Builder
-	fmt.Fprintf(&t, "Support bundle of a machine with a TPM\n\nMade by %s, %s (UTC). Nothing on the machine, on its chip or in the\n"+
-		"service was changed for it, and nothing was registered.\n", m.Tool, m.CreatedAt.Format("2006-01-02 15:04:05"))
+	changed := "Nothing on the machine, on its chip or in the\nservice was changed for it, and nothing was registered."
+	if b.Registered {
+		changed = "Nothing on the machine or on its chip was changed\nfor it. The device was registered in the service, as --until asked for."
+	}
+	fmt.Fprintf(&t, "Support bundle of a machine with a TPM\n\nWhat it shows:\n\n  %s\n\nMade by %s, %s (UTC). %s\n",
+		strings.Join(m.Verdict.Lines(), "\n  "), m.Tool, m.CreatedAt.Format("2006-01-02 15:04:05"), changed)
 	for _, group := range []struct {
 		title string
 		in    func(Entry) bool

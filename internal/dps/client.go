@@ -30,6 +30,9 @@ type ClientOptions struct {
 	// RetryDelay is the first pause; it doubles with jitter. 0 means 800 ms.
 	// The service's Retry-After goes before it.
 	RetryDelay time.Duration
+	// Retrying is called before each pause after which a request is sent again, so
+	// that nobody wonders why nothing happens; nil means never.
+	Retrying func(Retry)
 	// Log gets one debug line for each try; nil means none.
 	Log *slog.Logger
 }
@@ -46,7 +49,7 @@ func newClient(endpoint, apiVersion string, auth policy.Policy, o ClientOptions)
 	if o.HTTPClient == nil {
 		o.HTTPClient = NewHTTPClient(nil)
 	}
-	perRetry := []policy.Policy{&tryPolicy{log: o.Log}}
+	perRetry := []policy.Policy{&tryPolicy{log: o.Log, notice: newNotice(o)}}
 	if auth != nil {
 		perRetry = append(perRetry, auth)
 	}
@@ -110,8 +113,10 @@ func (c *client) newRequest(ctx context.Context, r request, body []byte) (*polic
 // call is what the tries of one request share, kept in its context because the
 // pipeline's policies are shared by all requests.
 type call struct {
-	body     []byte    // nil: none
-	deadline time.Time // zero: none
+	ctx      context.Context // without the limit of a try
+	body     []byte          // nil: none
+	deadline time.Time       // zero: none
+	tries    int32           // so far
 
 	// The outcome of the last try.
 	answer *http.Response
@@ -119,7 +124,7 @@ type call struct {
 }
 
 func newCall(ctx context.Context, body any) (*call, error) {
-	c := &call{}
+	c := &call{ctx: ctx}
 	c.deadline, _ = ctx.Deadline()
 	if body == nil {
 		return c, nil
@@ -189,7 +194,10 @@ func shouldRetry(resp *http.Response, err error) bool {
 
 // tryPolicy sees every try: it gives it its body, logs it and keeps its outcome.
 // Headers are not logged, so neither is a token.
-type tryPolicy struct{ log *slog.Logger }
+type tryPolicy struct {
+	log    *slog.Logger
+	notice noticePolicy
+}
 
 // Do implements policy.Policy.
 func (p *tryPolicy) Do(req *policy.Request) (*http.Response, error) {
@@ -211,6 +219,8 @@ func (p *tryPolicy) Do(req *policy.Request) (*http.Response, error) {
 		call.answer, call.err = nil, err
 	}
 	p.write(raw, resp, err, time.Since(start))
+	call.tries++
+	p.notice.after(call.ctx, call.tries, raw.URL.Host, resp, err)
 	return resp, err
 }
 

@@ -45,6 +45,39 @@ func (t Token) Host() string {
 	return host
 }
 
+// hubDomain is where hubs are in the public cloud; others have the same first part.
+const hubDomain = ".azure-devices."
+
+// Endpoint is the service API of the DPS that the token is for, so that it is sent
+// to no other host. Errors wrap [ErrToken]: the token of a hub, or of a device that
+// registers, is for no service API.
+func (t Token) Endpoint() (string, error) {
+	host := t.Host()
+	name, _ := cutPort(host)
+	path := strings.TrimPrefix(strings.TrimPrefix(t.Resource, "https://"), host)
+	switch {
+	case strings.HasPrefix(strings.ToLower(path), "/registrations/") && !strings.Contains(name, "."):
+		return "", fmt.Errorf("%w: it is a device's, for its own registration in the ID scope %s", ErrToken, identity.Printable(name, 40))
+	case strings.Contains(strings.ToLower(name), hubDomain):
+		return "", fmt.Errorf("%w: it is for the IoT hub %s, not for a DPS", ErrToken, identity.Printable(name, 100))
+	case !strings.Contains(name, ".") && !strings.EqualFold(name, "localhost"):
+		return "", fmt.Errorf("%w: its resource (sr) %q does not begin with the host of a DPS", ErrToken, identity.Printable(t.Resource, 100))
+	}
+	endpoint, err := ServiceEndpoint(host)
+	if err != nil {
+		return "", fmt.Errorf("%w: its resource (sr) names no DPS: %w", ErrToken, err)
+	}
+	return endpoint, nil
+}
+
+// cutPort takes the port from a host's name.
+func cutPort(host string) (name, port string) {
+	if name, port, err := net.SplitHostPort(host); err == nil {
+		return name, port
+	}
+	return host, ""
+}
+
 // ParseToken reads a SAS token, with or without the name of its scheme in
 // front. It checks the form alone: whether the signature is right only the
 // service knows.

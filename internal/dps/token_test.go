@@ -69,3 +69,25 @@ func FuzzParseToken(f *testing.F) {
 		}
 	})
 }
+
+// A token goes to the DPS that it is for; one that is for something else goes
+// nowhere.
+func TestTokenEndpoint(t *testing.T) {
+	for resource, want := range map[string]string{
+		"plant.azure-devices-provisioning.net":                     "https://plant.azure-devices-provisioning.net",
+		"plant.azure-devices-provisioning.net/enrollments":         "https://plant.azure-devices-provisioning.net",
+		"https://plant.azure-devices-provisioning.us/enrollments/": "https://plant.azure-devices-provisioning.us",
+		"Plant.azure-devices-provisioning.cn":                      "https://plant.azure-devices-provisioning.cn",
+		"localhost:8443":                                           "https://localhost:8443",
+		"127.0.0.1:8443/enrollments":                               "https://127.0.0.1:8443",
+		"hub.azure-devices.net":                                    "", "hub.azure-devices.us/devices/box": "", "HUB.Azure-Devices.net": "",
+		"0ne00000E11/registrations/box": "", "0ne00000E11/Registrations/box": "",
+		"plant": "", "/enrollments": "", "": "", "plant.azure-devices-provisioning.net@evil.example": "",
+		"global.azure-devices-provisioning.net": "", "plant.azure-devices-provisioning.net:0x50": "", "a b.example": "",
+	} {
+		got, err := Token{Resource: resource}.Endpoint()
+		if !strings.EqualFold(got, want) || (err != nil) != (want == "") || err != nil && !errors.Is(err, ErrToken) {
+			t.Errorf("%q: Endpoint() = %q, %v, want %q", resource, got, err, want)
+		}
+	}
+}

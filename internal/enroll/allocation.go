@@ -22,7 +22,7 @@ func (m *merger) allocation(s Settings) {
 		m.field("allocationPolicy", m.e.AllocationPolicy, s.AllocationPolicy, true, func() { m.e.AllocationPolicy = s.AllocationPolicy })
 	}
 	if s.WebhookURL != "" {
-		m.webhook(s.WebhookURL)
+		m.webhook(s)
 	}
 }
 
@@ -45,24 +45,27 @@ func joinHubs(hubs []string) string {
 }
 
 // webhook compares whole URLs but shows them without their query.
-func (m *merger) webhook(want string) {
-	have := ""
+func (m *merger) webhook(s Settings) {
+	var have dps.CustomAllocation
 	if m.e.CustomAllocation != nil {
-		have = m.e.CustomAllocation.WebhookURL
+		have = *m.e.CustomAllocation
 	}
-	if have == want {
-		return
-	}
-	haveShown, wantShown := hideQuery(have), hideQuery(want)
-	if haveShown == wantShown {
-		wantShown += " (another query)"
-	}
-	m.field("customAllocationDefinition.webhookUrl", haveShown, wantShown, false, func() {
+	hook := func() *dps.CustomAllocation {
 		if m.e.CustomAllocation == nil {
 			m.e.CustomAllocation = &dps.CustomAllocation{APIVersion: customAPIVersion}
 		}
-		m.e.CustomAllocation.WebhookURL = want
-	})
+		return m.e.CustomAllocation
+	}
+	if want := s.WebhookURL; have.WebhookURL != want {
+		haveShown, wantShown := hideQuery(have.WebhookURL), hideQuery(want)
+		if haveShown == wantShown {
+			wantShown += " (another query)"
+		}
+		m.field("customAllocationDefinition.webhookUrl", haveShown, wantShown, false, func() { hook().WebhookURL = want })
+	}
+	if want := s.WebhookAPIVersion; want != "" && have.APIVersion != want {
+		m.field("customAllocationDefinition.apiVersion", have.APIVersion, want, true, func() { hook().APIVersion = want })
+	}
 }
 
 func hideQuery(text string) string {

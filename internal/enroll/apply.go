@@ -18,7 +18,7 @@ func Apply(ctx context.Context, svc *dps.ServiceClient, item Item) (Item, error)
 	switch item.Action {
 	case Unchanged:
 		return item, nil
-	case Conflict, EKConflict:
+	case Conflict, EKConflict, Skipped:
 		return item, item.Err()
 	case Create, Update, ReplaceEK:
 	default:
@@ -55,7 +55,11 @@ func (i Item) ifMatch() string {
 // for.
 func settle(ctx context.Context, svc *dps.ServiceClient, item Item, refused error) (dps.Enrollment, error) {
 	var e *dps.Error
-	if !errors.As(refused, &e) || dictionary.Judge(e.Said()).Meaning != dictionary.Conflict {
+	switch isRefusal := errors.As(refused, &e); {
+	case isRefusal && dictionary.Judge(e.Said()).Meaning == dictionary.Conflict:
+	case isRefusal && refusesHub(item.enrollment, e):
+		return dps.Enrollment{}, fmt.Errorf("write the enrollment: %w: %w", ErrHub, refused)
+	default:
 		return dps.Enrollment{}, fmt.Errorf("write the enrollment: %w", refused)
 	}
 	now, err := svc.Enrollment(ctx, item.RegistrationID)
@@ -63,6 +67,13 @@ func settle(ctx context.Context, svc *dps.ServiceClient, item Item, refused erro
 		return now, nil
 	}
 	return dps.Enrollment{}, fmt.Errorf("%s: %w: it was changed meanwhile, nothing was written: %w", item.RegistrationID, ErrConflict, refused)
+}
+
+// refusesHub tells whether a refusal of what was sent is about a hub in it. DPS has
+// one code for all parts of a request, and names the part in words.
+func refusesHub(e dps.Enrollment, refused *dps.Error) bool {
+	named := len(e.IoTHubs) > 0 || e.IoTHubHostName != ""
+	return named && dictionary.Judge(refused.Said()).Meaning == dictionary.BadRequest && strings.Contains(strings.ToLower(refused.Message), "hub")
 }
 
 // confirm reads in the service's answer what it has now. That it is this chip's,

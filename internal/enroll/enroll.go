@@ -34,7 +34,22 @@ var (
 	// ErrForeignID is for a registration ID that was derived from another key
 	// than the one to be enrolled: it is another machine's name.
 	ErrForeignID = errors.New("the registration ID was derived from another endorsement key")
+	// ErrOtherAttestation is ErrOtherEK, too, for an enrollment that has no
+	// endorsement key: its machine proves itself by something other than a TPM.
+	ErrOtherAttestation error = otherAttestation{}
+	// ErrHub is for an enrollment that names a hub that DPS refuses: it has to be
+	// linked to it.
+	ErrHub = errors.New("the DPS refuses a hub")
+	// ErrNotTPM is for an enrollment in a batch whose machine proves itself by
+	// something other than a TPM.
+	ErrNotTPM = errors.New("not an enrollment of a TPM")
 )
+
+type otherAttestation struct{}
+
+func (otherAttestation) Error() string { return "the enrollment exists with another attestation" }
+
+func (otherAttestation) Is(target error) bool { return target == ErrOtherEK }
 
 // Policy says what may be done to an enrollment that exists.
 type Policy struct {
@@ -46,7 +61,7 @@ type Policy struct {
 // Action is what a plan comes down to.
 type Action string
 
-// The actions. The last two write nothing: [Item.Err] says why.
+// The actions. The last three write nothing: [Item.Err] says why.
 const (
 	Create     Action = "create"
 	Unchanged  Action = "unchanged"
@@ -54,6 +69,7 @@ const (
 	ReplaceEK  Action = "replace-ek"
 	Conflict   Action = "conflict"
 	EKConflict Action = "ek-conflict"
+	Skipped    Action = "skipped"
 )
 
 // Change is one field of an enrollment, named as the service API names it, as
@@ -97,6 +113,7 @@ type Item struct {
 
 	wish       wish
 	enrollment dps.Enrollment // what Apply writes
+	skipped    string         // the attestation of one that is not planned for
 }
 
 // Holder is the machine that an enrollment belongs to, as far as the service
@@ -138,14 +155,26 @@ func (h Holder) String() string {
 	return text
 }
 
+// Skip is the plan for an enrollment that was read and is not a TPM's: none.
+// attestation is what it is instead, such as x509.
+func Skip(id, attestation string) Item {
+	return Item{RegistrationID: id, Action: Skipped, Changes: []Change{}, Unconfirmed: []Change{}, skipped: attestation}
+}
+
 // Err is nil for a plan that can be applied, and otherwise wraps [ErrConflict]
-// or [ErrOtherEK] and names the fields.
+// or [ErrOtherEK] (of which [ErrOtherAttestation] is one) and names the fields, or
+// [ErrNotTPM].
 func (i Item) Err() error {
 	switch i.Action {
 	case Conflict:
 		return fmt.Errorf("%s: %w: %s", i.RegistrationID, ErrConflict, i.differences(false))
 	case EKConflict:
+		if i.LocksOut != nil && i.LocksOut.EndorsementKey == "" {
+			return fmt.Errorf("%s: %w: %s", i.RegistrationID, ErrOtherAttestation, i.differences(true))
+		}
 		return fmt.Errorf("%s: %w: %s", i.RegistrationID, ErrOtherEK, i.differences(true))
+	case Skipped:
+		return fmt.Errorf("%s: %w but %s: not copied", i.RegistrationID, ErrNotTPM, i.skipped)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package enroll
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"strconv"
@@ -63,10 +64,7 @@ func (m *merger) endorsementKey(w wish) {
 
 func describeAttestation(a dps.Attestation) string {
 	if a.TPM == nil {
-		if a.Type == "" {
-			return "no TPM's"
-		}
-		return "no TPM's but " + a.Type
+		return cmp.Or(a.Type, "something else") + ", not a TPM's"
 	}
 	ek, err := base64.StdEncoding.DecodeString(a.TPM.EndorsementKey)
 	if err != nil || len(ek) == 0 {

@@ -104,8 +104,8 @@ func TestPlanChanges(t *testing.T) {
 func TestOtherAttestation(t *testing.T) {
 	r := record(t, "machine-1", "chip 1")
 	for attestation, have := range map[string]string{
-		`{"type":"x509","x509":{"clientCertificates":{}}}`: "no TPM's but x509",
-		`{"type":"symmetricKey"}`:                          "no TPM's but symmetricKey",
+		`{"type":"x509","x509":{"clientCertificates":{}}}`: "x509, not a TPM's",
+		`{"type":"symmetricKey"}`:                          "symmetricKey, not a TPM's",
 		`{"type":"tpm","tpm":{"endorsementKey":"***"}}`:    "unreadable (3 characters)",
 	} {
 		svc := existing(t, `{"registrationId":"machine-1","etag":"e1","attestation":`+attestation+`}`)

@@ -24,6 +24,7 @@ type Settings struct {
 	IoTHubs               []string        // host names of linked hubs; order does not matter
 	AllocationPolicy      string          // hashed, geoLatency, static or custom
 	WebhookURL            string          // of the custom allocation; may hold a secret
+	WebhookAPIVersion     string          // of the call to it; only an enrollment that is copied says one
 	ReprovisionPolicy     string          // reprovisionandmigratedata, reprovisionandresetdata or never
 	ProvisioningStatus    string          // enabled or disabled
 	InitialTwinTags       json.RawMessage // a JSON object that hubs accept

@@ -11,7 +11,6 @@ package identity
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -121,9 +120,6 @@ func ParseRecord(line []byte) (Record, error) {
 	if len(line) > maxRecord {
 		return Record{}, fmt.Errorf("%w: %d bytes, more than the %d that a record may have", ErrRecord, len(line), maxRecord)
 	}
-	if err := otherJSON(line); err != nil {
-		return Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
-	}
 	var r struct {
 		Record
 		StorageRootKey *string `json:"storage_root_key"`
@@ -139,35 +135,6 @@ func ParseRecord(line []byte) (Record, error) {
 		return Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
 	return r.Record, nil
-}
-
-// otherJSON recognises JSON that has a key and is not a record: an enrollment as
-// DPS and az write it, which has settings besides.
-func otherJSON(line []byte) error {
-	if !bytes.Contains(line, []byte("attestation")) {
-		return nil
-	}
-	var e struct {
-		RegistrationID string `json:"registrationId"`
-		Attestation    struct {
-			Type string `json:"type"`
-			TPM  struct {
-				EndorsementKey string `json:"endorsementKey"`
-			} `json:"tpm"`
-		} `json:"attestation"`
-	}
-	if json.Unmarshal(line, &e) != nil || e.Attestation.Type == "" && e.Attestation.TPM.EndorsementKey == "" {
-		return nil
-	}
-	const is = "an enrollment as az and DPS write it, not a record"
-	if e.Attestation.TPM.EndorsementKey == "" {
-		return errors.New("it is " + is + ", and has no endorsement key")
-	}
-	ek, err := ParseEndorsementKey(e.Attestation.TPM.EndorsementKey)
-	if err != nil {
-		return err
-	}
-	return converted(ek, "in "+is, fmt.Sprintf(`write {"registration_id":%q,"endorsement_key":"…"} instead, and give settings as flags`, Printable(e.RegistrationID, maxID)))
 }
 
 // complete checks the record and fills in what follows from its EK.

@@ -33,7 +33,7 @@ const module = "tpmdps/"
 // goes one way: chip, record, enrollment or provisioning, configuration.
 var ours = map[string][]string{
 	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/aziot", "internal/bundle", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/filelock", "internal/host",
-		"internal/identity", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
+		"internal/identity", "internal/inventory", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
 		"internal/hub", "internal/dictionary", "internal/text", "internal/redact"},
 
 	"internal/text":       {},                                                         // bytes to text, under everything else
@@ -43,8 +43,9 @@ var ours = map[string][]string{
 	"internal/challenge":  {},                                                         // what DPS makes, for everybody who plays its part
 	"internal/dps":        {"internal/identity", "internal/network", "internal/text"}, // the wire, no policy; a proxy's refusal is network's to name, broken JSON text's
 	"internal/enroll":     {"internal/dictionary", "internal/dps", "internal/identity", "internal/text", "internal/twin"},
-	"internal/twin":       {"internal/text"},     // what hubs accept, for who writes a twin and for who plays the hub
-	"internal/network":    {"internal/identity"}, // the way to a service, layer by layer
+	"internal/inventory":  {"internal/enroll", "internal/identity", "internal/text"}, // a file to what enroll is given
+	"internal/twin":       {"internal/text"},                                         // what hubs accept, for who writes a twin and for who plays the hub
+	"internal/network":    {"internal/identity"},                                     // the way to a service, layer by layer
 	"internal/provision":  {"internal/dictionary", "internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/text", "internal/tpm"},
 	"internal/hub":        {"internal/identity", "internal/network", "internal/text"},
 	"internal/audit":      {}, // told what was done, asks nobody

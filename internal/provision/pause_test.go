@@ -1,8 +1,10 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,6 +37,41 @@ func TestPause(t *testing.T) {
 			}
 			if tr.result.WaitedMS != took.Milliseconds() {
 				t.Errorf("%s: %d ms are noted of %s", tt.name, tr.result.WaitedMS, took)
+			}
+		})
+	}
+}
+
+// A wait of many pauses is told now and then, a long pause always, and the usual
+// first one never.
+func TestPausesAreTold(t *testing.T) {
+	for _, tt := range []struct {
+		asked time.Duration
+		n     int
+		want  []int // which pauses
+	}{
+		{3 * time.Second, 1, nil},
+		{3 * time.Second, 40, []int{2, 4, 8, 16, 32}},
+		{0, 2, []int{2}},
+		{10 * time.Second, 3, []int{1, 2, 3}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var told []int
+			pause := 0
+			tr := &trip{}
+			tr.req.Waiting = func(again time.Duration) {
+				told = append(told, pause)
+				if want := cmp.Or(tt.asked, pollPause); again != want {
+					t.Errorf("again in %s, want %s", again, want)
+				}
+			}
+			for pause = 1; pause <= tt.n; pause++ {
+				if err := tr.pause(t.Context(), tt.asked); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !slices.Equal(told, tt.want) {
+				t.Errorf("%d pauses of %s: told %v, want %v", tt.n, tt.asked, told, tt.want)
 			}
 		})
 	}

@@ -87,6 +87,10 @@ type Request struct {
 	// Pause is how long to wait between two polls when the service names no
 	// time; 0 is three seconds.
 	Pause time.Duration
+	// Waiting is called before a pause between two polls, with its length: when it is
+	// a long one, and when it is the second, fourth, eighth and so on, so that a wait
+	// of many pauses is not silent, and not noisy. It may be nil.
+	Waiting func(again time.Duration)
 	// Signed is called with each token that the chip signed, before it is sent,
 	// for whoever keeps secrets out of what is printed. It may be nil.
 	Signed func(token string)
@@ -199,6 +203,7 @@ type trip struct {
 	challenge *dps.Challenge
 	token     string
 	operation dps.Operation
+	pauses    int           // between polls, so far
 	heard     statements    // what the answers of this registration have said
 	skew      time.Duration // the service's clock minus ours
 

@@ -158,6 +158,7 @@ func (t *trip) pause(ctx context.Context, asked time.Duration) error {
 		asked = cmp.Or(t.req.Pause, pollPause)
 	}
 	wait := asked + time.Duration(rand.Int64N(int64(asked)/10+1))
+	t.tellWaiting(asked)
 	start := time.Now()
 	defer func() { t.result.WaitedMS += time.Since(start).Milliseconds() }()
 	timer := time.NewTimer(wait)
@@ -170,6 +171,18 @@ func (t *trip) pause(ctx context.Context, asked time.Duration) error {
 			return fmt.Errorf("%w: still %s when the time was over", ErrStillAssigning, t.operation.Status)
 		}
 		return ctx.Err()
+	}
+}
+
+// longPause is one that is told of even where it is the first.
+const longPause = 10 * time.Second
+
+// tellWaiting tells of a pause. The first is as it should be: no service assigns at
+// once.
+func (t *trip) tellWaiting(asked time.Duration) {
+	t.pauses++
+	if t.req.Waiting != nil && (asked >= longPause || t.pauses > 1 && t.pauses&(t.pauses-1) == 0) {
+		t.req.Waiting(asked)
 	}
 }
 

@@ -1,0 +1,151 @@
+// Package inventory reads what a person hands in as the machines to enroll, and
+// says of each what it is and where it stands: records of read-ek, short ones that
+// were written by hand, and enrollments as DPS, the az command and the service SDKs
+// write them, which is how they are copied from one DPS to another.
+//
+// It turns a file's bytes into values and opens nothing. Another form of file, such
+// as CSV, is another reader here that makes the same [Entry].
+package inventory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tpmdps/internal/enroll"
+	"tpmdps/internal/identity"
+)
+
+// Inventory is what a file says.
+type Inventory struct {
+	// Entries are the machines, in the order of the file.
+	Entries []Entry
+	// Copied and NotCopied are members of the enrollments that have a value
+	// somewhere in the file, as the service API names them: those that became
+	// settings of an entry, and those that did not. Both are empty for records.
+	Copied, NotCopied []string
+	// Overridden are members that [Inventory.Override] has put other values over; they
+	// are no longer among Copied.
+	Overridden []string
+	// Notes are sentences on what was read otherwise than it stands there.
+	Notes []string
+	// Secrets are keys that the file holds: of other attestations, and in the
+	// queries of web hooks. They must not be shown.
+	Secrets []string
+}
+
+// Entry is one machine of an inventory.
+type Entry struct {
+	// Line is where it begins, counted from 1.
+	Line int
+	// Record is whose key it is, under which registration ID. Of an entry with
+	// another attestation only the ID is there, printable and not checked.
+	Record identity.Record
+	// Settings are what the file says of the enrollment besides; none for records.
+	Settings enroll.Settings
+	// Other is the attestation of a machine that cannot be enrolled here, such as
+	// x509; "" of one with a TPM.
+	Other string
+}
+
+// Records are the entries that can be enrolled.
+func (i Inventory) Records() []identity.Record {
+	var records []identity.Record
+	for _, e := range i.Entries {
+		if e.Other == "" {
+			records = append(records, e.Record)
+		}
+	}
+	return records
+}
+
+// Override puts settings that are said for all over those that the file has for each,
+// see [enroll.Settings.Over], and returns what does not go together.
+func (i *Inventory) Override(said enroll.Settings) error {
+	for n := range i.Entries {
+		e := &i.Entries[n]
+		if e.Other != "" {
+			continue
+		}
+		e.Settings = said.Over(e.Settings)
+		if err := e.Settings.Validate(); err != nil {
+			return fmt.Errorf("line %d: %s: %w", e.Line, e.Record.RegistrationID, err)
+		}
+	}
+	hubs := len(said.IoTHubs) > 0
+	for name, is := range map[string]bool{
+		"deviceId": said.DeviceID != "", "capabilities.iotEdge": said.EdgeEnabled != nil, "iotHubs": hubs, "iotHubHostName": hubs,
+		"allocationPolicy": said.AllocationPolicy != "", "reprovisionPolicy": said.ReprovisionPolicy != "", "provisioningStatus": said.ProvisioningStatus != "",
+		"customAllocationDefinition": said.WebhookURL != "" || said.AllocationPolicy != "" && !strings.EqualFold(said.AllocationPolicy, "custom"),
+		"initialTwin.tags":           len(said.InitialTwinTags) > 0, "initialTwin.properties.desired": len(said.InitialTwinProperties) > 0,
+		"optionalDeviceInformation": len(said.DeviceInformation) > 0,
+	} {
+		if at := slices.Index(i.Copied, name); is && at >= 0 {
+			i.Copied = slices.Delete(i.Copied, at, at+1)
+			i.Overridden = append(i.Overridden, name)
+		}
+	}
+	slices.Sort(i.Overridden)
+	return nil
+}
+
+// maxNamed bounds how many entries a sentence names.
+const maxNamed = 5
+
+// Others says which entries cannot be enrolled, as a list for people; "" if all
+// can.
+func (i Inventory) Others() string {
+	var named []string
+	for _, e := range i.Entries {
+		if e.Other != "" {
+			named = append(named, fmt.Sprintf("%s (%s)", e.Record.RegistrationID, e.Other))
+		}
+	}
+	if n := len(named) - maxNamed; n > 0 {
+		named = append(named[:maxNamed], fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(named, ", ")
+}
+
+// Summary says what becomes of the enrollments of another DPS, in lines for people;
+// none for records.
+func (i Inventory) Summary() []string {
+	if len(i.Copied) == 0 {
+		return nil
+	}
+	lines := []string{"enrollments of a DPS; copied: " + strings.Join(i.Copied, ", ")}
+	for _, list := range []struct {
+		are   string
+		names []string
+	}{{"not copied", i.NotCopied}, {"given by flags instead", i.Overridden}} {
+		if len(list.names) > 0 {
+			lines = append(lines, list.are+": "+strings.Join(list.names, ", "))
+		}
+	}
+	if others := i.Others(); others != "" {
+		lines = append(lines, "skipped, they have no TPM: "+others)
+	}
+	lines = append(lines, i.Notes...)
+	if slices.Contains(i.Copied, "iotHubs") || slices.Contains(i.Copied, "iotHubHostName") {
+		lines = append(lines, "note: the DPS that is written to refuses hubs that are not linked to it: link them, or name others with --iot-hubs")
+	}
+	if slices.Contains(i.Copied, "customAllocationDefinition") {
+		lines = append(lines, "warning: the web hook of custom allocation is copied with the key in its URL, and the DPS that is written to will call the same function; another one is named with --allocation-policy custom --webhook-url")
+	}
+	return lines
+}
+
+// note adds a sentence that is not there yet.
+func (i *Inventory) note(sentence string) {
+	sentence = "note: " + sentence
+	if !slices.Contains(i.Notes, sentence) {
+		i.Notes = append(i.Notes, sentence)
+	}
+}
+
+// tally adds a member's name to one of the two lists.
+func tally(list *[]string, name string) {
+	if !slices.Contains(*list, name) {
+		*list = append(*list, name)
+	}
+}
