@@ -19,23 +19,22 @@ const tempSuffix = ".tpmdps"
 
 // writeTemp makes a file beside path, lets finish see to its owner and mode, and
 // flush to its content being on the disk.
-func writeTemp(path string, data []byte, finish, flush func(*os.File) error) (t *temp, err error) {
-	t, err = newTemp(path)
+func writeTemp(path string, data []byte, finish, flush func(*os.File) error) (*temp, error) {
+	t, err := newTemp(path)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			t.drop()
-		}
-	}()
-	if _, err := t.Write(data); err != nil {
+	if _, err = t.Write(data); err == nil {
+		err = finish(t.File)
+	}
+	if err == nil {
+		err = flush(t.File)
+	}
+	if err != nil {
+		t.drop()
 		return nil, err
 	}
-	if err := finish(t.File); err != nil {
-		return nil, err
-	}
-	return t, flush(t.File)
+	return t, nil
 }
 
 // newTemp makes an empty file that no other run will sweep.
