@@ -94,6 +94,9 @@ func enrollAll(s *session, b batch, records []identity.Record) error {
 	var offRecord error
 	for _, r := range records {
 		item, err, unrecorded := b.enroll(r)
+		if err == nil && !out.DryRun && writes(item) {
+			s.did("%s was enrolled (%s)", item.RegistrationID, item.Action)
+		}
 		err = b.service.operator.explain(err)
 		out.Items = append(out.Items, enrollItem{item, describe(item, err), servedIn(err), err})
 		if err := rows.print(out.Items[len(out.Items)-1]); err != nil {

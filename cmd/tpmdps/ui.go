@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/disk"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/redact"
@@ -55,7 +57,11 @@ func newUI(s streams, flag *cli.Context) (*ui, error) {
 
 // isTerminal tells whether a person sees what is written to w.
 func isTerminal(w io.Writer) bool {
-	f, ok := unredacted(w).(*os.File)
+	w = unredacted(w)
+	if out, ok := w.(*disk.Output); ok {
+		w = out.Unwrap()
+	}
+	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
@@ -100,6 +106,16 @@ func (u *ui) print(r result) error {
 		return err
 	}
 	return flush(u.out)
+}
+
+// printAfter prints the result of a run that ended with err, or with nil. Of two
+// errors the run's own counts: that the result could not be printed came later.
+func (u *ui) printAfter(err error, r result) error {
+	printed := u.print(r)
+	if err == nil || printed == nil {
+		return cmp.Or(err, printed)
+	}
+	return fmt.Errorf("%w; its result could not be printed: %v", err, printed)
 }
 
 // printSecret is print for a result that is a secret by intent.

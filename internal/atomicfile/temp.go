@@ -2,10 +2,13 @@ package atomicfile
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"tpmdps/internal/disk"
 )
 
 // temp is a file that is to get the name of another one. It is open, and where
@@ -97,7 +100,7 @@ func isNumber(text string) bool { return text != "" && strings.Trim(text, "01234
 func Put(path string, data []byte, mode fs.FileMode) error {
 	t, err := put(path, data, mode)
 	if err != nil {
-		return &fs.PathError{Op: "write", Path: path, Err: err}
+		return disk.At(path, fmt.Errorf("write %s: %w", path, err))
 	}
 	t.Close()
 	return nil
@@ -118,7 +121,7 @@ func put(path string, data []byte, mode fs.FileMode) (*temp, error) {
 		return nil, err
 	}
 	if err := syncDir(filepath.Dir(path)); err != nil {
-		return nil, errors.Join(err, t.Close())
+		return nil, errors.Join(inPlace(err), t.Close())
 	}
 	return t, nil
 }
