@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -60,13 +61,7 @@ var names = dictionary.ExitNames()
 // exits is the one table from an error to its exit code and to what to do next.
 // The first entry that matches counts, so causes stand before the layers that
 // wrap them.
-var exits = []exit{
-	// A disk's own: whatever was being done, and whoever interrupts it then. The
-	// error knows what to do about its cause.
-	{errOffRecord, 1, "record it by hand; check that the trail's disk has space and that the file was not moved"},
-	{disk.Denied, 2, hintOtherUser},
-	{disk.ErrMachine, 1, ""},
-	{disk.ErrPlace, 2, ""},
+var exits = slices.Concat(diskExits(), []exit{
 	{context.Canceled, 130, ""},
 	{errUsage, 2, ""},
 	{errPartly, 51, "correct what failed and run the same command again: what is done is found unchanged"},
@@ -183,6 +178,24 @@ var exits = []exit{
 	{emulator.ErrOptions, 2, "another address is named with --listen and --mqtt"},
 	{fs.ErrPermission, 2, hintOtherUser},
 	{errInputs, 2, ""},
+})
+
+// diskExits are those of files and disks. They count whatever was being done, and
+// whoever interrupts it then. The error itself knows of which file system it is.
+func diskExits() []exit {
+	all := []exit{{errOffRecord, 1, "record it by hand; check that the trail's disk has space and that the file was not moved"}}
+	for _, cause := range disk.Causes {
+		code := 2
+		if errors.Is(cause, disk.ErrMachine) {
+			code = 1
+		}
+		hint := cause.Hint("")
+		if cause == disk.Denied {
+			hint = hintOtherUser
+		}
+		all = append(all, exit{cause, code, hint})
+	}
+	return all
 }
 
 // hinter is an error that knows what to do about it.

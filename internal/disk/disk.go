@@ -24,27 +24,31 @@ var (
 	ErrPlace = errors.New("that place")
 )
 
-// Cause is why. It is an error, for [errors.Is].
+// Cause is why. It is an error, for [errors.Is], in the words of Linux, where there
+// is one number for it.
 type Cause string
 
 // All causes. Those of ErrMachine come first.
 const (
-	Full     Cause = "the disk is full"              // ENOSPC, EDQUOT
-	ReadOnly Cause = "the file system is read-only"  // EROFS
-	Broken   Cause = "the disk failed"               // EIO
-	TooLarge Cause = "the file would be too large"   // EFBIG
-	Busy     Cause = "another program has the file"  // ETXTBSY, EBUSY, EXDEV: also a file that is a mount
-	Other    Cause = "the file system refused it"    // whatever else
-	Denied   Cause = "permission denied"             // EACCES, EPERM
-	Missing  Cause = "there is nothing of that name" // ENOENT
-	IsFolder Cause = "a folder is there"             // EISDIR
-	NoFolder Cause = "a file is where a folder has to be"
-	BadName  Cause = "the name cannot be"                   // ENAMETOOLONG
-	Loop     Cause = "links lead in a circle"               // ELOOP
-	NoModes  Cause = "the file system keeps no owner, mode" // chmod, chown: FAT, exFAT
-	Lacking  Cause = "the file system cannot do that"       // ENOTSUP, ENOLCK, ENOSYS
-	Closed   Cause = "it is not open"                       // EBADF: a descriptor that was named, or standard output
+	Full     Cause = "no space left on device"           // ENOSPC, EDQUOT
+	ReadOnly Cause = "read-only file system"             // EROFS
+	Broken   Cause = "input/output error"                // EIO, ENXIO, ENODEV, ESTALE
+	TooLarge Cause = "file too large"                    // EFBIG
+	Busy     Cause = "device or resource busy"           // ETXTBSY, EBUSY, EXDEV: also a file that is a mount
+	Other    Cause = "unknown error of the file system"  // whatever else
+	Denied   Cause = "permission denied"                 // EACCES, EPERM
+	Missing  Cause = "no such file or directory"         // ENOENT
+	IsFolder Cause = "is a directory"                    // EISDIR
+	NoFolder Cause = "not a directory"                   // ENOTDIR
+	BadName  Cause = "file name too long"                // ENAMETOOLONG
+	Loop     Cause = "too many levels of symbolic links" // ELOOP
+	NoModes  Cause = "the file system keeps no modes"    // chmod and chown, of FAT and exFAT
+	Lacking  Cause = "operation not supported"           // ENOTSUP, ENOLCK, ENOSYS
+	Closed   Cause = "bad file descriptor"               // EBADF: one that was named, or standard output
 )
+
+// Causes are all of them.
+var Causes = []Cause{Full, ReadOnly, Broken, TooLarge, Busy, Other, Denied, Missing, IsFolder, NoFolder, BadName, Loop, NoModes, Lacking, Closed}
 
 // Error implements error.
 func (c Cause) Error() string { return string(c) }
@@ -58,7 +62,8 @@ func (c Cause) Unwrap() error {
 	return ErrPlace
 }
 
-// Error is a file system's error with its cause. It reads as the error itself.
+// Error is a file system's error with its cause. It reads as the error itself; that
+// the file system keeps no modes cannot be seen from that.
 type Error struct {
 	Cause Cause
 	Path  string // what was to be read or written, or Stdout
@@ -69,13 +74,18 @@ type Error struct {
 const Stdout = "standard output"
 
 // Error implements error.
-func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Error() string {
+	if e.Cause == NoModes {
+		return fmt.Sprintf("%v: %v", e.Err, e.Cause)
+	}
+	return e.Err.Error()
+}
 
 // Unwrap returns the cause and the system's error.
 func (e *Error) Unwrap() []error { return []error{e.Cause, e.Err} }
 
 // Hint says what to do next.
-func (e *Error) Hint() string { return e.Cause.hint(e.Path) }
+func (e *Error) Hint() string { return e.Cause.Hint(e.Path) }
 
 // At gives an error that arose while the file at path was read or written its
 // cause. One that has a cause already, one that says that the file exists, and one

@@ -3,9 +3,9 @@ package disk
 // anotherPlace ends the hints that cannot be followed by everybody.
 const anotherPlace = "or name a place on another file system"
 
-// hint is the next step for a cause at path. What only one kind of system has is
-// in hintHere.
-func (c Cause) hint(path string) string {
+// Hint is the next step for a cause at path, which may be "" for any. Of Denied the
+// command line knows more. What only one kind of system has is in hintHere.
+func (c Cause) Hint(path string) string {
 	if path == Stdout {
 		switch c {
 		case Full:
