@@ -12,6 +12,7 @@ import (
 	"tpmdps/internal/dps"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 func enrollCommand() command {
@@ -168,7 +169,7 @@ type enrollItem struct {
 func describe(item enroll.Item, err error) string {
 	known := item.Action == enroll.Conflict || item.Action == enroll.EKConflict
 	if err != nil && !known {
-		return dps.Redact(err.Error())
+		return dps.Redact(text.Plain(err.Error()))
 	}
 	if item.Action == enroll.Create {
 		return "" // every field is new

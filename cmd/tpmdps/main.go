@@ -50,13 +50,10 @@ func signals() context.Context {
 // that. What a disk, a service, a file or a chip's key is refused for was there before,
 // and is the truer error.
 func interrupts(err error) bool {
-	if errors.Is(err, errOffRecord) {
+	switch {
+	case errors.Is(err, errOffRecord), errors.Is(err, disk.ErrMachine), errors.Is(err, disk.ErrPlace):
 		return false
-	}
-	if _, isDisk := disk.Find(err); isDisk && !errors.Is(err, context.Canceled) {
-		return false
-	}
-	if errors.Is(err, context.Canceled) {
+	case errors.Is(err, context.Canceled):
 		return true
 	}
 	switch verdict(err).code {

@@ -15,6 +15,7 @@ import (
 	"tpmdps/internal/dps"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 var (
@@ -189,7 +190,7 @@ func (t *trail) outcome(ctx context.Context, intent int, item enroll.Item, err e
 	e := t.entry(item, audit.Outcome)
 	e.Intent, e.Result, e.RequestID = intent, outcomeOf(err), identity.Printable(item.RequestID, 100)
 	if err != nil {
-		e.Error = identity.Printable(t.redact(err.Error()), 500)
+		e.Error = identity.Printable(t.redact(text.Plain(err.Error())), 500)
 		var refused *dps.Error
 		if errors.As(err, &refused) {
 			e.RequestID = identity.Printable(refused.RequestID, 100)

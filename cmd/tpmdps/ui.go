@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/fatih/color"
@@ -22,6 +23,7 @@ import (
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/redact"
+	"tpmdps/internal/text"
 )
 
 // streams are the program's own standard streams. The result goes to out and
@@ -175,9 +177,16 @@ func encode(w io.Writer, v any, indent string) error {
 
 // say prints a line for people.
 func (u *ui) say(format string, args ...any) {
-	if !u.quiet {
-		fmt.Fprintf(u.err, format+"\n", args...)
+	if u.quiet {
+		return
 	}
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if err, is := arg.(error); is {
+			args[i] = text.Plain(err.Error())
+		}
+	}
+	fmt.Fprintf(u.err, format+"\n", args...)
 }
 
 // table prints rows in aligned columns without lines, which is readable, and
@@ -241,10 +250,10 @@ type failure struct {
 // printError writes the one error of the run to stderr: a line of what
 // happened and a line of what to do, or one JSON object.
 func (s streams) printError(err error, v exit, asJSON bool) {
-	text := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", "; "), errUsage.Error()+": ")
-	text = identity.Printable(text, 4000) // a certificate's or a file's text may be in it
+	said := strings.TrimPrefix(strings.ReplaceAll(text.Plain(err.Error()), "\n", "; "), errUsage.Error()+": ")
+	said = identity.Printable(said, 4000) // a certificate's or a file's text may be in it
 	if asJSON {
-		f := failure{Error: text, Code: v.code, Name: names[v.code], Hint: v.hint, served: servedIn(err)}
+		f := failure{Error: said, Code: v.code, Name: names[v.code], Hint: v.hint, served: servedIn(err)}
 		var step *provision.StepError
 		if errors.As(err, &step) {
 			f.Step = step.Step
@@ -252,7 +261,7 @@ func (s streams) printError(err error, v exit, asJSON bool) {
 		encode(s.err, f, "")
 		return
 	}
-	fmt.Fprintf(s.err, "tpmdps: %s\n", text)
+	fmt.Fprintf(s.err, "tpmdps: %s\n", said)
 	if v.hint != "" {
 		fmt.Fprintf(s.err, "tpmdps: hint: %s\n", v.hint)
 	}

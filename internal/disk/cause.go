@@ -18,7 +18,7 @@ func causeOf(err error) Cause {
 		}
 	}
 	switch {
-	case errors.Is(err, fs.ErrExist):
+	case errors.Is(err, fs.ErrExist), errors.Is(err, fs.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 		return ""
 	case errors.Is(err, fs.ErrPermission):
 		return byCall(err, Denied)

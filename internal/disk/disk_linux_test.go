@@ -76,7 +76,7 @@ func TestCauses(t *testing.T) {
 // What is not a file system's has no cause.
 func TestNoCause(t *testing.T) {
 	connect := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)}
-	for _, err := range []error{nil, errors.New("x"), fs.ErrExist, at("open", syscall.EEXIST), at("write", syscall.EPIPE)} {
+	for _, err := range []error{nil, errors.New("x"), fs.ErrExist, &fs.PathError{Op: "read", Err: fs.ErrClosed}, &fs.PathError{Op: "read", Err: os.ErrDeadlineExceeded}, at("open", syscall.EEXIST), at("write", syscall.EPIPE)} {
 		if got := At("f", err); got != err {
 			t.Errorf("At(%v) = %v", err, got)
 		}
