@@ -10,8 +10,8 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"os"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -20,6 +20,7 @@ import (
 	"tpmdps/internal/audit"
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/dictionary"
+	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/emulator"
@@ -60,7 +61,7 @@ var names = dictionary.ExitNames()
 // exits is the one table from an error to its exit code and to what to do next.
 // The first entry that matches counts, so causes stand before the layers that
 // wrap them.
-var exits = []exit{
+var exits = slices.Concat(diskExits(), []exit{
 	{context.Canceled, 130, ""},
 	{errUsage, 2, ""},
 	{enroll.ErrNotTPM, 51, "copy those with az, or leave them out: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\""},
@@ -69,7 +70,6 @@ var exits = []exit{
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
 	{errNoTPM, 50, "only enrollments with TPM attestation can be copied: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\" has those"},
 	{errBatch, 50, "correct the line that is named, or make the record again: tpmdps read-ek -o jsonl"},
-	{errOffRecord, 1, "note it by hand; look for room on the disk of the trail, and for who moved it"},
 	{audit.ErrLocked, 20, "wait until the other run is done, or end it; give more time with --timeout"},
 	{audit.ErrKey, 2, "give the key the lines were signed with: --audit-key-file FILE; or begin another trail"},
 	{errEmptyTrail, 50, "if something was recorded in it, its lines are gone: compare it with a copy, or with a noted head (--head)"},
@@ -183,6 +183,24 @@ var exits = []exit{
 	{emulator.ErrOptions, 2, ""},
 	{fs.ErrPermission, 2, hintOtherUser},
 	{errInputs, 2, ""},
+})
+
+// diskExits are those of files and disks. They count whatever was being done, and
+// whoever interrupts it then. The error itself knows of which file system it is.
+func diskExits() []exit {
+	all := []exit{{errOffRecord, 1, "record it by hand; check that the trail's disk has space and that the file was not moved"}}
+	for _, cause := range disk.Causes {
+		code := 2
+		if errors.Is(cause, disk.ErrMachine) {
+			code = 1
+		}
+		hint := cause.Hint("")
+		if cause == disk.Denied {
+			hint = hintOtherUser
+		}
+		all = append(all, exit{cause, code, hint})
+	}
+	return all
 }
 
 // hinter is an error that knows what to do about it.
@@ -226,8 +244,8 @@ func verdict(err error) exit {
 		alert   tls.AlertError
 		network net.Error
 		file    *fs.PathError
-		link    *os.LinkError
 	)
+	cause, isDisk := disk.Find(err)
 	switch {
 	case errors.As(err, &service):
 		return serviceVerdict(service)
@@ -241,10 +259,12 @@ func verdict(err error) exit {
 	// methods), so the files' come first.
 	case errors.Is(err, fs.ErrNotExist):
 		return exit{code: 2}
-	case errors.As(err, &link):
-		return exit{code: 1} // it says itself what it is about
-	case errors.As(err, &file), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
-		return exit{code: 1, hint: "look at the file system: is it full, or mounted read-only?"}
+	case isDisk:
+		return verdict(cause)
+	case errors.As(err, &file) && errors.Is(err, syscall.EPIPE):
+		return exit{code: 1, hint: "the program that read the output has ended; it, or the pipe, is where to look"}
+	case errors.As(err, &file):
+		return exit{code: 1}
 	case errors.Is(err, context.DeadlineExceeded):
 		return exit{code: 20, hint: "the time was over: check the network, or give more with --timeout"}
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -265,6 +285,8 @@ func formatHint(f *identity.FormatError, otherwise string) string {
 
 // run is main with everything passed in, so that tests run the real program.
 func run(ctx context.Context, args []string, s streams) (code int) {
+	out := disk.NewOutput(s.out)
+	s.out = out
 	s, flush := s.redacted() // results, errors, logs, traces, and what follows
 	defer flush()
 	s.learnEnvironment()
@@ -279,7 +301,11 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 	listenToAzure(s.err)
 	ctx = withLine(ctx, args)
 	err := runApp(ctx, args, s)
-	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) && err != nil {
+	flush()
+	if err == nil {
+		err = out.Err()
+	}
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) && interrupts(err) {
 		err = interrupted(err)
 	}
 	if err == nil {

@@ -80,11 +80,12 @@ func applyConfig(s *session, file string) error {
 		return err
 	}
 	r.Applied = true
+	s.did("%s was applied", path)
 	err = r.lookAround(s, m, before)
 	if s.ctx.Err() == nil {
 		err = r.prove(s, err)
 	}
-	return errors.Join(err, s.print(r))
+	return s.printAfter(err, r)
 }
 
 // lookAround waits for the daemons, and sees who has the chip.

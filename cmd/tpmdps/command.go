@@ -14,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/tpm"
 )
@@ -38,6 +39,12 @@ type session struct {
 	ctx  context.Context
 	flag *cli.Context
 	arg  string // the command's argument
+	done []string
+}
+
+// did notes what was done and lasts, for an error of the disk that comes after it.
+func (s *session) did(format string, args ...any) {
+	s.done = append(s.done, fmt.Sprintf(format, args...))
 }
 
 // sharedFlags stand on every command, so that they work behind its name.
@@ -109,7 +116,7 @@ func (c command) build(s streams) *cli.Command {
 		if err := run.noEmptyFlag(); err != nil {
 			return err
 		}
-		return c.run(run)
+		return disk.After(run.done, c.run(run))
 	}
 	return cmd
 }

@@ -103,6 +103,9 @@ func config(s *session) error {
 		if err := t.write(s, &told, &r); err != nil {
 			return err
 		}
+		if r.Action != "unchanged" {
+			s.did("%s was written (%s)", t.path, r.Action)
+		}
 	}
 	if err := t.report(s, r); err != nil || !s.flag.Bool("apply") {
 		return err

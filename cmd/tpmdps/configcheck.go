@@ -53,7 +53,7 @@ func configCheck(s *session) error {
 	r := checkResult{File: path, Findings: report.Findings, Ticks: edge.Drift(facts)}
 	r.failures, r.warnings = report.Count()
 	err = r.conclude(asked)
-	return errors.Join(err, s.print(r))
+	return s.printAfter(err, r)
 }
 
 // daemonAccess is a finding if the user that IoT Edge's TPM daemon runs as may not

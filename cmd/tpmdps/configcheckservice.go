@@ -10,6 +10,7 @@ import (
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // asksService tells whether the operator wants the service asked: a check
@@ -32,7 +33,7 @@ func enrollmentFacts(s *session, id string) (facts *edge.ServiceFacts, why strin
 	}
 	client, err := serviceClient(s)
 	if err != nil {
-		return nil, "DPS was not asked: " + identity.Printable(err.Error(), 200), err
+		return nil, "DPS was not asked: " + identity.Printable(text.Plain(err.Error()), 200), err
 	}
 	e, err := client.Enrollment(s.ctx, id)
 	switch {
@@ -40,7 +41,7 @@ func enrollmentFacts(s *session, id string) (facts *edge.ServiceFacts, why strin
 		return &edge.ServiceFacts{}, "", nil
 	case err != nil:
 		err = client.operator.explain(err)
-		return nil, "DPS did not answer: " + identity.Printable(err.Error(), 200), err
+		return nil, "DPS did not answer: " + identity.Printable(text.Plain(err.Error()), 200), err
 	}
 	facts = &edge.ServiceFacts{Enrolled: true, Disabled: e.ProvisioningStatus == "disabled", Attestation: e.Attestation.Type}
 	if e.Attestation.TPM != nil {
@@ -71,7 +72,7 @@ func registrationFacts(s *session, client service, e dps.Enrollment) (_ *edge.Re
 		case dps.HasStatus(err, http.StatusUnauthorized), dps.HasStatus(err, http.StatusForbidden):
 			return nil, "the credential does not open registrations", nil
 		case err != nil:
-			return nil, "DPS did not answer: " + identity.Printable(err.Error(), 200), err
+			return nil, "DPS did not answer: " + identity.Printable(text.Plain(err.Error()), 200), err
 		}
 		state = &asked
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"tpmdps/internal/disk"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/identity"
 )
@@ -61,7 +62,7 @@ func (t *target) read(s *session) error {
 	case err != nil:
 		return cannotRead(t.path, err)
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%w: %s is no file", errUsage, t.path)
+		return notFile(t.path, info.Mode())
 	case t.legacy:
 		return fmt.Errorf("%s: %w; a file of IoT Edge 1.1 is not edited", t.path, fs.ErrExist)
 	}
@@ -80,8 +81,10 @@ func (t *target) readTemplate(s *session) error {
 		return fmt.Errorf("%w: %s is a symbolic link to what is not there", errUsage, t.path)
 	}
 	dir := filepath.Dir(t.path)
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fmt.Errorf("%w: there is no directory %s to write %s to; is IoT Edge installed?", errUsage, dir, filepath.Base(t.path))
+	if info, err := os.Stat(dir); err != nil {
+		return disk.At(t.path, fmt.Errorf("%w: there is no directory %s to write %s to; is IoT Edge installed? %w", errUsage, dir, filepath.Base(t.path), err))
+	} else if !info.IsDir() {
+		return &disk.Error{Cause: disk.NoFolder, Path: t.path, Err: fmt.Errorf("write %s: %s is not a directory", t.path, dir)}
 	}
 	if t.legacy {
 		return nil

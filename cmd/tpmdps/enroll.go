@@ -12,6 +12,7 @@ import (
 	"tpmdps/internal/dps"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/inventory"
+	"tpmdps/internal/text"
 )
 
 func enrollCommand() command {
@@ -102,6 +103,9 @@ func enrollAll(s *session, b batch, entries []inventory.Entry) error {
 	var offRecord error
 	for _, e := range entries {
 		item, err, unrecorded := b.enroll(e)
+		if err == nil && !out.DryRun && writes(item) {
+			s.did("%s was enrolled (%s)", item.RegistrationID, item.Action)
+		}
 		err = b.service.operator.explain(err)
 		out.Items = append(out.Items, enrollItem{item, describe(item, err), servedIn(err), err})
 		if err := rows.print(out.Items[len(out.Items)-1]); err != nil {
@@ -184,7 +188,7 @@ func describe(item enroll.Item, err error) string {
 		return strings.TrimPrefix(err.Error(), item.RegistrationID+": ")
 	}
 	if err != nil && !known {
-		return dps.Redact(err.Error())
+		return dps.Redact(text.Plain(err.Error()))
 	}
 	if item.Action == enroll.Create {
 		return "" // every field is new

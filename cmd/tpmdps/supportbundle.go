@@ -15,6 +15,7 @@ import (
 
 	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/bundle"
+	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
@@ -94,6 +95,7 @@ func supportBundle(s *session) error {
 	if err := atomicfile.Create(path, data, 0o600); err != nil {
 		return err
 	}
+	s.did("the bundle is in %s", path)
 	r.File, r.Bytes = path, len(data)
 	return s.print(r)
 }
@@ -114,13 +116,15 @@ func bundlePath(s *session, name string) (string, error) {
 	if path == "" {
 		path = name + ".zip"
 	}
-	if _, err := os.Lstat(path); err == nil {
+	if info, err := os.Lstat(path); err == nil && info.IsDir() {
+		return "", &disk.Error{Cause: disk.IsFolder, Path: path, Err: fmt.Errorf("write %s: a folder of that name is there", path)}
+	} else if err == nil {
 		return "", fmt.Errorf("write %s: %w", path, fs.ErrExist)
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil {
-		return "", fmt.Errorf("%w: write %s: %w", errUsage, path, err)
+		return "", disk.At(path, fmt.Errorf("%w: write %s: %w", errUsage, path, err))
 	} else if !info.IsDir() {
-		return "", fmt.Errorf("%w: write %s: %s is no directory", errUsage, path, filepath.Dir(path))
+		return "", &disk.Error{Cause: disk.NoFolder, Path: path, Err: fmt.Errorf("write %s: %s is not a directory", path, filepath.Dir(path))}
 	}
 	return path, nil
 }

@@ -91,8 +91,9 @@ func mintToken(s *session) error {
 	if err := atomicfile.Create(out, []byte(text+"\n"), 0o600); errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: %w", errTokenFile, err)
 	} else if err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return err
 	}
+	s.did("the token is in %s", out)
 	r.File = out
 	return s.print(r)
 }

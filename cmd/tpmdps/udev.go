@@ -60,9 +60,12 @@ func configUdev(s *session) error {
 	if err != nil {
 		return err
 	}
+	if written.Action != "unchanged" {
+		s.did("%s was written (%s)", aziot.RuleFile, written.Action)
+	}
 	r.Action, r.Backup, r.Removed = written.Action, written.Backup, written.Removed
 	err = r.enforce(s)
-	return errors.Join(err, s.print(r))
+	return s.printAfter(err, r)
 }
 
 // daemonTCTI is the way to the chip that the daemon is told: by the flag, or by

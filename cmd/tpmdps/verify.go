@@ -71,7 +71,10 @@ func verify(s *session) error {
 		return err
 	}
 	out, err := s.trip(req)
-	return errors.Join(err, s.print(out))
+	if out.AssignedHub != "" {
+		s.did("the chip was registered and assigned to %s", out.AssignedHub)
+	}
+	return s.printAfter(err, out)
 }
 
 // trip makes the round trip and shows its steps.

@@ -8,7 +8,7 @@ var exitCodes = []struct {
 	name, means, why, do string
 }{
 	{0, "done", "what was asked for was done, and seen to be done", "", ""},
-	{1, "unexpected", "an error that nobody foresaw", "", "keep the output of -v for a report"},
+	{1, "unexpected", "an error that nobody foresaw, or a disk that is full, read-only or broken", "", "where the message is about a file, make room or use another disk; otherwise keep the output of -v for a report"},
 	{2, "usage", "a flag, a value or a named file is wrong, or DPS does not accept it; nothing was done", "", "correct the command line; --help behind the command shows its flags"},
 	{10, "no-tpm", "there is no TPM, or nothing answers at the address", "the TPM is switched off in the firmware setup; on a virtual machine, none was given to it", "switch it on (Security, TPM or PTT or fTPM), or name it: tpmdps read-ek --tpm ADDR"},
 	{11, "no-permission", "the TPM is there, and this user may not open it", "/dev/tpmrm0 belongs to root and the group tss", "run as root, or join the group: sudo usermod -aG tss $USER, and log in again"},

@@ -32,7 +32,7 @@ const module = "tpmdps/"
 // ours says for each package which of our own packages it may import. The data
 // goes one way: chip, record, enrollment or provisioning, configuration.
 var ours = map[string][]string{
-	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/aziot", "internal/bundle", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/filelock", "internal/host",
+	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/aziot", "internal/bundle", "internal/disk", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/filelock", "internal/host",
 		"internal/identity", "internal/inventory", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
 		"internal/hub", "internal/dictionary", "internal/text", "internal/redact"},
 
@@ -48,15 +48,16 @@ var ours = map[string][]string{
 	"internal/network":    {"internal/identity"},                                     // the way to a service, layer by layer
 	"internal/provision":  {"internal/dictionary", "internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/text", "internal/tpm"},
 	"internal/hub":        {"internal/identity", "internal/network", "internal/text"},
-	"internal/audit":      {}, // told what was done, asks nobody
+	"internal/audit":      {"internal/disk"}, // told what was done, asks nobody
 	"internal/dictionary": {},
 	"internal/edge":       {"internal/identity", "internal/text", "internal/tomledit", "templates"},
-	"internal/atomicfile": {"internal/filelock"}, // a path and bytes
+	"internal/atomicfile": {"internal/disk", "internal/filelock"}, // a path and bytes
+	"internal/disk":       {},                                     // what a file system's numbers mean
 	"internal/filelock":   {},
-	"internal/aziot":      {"internal/atomicfile", "templates"},                           // the machine's IoT Edge; what its file says is edge's
-	"internal/bundle":     {},                                                             // parts to a zip; who gathers them is its user's matter
-	"internal/tomledit":   {"internal/text"},                                              // text to text; what a key means is edge's
-	"internal/emulator":   {"internal/atomicfile", "internal/challenge", "internal/twin"}, // shares no code with the two clients it is to find faults in; they make no challenges, and the rules of twins are one page of Microsoft's
+	"internal/aziot":      {"internal/atomicfile", "internal/disk", "templates"},                           // the machine's IoT Edge; what its file says is edge's
+	"internal/bundle":     {},                                                                              // parts to a zip; who gathers them is its user's matter
+	"internal/tomledit":   {"internal/text"},                                                               // text to text; what a key means is edge's
+	"internal/emulator":   {"internal/atomicfile", "internal/challenge", "internal/disk", "internal/twin"}, // shares no code with the two clients it is to find faults in; they make no challenges, and the rules of twins are one page of Microsoft's
 	"internal/host":       {},
 	"internal/softtpm":    {},
 	"templates":           {},
