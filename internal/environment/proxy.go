@@ -65,6 +65,15 @@ func (v Variables) Proxies() (_ Proxies, note string, err error) {
 	return p, note, nil
 }
 
+// ProxyVariable is the variable that names the proxy for https, as it is set;
+// HTTPS_PROXY if none does.
+func (v Variables) ProxyVariable() string {
+	if s, set := v.First(forHTTPS...); set {
+		return s.Variable
+	}
+	return forHTTPS[1]
+}
+
 // For returns the proxy for a service; nil is none. NO_PROXY counts, and nothing of
 // this machine itself (localhost, 127.0.0.1) is reached through a proxy.
 func (p Proxies) For(service *url.URL) *url.URL {

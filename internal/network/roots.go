@@ -46,7 +46,7 @@ func (f RootFiles) Load() (*x509.CertPool, error) {
 		}
 		found, err := ParseCertificates(data)
 		if err != nil {
-			return nil, fmt.Errorf("cannot read %s: %w", f.CAFile, err)
+			return nil, fmt.Errorf("cannot read %s: there is no certificate in it: %w", f.CAFile, err)
 		}
 		certificates = append(certificates, found...)
 	}
