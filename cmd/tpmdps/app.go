@@ -25,6 +25,7 @@ import (
 	"tpmdps/internal/edge"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/filelock"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
@@ -63,8 +64,10 @@ var names = dictionary.ExitNames()
 // wrap them.
 var exits = slices.Concat(diskExits(), []exit{
 	{context.Canceled, 130, ""},
+	{environment.ErrVariable, 2, "correct the variable that is named, or take it out"},
 	{errUsage, 2, ""},
 	{enroll.ErrNotTPM, 51, "copy those with az, or leave them out: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\""},
+	{network.ErrNoCertificate, 2, "give the certificate of the CA: PEM, DER or PKCS #7 (.p7b)"},
 	{errPartly, 51, "correct what failed and run the same command again: what is done is found unchanged"},
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},

@@ -147,7 +147,7 @@ var ledgerDirectory = func() string {
 			return filepath.Join(ofRoot, "tpmdps")
 		}
 	}
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && os.Geteuid() != 0 {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) && os.Geteuid() != 0 {
 		return filepath.Join(dir, "tpmdps")
 	}
 	return filepath.Join(os.TempDir(), fmt.Sprint("tpmdps-", os.Geteuid()))

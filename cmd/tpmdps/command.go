@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -60,7 +59,7 @@ func sharedFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Shared:", DisableDefaultText: true, Usage: "print nothing for people, only result and error"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: "Shared:", DisableDefaultText: true, Usage: "print each TPM command and HTTP request; twice, -vv, also what was sent and answered; all without secrets"},
 		&cli.BoolFlag{Name: "secret-on-removable-media", Category: "Shared:", DisableDefaultText: true, Usage: "read, or write, a secret on a stick or a card all the same: whoever finds it has it"},
-		&cli.StringFlag{Name: "ca-file", Category: "Shared:", Usage: "trust the certificates in `PEM` too"},
+		&cli.StringFlag{Name: "ca-file", Category: "Shared:", Usage: "trust the certificates in `PEM` too; DER and PKCS #7 (.p7b) will do"},
 		&cli.DurationFlag{Name: "timeout", Category: "Shared:", Usage: "give up after `TIME`, such as 90s", DefaultText: "depends on the command"},
 	}
 }
@@ -116,7 +115,7 @@ func (c command) build(s streams) *cli.Command {
 		if err := run.noEmptyFlag(); err != nil {
 			return err
 		}
-		return disk.After(run.done, c.run(run))
+		return disk.After(run.done, run.ofVariable(c.run(run)))
 	}
 	return cmd
 }
@@ -214,35 +213,13 @@ func (s *session) retrying(r dps.Retry) { s.progress("%s", r) }
 var retryDelay = func(context.Context) time.Duration { return 0 }
 
 func (s *session) httpClient() (*http.Client, error) {
-	roots, err := s.roots()
-	client := dps.NewHTTPClient(roots)
+	w, err := s.way()
+	if err != nil {
+		return nil, err
+	}
+	client := dps.NewHTTPClient(w.roots, w.proxies)
 	client.Transport = s.traced(client.Transport)
-	return client, err
-}
-
-// roots are the certificates to trust: the system's and those of --ca-file. nil
-// means the system's alone.
-func (s *session) roots() (*x509.CertPool, error) {
-	path := s.flag.String("ca-file")
-	if path == "" {
-		return nil, nil
-	}
-	pem, err := readLimited(s.ctx, path, 1<<20)
-	if err != nil {
-		return nil, err
-	}
-	// SSL_CERT_FILE may name a pipe as well.
-	roots, err := awaited(s.ctx, "the system's certificates", "their end did not come", x509.SystemCertPool)
-	if errors.Is(err, errLate) {
-		return nil, err
-	}
-	if err != nil {
-		roots = x509.NewCertPool()
-	}
-	if !roots.AppendCertsFromPEM(lenientText(pem)) {
-		return nil, fmt.Errorf("%w %s: there is no certificate in it (PEM, -----BEGIN CERTIFICATE-----)", errInputs, path)
-	}
-	return roots, nil
+	return client, nil
 }
 
 // excludes refuses flags that mean nothing beside another one, since a flag

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tpmdps/internal/emulator"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/softtpm"
 )
 
@@ -98,8 +99,10 @@ func (s *session) step(args []string) error {
 	return runApp(s.ctx, append([]string{"tpmdps"}, args...), inner)
 }
 
-// demoHides are the variables that name a service or a chip.
-var demoHides = []string{"PROVISIONING_CONNECTION_STRING", "TPMDPS_DPS", "PROVISIONING_REGISTRATION_ID"}
+// demoHides are the variables that name a service or a chip, or the way to one: the
+// demo does not leave this machine.
+var demoHides = append(environment.ProxyVariables(), "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"PROVISIONING_CONNECTION_STRING", "TPMDPS_DPS", "PROVISIONING_REGISTRATION_ID")
 
 // demoResult is printed when all of the demo went well; otherwise there is an
 // error instead.

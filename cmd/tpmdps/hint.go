@@ -112,8 +112,15 @@ func (c commandLine) fit(hint string) string {
 	if len(kept) == 0 {
 		return hintNothing
 	}
-	return strings.Join(kept, "; ")
+	return inOwnSpelling(strings.Join(kept, "; "))
 }
+
+// inOwnSpelling names the proxy's variable as it is set: https_proxy goes first.
+func inOwnSpelling(hint string) string {
+	return proxyName.ReplaceAllLiteralString(hint, variables().ProxyVariable())
+}
+
+var proxyName = regexp.MustCompile(`\bHTTPS_PROXY\b`)
 
 // sentence is one sentence that fits, or "".
 func (c commandLine) sentence(s string) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/dps"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/redact"
 )
 
@@ -82,8 +83,8 @@ func (s streams) learnEnvironment() {
 	for _, name := range secretVariables {
 		s.learn(os.Getenv(name))
 	}
-	for _, name := range proxyVariables {
-		_, login, _ := splitLogin(os.Getenv(name))
+	for _, name := range environment.ProxyVariables() {
+		_, login, _ := environment.SplitLogin(os.Getenv(name))
 		_, password, _ := strings.Cut(login, ":")
 		s.learnLogin(login, password)
 	}

@@ -98,6 +98,9 @@ func keyCredential(s *session, endpoint string, who operator) (string, dps.Crede
 	}
 	cs, err := dps.ParseConnectionString(text)
 	if err != nil {
+		if !s.flag.IsSet("connection-string-file") && !s.flag.IsSet("connection-string-fd") {
+			err = fmt.Errorf("what PROVISIONING_CONNECTION_STRING holds: %w", err)
+		}
 		return "", dps.Credential{}, who, err
 	}
 	if endpoint == "" {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -209,29 +208,26 @@ func onlineRequest(s *session, req provision.Request, file edge.Config) (provisi
 	if err := checkDaemons(s, req.Until); err != nil {
 		return req, err
 	}
-	roots, err := toService(s, &req, endpoint)
+	w, err := toService(s, &req, endpoint)
 	if err != nil {
 		return req, err
 	}
-	req.Hub = &hub.Options{Transport: transport, Application: application(), Roots: roots, Log: s.log}
+	req.Hub = &hub.Options{Transport: transport, Application: application(), Roots: w.roots, Proxies: w.proxies, Log: s.log}
 	req.Report = s.flag.Bool("report")
 	return req, nil
 }
 
-// toService plans the way to DPS, and returns the certificates to trust on it.
-func toService(s *session, req *provision.Request, endpoint string) (*x509.CertPool, error) {
-	endpoint, err := dps.DeviceEndpoint(endpoint)
-	if err != nil {
-		return nil, err
+// toService plans the way to DPS, and returns what the way to the hub has in common
+// with it.
+func toService(s *session, req *provision.Request, endpoint string) (w way, err error) {
+	if endpoint, err = dps.DeviceEndpoint(endpoint); err != nil {
+		return w, err
 	}
-	roots, err := s.roots()
-	if err != nil {
-		return nil, err
+	if w, err = s.way(); err != nil {
+		return w, err
 	}
 	host, port := network.SplitHost(endpoint, "443")
-	if req.Route, err = network.NewRoute(host, port, roots); err != nil {
-		return nil, err
-	}
+	req.Route = network.NewRoute(host, port, w.roots, w.proxies)
 	req.Signed = func(token string) { s.learn(token) }
 	req.Service, err = dps.NewDeviceClient(endpoint, req.IDScope, dps.ClientOptions{
 		HTTPClient: &http.Client{Transport: s.traced(req.Route.Transport())}, Application: application(), RetryDelay: retryDelay(s.ctx), Retrying: s.retrying, Log: s.log,
@@ -239,7 +235,7 @@ func toService(s *session, req *provision.Request, endpoint string) (*x509.CertP
 	req.Waiting = func(again time.Duration) {
 		s.progress("DPS is still assigning; asking again in %s", dps.Seconds(again))
 	}
-	return roots, err
+	return w, err
 }
 
 // offlineHub is the hub that a chip is assigned to without a network.

@@ -15,13 +15,13 @@ func TestCheckersFindFaults(t *testing.T) {
 		pkg   pkg
 		want  string // "" means no fault
 	}{
-		{"right direction", checkOurs, pkg{ImportPath: "tpmdps/internal/network", Imports: []string{"fmt", "tpmdps/internal/identity"}}, ""},
+		{"right direction", checkOurs, pkg{ImportPath: "tpmdps/internal/atomicfile", Imports: []string{"fmt", "tpmdps/internal/disk", "tpmdps/internal/filelock"}}, ""},
 		{"wrong direction", checkOurs, pkg{ImportPath: "tpmdps/internal/identity", Imports: []string{"tpmdps/internal/enroll", "tpmdps/internal/text"}},
 			"internal/identity imports internal/enroll"},
 		{"a command imported", checkOurs, pkg{ImportPath: "tpmdps/internal/audit", Imports: []string{"tpmdps/cmd/tpmdps", "tpmdps/internal/disk"}},
 			"internal/audit imports cmd/tpmdps"},
-		{"a permission that nobody needs", checkOurs, pkg{ImportPath: "tpmdps/internal/network", Imports: []string{"fmt"}},
-			"internal/network may import internal/identity, and does not"},
+		{"a permission that nobody needs", checkOurs, pkg{ImportPath: "tpmdps/internal/atomicfile", Imports: []string{"fmt", "tpmdps/internal/disk"}},
+			"internal/atomicfile may import internal/filelock, and does not"},
 		{"the emulator imports a client", checkOurs, pkg{ImportPath: "tpmdps/internal/emulator", Imports: []string{"tpmdps/internal/atomicfile", "tpmdps/internal/challenge", "tpmdps/internal/disk", "tpmdps/internal/twin", "tpmdps/internal/tpm"}},
 			"internal/emulator imports internal/tpm"},
 		{"unknown package", checkOurs, pkg{ImportPath: "tpmdps/internal/utils"}, "internal/utils has no place"},
