@@ -27,7 +27,7 @@ func supportBundleCommand() command {
 			"reason why: a broken chip is no error here. Passwords, keys and tokens are left out.\n" +
 			"--list shows what would go in.",
 		flags: []cli.Flag{
-			&cli.StringFlag{Name: "file", Usage: "write to the new `FILE`, - for stdout", DefaultText: "tpmdps-support-HOST-TIME.zip"},
+			&cli.StringFlag{Name: "out", Aliases: []string{"file"}, Usage: "write to the new `FILE`, - for stdout", DefaultText: "tpmdps-support-HOST-TIME.zip"},
 			&cli.BoolFlag{Name: "list", Usage: "show what would go in, and write nothing"},
 			&cli.StringFlag{Name: "config", Value: configTOML, Usage: "IoT Edge's config.toml is `FILE`"},
 			&cli.StringFlag{Name: "id-scope", EnvVars: []string{"IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE"}, Usage: "ask the DPS of this `SCOPE` for a challenge (default: that of the file)"},
@@ -46,7 +46,7 @@ func supportBundleCommand() command {
 }
 
 // errTerminal: a zip on a screen is of no use.
-var errTerminal = fmt.Errorf("%w: stdout is a terminal, and the bundle is a zip: tpmdps support-bundle --file - >FILE", errUsage)
+var errTerminal = fmt.Errorf("%w: stdout is a terminal, and the bundle is a zip: tpmdps support-bundle --out - >FILE", errUsage)
 
 func supportBundle(s *session) error {
 	now := time.Now().UTC().Truncate(time.Second)
@@ -82,7 +82,9 @@ func supportBundle(s *session) error {
 		s.say("%s", r.summary())
 		return nil
 	}
-	if err := atomicfile.Create(path, data, 0o600); err != nil {
+	if err := atomicfile.Create(path, data, 0o600); errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: %w", errOverwrite, err)
+	} else if err != nil {
 		return err
 	}
 	r.File, r.Bytes = path, len(data)
@@ -92,9 +94,9 @@ func supportBundle(s *session) error {
 // bundlePath is where the zip goes; "" is nowhere. What stands in the way is
 // found before minutes are spent with the chip.
 func bundlePath(s *session, name string) (string, error) {
-	path := s.flag.String("file")
+	path := s.flag.String("out")
 	if s.flag.Bool("list") {
-		return "", s.excludes("list", "file")
+		return "", s.excludes("list", "out")
 	}
 	if path == "-" {
 		if isTerminal(s.out) {
@@ -106,7 +108,7 @@ func bundlePath(s *session, name string) (string, error) {
 		path = name + ".zip"
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return "", fmt.Errorf("write %s: %w", path, fs.ErrExist)
+		return "", fmt.Errorf("%w: write %s: %w", errOverwrite, path, fs.ErrExist)
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil {
 		return "", fmt.Errorf("%w: write %s: %w", errUsage, path, err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"tpmdps/internal/aziot"
@@ -75,13 +76,19 @@ func (s *session) warnOfScope(scope string) {
 // metadataArgs is where the program keeps its bare arguments.
 const metadataArgs = "args"
 
-// onCommandLine tells a flag from its environment variable, which urfave/cli
-// reports alike.
+// onCommandLine tells a flag, by any of its names, from its environment variable,
+// which urfave/cli reports alike.
 func (s *session) onCommandLine(flag string) bool {
+	names := []string{flag}
+	for _, f := range s.flag.Command.Flags {
+		if slices.Contains(f.Names(), flag) {
+			names = f.Names()
+		}
+	}
 	args, _ := s.flag.App.Metadata[metadataArgs].([]string)
 	for _, arg := range args {
 		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		if strings.HasPrefix(arg, "-") && name == flag {
+		if strings.HasPrefix(arg, "-") && slices.Contains(names, name) {
 			return true
 		}
 	}
