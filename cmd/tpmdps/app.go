@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -175,7 +176,7 @@ var exits = []exit{
 	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
 	{errDisagree, 41, "the hint at the failed line says what to do"},
 	{edge.ErrInvalid, 2, ""},
-	{emulator.ErrOptions, 2, "another address is named with --listen and --mqtt"},
+	{emulator.ErrOptions, 2, ""},
 	{fs.ErrPermission, 2, hintOtherUser},
 	{errInputs, 2, ""},
 }
@@ -290,7 +291,11 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 func runApp(ctx context.Context, args []string, s streams) error {
 	app := newApp(s)
 	app.Metadata = map[string]any{metadataArgs: args}
-	return app.RunContext(ctx, args)
+	err := app.RunContext(ctx, args)
+	if err != nil && strings.HasPrefix(err.Error(), "No help topic for ") {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return err
 }
 
 // newApp builds the command line. The settings close traps of urfave/cli: it

@@ -62,11 +62,14 @@ func runEmulator(s *session) (err error) {
 	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, errLate) && !errors.Is(err, atomicfile.ErrInUse) {
 		err = fmt.Errorf("%w its files: %w", errInputs, err)
 	}
+	if address := (*net.AddrError)(nil); errors.As(err, &address) {
+		return &listenFault{err}
+	}
 	if err != nil {
 		return err
 	}
 	if err := server.Start(s.ctx); err != nil {
-		return fmt.Errorf("%w: %w", emulator.ErrOptions, err)
+		return &listenFault{fmt.Errorf("%w: %w", emulator.ErrOptions, err)}
 	}
 	defer joinClose(&err, server)
 	for _, addr := range []string{opts.Listen, opts.MQTT} {
@@ -133,3 +136,11 @@ func (r emulatorResult) show(w io.Writer) error {
 	}
 	return table(w, nil, rows)
 }
+
+// listenFault is for an address at which the emulator cannot be.
+type listenFault struct{ error }
+
+func (e *listenFault) Unwrap() error { return e.error }
+
+// Hint implements hinter.
+func (e *listenFault) Hint() string { return "another address is named with --listen and --mqtt" }

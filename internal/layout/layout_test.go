@@ -34,9 +34,10 @@ const module = "tpmdps/"
 var ours = map[string][]string{
 	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/aziot", "internal/bundle", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/filelock", "internal/host",
 		"internal/identity", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
-		"internal/hub", "internal/dictionary", "internal/text", "internal/redact"},
+		"internal/hub", "internal/dictionary", "internal/text", "internal/redact", "internal/spelling"},
 
 	"internal/text":       {},                                                         // bytes to text, under everything else
+	"internal/spelling":   {},                                                         // what a misspelt word stands for; the words are its users'
 	"internal/redact":     {},                                                         // known values out of a text; the command learns them
 	"internal/identity":   {"internal/text"},                                          // pure values
 	"internal/tpm":        {"internal/challenge", "internal/identity"},                // a chip that refuses a key from DPS is given one made here, to compare
@@ -51,10 +52,10 @@ var ours = map[string][]string{
 	"internal/edge":       {"internal/identity", "internal/text", "internal/tomledit", "templates"},
 	"internal/atomicfile": {"internal/filelock"}, // a path and bytes
 	"internal/filelock":   {},
-	"internal/aziot":      {"internal/atomicfile", "templates"},          // the machine's IoT Edge; what its file says is edge's
-	"internal/bundle":     {},                                            // parts to a zip; who gathers them is its user's matter
-	"internal/tomledit":   {"internal/text"},                             // text to text; what a key means is edge's
-	"internal/emulator":   {"internal/atomicfile", "internal/challenge"}, // shares no code with the two clients it is to find faults in; they make no challenges
+	"internal/aziot":      {"internal/atomicfile", "templates"},                               // the machine's IoT Edge; what its file says is edge's
+	"internal/bundle":     {},                                                                 // parts to a zip; who gathers them is its user's matter
+	"internal/tomledit":   {"internal/text"},                                                  // text to text; what a key means is edge's
+	"internal/emulator":   {"internal/atomicfile", "internal/challenge", "internal/spelling"}, // shares no code with the two clients it is to find faults in; they make no challenges
 	"internal/host":       {},
 	"internal/softtpm":    {},
 	"templates":           {},
