@@ -102,14 +102,15 @@ func (s *session) policyKey() (dps.ConnectionString, error) {
 	if err := s.refuseSecrets(); err != nil {
 		return dps.ConnectionString{}, err
 	}
-	text, isToken, err := s.keyText()
-	if err == nil && isToken {
+	given, err := s.keyText()
+	if err == nil && given.isToken {
 		err = fmt.Errorf("%w: a SAS token cannot make another one; give the connection string of a policy", errCredential)
 	}
 	if err != nil {
 		return dps.ConnectionString{}, err
 	}
-	return dps.ParseConnectionString(text)
+	cs, err := dps.ParseConnectionString(given.text)
+	return cs, given.named(err)
 }
 
 func tokenShowCommand() command {

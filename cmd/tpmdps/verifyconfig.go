@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"runtime"
@@ -25,6 +26,9 @@ func (s *session) configFile() (edge.Config, error) {
 		return edge.Config{}, err
 	}
 	s.learn(edge.SecretValues(data)...)
+	if len(bytes.TrimSpace(lenientText(data))) == 0 {
+		return edge.Config{}, fmt.Errorf("%s: %w: it is empty", path, errConfigFile)
+	}
 	c, err := edge.Parse(data)
 	if err != nil {
 		return c, fmt.Errorf("%s: %w: %w", path, errConfigFile, err)
