@@ -58,13 +58,7 @@ func runEmulator(s *session) (err error) {
 		WholeResources: s.flag.Bool("whole-resources"),
 		ReadOnlyPolicy: s.flag.Bool("read-only-policy"),
 	}
-	server, err := awaited(s.ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
-	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, errLate) && !errors.Is(err, atomicfile.ErrInUse) {
-		err = fmt.Errorf("%w its files: %w", errInputs, err)
-	}
-	if address := (*net.AddrError)(nil); errors.As(err, &address) {
-		return &listenFault{err}
-	}
+	server, err := newEmulator(s, opts)
 	if err != nil {
 		return err
 	}
@@ -135,6 +129,18 @@ func (r emulatorResult) show(w io.Writer) error {
 		rows = append(rows, []string{"use it with", "set -a; . " + r.EnvFile + "; set +a"})
 	}
 	return table(w, nil, rows)
+}
+
+// newEmulator reads the files of --dir and --state, which may take as long as it will.
+func newEmulator(s *session, opts emulator.Options) (*emulator.Server, error) {
+	server, err := awaited(s.ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
+	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, errLate) && !errors.Is(err, atomicfile.ErrInUse) {
+		err = fmt.Errorf("%w its files: %w", errInputs, err)
+	}
+	if address := (*net.AddrError)(nil); errors.As(err, &address) {
+		err = &listenFault{err}
+	}
+	return server, err
 }
 
 // listenFault is for an address at which the emulator cannot be.

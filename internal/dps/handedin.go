@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -94,8 +96,14 @@ func inJSON(text string) (found string, is bool, err error) {
 		}
 		return "", true, errors.New("it begins as JSON, and is not whole: paste all of it, or the connection string alone")
 	}
-	all, names := map[string]bool{}, map[string]bool{}
-	primary := ""
+	found, err = leaves(value)
+	return found, true, err
+}
+
+// leaves finds the one credential among the texts of a JSON value, or the primary of
+// two.
+func leaves(value any) (string, error) {
+	all, names, primary := map[string]bool{}, map[string]bool{}, ""
 	var walk func(name string, v any)
 	walk = func(name string, v any) {
 		names[strings.ToLower(name)] = true
@@ -120,17 +128,15 @@ func inJSON(text string) (found string, is bool, err error) {
 	walk("", value)
 	switch {
 	case len(all) == 1:
-		for text := range all {
-			return text, true, nil
-		}
+		return slices.Collect(maps.Keys(all))[0], nil
 	case len(all) > 1 && primary != "":
-		return primary, true, nil
+		return primary, nil
 	case len(all) > 1:
-		return "", true, fmt.Errorf("there are %d of them in this JSON: leave the one that is meant", len(all))
+		return "", fmt.Errorf("there are %d of them in this JSON: leave the one that is meant", len(all))
 	case names["primarykey"] || names["keyname"]:
-		return "", true, errors.New("this is a policy as JSON, in which the host is missing; " + whereFound)
+		return "", errors.New("this is a policy as JSON, in which the host is missing; " + whereFound)
 	}
-	return "", true, errors.New("this is JSON in which there is no connection string and no SAS token; " + whereFound)
+	return "", errors.New("this is JSON in which there is no connection string and no SAS token; " + whereFound)
 }
 
 // inLines finds the credential among lines: the only one in a file of variables or
