@@ -12,6 +12,7 @@ import (
 	"net"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -79,8 +80,8 @@ var exits = slices.Concat(diskExits(), []exit{
 	{audit.ErrDamaged, 50, "tpmdps audit verify FILE names the first bad line; keep the file as it is, and begin a new one"},
 	{errNoIntent, 1, "check that the trail's disk has space and that the file was not moved, then run the same command again"},
 	{edge.ErrOtherProvisioning, 40, "if the TPM is what it shall use from now on: --replace-provisioning makes comments of the other way"},
-	{errFindings, 40, "correct the file; tpmdps config --file - prints one that is right"},
-	{errConfigFile, 40, "tpmdps config --check --file FILE says what to type; tpmdps config --file - prints a file that is right"},
+	{errFindings, 40, "correct the file; tpmdps config --config - prints one that is right"},
+	{errConfigFile, 40, "tpmdps config --check --config FILE says what to type; tpmdps config --config - prints a file that is right"},
 	{identity.ErrRegistrationID, 2, "leave --registration-id out to use the ID that is derived from the chip"},
 	{identity.ErrIDScope, 2, "the ID scope is on the overview page of the DPS, or: az iot dps show -n NAME --query properties.idScope"},
 	{dps.ErrEndpoint, 2, ""},
@@ -120,8 +121,8 @@ var exits = slices.Concat(diskExits(), []exit{
 	{errDaemons, 1, "the logs say why: sudo iotedge system logs"},
 	{errOldDaemon, 1, "sudo systemctl restart aziot-tpmd"},
 	{errProvisioned, 15, "--until challenge registers nothing; if a registration is what you want: --even-if-provisioned, then restart IoT Edge: sudo iotedge system restart"},
-	{errTokenFile, 15, "choose another file with --out, or remove the old token"},
-	{fs.ErrExist, 15, "choose another file with --file, print it with --file -, or move the old one away"},
+	{errOverwrite, 15, "choose another file with --out, print it with --out -, or move the old one away"},
+	{fs.ErrExist, 15, "choose another file with --config, print it with --config -, or move the old one away"},
 
 	{network.ErrName, 20, "check the name servers of this machine (resolvectl status), and the name"},
 	{network.ErrConnect, 20, "check cable, address and firewall: port 443 out to DPS, 8883 or 443 out to the hub; and HTTPS_PROXY"},
@@ -182,7 +183,6 @@ var exits = slices.Concat(diskExits(), []exit{
 	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
 	{errDisagree, 41, "the hint at the failed line says what to do"},
 	{edge.ErrInvalid, 2, ""},
-	{errListen, 2, "another address is named with --listen and --mqtt"},
 	{emulator.ErrOptions, 2, ""},
 	{fs.ErrPermission, 2, hintOtherUser},
 	{errInputs, 2, ""},
@@ -324,7 +324,11 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 func runApp(ctx context.Context, args []string, s streams) error {
 	app := newApp(s)
 	app.Metadata = map[string]any{metadataArgs: args}
-	return app.RunContext(ctx, args)
+	err := app.RunContext(ctx, args)
+	if err != nil && strings.HasPrefix(err.Error(), "No help topic for ") {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return err
 }
 
 // newApp builds the command line. The settings close traps of urfave/cli: it

@@ -40,7 +40,7 @@ func checkApply(s *session) error {
 	if err := s.excludes("apply", "check", "udev", "dry-run"); err != nil {
 		return err
 	}
-	if s.flag.String("file") == "-" || s.flag.String("for") == "1.1" {
+	if s.flag.String("config") == "-" || s.flag.String("for") == "1.1" {
 		return fmt.Errorf("%w: --apply: only a config.toml in a file can be applied", errUsage)
 	}
 	if err := needLinux("apply"); err != nil {

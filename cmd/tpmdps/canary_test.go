@@ -125,7 +125,8 @@ func watched() {
 
 // minting tells the one command that prints a secret, because it is asked to.
 func minting(args []string) bool {
-	return len(args) > 2 && args[1] == "token" && args[2] == "mint" && !slices.Contains(args, "--out")
+	out := slices.Index(args, "--out")
+	return len(args) > 2 && args[1] == "token" && args[2] == "mint" && (out < 0 || out+1 < len(args) && args[out+1] == "-")
 }
 
 // watch has everything that a script's programs print and write searched when

@@ -191,10 +191,10 @@ func (s *session) tpm() (tpm.Address, tpm.Options, error) {
 func (s *session) tpmOptions() (opts tpm.Options, err error) {
 	opts = tpm.Options{Log: s.log, PlainBus: s.flag.Bool("plain-bus"), Waiting: func(what string) { s.say("%s", what) }}
 	opts.Ledgers, opts.Flushed = ledgerDirectory(), opts.Waiting
-	if opts.EndorsementAuth, err = s.readSecret(s.flag.String("endorsement-auth-file")); err != nil {
+	if opts.EndorsementAuth, err = s.readPassword(s.flag.String("endorsement-auth-file")); err != nil {
 		return opts, err
 	}
-	opts.OwnerAuth, err = s.readSecret(s.flag.String("owner-auth-file"))
+	opts.OwnerAuth, err = s.readPassword(s.flag.String("owner-auth-file"))
 	return opts, err
 }
 

@@ -39,7 +39,7 @@ func configCheck(s *session) error {
 	if err := s.excludes("check", configSettings...); err != nil {
 		return err
 	}
-	path := s.flag.String("file")
+	path := s.flag.String("config")
 	data, options, err := readForCheck(s, path)
 	if err != nil {
 		return err

@@ -33,20 +33,20 @@ type target struct {
 // findTarget looks at the file before the chip is asked, which may take a
 // minute.
 func findTarget(s *session) (target, error) {
-	t := target{path: s.flag.String("file")}
+	t := target{path: s.flag.String("config")}
 	t.record = sync.OnceValues(func() (identity.Record, error) { return idRecord(s) })
 	switch v := s.flag.String("for"); v {
 	case "", "1.4", "1.5", "1.6":
 	case "1.1":
 		t.legacy = true
-		if !s.flag.IsSet("file") {
+		if !s.flag.IsSet("config") {
 			t.path = configYAML
 		}
 	default:
 		return t, fmt.Errorf("%w: --for %q: choose 1.1, 1.4, 1.5 or 1.6", errUsage, identity.Printable(v, 20))
 	}
 	if t.path == "-" {
-		return t, s.excludes("file -", "dry-run")
+		return t, s.excludes("config -", "dry-run")
 	}
 	err := t.read(s)
 	s.learn(edge.SecretValues(t.text)...)

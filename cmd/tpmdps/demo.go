@@ -63,7 +63,7 @@ func demo(s *session) (err error) {
 		{"1. Read the chip's endorsement key.", []string{"read-ek", "--tpm", chip.Address()}},
 		{"2. Enroll it in the Device Provisioning Service.", []string{"enroll", "--tpm", chip.Address(), "--connection-string-file", secret, "--ca-file", ca, "--edge-enabled"}},
 		{"3. Prove that the chip can provision itself.", []string{"verify", "--even-if-provisioned", "--tpm", chip.Address(), "--id-scope", server.IDScope(), "--global-endpoint", server.Endpoint(), "--ca-file", ca}},
-		{"4. Write the configuration of IoT Edge.", []string{"config", "--tpm", chip.Address(), "--id-scope", server.IDScope(), "--global-endpoint", server.Endpoint(), "--file", "-"}},
+		{"4. Write the configuration of IoT Edge.", []string{"config", "--tpm", chip.Address(), "--id-scope", server.IDScope(), "--global-endpoint", server.Endpoint(), "--config", "-"}},
 	} {
 		s.say("\n%s\n$ tpmdps %s", step.says, strings.ReplaceAll(strings.Join(step.args, " "), dir, "$DEMO"))
 		if err := s.step(step.args); err != nil {

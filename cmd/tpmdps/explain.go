@@ -35,7 +35,9 @@ func explain(s *session) error {
 		if err != nil {
 			return err
 		}
-		text = string(lenientText(data))
+		if text = string(lenientText(data)); strings.TrimSpace(text) == "" {
+			return fmt.Errorf("%w standard input: it is empty", errInputs)
+		}
 	}
 	entries := dictionary.Explain(text, ownMessages()...)
 	if len(entries) == 0 {

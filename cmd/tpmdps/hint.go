@@ -89,7 +89,7 @@ func lineIn(ctx context.Context) commandLine {
 
 var (
 	flagInHint    = regexp.MustCompile(`(?:^|[^-\w])--([a-z][a-z0-9-]*)(?: ([a-z]+))?`)
-	commandInHint = regexp.MustCompile(`\btpmdps ((?:token |audit |chip )?[a-z][a-z-]*)((?: --?[a-z][a-z0-9-]*(?: [A-Z][A-Z-]*)?)*)`)
+	commandInHint = regexp.MustCompile(`\btpmdps ((?:token |audit |chip )?[a-z][a-z-]*)((?: --?[a-z][a-z0-9-]*(?: (?:'[^']*'|[^\s-](?:\S*[^\s,;:)])?))?)*)`)
 )
 
 // leftOut are flags that a hint says to leave out: those are named because they

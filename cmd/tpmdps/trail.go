@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -71,6 +72,9 @@ const minAuditKey = 16
 func (s *session) auditKey() ([]byte, error) {
 	path := s.flag.String("audit-key-file")
 	key, err := s.readSecret(path)
+	if err == nil && path != "" && len(bytes.TrimSpace(key)) == 0 {
+		return nil, fmt.Errorf("%w %s: there are only blanks in it", errInputs, path)
+	}
 	if err == nil && path != "" && len(key) < minAuditKey {
 		return nil, fmt.Errorf("%w: --audit-key-file: the key has %d characters, at least %d are needed; make one with: openssl rand -hex 32", errUsage, len(key), minAuditKey)
 	}

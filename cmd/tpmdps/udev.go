@@ -74,7 +74,7 @@ func daemonTCTI(s *session) string {
 	if tcti := s.flag.String("tcti"); tcti != "" {
 		return tcti
 	}
-	path := s.flag.String("file")
+	path := s.flag.String("config")
 	data, err := readLimited(s.ctx, path, edge.MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return aziot.DefaultTCTI

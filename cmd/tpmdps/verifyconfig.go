@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"tpmdps/internal/aziot"
@@ -24,6 +26,9 @@ func (s *session) configFile() (edge.Config, error) {
 		return edge.Config{}, err
 	}
 	s.learn(edge.SecretValues(data)...)
+	if len(bytes.TrimSpace(lenientText(data))) == 0 {
+		return edge.Config{}, fmt.Errorf("%s: %w: it is empty", path, errConfigFile)
+	}
 	c, err := edge.Parse(data)
 	if err != nil {
 		return c, fmt.Errorf("%s: %w: %w", path, errConfigFile, err)
@@ -75,13 +80,19 @@ func (s *session) warnOfScope(scope string) {
 // metadataArgs is where the program keeps its bare arguments.
 const metadataArgs = "args"
 
-// onCommandLine tells a flag from its environment variable, which urfave/cli
-// reports alike.
+// onCommandLine tells a flag, by any of its names, from its environment variable,
+// which urfave/cli reports alike.
 func (s *session) onCommandLine(flag string) bool {
+	names := []string{flag}
+	for _, f := range s.flag.Command.Flags {
+		if slices.Contains(f.Names(), flag) {
+			names = f.Names()
+		}
+	}
 	args, _ := s.flag.App.Metadata[metadataArgs].([]string)
 	for _, arg := range args {
 		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		if strings.HasPrefix(arg, "-") && name == flag {
+		if strings.HasPrefix(arg, "-") && slices.Contains(names, name) {
 			return true
 		}
 	}

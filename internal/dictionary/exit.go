@@ -24,7 +24,7 @@ var exitCodes = []struct {
 	{32, "unavailable", "DPS throttles or is down, after all retries", "many machines at once: the quota is 1,000 operations a minute", "try again in some minutes, with pauses that grow"},
 	{33, "not-assigned", "the registration ended without a usable assignment to a hub, or not in time", "no linked hub, a stale link, or a custom allocation that fails", "explain the error code in the message"},
 	{34, "hub-refused", "the hub refused the device", "the device is disabled on the hub, its key was rotated there, or the hub throttles", "look at the device: az iot hub device-identity show; register again: tpmdps verify"},
-	{40, "config-invalid", "an existing configuration is not valid", "a key in the wrong table, a value without quotes", "correct the file; tpmdps config --file - prints one that is right"},
+	{40, "config-invalid", "an existing configuration is not valid", "a key in the wrong table, a value without quotes", "correct the file; tpmdps config --config - prints one that is right"},
 	{41, "disagreement", "configuration, chip and enrollment do not belong together", "a disk that was moved to another machine", "compare tpmdps read-ek with config.toml"},
 	{50, "batch-damaged", "the batch file cannot be read to its end; nothing was enrolled", "a stick that was pulled out, or a line edited by hand", "correct the line that is named"},
 	{51, "batch-partly", "some records of a batch were not enrolled", "", "correct what failed and run the same command again: what is done is found unchanged"},

@@ -55,7 +55,7 @@ const (
 )
 
 const (
-	doCheck  = "tpmdps config --check --file /etc/aziot/config.toml names the line and what to type"
+	doCheck  = "tpmdps config --check --config /etc/aziot/config.toml names the line and what to type"
 	doVerify = "tpmdps verify --config /etc/aziot/config.toml tries the same with the same settings and names the layer"
 	doStatus = "sudo iotedge system status names the service that is down; sudo iotedge system logs shows why"
 	doRoot   = "if a proxy inspects TLS here, give its CA to this machine (update-ca-certificates) and to IoT Edge (trust_bundle_cert); tpmdps verify --ca-file FILE tries it"

@@ -22,7 +22,7 @@ func TestCheckersFindFaults(t *testing.T) {
 			"internal/audit imports cmd/tpmdps"},
 		{"a permission that nobody needs", checkOurs, pkg{ImportPath: "tpmdps/internal/atomicfile", Imports: []string{"fmt", "tpmdps/internal/disk"}},
 			"internal/atomicfile may import internal/filelock, and does not"},
-		{"the emulator imports a client", checkOurs, pkg{ImportPath: "tpmdps/internal/emulator", Imports: []string{"tpmdps/internal/atomicfile", "tpmdps/internal/challenge", "tpmdps/internal/disk", "tpmdps/internal/twin", "tpmdps/internal/tpm"}},
+		{"the emulator imports a client", checkOurs, pkg{ImportPath: "tpmdps/internal/emulator", Imports: []string{"tpmdps/internal/atomicfile", "tpmdps/internal/challenge", "tpmdps/internal/disk", "tpmdps/internal/spelling", "tpmdps/internal/twin", "tpmdps/internal/tpm"}},
 			"internal/emulator imports internal/tpm"},
 		{"unknown package", checkOurs, pkg{ImportPath: "tpmdps/internal/utils"}, "internal/utils has no place"},
 

@@ -33,7 +33,7 @@ const module = "tpmdps/"
 // goes one way: chip, record, enrollment or provisioning, configuration.
 var ours = map[string][]string{
 	"cmd/tpmdps": {"internal/atomicfile", "internal/audit", "internal/aziot", "internal/bundle", "internal/disk", "internal/dps", "internal/edge", "internal/emulator", "internal/enroll", "internal/environment", "internal/filelock", "internal/host",
-		"internal/identity", "internal/inventory", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
+		"internal/identity", "internal/inventory", "internal/network", "internal/provision", "internal/softtpm", "internal/spelling", "internal/tpm",
 		"internal/hub", "internal/dictionary", "internal/text", "internal/redact"},
 
 	"internal/text":        {},                                                                                 // bytes to text, under everything else
@@ -54,14 +54,15 @@ var ours = map[string][]string{
 	"internal/atomicfile":  {"internal/disk", "internal/filelock"}, // a path and bytes
 	"internal/disk":        {},                                     // what a file system's numbers mean
 	"internal/filelock":    {},
-	"internal/aziot":       {"internal/atomicfile", "internal/disk", "templates"},                           // the machine's IoT Edge; what its file says is edge's
-	"internal/bundle":      {},                                                                              // parts to a zip; who gathers them is its user's matter
-	"internal/tomledit":    {"internal/text"},                                                               // text to text; what a key means is edge's
-	"internal/emulator":    {"internal/atomicfile", "internal/challenge", "internal/disk", "internal/twin"}, // shares no code with the two clients it is to find faults in; they make no challenges, and the rules of twins are one page of Microsoft's
+	"internal/aziot":       {"internal/atomicfile", "internal/disk", "templates"},                                                // the machine's IoT Edge; what its file says is edge's
+	"internal/bundle":      {},                                                                                                   // parts to a zip; who gathers them is its user's matter
+	"internal/tomledit":    {"internal/text"},                                                                                    // text to text; what a key means is edge's
+	"internal/emulator":    {"internal/atomicfile", "internal/challenge", "internal/disk", "internal/spelling", "internal/twin"}, // shares no code with the two clients it is to find faults in; they make no challenges, and the rules of twins are one page of Microsoft's
 	"internal/host":        {},
 	"internal/softtpm":     {},
 	"templates":            {},
 	"internal/environment": {}, // the variables, as values; the command hands them in
+	"internal/spelling":    {}, // what a misspelt word stands for; the words are its users'
 
 	// For tests, and kept out of the product by notLinked.
 	"internal/softtpm/softtpmtest": {"internal/softtpm"},
