@@ -38,6 +38,8 @@ type session struct {
 	ctx  context.Context
 	flag *cli.Context
 	arg  string // the command's argument
+	// secrets are those that readSecret has read, by path.
+	secrets map[string][]byte
 }
 
 // sharedFlags stand on every command, so that they work behind its name.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -60,8 +61,12 @@ func (f *fileFault) Error() string { return fmt.Sprintf("%s: %v: %v", f.path, er
 // Unwrap returns both: what it is, and what is wrong.
 func (f *fileFault) Unwrap() []error { return []error{errConfigFile, f.err} }
 
-// Hint names the command that says what to type, for this file.
+// Hint names the command that says what to type, for this file; "" where the fault
+// itself has advice.
 func (f *fileFault) Hint() string {
+	if errors.Is(f.err, edge.ErrOtherProvisioning) {
+		return ""
+	}
 	return "tpmdps config --check" + edge.FileFlag(f.path) + " says what to type; tpmdps config --file - prints a file that is right"
 }
 
