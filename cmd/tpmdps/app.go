@@ -101,6 +101,7 @@ var exits = []exit{
 	{tpm.ErrUnsupported, 13, "this machine needs another TPM, other TPM firmware, or another kind of attestation"},
 
 	{enroll.ErrForeignID, 15, "was the record or the ID copied from another machine? Use the key's own ID (omit --registration-id); tpmdps read-ek --compare lists those of all keys of this chip. If this key must have the other one's ID: --foreign-id"},
+	{enroll.ErrSecond, 15, ""},
 	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
 	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
 	{enroll.ErrDuplicate, 15, "two machines cannot share a key or an ID: read the second one again"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -16,6 +17,41 @@ import (
 type Other struct {
 	RegistrationID string `json:"registration_id"`
 	Disabled       bool   `json:"disabled"`
+}
+
+// ErrSecond is for a key that is enrolled already, under the other form of the ID
+// that is derived from it. With two enrollments one chip can become two devices.
+var ErrSecond = errors.New("this key is enrolled already")
+
+// SecondError is an [ErrSecond] with both IDs.
+type SecondError struct {
+	ID    string
+	Other Other
+}
+
+// Error names the enrollment that is there.
+func (e *SecondError) Error() string {
+	state := ""
+	if e.Other.Disabled {
+		state = ", disabled"
+	}
+	return fmt.Sprintf("%v: as %s%s; %s would be a second enrollment of the same key", ErrSecond, e.Other.RegistrationID, state, e.ID)
+}
+
+// Unwrap makes it an ErrSecond.
+func (e *SecondError) Unwrap() error { return ErrSecond }
+
+// base32Length is how long a derived ID in base32 is.
+const base32Length = 52
+
+// Hint names the form to choose.
+func (e *SecondError) Hint() string {
+	const wanted, other = "base32", "hex"
+	forms := [2]string{wanted, other}
+	if len(e.ID) != base32Length {
+		forms = [2]string{other, wanted}
+	}
+	return fmt.Sprintf("to use the enrollment that is there: add --id-format %s; if there must be two: add --id-format %s", forms[1], forms[0])
 }
 
 // Others finds enrollments of the key of a registration ID under the other IDs that
