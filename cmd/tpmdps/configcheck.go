@@ -103,8 +103,11 @@ func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts,
 	var found []edge.Finding
 	var chipErr, serviceErr error
 	facts.Chip, found, facts.NoChip, chipErr = chipKey(s, path, data, file)
-	if errors.Is(chipErr, tpm.ErrAuth) { // the chip is named
+	switch {
+	case errors.Is(chipErr, tpm.ErrAuth): // the chip is named
 		facts.ChipHint = "correct the password in " + path + ", or give the chip's with --endorsement-auth-file FILE"
+	case chipErr != nil:
+		facts.ChipHint = s.hintFor(chipErr)
 	}
 	facts.Device, facts.NoDevice = givenDevice(s.ctx)
 	serviceErr = askService(s, &facts)

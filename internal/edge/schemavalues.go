@@ -45,7 +45,7 @@ func checkTCTI(s string) error {
 	case strings.HasPrefix(s, "/dev/"):
 		return errors.New("a device needs the word device: before its path")
 	case strings.HasPrefix(s, "/"):
-		return errors.New("a socket needs swtpm:path= before its path, and a device the word device:")
+		return errors.New("a bare path needs device: before it if it is a device, and swtpm:path= if it is a socket")
 	case strings.Contains(s, "://"):
 		return errors.New("a TCTI is not a URL: it has the form device:/dev/tpmrm0 or swtpm:host=NAME,port=N")
 	}

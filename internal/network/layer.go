@@ -33,7 +33,9 @@ func Layer(err error) (what, step string) {
 		return "its certificate is not accepted", "net.tls"
 	case is(ErrTLS), errors.As(err, &record), errors.As(err, &alert):
 		return "no TLS connection", "net.tls"
-	case is(ErrConnect), errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect" || op.Op == "socks connect"):
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "no connection to the proxy", "net.tcp"
+	case is(ErrConnect), errors.As(err, &op) && (op.Op == "dial" || op.Op == "socks connect"):
 		return "no connection", "net.tcp"
 	case is(context.DeadlineExceeded):
 		return "no answer in time", ""
