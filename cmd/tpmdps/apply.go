@@ -180,7 +180,7 @@ func provedBy(s *session, path string) (provision.Request, error) {
 	s.learn(edge.SecretValues(data)...)
 	file, err := edge.Parse(data)
 	if err != nil {
-		return provision.Request{}, fmt.Errorf("%s: %w: %w", path, errConfigFile, err)
+		return provision.Request{}, &fileFault{path, err}
 	}
 	req := provision.Request{IDScope: file.IDScope, RegistrationID: file.RegistrationID, Until: provision.UntilChallenge}
 	if req.TPM, req.TPMOptions, err = s.tpmOr(file); err != nil {

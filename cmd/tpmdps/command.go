@@ -39,6 +39,8 @@ type session struct {
 	flag *cli.Context
 	arg  string // the command's argument
 	done []string
+	// secrets are those that readSecret has read, by path.
+	secrets map[string][]byte
 }
 
 // did notes what was done and lasts, for an error of the disk that comes after it.

@@ -91,6 +91,9 @@ func config(s *session) error {
 	if err != nil {
 		return err
 	}
+	if err := provePasswords(s, t, told); err != nil {
+		return err
+	}
 	r, err := t.plan(s, &told)
 	if err != nil {
 		return err

@@ -202,7 +202,7 @@ func (t target) edit(s *session, told edge.Config) (edge.Edit, error) {
 			return e, errNoScope
 		}
 	}
-	return e, fmt.Errorf("%s: %w: %w", t.path, errConfigFile, err)
+	return e, &fileFault{t.path, err}
 }
 
 func (t target) render(told edge.Config) (e edge.Edit, err error) {

@@ -84,6 +84,7 @@ func runEnroll(s *session) (err error) {
 	}
 	defer joinClose(&err, trail)
 	policy := enroll.Policy{Update: s.flag.Bool("update"), ReplaceEK: s.flag.Bool("replace-ek"), ForeignID: s.flag.Bool("foreign-id")}
+	policy.ChosenID = slices.ContainsFunc([]string{"from", "registration-id", "id-format"}, s.onCommandLine)
 	return enrollAll(s, batch{s, service, trail, policy}, inv.Entries)
 }
 
@@ -135,13 +136,16 @@ func (b batch) enroll(e inventory.Entry) (item enroll.Item, err, unrecorded erro
 	if err != nil {
 		return enroll.Item{
 			RegistrationID: r.RegistrationID, Action: "error",
-			Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{}, Warnings: []string{},
+			Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{}, Warnings: []string{}, Others: []enroll.Other{},
 		}, err, nil
 	}
 	for _, w := range item.Warnings {
 		b.say("warning: %s: %s", item.RegistrationID, w)
 	}
 	b.sayLockOut(item)
+	for _, other := range item.Others {
+		b.say("warning: %s: the same key is enrolled as %s, too; delete the enrollment that is not used", item.RegistrationID, other.RegistrationID)
+	}
 	if b.flag.Bool("dry-run") {
 		return item, item.Err(), nil
 	}

@@ -50,6 +50,9 @@ func (s *session) readSecret(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
+	if secret, ok := s.secrets[path]; ok {
+		return slices.Clone(secret), nil // a pipe gives it once
+	}
 	f, err := openInput(s.ctx, path)
 	if err != nil {
 		return nil, err
@@ -58,7 +61,15 @@ func (s *session) readSecret(path string) ([]byte, error) {
 	if err := s.checkOpen(f.file(), path); err != nil {
 		return nil, err
 	}
-	return s.secretFrom(f, path)
+	secret, err := s.secretFrom(f, path)
+	if err != nil {
+		return nil, err
+	}
+	if s.secrets == nil {
+		s.secrets = map[string][]byte{}
+	}
+	s.secrets[path] = slices.Clone(secret)
+	return secret, nil
 }
 
 // checkPlace refuses a secret on a stick: it would be carried away with it.
