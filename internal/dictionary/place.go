@@ -55,7 +55,12 @@ func (p place) isOfTPM() bool {
 	return strings.TrimSpace(p.line()) == p.text[p.start:p.end]+"Exception" || ofTPM.MatchString(p.line())
 }
 
-var ofTPM = regexp.MustCompile(`(?i)tpm|tss|tcti`)
+var ofTPM = regexp.MustCompile(`(?i)tpm|tss|tcti|\besys|esys_|\bfapi`)
+
+// isDecimalOfTPM tells whether a decimal number may be a code of the chip.
+func (p place) isDecimalOfTPM() bool {
+	return p.isNumber() && ofTPM.MatchString(p.line())
+}
 
 // isOurs tells whether an exit code is of this program.
 func (p place) isOurs() bool {
