@@ -81,6 +81,52 @@ func TestExplainKnowsOwnMessages(t *testing.T) {
 	}
 }
 
+// TestEveryOwnLineIsKnown: each row of docs/messages.md, each exit code in each way to
+// write it, and each step of verify as the manual lists it, in all forms in which this
+// program prints them.
+func TestEveryOwnLineIsKnown(t *testing.T) {
+	own := ownMessages()
+	knows := func(text, kind, code string) {
+		t.Helper()
+		found := dictionary.Explain(text, own...)
+		if !slices.ContainsFunc(found, func(e dictionary.Entry) bool { return e.Kind == kind && e.Code == code }) {
+			t.Errorf("Explain(%q) = %+v, want %s %s", text, found, kind, code)
+		}
+	}
+	row := regexp.MustCompile(`(?m)^\| (.+?) \| ([0-9]+) [a-z-]+ \| `)
+	rows := row.FindAllStringSubmatch(page(t, "docs/messages.md"), -1)
+	for _, m := range rows {
+		text := strings.ReplaceAll(m[1], `\|`, "|")
+		code := m[2]
+		for _, e := range exits { // one text stands in the table for the first of its codes
+			if e.is != errUsage && e.is.Error() == text {
+				code = strconv.Itoa(e.code)
+				break
+			}
+		}
+		knows("tpmdps: "+text, "exit code", code)
+		knows("Nov 25 12:00:01 box tpmdps[301]: "+text+": and why\r\n", "exit code", code)
+	}
+	for code := range names {
+		for _, form := range []string{"%d", "exit %d", "exit code %d", "exit status %d", "Exit Code: %d", "tpmdps exited with code %d", "tpmdps.service: Main process exited, code=exited, status=%d", "tpmdps: exit %d"} {
+			knows(fmt.Sprintf(form, code), "exit code", strconv.Itoa(code))
+		}
+	}
+	steps := regexp.MustCompile("(?m)^\\| `((?:tpm|net|dps|hub)\\.[a-z]+|clock)` \\| ").FindAllStringSubmatch(page(t, "docs/tpmdps.1.md"), -1)
+	for _, m := range steps {
+		step := m[1]
+		for _, form := range []string{"%s", "at step %s of verify", "fail    %s   no connection", "ok      %s   2 ms", "tpmdps: %s: no connection: dial tcp", `{"name": "%s", "status": "fail"}`, `{"error":"%[1]s: x","code":20,"name":"network","step":"%[1]s","hint":""}`} {
+			if step != "clock" || !strings.HasPrefix(form, "at ") { // clocks are stepped
+				knows(fmt.Sprintf(form, step), "verify step", step)
+			}
+		}
+	}
+	if len(rows) < 40 || len(names) < 20 || len(steps) < 15 {
+		t.Errorf("%d messages, %d exit codes, %d steps", len(rows), len(names), len(steps))
+	}
+	t.Logf("%d messages, %d exit codes, %d steps", len(rows), len(names), len(steps))
+}
+
 // TestMessagesPage holds docs/messages.md to the table of errors.
 func TestMessagesPage(t *testing.T) {
 	var b strings.Builder

@@ -48,12 +48,14 @@ var finders = []finder{
 	{"Error code 2150106112", []string{"2150"}, regexp.MustCompile(`\b(2150[0-9]{6})\b`), only(decimal), place.isCode, "Windows SDK, winerror.h; tpm2-tss issue 2499"},
 	// Old versions of go-tpm: "session 1, error code 0x22 : ...".
 	{"session 1, error code 0x22 : authorization failure", []string{"code 0x"}, regexp.MustCompile(`(?i)\b(?:(handle|parameter|session) ([0-9]{1,2}), )?(error|warning) code 0x([0-9a-f]{1,2}) :`), oldGoTPM, nil, "go-tpm, legacy/tpm2/error.go; tpm-fido issue 27"},
-	{"HTTP status 404", []string{"http", "status", "answered", "response"}, regexp.MustCompile(`(?i)(?:HTTP|status|status code|answered|response)[ :/=]{1,3}(?:1\.1 )?\[?([45][0-9]{2})\b`), only(service), place.isNumber, dpsTable},
-	{"401 Unauthorized", []string{"bad request", "unauthorized", "forbidden", "not found", "method not allowed", "request timeout", "conflict", "precondition failed", "too many requests", "internal server error", "bad gateway", "service unavailable", "gateway time"}, regexp.MustCompile(`\b([45][0-9]{2}) (?:Bad Request|Unauthorized|Forbidden|Not Found|Method Not Allowed|Request Timeout|Conflict|Precondition Failed|Too Many Requests|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time)`), only(service), nil, dpsTable},
+	{"HTTP status 404", []string{"http", "status", "answered", "response"}, regexp.MustCompile(`(?i)(?:HTTP|status|status code|answered|response)[ :/=]{1,3}(?:1\.1 )?\[?([45][0-9]{2})\b`), only(service), place.isStatus, dpsTable},
+	{"401 Unauthorized", []string{"bad request", "unauthorized", "forbidden", "not found", "method not allowed", "request timeout", "conflict", "precondition failed", "too many requests", "internal server error", "bad gateway", "service unavailable", "gateway time"}, regexp.MustCompile(`\b([45][0-9]{2}) (?:Bad Request|Unauthorized|Forbidden|Not Found|Method Not Allowed|Request Timeout|Conflict|Precondition Failed|Too Many Requests|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time)`), only(service), place.isOnTheWay, dpsTable},
 	{"exit status 31", []string{"exit"}, regexp.MustCompile(`(?i)\bexit(?:ed with)?(?: code| status)?[ :=]{1,2}([0-9]{1,3})\b`), only(exitCode), place.isOurs, "docs/exit-codes.md"},
 	{`"code":31,"name":"device-refused"`, []string{"\"name\":"}, regexp.MustCompile(`"code":[0-9]+,"name":"([a-z-]+)"`), only(exitCode), nil, "docs/scripting.md"},
+	{"tpmdps.service: Main process exited, code=exited, status=31/n/a", []string{"status="}, regexp.MustCompile(`(?i)\btpmdps[^\n]{0,120}\bcode=exited, status=([0-9]{1,3})\b`), only(exitCode), nil, "systemd, service.c"},
 	// Steps of verify, in its table, its errors and its JSON.
 	{"tpmdps: hub.tls: no connection", []string{"tpmdps", "ok", "warn", "fail", "skipped", "step\"", "name\""}, regexp.MustCompile(`(?m)(?:\btpmdps(?:\[[0-9]+\])?: |^\s*(?i:ok|warn|fail|skipped)\s+|\b(?:step|name)":\s*")([a-z]+(?:\.[a-z]+)?)\b`), only(verifyStep), nil, docsSteps},
+	{"it failed at step hub.tls", []string{"step "}, regexp.MustCompile(`(?i)\bstep "?((?:tpm|net|dps|hub)\.[a-z]+)\b`), only(verifyStep), nil, docsSteps},
 }
 
 // find explains what the pattern matches in a text.
