@@ -60,7 +60,7 @@ func lastOf(r io.Reader, limit int) ([]byte, error) {
 		case errors.Is(err, errLate):
 			return nil, err // it names the file itself
 		case errors.Is(err, io.EOF):
-			return kept[max(0, len(kept)-limit)&^1:], nil
+			return kept[(max(0, len(kept)-limit)+1)&^1:], nil
 		case err != nil:
 			return nil, cannotRead("stdin", err)
 		}
