@@ -24,9 +24,24 @@ var cited = map[string][]string{
 	"fwupd 2549":                          {"Esys_Initialize() Initialize default tcti. ErrorCode (0x000a000a)", "ima: No TPM chip found, activating TPM-bypass!"},
 	"go-attestation 90":                   {"failed to activate credential: write /dev/tpmrm0: invalid argument"},
 	"go-tpm 105":                          {"Error: open /dev/tpm0: device is not a TPM 2.0"},
-	"iot-identity-service 120":            {"could not set pkcs11_lib_path parameter on library: AZIOT_KEYS_RC_ERR_EXTERNAL", `!!! parameter "id" has an invalid value`},
+	"iot-identity-service 120":            {"could not set pkcs11_lib_path parameter on library: AZIOT_KEYS_RC_ERR_EXTERNAL", "[ERR!] - could not find a slot with a matching label", `!!! parameter "id" has an invalid value`},
 	"iot-identity-service 122":            {"keyd internal error - could not generate key"},
 	"iot-identity-service 334":            nil,
+	"azure-iot-sdk-csharp 1070":           {"System.Net.Sockets.SocketException (10054): An existing connection was forcibly closed by the remote host"},
+	"iotedge 202":                         {"An error in the management http client occurred."},
+	"iotedge 6488":                        {"IotHubCommunicationException: Transient network error occurred, please retry."},
+	"iotedge 6799":                        nil,
+	"go-attestation 251":                  {"NCryptGetProperty returned 80090030 (The operation completed successfully.) for key activation"},
+	"go-attestation 479":                  {"NCryptGetProperty returned 80280084 (tpm or subsystem failure: TPM_20_E_VALUE: TPM 2.0: Value is out of range"},
+	"rust-keylime 168":                    {"Error: TPM(Tss2Error(FormatZero(FormatZeroResponseCode { .0: 257, error_number: 1"},
+	"rust-keylime 173":                    {"FormatZeroResponseCode { .0: 655370, error_number: 10"},
+	"tpm-fido 27":                         {"session 1, error code 0x22 : authorization failure without DA implications"},
+	"tpm2-tss 2421":                       {"TSS2_BASE_RC_BAD_TEMPLATE error when running Tss2_Sys_Startup", "40:0x400"},
+	"tpm2-tss 2499":                       {"Error code 2150106112 when trying to send a Esys_EncryptDecrypt2"},
+	"tpm2-tss 2705":                       {"Fapi_NvRead occasionally throws error 2337"},
+	"tpm2-tss 2885":                       {"TCTI init for function 0x7f3ae4ae6ca0 failed with a000a"},
+	"WSL-Hello-sudo 21":                   {"(Ausnahme von HRESULT: 0x8028008B)"},
+	"azure-iot-sdk-c 647":                 {"Connection Not Accepted: 0x5: Not Authorized"},
 	"iotedge 3819":                        {"Internal server error: Could not get trust bundle", "caused by: HSM failure", "caused by: HSM API returned an invalid null response"},
 	"iotedge 4027":                        {"Error calling SignAsync: Module not found, StatusCode: 404"},
 	"iotedge 5141":                        {"417 -- The device's deployment configuration is not set"},
@@ -120,7 +135,7 @@ var cited = map[string][]string{
 	"iotedge 6936":                        {"error trying to connect: Connection refused (os error 111)"},
 	"iotedge 7080":                        {"caused by: could not create certificate"},
 	"iotedge 7304":                        {"caused by: Unauthorized", "Failed to reprovision: invalid HTTP status code", "device identity not found"},
-	"iotedge 7395":                        nil,
+	"iotedge 7395":                        {"[WARN] - Failed to communicate with IoT Hub (attempt 1 of 1): timed out"},
 	"iotedge-eflow 127":                   {"Failed to allocate dbus proxy object: Error calling StartServiceByName for com.intel.tss2.Tabrmd", "Failed to create connection with service: Timeout was reached", "Failure: No user mode TRM found.", "Failure: connecting to the TPM device"},
 	"iotedge-eflow 147":                   {"Failed to create connection with service: GDBus.Error", "Failure: No user mode TRM found."},
 	"iotedge-eflow 289":                   {"Failed to provision at line 2411"},
@@ -135,7 +150,7 @@ var cited = map[string][]string{
 	"tpm2-tools 896":                      {`Unknown tcti, got "device:/dev/tpm0".`},
 	"tpm2-tools 2281":                     {"Esys_CreateLoaded(0x143) - tpm:error(2.0): command code not supported"},
 	"tpm2-tools 2834":                     {`Could not load tcti, got: "device:/dev/tpm0"`, "Failed to instantiate TCTI", "Failed to open specified TCTI device file /dev/tpm0: Permission denied"},
-	"tpm2-tools 3159":                     nil,
+	"tpm2-tools 3159":                     {"Esys_CreateLoaded(0x143) - tpm:error(2.0): command code not supported"},
 	"tpm2-tools 3416":                     {"Failed to read response from fd 3, got errno 62: Timer expired"},
 	"tpm2-tools 3424":                     nil,
 	"tpm2-tss 1390":                       {"Failed to open device file /dev/tpmrm0: No such file or directory", "failed with a000a"},
@@ -174,6 +189,9 @@ func TestWhatCitedIssuesQuote(t *testing.T) {
 		add(w.from)
 	}
 	for _, f := range forms {
+		add(f.from)
+	}
+	for _, f := range finders {
 		add(f.from)
 	}
 	quotes := 0

@@ -59,9 +59,13 @@ var forms = []form{
 	{"SocketException (111): Connection refused", []string{"socketexception"}, regexp.MustCompile(`(?i)SocketException \((?:111|10061)\)`), lineRefused, dotnetNet, true},
 	{"SocketException (110): Connection timed out", []string{"socketexception"}, regexp.MustCompile(`(?i)SocketException \((?:110|10060)\)`), lineTimedOut, dotnetNet, true},
 	{"SocketException (11001): No such host is known", []string{"socketexception", "no such host is known"}, regexp.MustCompile(`(?i)SocketException \((?:11001|00000001, 11|0xFFFDFFFF)\)|No such host is known`), lineName, dotnetNet, true},
+	{"SocketException (10054): An existing connection was forcibly closed by the remote host", []string{"socketexception", "forcibly closed by the remote host"}, regexp.MustCompile(`(?i)SocketException \((?:104|10054)\)|connection was forcibly closed by the remote host`), lineReset, dotnetNet + "; azure-iot-sdk-csharp issue 1070", true},
+	{"SocketException (101): Network is unreachable", []string{"socketexception"}, regexp.MustCompile(`(?i)SocketException \((?:101|10051)\)`), lineUnreachable, dotnetNet, true},
+	{"SocketException (113): No route to host", []string{"socketexception"}, regexp.MustCompile(`(?i)SocketException \((?:113|10065)\)`), lineNoRoute, dotnetNet, true},
 	{"The remote certificate is invalid", []string{"the remote certificate"}, regexp.MustCompile(`(?i)The remote certificate (?:is invalid|was rejected)`), "certificate verify failed", dotnetNet, true},
 
 	{"java.net.ConnectException: Connection refused", []string{"connectexception"}, regexp.MustCompile(`(?i)java\.net\.ConnectException: Connection refused`), lineRefused, javaNet, true},
+	{"java.net.SocketException: Connection reset", []string{"java.net.socketexception"}, regexp.MustCompile(`(?i)java\.net\.SocketException: Connection reset`), lineReset, javaNet, true},
 	{"java.net.UnknownHostException: global.azure-devices-provisioning.net", []string{"unknownhostexception"}, regexp.MustCompile(`(?i)java\.net\.UnknownHostException`), lineName, javaNet, true},
 	{"java.net.SocketTimeoutException: connect timed out", []string{"sockettimeoutexception"}, regexp.MustCompile(`(?i)java\.net\.SocketTimeoutException`), lineTimedOut, javaNet, true},
 	{"PKIX path building failed: unable to find valid certification path to requested target", []string{"pkix", "valid certification path"}, regexp.MustCompile(`(?i)PKIX path building failed|unable to find valid certification path to requested target`), lineIssuer, javaNet, true},

@@ -77,9 +77,12 @@ var (
 	expected     = regexp.MustCompile(`(?i)could not read (?:endorsement|storage root) key from|could not evict previous auth key|TR_FromTPMPublic|occurred,? (?:flushing context|continue selftest|attempting the self ?test)`)
 	expectedCode = regexp.MustCompile(`^TPM_RC_(?:HANDLE|INITIALIZE|TESTING)\b`)
 	// local are lines of programs that speak with IoT Edge's own services alone, over
-	// sockets: that one of these is down has a cause of its own.
+	// sockets, and of connections within this machine: that one of these is down has
+	// a cause of its own.
 	local = regexp.MustCompile(`(?i)\baziot-edged\b|\b(?:keyd|certd|tpmd|identityd|mgmt|workload)\.sock\b|/var/run/|\b127\.0\.0\.1\b|\blocalhost\b|\[::1\]`)
-	chain = regexp.MustCompile(`(?i)\bcaused by\b`)
+	// ofProxy: a proxy on this machine is on the way to the services all the same.
+	ofProxy = regexp.MustCompile(`(?i)proxy`)
+	chain   = regexp.MustCompile(`(?i)\bcaused by\b`)
 )
 
 // ranked puts the likeliest cause first: the deepest, of a chain of "caused by"
@@ -105,7 +108,7 @@ func ranked(text string, found []hit) []Entry {
 		switch {
 		case expected.MatchString(line) && expectedCode.MatchString(h.Name):
 			p.depth = int(atExpected)
-		case (h.depth == atNetwork || h.depth == atStatus) && local.MatchString(line):
+		case (h.depth == atNetwork || h.depth == atStatus) && local.MatchString(line) && !ofProxy.MatchString(line):
 			p.depth = int(atLocal)
 		case h.depth == atStatus && coded[start]: // the code says more
 			p.depth = int(atHub)
