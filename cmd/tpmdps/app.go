@@ -10,8 +10,9 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"os"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -20,10 +21,12 @@ import (
 	"tpmdps/internal/audit"
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/dictionary"
+	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/filelock"
 	"tpmdps/internal/host"
 	"tpmdps/internal/hub"
@@ -61,24 +64,25 @@ var names = dictionary.ExitNames()
 // exits is the one table from an error to its exit code and to what to do next.
 // The first entry that matches counts, so causes stand before the layers that
 // wrap them.
-var exits = []exit{
+var exits = slices.Concat(diskExits(), []exit{
 	{context.Canceled, 130, ""},
+	{environment.ErrVariable, 2, "correct the variable that is named, or take it out"},
 	{errUsage, 2, ""},
 	{enroll.ErrNotTPM, 51, "copy those with az, or leave them out: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\""},
+	{network.ErrNoCertificate, 2, "give the certificate of the CA: PEM, DER or PKCS #7 (.p7b)"},
 	{errPartly, 51, "correct what failed and run the same command again: what is done is found unchanged"},
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
 	{errNoTPM, 50, "only enrollments with TPM attestation can be copied: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\" has those"},
 	{errBatch, 50, "correct the line that is named, or make the record again: tpmdps read-ek -o jsonl"},
-	{errOffRecord, 1, "note it by hand; look for room on the disk of the trail, and for who moved it"},
 	{audit.ErrLocked, 20, "wait until the other run is done, or end it; give more time with --timeout"},
 	{audit.ErrKey, 2, "give the key the lines were signed with: --audit-key-file FILE; or begin another trail"},
 	{errEmptyTrail, 50, "if something was recorded in it, its lines are gone: compare it with a copy, or with a noted head (--head)"},
 	{audit.ErrDamaged, 50, "tpmdps audit verify FILE names the first bad line; keep the file as it is, and begin a new one"},
 	{errNoIntent, 1, "check that the trail's disk has space and that the file was not moved, then run the same command again"},
 	{edge.ErrOtherProvisioning, 40, "if the TPM is what it shall use from now on: --replace-provisioning makes comments of the other way"},
-	{errFindings, 40, "correct the file; tpmdps config --file - prints one that is right"},
-	{errConfigFile, 40, "tpmdps config --check --file FILE says what to type; tpmdps config --file - prints a file that is right"},
+	{errFindings, 40, "correct the file; tpmdps config --config - prints one that is right"},
+	{errConfigFile, 40, "tpmdps config --check --config FILE says what to type; tpmdps config --config - prints a file that is right"},
 	{identity.ErrRegistrationID, 2, "leave --registration-id out to use the ID that is derived from the chip"},
 	{identity.ErrIDScope, 2, "the ID scope is on the overview page of the DPS, or: az iot dps show -n NAME --query properties.idScope"},
 	{dps.ErrEndpoint, 2, ""},
@@ -105,6 +109,7 @@ var exits = []exit{
 
 	{enroll.ErrForeignID, 15, "was the record or the ID copied from another machine? Use the key's own ID (omit --registration-id); tpmdps read-ek --compare lists those of all keys of this chip. If this key must have the other one's ID: --foreign-id"},
 	{enroll.ErrOtherAttestation, 15, "if that machine is to prove itself by this TPM from now on: add --replace-ek, which removes what it has now; if it is another machine, enroll this one under another registration ID"},
+	{enroll.ErrSecond, 15, ""},
 	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
 	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
 	{enroll.ErrHub, 2, "az iot dps linked-hub list --dps-name NAME lists the hubs of that DPS: link this one to it (az iot dps linked-hub create), or choose one of those; one hub for all is named with --iot-hubs"},
@@ -118,8 +123,8 @@ var exits = []exit{
 	{errDaemons, 1, "the logs say why: sudo iotedge system logs"},
 	{errOldDaemon, 1, "sudo systemctl restart aziot-tpmd"},
 	{errProvisioned, 15, "--until challenge registers nothing; if a registration is what you want: --even-if-provisioned, then restart IoT Edge: sudo iotedge system restart"},
-	{errTokenFile, 15, "choose another file with --out, or remove the old token"},
-	{fs.ErrExist, 15, "choose another file with --file, print it with --file -, or move the old one away"},
+	{errOverwrite, 15, "choose another file with --out, print it with --out -, or move the old one away"},
+	{fs.ErrExist, 15, "choose another file with --config, print it with --config -, or move the old one away"},
 
 	{network.ErrName, 20, "check the name servers of this machine (resolvectl status), and the name"},
 	{network.ErrConnect, 20, "check cable, address and firewall: port 443 out to DPS, 8883 or 443 out to the hub; and HTTPS_PROXY"},
@@ -180,10 +185,27 @@ var exits = []exit{
 	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
 	{errDisagree, 41, "the hint at the failed line says what to do"},
 	{edge.ErrInvalid, 2, ""},
-	{errListen, 2, "another address is named with --listen and --mqtt"},
 	{emulator.ErrOptions, 2, ""},
 	{fs.ErrPermission, 2, hintOtherUser},
 	{errInputs, 2, ""},
+})
+
+// diskExits are those of files and disks. They count whatever was being done, and
+// whoever interrupts it then. The error itself knows of which file system it is.
+func diskExits() []exit {
+	all := []exit{{errOffRecord, 1, "record it by hand; check that the trail's disk has space and that the file was not moved"}}
+	for _, cause := range disk.Causes {
+		code := 2
+		if errors.Is(cause, disk.ErrMachine) {
+			code = 1
+		}
+		hint := cause.Hint("")
+		if cause == disk.Denied {
+			hint = hintOtherUser
+		}
+		all = append(all, exit{cause, code, hint})
+	}
+	return all
 }
 
 // hinter is an error that knows what to do about it.
@@ -227,8 +249,8 @@ func verdict(err error) exit {
 		alert   tls.AlertError
 		network net.Error
 		file    *fs.PathError
-		link    *os.LinkError
 	)
+	cause, isDisk := disk.Find(err)
 	switch {
 	case errors.As(err, &service):
 		return serviceVerdict(service)
@@ -242,10 +264,12 @@ func verdict(err error) exit {
 	// methods), so the files' come first.
 	case errors.Is(err, fs.ErrNotExist):
 		return exit{code: 2}
-	case errors.As(err, &link):
-		return exit{code: 1} // it says itself what it is about
-	case errors.As(err, &file), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
-		return exit{code: 1, hint: "look at the file system: is it full, or mounted read-only?"}
+	case isDisk:
+		return verdict(cause)
+	case errors.As(err, &file) && errors.Is(err, syscall.EPIPE):
+		return exit{code: 1, hint: "the program that read the output has ended; it, or the pipe, is where to look"}
+	case errors.As(err, &file):
+		return exit{code: 1}
 	case errors.Is(err, context.DeadlineExceeded):
 		return exit{code: 20, hint: "the time was over: check the network, or give more with --timeout"}
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -266,6 +290,8 @@ func formatHint(f *identity.FormatError, otherwise string) string {
 
 // run is main with everything passed in, so that tests run the real program.
 func run(ctx context.Context, args []string, s streams) (code int) {
+	out := disk.NewOutput(s.out)
+	s.out = out
 	s, flush := s.redacted() // results, errors, logs, traces, and what follows
 	defer flush()
 	s.learnEnvironment()
@@ -280,7 +306,11 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 	listenToAzure(s.err)
 	ctx = withLine(ctx, args)
 	err := runApp(ctx, args, s)
-	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) && err != nil {
+	flush()
+	if err == nil {
+		err = out.Err()
+	}
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) && interrupts(err) {
 		err = interrupted(err)
 	}
 	if err == nil {
@@ -296,7 +326,11 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 func runApp(ctx context.Context, args []string, s streams) error {
 	app := newApp(s)
 	app.Metadata = map[string]any{metadataArgs: args}
-	return app.RunContext(ctx, args)
+	err := app.RunContext(ctx, args)
+	if err != nil && strings.HasPrefix(err.Error(), "No help topic for ") {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return err
 }
 
 // newApp builds the command line. The settings close traps of urfave/cli: it

@@ -13,7 +13,9 @@ import (
 	"syscall"
 	"testing"
 
+	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
+	"tpmdps/internal/enroll"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
@@ -91,6 +93,42 @@ func TestEnrollEndsEarly(t *testing.T) {
 		}
 		if code != tt.code {
 			t.Errorf("2 of %d done, then %v: exit code %d, want %d", tt.records, tt.ended, code, tt.code)
+		}
+	}
+}
+
+// Ctrl-C does not replace an error that was there before, and cannot come from it.
+func TestInterruptsHideNothing(t *testing.T) {
+	full := disk.At("f", &fs.PathError{Op: "write", Path: "f", Err: syscall.ENOSPC})
+	gone := disk.At(disk.Stdout, &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EROFS})
+	chip := &fs.PathError{Op: "read", Path: "/dev/tpmrm0", Err: fs.ErrClosed}
+	for _, tt := range []struct {
+		err  error
+		want bool
+	}{
+		{context.Canceled, true},
+		{fmt.Errorf("dial: %w", context.Canceled), true},
+		{&lateError{"stdin", "its end did not come", context.Canceled}, true},
+		{net.ErrClosed, true},
+		{io.ErrUnexpectedEOF, true},
+		{tpm.ErrAnswer, true},
+		{chip, true},
+		{&fs.PathError{Op: "read", Path: "/dev/tpm0", Err: syscall.EIO}, true},
+		{errors.New("signal: killed"), true},
+		{full, false},
+		{gone, false},
+		{errors.Join(full, context.Canceled), false},
+		{fmt.Errorf("%w: %w", errNoIntent, full), false},
+		{&offRecord{fmt.Errorf("%w: %w", errOffRecord, full)}, false},
+		{&offRecord{fmt.Errorf("%w: %w", errOffRecord, context.Canceled)}, false},
+		{errUsage, false},
+		{enroll.ErrConflict, false},
+		{provision.ErrNotEnrolled, false},
+		{&dps.Error{Status: 412}, false},
+		{fmt.Errorf("%w: %w", errBatch, &identity.FormatError{Is: "x"}), false},
+	} {
+		if got := interrupts(tt.err); got != tt.want {
+			t.Errorf("interrupts(%v) = %v", tt.err, got)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func checkApply(s *session) error {
 	if err := s.excludes("apply", "check", "udev", "dry-run"); err != nil {
 		return err
 	}
-	if s.flag.String("file") == "-" || s.flag.String("for") == "1.1" {
+	if s.flag.String("config") == "-" || s.flag.String("for") == "1.1" {
 		return fmt.Errorf("%w: --apply: only a config.toml in a file can be applied", errUsage)
 	}
 	if err := needLinux("apply"); err != nil {
@@ -81,11 +81,12 @@ func applyConfig(s *session, file string) error {
 		return err
 	}
 	r.Applied = true
+	s.did("%s was applied", path)
 	err = r.lookAround(s, m, before)
 	if s.ctx.Err() == nil {
 		err = r.prove(s, err)
 	}
-	return errors.Join(err, s.print(r))
+	return s.printAfter(err, r)
 }
 
 // lookAround waits for the daemons, and sees who has the chip.
@@ -180,7 +181,7 @@ func provedBy(s *session, path string) (provision.Request, error) {
 	s.learn(edge.SecretValues(data)...)
 	file, err := edge.Parse(data)
 	if err != nil {
-		return provision.Request{}, fmt.Errorf("%s: %w: %w", path, errConfigFile, err)
+		return provision.Request{}, &fileFault{path, err}
 	}
 	req := provision.Request{IDScope: file.IDScope, RegistrationID: file.RegistrationID, Until: provision.UntilChallenge}
 	if req.TPM, req.TPMOptions, err = s.tpmOr(file); err != nil {

@@ -64,7 +64,7 @@ func verifyAudit(s *session) error {
 	for _, note := range out.Notes {
 		s.say("warning: %s", note)
 	}
-	return errors.Join(s.print(out), err)
+	return s.printAfter(err, out)
 }
 
 // headForm is what a noted head looks like. One that was cut short or mistyped
@@ -82,7 +82,7 @@ func (s *session) verifyTrail(path string, o audit.Options) (audit.Report, error
 	for try := 1; ; try++ {
 		before, err := os.Stat(path)
 		if err == nil && !before.Mode().IsRegular() && before.Mode()&fs.ModeNamedPipe == 0 && !fromShell(path) {
-			return audit.Report{}, fmt.Errorf("%w %s: it is %s, not a file", errInputs, path, kindOf(before.Mode()))
+			return audit.Report{}, notFile(path, before.Mode())
 		}
 		report, err := s.readTrail(path, o)
 		if !errors.Is(err, audit.ErrDamaged) || try == most || before == nil || !before.Mode().IsRegular() {

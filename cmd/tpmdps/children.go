@@ -4,6 +4,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"tpmdps/internal/environment"
 )
 
 // childEnvironment is the environment for the programs that this one starts, such as
@@ -17,7 +19,10 @@ func childEnvironment() []string {
 		case isSecretVariable(name):
 			continue
 		case isProxyVariable(name):
-			if scheme, login, rest := splitLogin(value); login != "" {
+			if value != "" && !strings.EqualFold(name, "no_proxy") && environment.Unreadable(value) != "" {
+				continue // where a login ends in it, nobody knows
+			}
+			if scheme, login, rest := environment.SplitLogin(value); login != "" {
 				entry = name + "=" + scheme + rest
 			}
 		}

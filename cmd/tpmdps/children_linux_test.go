@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tpmdps/internal/environment"
 )
 
 // setCanaries puts a secret into every variable that may have one.
@@ -17,7 +19,7 @@ func setCanaries(t *testing.T) {
 	}) {
 		t.Setenv(name, "canary-"+strings.ToLower(name))
 	}
-	for _, name := range proxyVariables {
+	for _, name := range environment.ProxyVariables() {
 		t.Setenv(name, "http://somebody:canary-proxy@127.0.0.1:9")
 	}
 }

@@ -73,11 +73,13 @@ func flushChip(s *session) (err error) {
 			item.Action = "removed"
 			if err := d.FlushMemory(m); err != nil {
 				item.Action, failed = "failed", errors.Join(failed, err)
+			} else {
+				s.did("removed from the chip: %s", m.Handle)
 			}
 		}
 		r.Memory = append(r.Memory, item)
 	}
-	return errors.Join(s.print(r), failed)
+	return s.printAfter(failed, r)
 }
 
 // flushResult is what a chip has in its memory, and what became of it.
@@ -145,7 +147,7 @@ var ledgerDirectory = func() string {
 			return filepath.Join(ofRoot, "tpmdps")
 		}
 	}
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && os.Geteuid() != 0 {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) && os.Geteuid() != 0 {
 		return filepath.Join(dir, "tpmdps")
 	}
 	return filepath.Join(os.TempDir(), fmt.Sprint("tpmdps-", os.Geteuid()))

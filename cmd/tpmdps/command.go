@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/tpm"
 )
@@ -38,6 +38,14 @@ type session struct {
 	ctx  context.Context
 	flag *cli.Context
 	arg  string // the command's argument
+	done []string
+	// secrets are those that readSecret has read, by path.
+	secrets map[string][]byte
+}
+
+// did notes what was done and lasts, for an error of the disk that comes after it.
+func (s *session) did(format string, args ...any) {
+	s.done = append(s.done, fmt.Sprintf(format, args...))
 }
 
 // sharedFlags stand on every command, so that they work behind its name.
@@ -53,7 +61,7 @@ func sharedFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Shared:", DisableDefaultText: true, Usage: "print nothing for people, only result and error"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: "Shared:", DisableDefaultText: true, Usage: "print each TPM command and HTTP request; twice, -vv, also what was sent and answered; all without secrets"},
 		&cli.BoolFlag{Name: "secret-on-removable-media", Category: "Shared:", DisableDefaultText: true, Usage: "read, or write, a secret on a stick or a card all the same: whoever finds it has it"},
-		&cli.StringFlag{Name: "ca-file", Category: "Shared:", Usage: "trust the certificates in `PEM` too"},
+		&cli.StringFlag{Name: "ca-file", Category: "Shared:", Usage: "trust the certificates in `PEM` too; DER and PKCS #7 (.p7b) will do"},
 		&cli.DurationFlag{Name: "timeout", Category: "Shared:", Usage: "give up after `TIME`, such as 90s", DefaultText: "depends on the command"},
 	}
 }
@@ -109,7 +117,7 @@ func (c command) build(s streams) *cli.Command {
 		if err := run.noEmptyFlag(); err != nil {
 			return err
 		}
-		return c.run(run)
+		return disk.After(run.done, run.ofVariable(c.run(run)))
 	}
 	return cmd
 }
@@ -185,10 +193,10 @@ func (s *session) tpm() (tpm.Address, tpm.Options, error) {
 func (s *session) tpmOptions() (opts tpm.Options, err error) {
 	opts = tpm.Options{Log: s.log, PlainBus: s.flag.Bool("plain-bus"), Waiting: func(what string) { s.say("%s", what) }}
 	opts.Ledgers, opts.Flushed = ledgerDirectory(), opts.Waiting
-	if opts.EndorsementAuth, err = s.readSecret(s.flag.String("endorsement-auth-file")); err != nil {
+	if opts.EndorsementAuth, err = s.readPassword(s.flag.String("endorsement-auth-file")); err != nil {
 		return opts, err
 	}
-	opts.OwnerAuth, err = s.readSecret(s.flag.String("owner-auth-file"))
+	opts.OwnerAuth, err = s.readPassword(s.flag.String("owner-auth-file"))
 	return opts, err
 }
 
@@ -207,35 +215,13 @@ func (s *session) retrying(r dps.Retry) { s.progress("%s", r) }
 var retryDelay = func(context.Context) time.Duration { return 0 }
 
 func (s *session) httpClient() (*http.Client, error) {
-	roots, err := s.roots()
-	client := dps.NewHTTPClient(roots)
+	w, err := s.way()
+	if err != nil {
+		return nil, err
+	}
+	client := dps.NewHTTPClient(w.roots, w.proxies)
 	client.Transport = s.traced(client.Transport)
-	return client, err
-}
-
-// roots are the certificates to trust: the system's and those of --ca-file. nil
-// means the system's alone.
-func (s *session) roots() (*x509.CertPool, error) {
-	path := s.flag.String("ca-file")
-	if path == "" {
-		return nil, nil
-	}
-	pem, err := readLimited(s.ctx, path, 1<<20)
-	if err != nil {
-		return nil, err
-	}
-	// SSL_CERT_FILE may name a pipe as well.
-	roots, err := awaited(s.ctx, "the system's certificates", "their end did not come", x509.SystemCertPool)
-	if errors.Is(err, errLate) {
-		return nil, err
-	}
-	if err != nil {
-		roots = x509.NewCertPool()
-	}
-	if !roots.AppendCertsFromPEM(lenientText(pem)) {
-		return nil, fmt.Errorf("%w %s: there is no certificate in it (PEM, -----BEGIN CERTIFICATE-----)", errInputs, path)
-	}
-	return roots, nil
+	return client, nil
 }
 
 // excludes refuses flags that mean nothing beside another one, since a flag

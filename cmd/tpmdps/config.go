@@ -26,7 +26,7 @@ func configCommand() command {
 			"own template if that is installed, with mode 0600. Without --registration-id the\n" +
 			"ID is derived from the chip. A second run changes nothing.",
 		flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "file", Value: configTOML, Usage: "write or edit `FILE`, - for stdout"},
+			&cli.StringFlag{Name: "config", Aliases: []string{"file"}, Value: configTOML, Usage: "write or edit `FILE`, - for stdout"},
 			&cli.StringFlag{Name: "id-scope", EnvVars: []string{"IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE"}, Usage: "the `SCOPE` of the DPS, such as 0ne0012AB34"},
 			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "the enrollment's `ID`, or a template such as line7-{ek32} (default: derived from the chip)"},
 			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "derive the ID in `FORMAT`: base32 or hex"},
@@ -59,8 +59,8 @@ const (
 )
 
 func config(s *session) error {
-	if s.flag.String("file") == "" {
-		return fmt.Errorf("%w: --file has no name; leave it out for %s", errUsage, configTOML)
+	if s.flag.String("config") == "" {
+		return fmt.Errorf("%w: --config has no name; leave it out for %s", errUsage, configTOML)
 	}
 	if !s.flag.Bool("check") {
 		if err := s.onlyWith("check", namesOf(serviceFlags())...); err != nil {
@@ -91,6 +91,9 @@ func config(s *session) error {
 	if err != nil {
 		return err
 	}
+	if err := provePasswords(s, t, told); err != nil {
+		return err
+	}
 	r, err := t.plan(s, &told)
 	if err != nil {
 		return err
@@ -102,6 +105,9 @@ func config(s *session) error {
 	if !r.DryRun {
 		if err := t.write(s, &told, &r); err != nil {
 			return err
+		}
+		if r.Action != "unchanged" {
+			s.did("%s was written (%s)", t.path, r.Action)
 		}
 	}
 	if err := t.report(s, r); err != nil || !s.flag.Bool("apply") {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"slices"
@@ -39,7 +38,7 @@ func configCheck(s *session) error {
 	if err := s.excludes("check", configSettings...); err != nil {
 		return err
 	}
-	path := s.flag.String("file")
+	path := s.flag.String("config")
 	data, options, err := readForCheck(s, path)
 	if err != nil {
 		return err
@@ -53,7 +52,9 @@ func configCheck(s *session) error {
 	r := checkResult{File: path, Findings: report.Findings, Ticks: edge.Drift(facts)}
 	r.failures, r.warnings = report.Count()
 	err = r.conclude(asked)
-	return errors.Join(err, s.print(r))
+	r.NotCompared, r.Add = edge.NotCompared(r.Ticks)
+	r.Verdict = r.verdict()
+	return s.printAfter(err, r)
 }
 
 // daemonAccess is a finding if the user that IoT Edge's TPM daemon runs as may not
@@ -98,15 +99,18 @@ func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
 // gather asks the chip, the service and this machine. What cannot be asked is
 // noted; an error is for what should have been possible.
 func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts, []edge.Finding, error) {
-	facts := edge.Facts{RegistrationID: smallID(file.RegistrationID)}
+	facts := edge.Facts{RegistrationID: smallID(file.RegistrationID), File: path}
 	var found []edge.Finding
 	var chipErr, serviceErr error
 	facts.Chip, found, facts.NoChip, chipErr = chipKey(s, path, data, file)
-	if errors.Is(chipErr, tpm.ErrAuth) { // the chip is named
+	switch {
+	case errors.Is(chipErr, tpm.ErrAuth): // the chip is named
 		facts.ChipHint = "correct the password in " + path + ", or give the chip's with --endorsement-auth-file FILE"
+	case chipErr != nil:
+		facts.ChipHint = s.hintFor(chipErr)
 	}
 	facts.Device, facts.NoDevice = givenDevice(s.ctx)
-	facts.Service, facts.NoService, serviceErr = enrollmentFacts(s, facts.RegistrationID)
+	serviceErr = askService(s, &facts)
 	return facts, found, errors.Join(chipErr, serviceErr)
 }
 
@@ -170,6 +174,12 @@ type checkResult struct {
 	Result   string         `json:"result"` // pass or fail
 	Findings []edge.Finding `json:"findings"`
 	Ticks    []edge.Tick    `json:"ticks"`
+	// NotCompared are the names of the ticks that were skipped, and Add is what to
+	// give so that they are not; "" where nothing helps.
+	NotCompared []string `json:"not_compared"`
+	Add         string   `json:"add"`
+	// Verdict is the last line for people, without the word before it.
+	Verdict string `json:"verdict"`
 
 	failures, warnings int
 	next               string
@@ -198,24 +208,9 @@ func (r *checkResult) conclude(asked error) error {
 		r.next = "do what the hint says and run this again"
 		return fmt.Errorf("%s, chip, enrollment and device: %w: %s: %s", r.File, errDisagree, r.Ticks[i].Name, r.Ticks[i].Detail)
 	case asked != nil:
-		r.next = "not all could be compared that was asked for"
+		r.next = "not all could be compared that was asked for; do what the hint says and run this again"
 		return asked
 	}
 	r.Result, r.next = "pass", "next: "+applyCommand(r.File)
 	return nil
 }
-
-func (r checkResult) lines() []any { return []any{r} }
-
-func (r checkResult) fields() [][]string {
-	var rows [][]string
-	for _, f := range r.Findings {
-		rows = append(rows, []string{"finding", string(f.Severity), f.Rule, fmt.Sprint(f.Line), f.Key, f.Message, f.Fix})
-	}
-	for _, t := range r.Ticks {
-		rows = append(rows, []string{"tick", string(t.Status), t.Name, "", "", t.Detail, t.Hint})
-	}
-	return rows
-}
-
-func (r checkResult) show(w io.Writer) error { return r.write(w, marks(w)) }

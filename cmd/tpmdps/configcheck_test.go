@@ -48,7 +48,7 @@ func TestCheckSigns(t *testing.T) {
 	if err := r.write(&b, signs); err != nil {
 		t.Fatal(err)
 	}
-	const want = "√ chip        a\n‼ file        b\n        hint: c\n× enrollment  d\n- device      e\nFAIL  f: 1 error, no warning; next\n"
+	const want = "√ chip        a\n‼ file        b\n        hint: c\n× enrollment  d\n- device      e\nFAIL  f: 1 error, 1 disagreement, 1 warning; next\n"
 	if b.String() != want {
 		t.Errorf("with signs:\n%s", &b)
 	}

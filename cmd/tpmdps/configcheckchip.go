@@ -52,7 +52,7 @@ func (f chipFacts) findings(path string, data []byte, addr string) []edge.Findin
 		list = append(list, edge.Finding{
 			Rule: ruleChip, Severity: edge.Warning, Key: "tpm.tcti",
 			Message: fmt.Sprintf("IoT Edge opens another chip: %s, and this check asked %s", f.other, addr),
-			Fix:     "leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti " + text.ShellWord(addr) + " --file " + text.ShellWord(path),
+			Fix:     "leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti " + text.ShellWord(addr) + " --config " + text.ShellWord(path),
 		})
 	}
 	for _, fault := range f.faults {

@@ -44,13 +44,35 @@ func (r checkResult) write(w io.Writer, marks map[edge.Status]string) error {
 			fmt.Fprintf(&b, "        hint: %s\n", t.Hint)
 		}
 	}
-	verdict := failed(w)
+	word := failed(w)
 	if r.Result == "pass" {
-		verdict = passed(w)
+		word = passed(w)
 	}
-	fmt.Fprintf(&b, "%s%s: %s, %s; %s\n", verdict, r.File, count(r.failures, "error"), count(r.warnings, "warning"), r.next)
+	fmt.Fprintf(&b, "%s%s\n", word, r.verdict())
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// verdict is the last line: how many findings and ticks speak against the file, what
+// was not looked at, and what comes next. Whether it passed, its exit code says too.
+func (r checkResult) verdict() string {
+	failed, doubts := edge.Count(r.Ticks)
+	parts := []string{count(r.failures, "error")}
+	if r.Result == "fail" && r.failures == 0 {
+		parts[0] = "no error in the file itself"
+	}
+	if failed > 0 {
+		parts = append(parts, count(failed, "disagreement"))
+	}
+	parts = append(parts, count(r.warnings+doubts, "warning"))
+	line := r.File + ": " + strings.Join(parts, ", ")
+	if len(r.NotCompared) > 0 {
+		line += "; not compared: " + strings.Join(r.NotCompared, ", ")
+		if r.Add != "" && r.Result == "pass" {
+			line += " (" + r.Add + ")"
+		}
+	}
+	return line + "; " + r.next
 }
 
 // count writes a number of things.
@@ -70,3 +92,18 @@ func inLine(n int) string {
 	}
 	return fmt.Sprintf(" in line %d", n)
 }
+
+func (r checkResult) lines() []any { return []any{r} }
+
+func (r checkResult) fields() [][]string {
+	var rows [][]string
+	for _, f := range r.Findings {
+		rows = append(rows, []string{"finding", string(f.Severity), f.Rule, fmt.Sprint(f.Line), f.Key, f.Message, f.Fix})
+	}
+	for _, t := range r.Ticks {
+		rows = append(rows, []string{"tick", string(t.Status), t.Name, "", "", t.Detail, t.Hint})
+	}
+	return rows
+}
+
+func (r checkResult) show(w io.Writer) error { return r.write(w, marks(w)) }

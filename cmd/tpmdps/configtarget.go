@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"tpmdps/internal/disk"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/identity"
 )
@@ -32,20 +33,20 @@ type target struct {
 // findTarget looks at the file before the chip is asked, which may take a
 // minute.
 func findTarget(s *session) (target, error) {
-	t := target{path: s.flag.String("file")}
+	t := target{path: s.flag.String("config")}
 	t.record = sync.OnceValues(func() (identity.Record, error) { return idRecord(s) })
 	switch v := s.flag.String("for"); v {
 	case "", "1.4", "1.5", "1.6":
 	case "1.1":
 		t.legacy = true
-		if !s.flag.IsSet("file") {
+		if !s.flag.IsSet("config") {
 			t.path = configYAML
 		}
 	default:
 		return t, fmt.Errorf("%w: --for %q: choose 1.1, 1.4, 1.5 or 1.6", errUsage, identity.Printable(v, 20))
 	}
 	if t.path == "-" {
-		return t, s.excludes("file -", "dry-run")
+		return t, s.excludes("config -", "dry-run")
 	}
 	err := t.read(s)
 	s.learn(edge.SecretValues(t.text)...)
@@ -61,7 +62,7 @@ func (t *target) read(s *session) error {
 	case err != nil:
 		return cannotRead(t.path, err)
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%w: %s is no file", errUsage, t.path)
+		return notFile(t.path, info.Mode())
 	case t.legacy:
 		return fmt.Errorf("%s: %w; a file of IoT Edge 1.1 is not edited", t.path, fs.ErrExist)
 	}
@@ -80,8 +81,10 @@ func (t *target) readTemplate(s *session) error {
 		return fmt.Errorf("%w: %s is a symbolic link to what is not there", errUsage, t.path)
 	}
 	dir := filepath.Dir(t.path)
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fmt.Errorf("%w: there is no directory %s to write %s to; is IoT Edge installed?", errUsage, dir, filepath.Base(t.path))
+	if info, err := os.Stat(dir); err != nil {
+		return disk.At(t.path, fmt.Errorf("%w: there is no directory %s to write %s to; is IoT Edge installed? %w", errUsage, dir, filepath.Base(t.path), err))
+	} else if !info.IsDir() {
+		return &disk.Error{Cause: disk.NoFolder, Path: t.path, Err: fmt.Errorf("write %s: %s is not a directory", t.path, dir)}
 	}
 	if t.legacy {
 		return nil
@@ -199,7 +202,7 @@ func (t target) edit(s *session, told edge.Config) (edge.Edit, error) {
 			return e, errNoScope
 		}
 	}
-	return e, fmt.Errorf("%s: %w: %w", t.path, errConfigFile, err)
+	return e, &fileFault{t.path, err}
 }
 
 func (t target) render(told edge.Config) (e edge.Edit, err error) {

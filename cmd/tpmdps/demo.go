@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tpmdps/internal/emulator"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/softtpm"
 )
 
@@ -62,7 +63,7 @@ func demo(s *session) (err error) {
 		{"1. Read the chip's endorsement key.", []string{"read-ek", "--tpm", chip.Address()}},
 		{"2. Enroll it in the Device Provisioning Service.", []string{"enroll", "--tpm", chip.Address(), "--connection-string-file", secret, "--ca-file", ca, "--edge-enabled"}},
 		{"3. Prove that the chip can provision itself.", []string{"verify", "--even-if-provisioned", "--tpm", chip.Address(), "--id-scope", server.IDScope(), "--global-endpoint", server.Endpoint(), "--ca-file", ca}},
-		{"4. Write the configuration of IoT Edge.", []string{"config", "--tpm", chip.Address(), "--id-scope", server.IDScope(), "--global-endpoint", server.Endpoint(), "--file", "-"}},
+		{"4. Write the configuration of IoT Edge.", []string{"config", "--tpm", chip.Address(), "--id-scope", server.IDScope(), "--global-endpoint", server.Endpoint(), "--config", "-"}},
 	} {
 		s.say("\n%s\n$ tpmdps %s", step.says, strings.ReplaceAll(strings.Join(step.args, " "), dir, "$DEMO"))
 		if err := s.step(step.args); err != nil {
@@ -98,8 +99,10 @@ func (s *session) step(args []string) error {
 	return runApp(s.ctx, append([]string{"tpmdps"}, args...), inner)
 }
 
-// demoHides are the variables that name a service or a chip.
-var demoHides = []string{"PROVISIONING_CONNECTION_STRING", "TPMDPS_DPS", "PROVISIONING_REGISTRATION_ID"}
+// demoHides are the variables that name a service or a chip, or the way to one: the
+// demo does not leave this machine.
+var demoHides = append(environment.ProxyVariables(), "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"PROVISIONING_CONNECTION_STRING", "TPMDPS_DPS", "PROVISIONING_REGISTRATION_ID")
 
 // demoResult is printed when all of the demo went well; otherwise there is an
 // error instead.

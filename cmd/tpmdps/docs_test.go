@@ -164,7 +164,9 @@ func surplus(t *testing.T, where, text string, flags []string) {
 }
 
 func TestDocsEnvironment(t *testing.T) {
-	variables := []string{"SSL_CERT_FILE", "HTTPS_PROXY", "NO_PROXY"} // read by Go's own packages
+	variables := []string{"SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", // read by internal/environment
+		"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE",
+		"AZURE_AUTHORITY_HOST", "AZURE_TOKEN_CREDENTIALS"}
 	for _, c := range allCommands() {
 		for _, f := range c.Flags {
 			if d, ok := f.(cli.DocGenerationFlag); ok {

@@ -44,9 +44,6 @@ func emulatorCommand() command {
 	}
 }
 
-// errListen: the emulator cannot serve where it was to.
-var errListen = errors.New("cannot serve")
-
 func runEmulator(s *session) (err error) {
 	opts := emulator.Options{
 		IDScope:   s.flag.String("id-scope"),
@@ -69,15 +66,12 @@ func runEmulator(s *session) (err error) {
 			return err
 		}
 	}
-	server, err := awaited(s.ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
-	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, errLate) && !errors.Is(err, atomicfile.ErrInUse) {
-		err = fmt.Errorf("%w its files: %w", errInputs, err)
-	}
+	server, err := newEmulator(s, opts)
 	if err != nil {
 		return err
 	}
 	if err := server.Start(s.ctx); err != nil {
-		return fmt.Errorf("%w: %w", errListen, err)
+		return &listenFault{fmt.Errorf("%w: %w", emulator.ErrOptions, err)}
 	}
 	defer joinClose(&err, server)
 	for _, addr := range []string{opts.Listen, opts.MQTT} {
@@ -150,3 +144,23 @@ func (r emulatorResult) show(w io.Writer) error {
 	}
 	return table(w, nil, rows)
 }
+
+// newEmulator reads the files of --dir and --state, which may take as long as it will.
+func newEmulator(s *session, opts emulator.Options) (*emulator.Server, error) {
+	server, err := awaited(s.ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
+	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, errLate) && !errors.Is(err, atomicfile.ErrInUse) {
+		err = fmt.Errorf("%w its files: %w", errInputs, err)
+	}
+	if address := (*net.AddrError)(nil); errors.As(err, &address) {
+		err = &listenFault{err}
+	}
+	return server, err
+}
+
+// listenFault is for an address at which the emulator cannot be.
+type listenFault struct{ error }
+
+func (e *listenFault) Unwrap() error { return e.error }
+
+// Hint implements hinter.
+func (e *listenFault) Hint() string { return "another address is named with --listen and --mqtt" }

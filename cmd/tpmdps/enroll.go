@@ -12,6 +12,7 @@ import (
 	"tpmdps/internal/dps"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/inventory"
+	"tpmdps/internal/text"
 )
 
 func enrollCommand() command {
@@ -83,6 +84,7 @@ func runEnroll(s *session) (err error) {
 	}
 	defer joinClose(&err, trail)
 	policy := enroll.Policy{Update: s.flag.Bool("update"), ReplaceEK: s.flag.Bool("replace-ek"), ForeignID: s.flag.Bool("foreign-id")}
+	policy.ChosenID = slices.ContainsFunc([]string{"from", "registration-id", "id-format"}, s.onCommandLine)
 	return enrollAll(s, batch{s, service, trail, policy}, inv.Entries)
 }
 
@@ -102,6 +104,9 @@ func enrollAll(s *session, b batch, entries []inventory.Entry) error {
 	var offRecord error
 	for _, e := range entries {
 		item, err, unrecorded := b.enroll(e)
+		if err == nil && !out.DryRun && writes(item) {
+			s.did("%s was enrolled (%s)", item.RegistrationID, item.Action)
+		}
 		err = b.service.operator.explain(err)
 		out.Items = append(out.Items, enrollItem{item, describe(item, err), servedIn(err), err})
 		if err := rows.print(out.Items[len(out.Items)-1]); err != nil {
@@ -131,13 +136,16 @@ func (b batch) enroll(e inventory.Entry) (item enroll.Item, err, unrecorded erro
 	if err != nil {
 		return enroll.Item{
 			RegistrationID: r.RegistrationID, Action: "error",
-			Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{}, Warnings: []string{},
+			Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{}, Warnings: []string{}, Others: []enroll.Other{},
 		}, err, nil
 	}
 	for _, w := range item.Warnings {
 		b.say("warning: %s: %s", item.RegistrationID, w)
 	}
 	b.sayLockOut(item)
+	for _, other := range item.Others {
+		b.say("warning: %s: the same key is enrolled as %s, too; delete the enrollment that is not used", item.RegistrationID, other.RegistrationID)
+	}
 	if b.flag.Bool("dry-run") {
 		return item, item.Err(), nil
 	}
@@ -184,7 +192,7 @@ func describe(item enroll.Item, err error) string {
 		return strings.TrimPrefix(err.Error(), item.RegistrationID+": ")
 	}
 	if err != nil && !known {
-		return dps.Redact(err.Error())
+		return dps.Redact(text.Plain(err.Error()))
 	}
 	if item.Action == enroll.Create {
 		return "" // every field is new

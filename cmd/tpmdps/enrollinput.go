@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,6 +43,11 @@ func enrollSettings(s *session) (enroll.Settings, error) {
 		InitialTwinTags:       json.RawMessage(s.flag.String("initial-twin-tags")),
 		InitialTwinProperties: json.RawMessage(s.flag.String("initial-twin-properties")),
 		DeviceInformation:     json.RawMessage(s.flag.String("device-information")),
+	}
+	for _, name := range []string{"initial-twin-tags", "initial-twin-properties", "device-information"} {
+		if s.onCommandLine(name) && strings.TrimSpace(s.flag.String(name)) == "" {
+			return set, fmt.Errorf("%w: --%s has only blanks for a value: leave it out, or look at what was to fill it in", errUsage, name)
+		}
 	}
 	if s.flag.IsSet("edge-enabled") {
 		enabled := s.flag.Bool("edge-enabled")

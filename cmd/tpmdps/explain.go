@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"tpmdps/internal/dictionary"
@@ -24,24 +26,56 @@ func explainCommand() command {
 	}
 }
 
-// maxLog bounds what is read from stdin: a start of IoT Edge logs some
-// kilobytes.
-const maxLog = 1 << 20
+// maxLog is how much of a log on stdin counts. UTF-16 has two bytes for each that the
+// dictionary looks at.
+const maxLog = 2 * dictionary.MaxText
 
 func explain(s *session) error {
 	text := s.arg
 	if text == "-" {
-		data, err := readAtMost(s.in, "stdin", maxLog)
+		data, err := lastOf(s.in, maxLog)
 		if err != nil {
 			return err
 		}
-		text = string(lenientText(data))
+		if text = string(lenientText(data)); strings.TrimSpace(text) == "" {
+			return fmt.Errorf("%w standard input: it is empty", errInputs)
+		}
 	}
 	entries := dictionary.Explain(text, ownMessages()...)
+	if s.arg != "-" && isFile(s.arg) && (len(entries) == 0 || strings.ContainsAny(s.arg, `/\`)) {
+		return fmt.Errorf("%w: %q is a file; explain reads a log on stdin: tpmdps explain - < FILE", errUsage, identity.Printable(s.arg, 80))
+	}
 	if len(entries) == 0 {
 		return fmt.Errorf("%w: nothing is known about %q; tpmdps explain --help says what is", errUsage, identity.Printable(strings.TrimSpace(text), 80))
 	}
 	return s.print(explainResult{Entries: entries, log: strings.Contains(strings.TrimSpace(text), "\n")})
+}
+
+// lastOf reads to the end and keeps the last bytes, an even number of them, so that
+// UTF-16 stays whole. Of a log, what happened last counts; it may be of any length.
+func lastOf(r io.Reader, limit int) ([]byte, error) {
+	kept := make([]byte, 0, 2*limit)
+	for {
+		n, err := r.Read(kept[len(kept):cap(kept)])
+		kept = kept[:len(kept)+n]
+		switch {
+		case errors.Is(err, errLate):
+			return nil, err // it names the file itself
+		case errors.Is(err, io.EOF):
+			return kept[(max(0, len(kept)-limit)+1)&^1:], nil
+		case err != nil:
+			return nil, cannotRead("stdin", err)
+		}
+		if len(kept) == cap(kept) {
+			kept = kept[:copy(kept, kept[len(kept)-limit:])]
+		}
+	}
+}
+
+// isFile tells whether there is a file of this name.
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // ownMessages are the errors of this program, from the table that gives them their

@@ -23,6 +23,7 @@ import (
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/emulator"
+	"tpmdps/internal/environment"
 )
 
 // hangman runs the program against an emulator, and kills it at an event.
@@ -64,7 +65,7 @@ func newHangman(t *testing.T) *hangman {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.client, err = dps.NewServiceClient(h.server.Endpoint(), dps.SharedKey(cs), dps.ClientOptions{HTTPClient: dps.NewHTTPClient(roots)})
+	h.client, err = dps.NewServiceClient(h.server.Endpoint(), dps.SharedKey(cs), dps.ClientOptions{HTTPClient: dps.NewHTTPClient(roots, environment.Proxies{})})
 	if err != nil {
 		t.Fatal(err)
 	}

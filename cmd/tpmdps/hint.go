@@ -89,7 +89,7 @@ func lineIn(ctx context.Context) commandLine {
 
 var (
 	flagInHint    = regexp.MustCompile(`(?:^|[^-\w])--([a-z][a-z0-9-]*)(?: ([a-z]+))?`)
-	commandInHint = regexp.MustCompile(`\btpmdps ((?:token |audit |chip )?[a-z][a-z-]*)((?: --?[a-z][a-z0-9-]*(?: [A-Z][A-Z-]*)?)*)`)
+	commandInHint = regexp.MustCompile(`\btpmdps ((?:token |audit |chip )?[a-z][a-z-]*)((?: --?[a-z][a-z0-9-]*(?: (?:'[^']*'|[^\s-](?:\S*[^\s,;:)])?))?)*)`)
 )
 
 // leftOut are flags that a hint says to leave out: those are named because they
@@ -112,8 +112,15 @@ func (c commandLine) fit(hint string) string {
 	if len(kept) == 0 {
 		return hintNothing
 	}
-	return strings.Join(kept, "; ")
+	return inOwnSpelling(strings.Join(kept, "; "))
 }
+
+// inOwnSpelling names the proxy's variable as it is set: https_proxy goes first.
+func inOwnSpelling(hint string) string {
+	return proxyName.ReplaceAllLiteralString(hint, variables().ProxyVariable())
+}
+
+var proxyName = regexp.MustCompile(`\bHTTPS_PROXY\b`)
 
 // sentence is one sentence that fits, or "".
 func (c commandLine) sentence(s string) string {

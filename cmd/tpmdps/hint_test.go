@@ -161,6 +161,8 @@ func TestHintsSayWhatElse(t *testing.T) {
 		{"verify --until assigned", "--until challenge registers nothing", "--until challenge registers nothing"},
 		{"config --file F", "tpmdps config --check says where and why", "tpmdps config --check says where and why"},
 		{"config --check --file F", "tpmdps config --check says where and why", wrongFile},
+		{"verify --config F", "was F copied from another machine? tpmdps config --registration-id abc --config F", "was F copied from another machine? tpmdps config --registration-id abc --config F"},
+		{"verify --config F", "tpmdps config --tcti swtpm:host=h,port=1 --config 'my box.toml'", "tpmdps config --tcti swtpm:host=h,port=1 --config 'my box.toml'"},
 		{"verify --ca-file F", "if a proxy inspects TLS here, give its CA with --ca-file; otherwise check the host name", "if a proxy inspects TLS here: its CA has to be in the file that was given; otherwise check the host name"},
 		{"verify --registration-id ID", "is it another machine's? Leave --registration-id out", "is it another machine's? Leave --registration-id out"},
 		{"verify --registration-id ID", "Leave it out; give --registration-id", "Leave it out"},

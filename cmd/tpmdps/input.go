@@ -7,17 +7,32 @@ import (
 	"io"
 	"io/fs"
 
+	"tpmdps/internal/disk"
 	"tpmdps/internal/text"
 )
 
 // cannotRead is for a file that was named and cannot be read. The system's error
 // names it as well, and what was tried.
 func cannotRead(name string, err error) error {
+	err = disk.At(name, err)
+	known, isDisk := disk.Find(err)
 	var at *fs.PathError
 	if errors.As(err, &at) {
 		err = at.Err
 	}
+	if isDisk {
+		err = &disk.Error{Cause: known.Cause, Path: name, Err: err}
+	}
 	return fmt.Errorf("%w %s: %w", errInputs, name, err)
+}
+
+// notFile is for what is there under the name of a file and is none.
+func notFile(path string, mode fs.FileMode) error {
+	err := fmt.Errorf("%w %s: it is %s, not a file", errInputs, path, kindOf(mode))
+	if mode.IsDir() {
+		return &disk.Error{Cause: disk.IsFolder, Path: path, Err: err}
+	}
+	return err
 }
 
 // readLimited reads a whole file, or refuses one that is larger than any of its

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/dps"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/redact"
 )
 
@@ -55,12 +56,12 @@ func (s streams) redact(text string) string { return dps.Redact(s.known().Text(t
 var secretField = regexp.MustCompile(`(?i)^\s*(?:.*key|sig|.*secret|.*password|.*assertion|.*token|.*code)\s*$`)
 
 // plainField is one beside which the secrets are: a host, a policy, an application.
-var plainField = regexp.MustCompile(`(?i)(?:^|[;&\s])(?:hostname|endpoint|accountname|deviceid|sr|se|skn|grant_type|client_id)\s*=`)
+var plainField = regexp.MustCompile(`(?i)(?:^|[^a-z0-9_-])(?:hostname|endpoint|accountname|deviceid|sr|se|skn|grant_type|client_id)\s*=`)
 
 // secretParts are the secrets in a text: the values of its secret fields, and the
 // text itself unless it is known to be more than a secret.
 func secretParts(text string) []string {
-	text = strings.TrimSpace(text)
+	text = strings.ReplaceAll(strings.TrimSpace(text), `\u0026`, "&") // as PowerShell and Go write JSON
 	var parts []string
 	for field := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ';' || r == '&' || r == '\n' }) {
 		name, value, found := strings.Cut(field, "=")
@@ -69,6 +70,9 @@ func secretParts(text string) []string {
 		}
 		if value = strings.Trim(strings.TrimSpace(value), `"'`); found && secretField.MatchString(name) && strings.Trim(value, "=") != "" {
 			parts = append(parts, value)
+			if bare, _, quoted := strings.Cut(value, `"`); quoted && bare != "" {
+				parts = append(parts, bare) // what stands behind it is JSON
+			}
 		}
 	}
 	if len(parts) > 0 && plainField.MatchString(text) {
@@ -82,8 +86,8 @@ func (s streams) learnEnvironment() {
 	for _, name := range secretVariables {
 		s.learn(os.Getenv(name))
 	}
-	for _, name := range proxyVariables {
-		_, login, _ := splitLogin(os.Getenv(name))
+	for _, name := range environment.ProxyVariables() {
+		_, login, _ := environment.SplitLogin(os.Getenv(name))
 		_, password, _ := strings.Cut(login, ":")
 		s.learnLogin(login, password)
 	}

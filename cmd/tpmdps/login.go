@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/dps"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/network"
 )
@@ -105,23 +105,28 @@ func login(s *session, transport *http.Client) (*signIn, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("%w: --credential %q: choose %s", errUsage, identity.Printable(name, 20), strings.Join(credentialKinds(), ", "))
 	}
+	env := variables()
+	if err := env.CheckLogin(name); err != nil {
+		return nil, err
+	}
+	from := env.Login()
 	checked := *transport
 	checked.Transport = dps.CheckFraming(transport.Transport)
 	o := loginOptions{
 		client:   policy.ClientOptions{Cloud: c.config, Transport: &checked, Retry: policy.RetryOptions{ShouldRetry: mayPass}},
-		tenant:   os.Getenv("AZURE_TENANT_ID"),
-		clientID: os.Getenv("AZURE_CLIENT_ID"),
+		tenant:   from.Tenant,
+		clientID: from.ClientID,
 		prompt:   showDeviceCode(s.err),
 	}
-	if cmp.Or(os.Getenv("AZURE_CLIENT_SECRET"), os.Getenv("AZURE_CLIENT_CERTIFICATE_PATH"), os.Getenv("AZURE_FEDERATED_TOKEN_FILE")) == "" {
+	if !from.Secret && from.Certificate.Value == "" && from.TokenFile.Value == "" {
 		o.publicClient = o.clientID
 	}
-	if host := authorityHost(c); !ofMicrosoft(host) && name != "cli" && name != "managed-identity" { // which ask others
+	if host := authorityHost(c, from); !ofMicrosoft(host) && name != "cli" && name != "managed-identity" { // which ask others
 		// Microsoft's directory of authorities does not know it, and would be asked.
 		o.private = true
 		s.say("warning: signing in at %s, as AZURE_AUTHORITY_HOST says: it is none of Microsoft's", identity.Printable(host, 80))
 	}
-	if err := s.checkLoginFiles(name); err != nil {
+	if err := s.checkLoginFiles(name, from); err != nil {
 		return nil, err
 	}
 	in := &signIn{kind: name, session: s}
@@ -138,8 +143,8 @@ func login(s *session, transport *http.Client) (*signIn, error) {
 }
 
 // authorityHost is where azidentity will sign in.
-func authorityHost(c cloudNames) string {
-	text := cmp.Or(c.config.ActiveDirectoryAuthorityHost, os.Getenv("AZURE_AUTHORITY_HOST"), clouds[0].config.ActiveDirectoryAuthorityHost)
+func authorityHost(c cloudNames, from environment.Login) string {
+	text := cmp.Or(c.config.ActiveDirectoryAuthorityHost, from.Authority, clouds[0].config.ActiveDirectoryAuthorityHost)
 	if u, err := url.Parse(text); err == nil && u.Host != "" {
 		return u.Host
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 
@@ -31,12 +30,12 @@ var clouds = []cloudNames{
 // cloud finds out which cloud is meant: the one that --cloud names, else the one
 // whose authority AZURE_AUTHORITY_HOST names.
 func (s *session) cloud() (cloudNames, error) {
-	name := s.flag.String("cloud")
+	name, authority := s.flag.String("cloud"), variables().Login().Authority
 	for _, c := range clouds {
 		if s.flag.IsSet("cloud") && c.name == name {
 			return c, nil
 		}
-		if !s.flag.IsSet("cloud") && sameHost(os.Getenv("AZURE_AUTHORITY_HOST"), c.config.ActiveDirectoryAuthorityHost) {
+		if !s.flag.IsSet("cloud") && sameHost(authority, c.config.ActiveDirectoryAuthorityHost) {
 			return c, nil
 		}
 	}

@@ -1,28 +1,42 @@
 package main
 
-import "os"
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"tpmdps/internal/environment"
+)
 
 // checkLoginFiles looks at the files that azidentity will read as it looks at its
 // own: a certificate's key and a federated token are secrets as well. A cluster
 // gives its tokens a mode that suits it, so those are not warned of.
-func (s *session) checkLoginFiles(kind string) error {
-	certificate, token := os.Getenv("AZURE_CLIENT_CERTIFICATE_PATH"), os.Getenv("AZURE_FEDERATED_TOKEN_FILE")
-	if kind != "environment" && kind != "default" || os.Getenv("AZURE_CLIENT_SECRET") != "" {
-		certificate = ""
+func (s *session) checkLoginFiles(kind string, from environment.Login) error {
+	certificate, token := from.Certificate, from.TokenFile
+	if kind != "environment" && kind != "default" || from.Secret {
+		certificate.Value = ""
 	}
 	if kind != "workload" && kind != "default" {
-		token = ""
+		token.Value = ""
 	}
-	for _, path := range []string{certificate, token} {
-		info, err := os.Stat(path)
-		if err != nil {
-			continue // azidentity says so
+	for _, file := range []environment.Setting{certificate, token} {
+		if file.Value == "" {
+			continue
 		}
-		if err := s.checkPlace(path); err != nil {
+		info, err := os.Stat(file.Value)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return file.Wrong("there is no such file", "name the file that the sign-in is done with, or take the variable out", nil)
+		case err != nil:
+			continue // azidentity says so
+		case info.IsDir():
+			return file.Wrong("it names a folder, not a file", "name the file that the sign-in is done with, or take the variable out", nil)
+		}
+		if err := s.checkPlace(file.Value); err != nil {
 			return err
 		}
-		if path == certificate {
-			s.warnReadable(info, path)
+		if file == certificate {
+			s.warnReadable(info, file.Value)
 		}
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"tpmdps/internal/dps"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/network"
 )
 
@@ -173,8 +174,8 @@ func TestClouds(t *testing.T) {
 				t.Errorf("%s: complete(%q) = %q, want %q", c.name, text, got, want)
 			}
 		}
-		if !ofMicrosoft(authorityHost(c)) {
-			t.Errorf("%s: its authority %s is not taken for Microsoft's", c.name, authorityHost(c))
+		if !ofMicrosoft(authorityHost(c, environment.Login{})) {
+			t.Errorf("%s: its authority %s is not taken for Microsoft's", c.name, authorityHost(c, environment.Login{}))
 		}
 	}
 	if ofMicrosoft("localhost:8443") || ofMicrosoft("login.microsoftonline.com.example") || ofMicrosoft("") {

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"tpmdps/internal/disk"
 	"tpmdps/internal/provision"
 )
 
@@ -43,6 +44,23 @@ func signals() context.Context {
 		os.Exit(130)
 	})
 	return ctx
+}
+
+// interrupts tells whether an error of a run that was told to stop may come from
+// that. What a disk, a service, a file or a chip's key is refused for was there before,
+// and is the truer error.
+func interrupts(err error) bool {
+	switch {
+	case errors.Is(err, errOffRecord), errors.Is(err, disk.ErrMachine), errors.Is(err, disk.ErrPlace):
+		return false
+	case errors.Is(err, context.Canceled):
+		return true
+	}
+	switch verdict(err).code {
+	case 2, 14, 15, 22, 31, 40, 41, 50:
+		return false
+	}
+	return true
 }
 
 // interrupted says where the run was when it was told to stop.

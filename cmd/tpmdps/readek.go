@@ -64,6 +64,7 @@ func readEK(s *session) (err error) {
 		if err := persist(s, d); err != nil {
 			return err
 		}
+		s.did("EK and SRK are persisted on the chip")
 	}
 	r, err := localRecord(s, d)
 	if err != nil {

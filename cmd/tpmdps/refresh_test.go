@@ -48,7 +48,7 @@ func TestSignInIsRenewedInABatch(t *testing.T) {
 	if err := server.WriteFiles(dir); err != nil {
 		t.Fatal(err)
 	}
-	for name, value := range environment(t, filepath.Join(dir, "emulator.env")) {
+	for name, value := range sourced(t, filepath.Join(dir, "emulator.env")) {
 		if strings.HasPrefix(name, "AZURE_") && name != "AZURE_CLIENT_CERTIFICATE_PATH" && name != "AZURE_FEDERATED_TOKEN_FILE" {
 			t.Setenv(name, value)
 		}
@@ -68,8 +68,8 @@ func TestSignInIsRenewedInABatch(t *testing.T) {
 	}
 }
 
-// environment reads the variables of a file that a shell sources.
-func environment(t *testing.T, path string) map[string]string {
+// sourced reads the variables of a file that a shell sources.
+func sourced(t *testing.T, path string) map[string]string {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/dps"
 	"tpmdps/internal/text"
 )
 
@@ -27,6 +28,19 @@ var secretVariables = []string{
 	"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_PASSWORD", "IDENTITY_HEADER", "MSI_SECRET",
 }
 
+// errEmptySecret is for a file without a secret.
+var errEmptySecret = errors.New("it is empty")
+
+// readPassword reads a hierarchy's password: its bytes count as they are, but for
+// encoding and line end.
+func (s *session) readPassword(path string) ([]byte, error) {
+	password, err := s.readSecret(path)
+	if errors.Is(err, errEmptySecret) {
+		err = fmt.Errorf("%w; leave the flag out for an empty password", err)
+	}
+	return password, err
+}
+
 // maxSecret bounds a password, a connection string, a token.
 const maxSecret = 16 << 10
 
@@ -36,6 +50,9 @@ func (s *session) readSecret(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
+	if secret, ok := s.secrets[path]; ok {
+		return slices.Clone(secret), nil // a pipe gives it once
+	}
 	f, err := openInput(s.ctx, path)
 	if err != nil {
 		return nil, err
@@ -44,7 +61,15 @@ func (s *session) readSecret(path string) ([]byte, error) {
 	if err := s.checkOpen(f.file(), path); err != nil {
 		return nil, err
 	}
-	return s.secretFrom(f, path)
+	secret, err := s.secretFrom(f, path)
+	if err != nil {
+		return nil, err
+	}
+	if s.secrets == nil {
+		s.secrets = map[string][]byte{}
+	}
+	s.secrets[path] = slices.Clone(secret)
+	return secret, nil
 }
 
 // checkPlace refuses a secret on a stick: it would be carried away with it.
@@ -97,7 +122,7 @@ func secretFrom(r io.Reader, name string) ([]byte, error) {
 	secret := bytes.TrimRight(secretText(data), "\r\n")
 	switch {
 	case len(secret) == 0:
-		return nil, fmt.Errorf("%w %s: it is empty; leave the flag out for an empty password", errInputs, name)
+		return nil, fmt.Errorf("%w %s: %w", errInputs, name, errEmptySecret)
 	case slices.Contains(secret, 0):
 		return nil, fmt.Errorf("%w %s: a zero byte cannot be part of a secret here", errInputs, name)
 	}
@@ -189,10 +214,25 @@ func (s *session) refuseSecrets() error {
 	return nil
 }
 
+// handedIn is a connection string or a SAS token that was handed in.
+type handedIn struct {
+	text    string
+	isToken bool
+	from    string // the file or variable, for people
+}
+
+// named says where a credential is from that is not what it is given for.
+func (h handedIn) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", h.from, err)
+}
+
 // keyText is a connection string or a SAS token, and which of them. What is
 // named on the command line goes before the environment, a token before a
 // connection string: it is the narrower one.
-func (s *session) keyText() (text string, isToken bool, err error) {
+func (s *session) keyText() (handedIn, error) {
 	var named []string
 	for _, name := range []string{"sas-token-file", "sas-token-fd", "connection-string-file", "connection-string-fd"} {
 		if s.flag.IsSet(name) {
@@ -201,22 +241,51 @@ func (s *session) keyText() (text string, isToken bool, err error) {
 	}
 	switch {
 	case len(named) > 1:
-		return "", false, fmt.Errorf("%w: --%s and --%s exclude each other", errUsage, named[0], named[1])
+		return handedIn{}, fmt.Errorf("%w: --%s and --%s exclude each other", errUsage, named[0], named[1])
 	case len(named) == 1:
-		isToken = strings.HasPrefix(named[0], "sas-token")
-		var secret []byte
-		if strings.HasSuffix(named[0], "-fd") {
-			secret, err = s.readSecretFD(named[0])
-		} else {
-			secret, err = s.readSecret(s.flag.String(named[0]))
+		return s.keyFile(named[0])
+	}
+	for _, name := range []string{"TPMDPS_SAS_TOKEN", "PROVISIONING_CONNECTION_STRING"} {
+		if text := os.Getenv(name); text != "" {
+			// A shell leaves of a file in UTF-16 its mark and no zero byte.
+			text = strings.TrimPrefix(strings.TrimPrefix(text, "\xff\xfe"), "\xfe\xff")
+			return s.undress(handedIn{text, name == "TPMDPS_SAS_TOKEN", name + " (from the environment)"})
 		}
-		return string(secret), isToken, err
 	}
-	if text := os.Getenv("TPMDPS_SAS_TOKEN"); text != "" {
-		return text, true, nil
+	return handedIn{}, errCredential
+}
+
+// keyFile reads it from the file or the file descriptor that a flag names.
+func (s *session) keyFile(flag string) (h handedIn, err error) {
+	h.isToken = strings.HasPrefix(flag, "sas-token")
+	var secret []byte
+	if strings.HasSuffix(flag, "-fd") {
+		h.from = "--" + flag
+		secret, err = s.readSecretFD(flag)
+	} else {
+		h.from = s.flag.String(flag)
+		secret, err = s.readSecret(h.from)
 	}
-	if text := os.Getenv("PROVISIONING_CONNECTION_STRING"); text != "" {
-		return text, false, nil
+	if err != nil {
+		return h, err
 	}
-	return "", false, errCredential
+	h.text = string(secret)
+	return s.undress(h)
+}
+
+// undress takes off what stands around a credential, and makes what is left known to
+// whatever is printed.
+func (s *session) undress(h handedIn) (handedIn, error) {
+	text, err := dps.CredentialText(h.text)
+	s.learn(text)
+	switch {
+	case err != nil && h.isToken:
+		return h, h.named(fmt.Errorf("%w: %w: %w", dps.ErrCredential, dps.ErrToken, err))
+	case err != nil:
+		return h, h.named(fmt.Errorf("%w: %w", dps.ErrConnectionString, err))
+	case text == "":
+		return h, fmt.Errorf("%w %s: %w", errInputs, h.from, errEmptySecret)
+	}
+	h.text = text
+	return h, nil
 }

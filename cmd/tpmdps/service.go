@@ -89,16 +89,19 @@ func (s *session) oneWay() error {
 
 // keyCredential is for a connection string or a token made from one.
 func keyCredential(s *session, endpoint string, who operator) (string, dps.Credential, operator, error) {
-	text, isToken, err := s.keyText()
+	given, err := s.keyText()
 	if err != nil {
 		return "", dps.Credential{}, who, err
 	}
-	if isToken {
-		return sasCredential(s, endpoint, text, who)
+	if given.isToken {
+		if _, err := dps.ParseToken(given.text); err != nil {
+			return "", dps.Credential{}, who, given.named(fmt.Errorf("%w: %w", dps.ErrCredential, err))
+		}
+		return sasCredential(s, endpoint, given.text, who)
 	}
-	cs, err := dps.ParseConnectionString(text)
+	cs, err := dps.ParseConnectionString(given.text)
 	if err != nil {
-		return "", dps.Credential{}, who, err
+		return "", dps.Credential{}, who, given.named(err)
 	}
 	if endpoint == "" {
 		endpoint = "https://" + cs.HostName
@@ -131,10 +134,21 @@ func sasCredential(s *session, endpoint, text string, who operator) (_ string, _
 	host := strings.TrimPrefix(endpoint, "https://")
 	if own := (dps.Token{Resource: who.token.Host()}); !own.Opens(host, "") {
 		return "", cred, who, &refusal{errAudience, "name that DPS with --dps, or make a token for this one: tpmdps token mint",
-			fmt.Errorf("--dps (or TPMDPS_DPS) names %s, the SAS token is for %s; it was not sent", host, who.token.Host())}
+			fmt.Errorf("--dps (or TPMDPS_DPS) names %s, the SAS token is for %s%s; it was not sent", host, who.token.Host(), ofOther(who.token))}
 	}
 	if time.Until(who.token.Expiry) < 0 {
 		s.say("warning: the SAS token ended %s ago, at %s, by this machine's clock", inWords(time.Since(who.token.Expiry)), who.token.Expiry.Format(time.RFC3339))
 	}
 	return endpoint, cred, who, nil
+}
+
+// ofOther says whose a SAS token is that is not one of a DPS's operator.
+func ofOther(t dps.Token) string {
+	switch {
+	case t.OfHub():
+		return ", an IoT Hub"
+	case strings.Contains(t.Resource, "/registrations/"):
+		return ": it is a device's"
+	}
+	return ""
 }

@@ -15,6 +15,7 @@ import (
 
 	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/bundle"
+	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
@@ -32,7 +33,7 @@ func supportBundleCommand() command {
 			"code says nothing of it. Passwords, keys and tokens are left out. --list shows what\n" +
 			"would go in.",
 		flags: []cli.Flag{
-			&cli.StringFlag{Name: "file", Usage: "write to the new `FILE`, - for stdout", DefaultText: "tpmdps-support-HOST-TIME.zip"},
+			&cli.StringFlag{Name: "out", Aliases: []string{"file"}, Usage: "write to the new `FILE`, - for stdout", DefaultText: "tpmdps-support-HOST-TIME.zip"},
 			&cli.BoolFlag{Name: "list", Usage: "show what would go in, and write nothing"},
 			&cli.StringFlag{Name: "config", Value: configTOML, Usage: "IoT Edge's config.toml is `FILE`"},
 			&cli.StringFlag{Name: "id-scope", EnvVars: []string{"IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE"}, Usage: "ask the DPS of this `SCOPE` for a challenge (default: that of the file)"},
@@ -54,7 +55,7 @@ func supportBundleCommand() command {
 }
 
 // errTerminal: a zip on a screen is of no use.
-var errTerminal = fmt.Errorf("%w: stdout is a terminal, and the bundle is a zip: tpmdps support-bundle --file - >FILE", errUsage)
+var errTerminal = fmt.Errorf("%w: stdout is a terminal, and the bundle is a zip: tpmdps support-bundle --out - >FILE", errUsage)
 
 func supportBundle(s *session) error {
 	now := time.Now().UTC().Truncate(time.Second)
@@ -91,9 +92,12 @@ func supportBundle(s *session) error {
 		s.say("%s\n%s", r.summary(), strings.Join(r.Verdict.Lines(), "\n"))
 		return nil
 	}
-	if err := atomicfile.Create(path, data, 0o600); err != nil {
+	if err := atomicfile.Create(path, data, 0o600); errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: %w", errOverwrite, err)
+	} else if err != nil {
 		return err
 	}
+	s.did("the bundle is in %s", path)
 	r.File, r.Bytes = path, len(data)
 	return s.print(r)
 }
@@ -101,9 +105,9 @@ func supportBundle(s *session) error {
 // bundlePath is where the zip goes; "" is nowhere. What stands in the way is
 // found before minutes are spent with the chip.
 func bundlePath(s *session, name string) (string, error) {
-	path := s.flag.String("file")
+	path := s.flag.String("out")
 	if s.flag.Bool("list") {
-		return "", s.excludes("list", "file", "until")
+		return "", s.excludes("list", "out", "until")
 	}
 	if path == "-" {
 		if isTerminal(s.out) {
@@ -114,13 +118,15 @@ func bundlePath(s *session, name string) (string, error) {
 	if path == "" {
 		path = name + ".zip"
 	}
-	if _, err := os.Lstat(path); err == nil {
-		return "", fmt.Errorf("write %s: %w", path, fs.ErrExist)
+	if info, err := os.Lstat(path); err == nil && info.IsDir() {
+		return "", &disk.Error{Cause: disk.IsFolder, Path: path, Err: fmt.Errorf("write %s: a folder of that name is there", path)}
+	} else if err == nil {
+		return "", fmt.Errorf("%w: write %s: %w", errOverwrite, path, fs.ErrExist)
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil {
-		return "", fmt.Errorf("%w: write %s: %w", errUsage, path, err)
+		return "", disk.At(path, fmt.Errorf("%w: write %s: %w", errUsage, path, err))
 	} else if !info.IsDir() {
-		return "", fmt.Errorf("%w: write %s: %s is no directory", errUsage, path, filepath.Dir(path))
+		return "", &disk.Error{Cause: disk.NoFolder, Path: path, Err: fmt.Errorf("write %s: %s is not a directory", path, filepath.Dir(path))}
 	}
 	return path, nil
 }

@@ -141,13 +141,13 @@ func (g *gatherer) request() (req provision.Request, why string, err error) {
 	case identity.CheckIDScope(req.IDScope) != nil:
 		why = "the ID scope is none"
 	default:
-		roots, err := toService(s, &req, s.setting("global-endpoint", g.file.GlobalEndpoint))
+		w, err := toService(s, &req, s.setting("global-endpoint", g.file.GlobalEndpoint))
 		switch {
 		case err != nil:
 			why = err.Error()
 		case req.Until != provision.UntilChallenge:
 			req.Limit = networkLimit
-			req.Hub = &hub.Options{Transport: hub.MQTT, Application: application(), Roots: roots, Log: s.log}
+			req.Hub = &hub.Options{Transport: hub.MQTT, Application: application(), Roots: w.roots, Proxies: w.proxies, Log: s.log}
 		}
 	}
 	if why != "" {

@@ -11,6 +11,7 @@ import (
 	"tpmdps/internal/bundle"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
 
@@ -136,9 +137,9 @@ func (g *gatherer) add(ctx context.Context, from source) any {
 func withHint(err error) string {
 	var refused *tpm.ResponseError
 	if hint := verdict(err).hint; errors.As(err, &refused) && hint != "" {
-		return err.Error() + "; hint: " + hint
+		return text.Plain(err.Error()) + "; hint: " + hint
 	}
-	return err.Error()
+	return text.Plain(err.Error())
 }
 
 // take runs a source within its time. One that does not come back is left

@@ -2,9 +2,9 @@ package main
 
 import (
 	"encoding/json"
-	"strings"
 
 	"tpmdps/internal/dps"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/redact"
 )
 
@@ -29,14 +29,11 @@ func (g *gatherer) redactor() func(string) string {
 // The variables of a bundle: those whose value can be shown, and those of a proxy,
 // which may have a password in them. Of secretVariables it is said only that they
 // are set.
-var (
-	plainVariables = []string{
-		"TPMDPS_TPM", "TPM2TOOLS_TCTI", "TPMDPS_DPS", "IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE",
-		"PROVISIONING_REGISTRATION_ID", "IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST", "SSL_CERT_FILE", "SSL_CERT_DIR",
-		"NO_PROXY", "no_proxy", "TZ", "SUDO_USER",
-	}
-	proxyVariables = []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"}
-)
+var plainVariables = []string{
+	"TPMDPS_TPM", "TPM2TOOLS_TCTI", "TPMDPS_DPS", "IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE",
+	"PROVISIONING_REGISTRATION_ID", "IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"NO_PROXY", "no_proxy", "TZ", "SUDO_USER",
+}
 
 // variable is one of the environment, as it can be shown.
 type variable struct {
@@ -55,30 +52,20 @@ func shownEnvironment(lookup func(string) (string, bool)) []variable {
 		}
 	}
 	add(plainVariables, func(value string) string { return value })
-	add(proxyVariables, withoutLogin)
+	add(environment.ProxyVariables(), withoutLogin)
 	add(secretVariables, func(string) string { return "(set, not shown)" })
 	return set
 }
 
-// withoutLogin takes name and password out of a proxy's address.
+// withoutLogin takes name and password out of a proxy's address. Of one that cannot
+// be read nobody knows where the password ends.
 func withoutLogin(address string) string {
-	scheme, login, rest := splitLogin(address)
+	if reason := environment.Unreadable(address); reason != "" && address != "" {
+		return "(set, not shown: not usable: " + reason + ")"
+	}
+	scheme, login, rest := environment.SplitLogin(address)
 	if login == "" {
 		return address
 	}
 	return scheme + "[redacted]@" + rest
-}
-
-// splitLogin takes a proxy's address apart, in every form in which people write
-// it: also without a scheme, and with signs in the password that belong escaped.
-func splitLogin(address string) (scheme, login, rest string) {
-	at := strings.LastIndex(address, "@")
-	if at < 0 {
-		return "", "", address
-	}
-	login, rest = address[:at], address[at+1:]
-	if i := strings.Index(login, "://"); i >= 0 {
-		scheme, login = login[:i+3], login[i+3:]
-	}
-	return scheme, login, rest
 }

@@ -23,8 +23,8 @@ const (
 	maxTokenLife = 7 * 24 * time.Hour
 )
 
-// errTokenFile is for a token that would go over another one.
-var errTokenFile = errors.New("nothing is overwritten")
+// errOverwrite is for what --out would write over something else.
+var errOverwrite = errors.New("nothing is overwritten")
 
 func tokenCommand() command {
 	return command{
@@ -45,7 +45,7 @@ func tokenMintCommand() command {
 		flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "registration-id", Usage: "open this one enrollment, `ID`, only"},
 			&cli.DurationFlag{Name: "ttl", Value: tokenLife, Usage: "end after `TIME`, from 1m to 168h"},
-			&cli.StringFlag{Name: "out", Usage: "write the token to a new `FILE` instead of printing it"},
+			&cli.StringFlag{Name: "out", Usage: "write the token to a new `FILE` instead of printing it, - for stdout"},
 		}, keyFlags()...),
 		examples: []string{
 			"tpmdps token mint --connection-string-file dps.secret --out shift.token",
@@ -81,7 +81,7 @@ func mintToken(s *session) error {
 	}
 	r := tokenResult{Resource: token.Resource, Policy: token.KeyName, ExpiresAt: token.Expiry, RemainingSeconds: int64(life.Seconds())}
 	out := s.flag.String("out")
-	if out == "" {
+	if out == "" || out == "-" {
 		r.Token = text
 		return s.printSecret(r)
 	}
@@ -89,10 +89,11 @@ func mintToken(s *session) error {
 		return err
 	}
 	if err := atomicfile.Create(out, []byte(text+"\n"), 0o600); errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w: %w", errTokenFile, err)
+		return fmt.Errorf("%w: %w", errOverwrite, err)
 	} else if err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return err
 	}
+	s.did("the token is in %s", out)
 	r.File = out
 	return s.print(r)
 }
@@ -102,14 +103,15 @@ func (s *session) policyKey() (dps.ConnectionString, error) {
 	if err := s.refuseSecrets(); err != nil {
 		return dps.ConnectionString{}, err
 	}
-	text, isToken, err := s.keyText()
-	if err == nil && isToken {
+	given, err := s.keyText()
+	if err == nil && given.isToken {
 		err = fmt.Errorf("%w: a SAS token cannot make another one; give the connection string of a policy", errCredential)
 	}
 	if err != nil {
 		return dps.ConnectionString{}, err
 	}
-	return dps.ParseConnectionString(text)
+	cs, err := dps.ParseConnectionString(given.text)
+	return cs, given.named(err)
 }
 
 func tokenShowCommand() command {

@@ -19,9 +19,6 @@ import (
 // traced has -vv see what goes over HTTP, and the redactor learn what is secret in
 // it. There is no other way out of this program for a request.
 func (s *session) traced(transport http.RoundTripper) http.RoundTripper {
-	if transport == nil {
-		transport = http.DefaultTransport
-	}
 	transport = &learner{next: transport, streams: s.streams}
 	if !s.trace {
 		return transport

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,9 +12,11 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/audit"
+	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 var (
@@ -23,6 +26,23 @@ var (
 	// written to before.
 	errNoIntent = errors.New("nothing was written to DPS: the audit trail cannot record it")
 )
+
+// offRecord is errOffRecord that knows why the trail could not be written to.
+type offRecord struct{ error }
+
+func (e *offRecord) Unwrap() error { return e.error }
+
+// Hint says what is to be done by hand, and what about the disk.
+func (e *offRecord) Hint() string {
+	hint := ""
+	if cause, isDisk := disk.Find(e.error); isDisk {
+		hint = cause.Hint()
+	}
+	if hint == "" {
+		return ""
+	}
+	return "record it by hand; " + hint
+}
 
 // Results of an outcome in the trail, beside [audit.Unanswered].
 const (
@@ -52,6 +72,9 @@ const minAuditKey = 16
 func (s *session) auditKey() ([]byte, error) {
 	path := s.flag.String("audit-key-file")
 	key, err := s.readSecret(path)
+	if err == nil && path != "" && len(bytes.TrimSpace(key)) == 0 {
+		return nil, fmt.Errorf("%w %s: there are only blanks in it", errInputs, path)
+	}
 	if err == nil && path != "" && len(key) < minAuditKey {
 		return nil, fmt.Errorf("%w: --audit-key-file: the key has %d characters, at least %d are needed; make one with: openssl rand -hex 32", errUsage, len(key), minAuditKey)
 	}
@@ -171,7 +194,7 @@ func (t *trail) outcome(ctx context.Context, intent int, item enroll.Item, err e
 	e := t.entry(item, audit.Outcome)
 	e.Intent, e.Result, e.RequestID = intent, outcomeOf(err), identity.Printable(item.RequestID, 100)
 	if err != nil {
-		e.Error = identity.Printable(t.redact(err.Error()), 500)
+		e.Error = identity.Printable(t.redact(text.Plain(err.Error())), 500)
 		var refused *dps.Error
 		if errors.As(err, &refused) {
 			e.RequestID = identity.Printable(refused.RequestID, 100)
@@ -180,7 +203,7 @@ func (t *trail) outcome(ctx context.Context, intent int, item enroll.Item, err e
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeGrace)
 	defer cancel()
 	if _, err := t.Append(ctx, e); err != nil {
-		return fmt.Errorf("%w: %s: %s %s: %w", errOffRecord, item.RegistrationID, item.Action, e.Result, err)
+		return &offRecord{fmt.Errorf("%w: %s: %s %s: %w", errOffRecord, item.RegistrationID, item.Action, e.Result, err)}
 	}
 	return nil
 }

@@ -60,9 +60,12 @@ func configUdev(s *session) error {
 	if err != nil {
 		return err
 	}
+	if written.Action != "unchanged" {
+		s.did("%s was written (%s)", aziot.RuleFile, written.Action)
+	}
 	r.Action, r.Backup, r.Removed = written.Action, written.Backup, written.Removed
 	err = r.enforce(s)
-	return errors.Join(err, s.print(r))
+	return s.printAfter(err, r)
 }
 
 // daemonTCTI is the way to the chip that the daemon is told: by the flag, or by
@@ -71,7 +74,7 @@ func daemonTCTI(s *session) string {
 	if tcti := s.flag.String("tcti"); tcti != "" {
 		return tcti
 	}
-	path := s.flag.String("file")
+	path := s.flag.String("config")
 	data, err := readLimited(s.ctx, path, edge.MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return aziot.DefaultTCTI

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/fatih/color"
@@ -17,9 +19,11 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/disk"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/redact"
+	"tpmdps/internal/text"
 )
 
 // streams are the program's own standard streams. The result goes to out and
@@ -55,7 +59,11 @@ func newUI(s streams, flag *cli.Context) (*ui, error) {
 
 // isTerminal tells whether a person sees what is written to w.
 func isTerminal(w io.Writer) bool {
-	f, ok := unredacted(w).(*os.File)
+	w = unredacted(w)
+	if out, ok := w.(*disk.Output); ok {
+		w = out.Unwrap()
+	}
+	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
@@ -100,6 +108,16 @@ func (u *ui) print(r result) error {
 		return err
 	}
 	return flush(u.out)
+}
+
+// printAfter prints the result of a run that ended with err, or with nil. Of two
+// errors the run's own counts: that the result could not be printed came later.
+func (u *ui) printAfter(err error, r result) error {
+	printed := u.print(r)
+	if err == nil || printed == nil {
+		return cmp.Or(err, printed)
+	}
+	return fmt.Errorf("%w; its result could not be printed: %v", err, printed)
 }
 
 // printSecret is print for a result that is a secret by intent.
@@ -159,9 +177,16 @@ func encode(w io.Writer, v any, indent string) error {
 
 // say prints a line for people.
 func (u *ui) say(format string, args ...any) {
-	if !u.quiet {
-		fmt.Fprintf(u.err, format+"\n", args...)
+	if u.quiet {
+		return
 	}
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if err, is := arg.(error); is {
+			args[i] = text.Plain(err.Error())
+		}
+	}
+	fmt.Fprintf(u.err, format+"\n", args...)
 }
 
 // progress prints a line for those who watch; with JSON, where stderr is for one
@@ -233,10 +258,10 @@ type failure struct {
 // printError writes the one error of the run to stderr: a line of what
 // happened and a line of what to do, or one JSON object.
 func (s streams) printError(err error, v exit, asJSON bool) {
-	text := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", "; "), errUsage.Error()+": ")
-	text = identity.Printable(text, 4000) // a certificate's or a file's text may be in it
+	said := strings.TrimPrefix(strings.ReplaceAll(text.Plain(err.Error()), "\n", "; "), errUsage.Error()+": ")
+	said = identity.Printable(said, 4000) // a certificate's or a file's text may be in it
 	if asJSON {
-		f := failure{Error: text, Code: v.code, Name: names[v.code], Hint: v.hint, served: servedIn(err)}
+		f := failure{Error: said, Code: v.code, Name: names[v.code], Hint: v.hint, served: servedIn(err)}
 		var step *provision.StepError
 		if errors.As(err, &step) {
 			f.Step = step.Step
@@ -244,7 +269,7 @@ func (s streams) printError(err error, v exit, asJSON bool) {
 		encode(s.err, f, "")
 		return
 	}
-	fmt.Fprintf(s.err, "tpmdps: %s\n", text)
+	fmt.Fprintf(s.err, "tpmdps: %s\n", said)
 	if v.hint != "" {
 		fmt.Fprintf(s.err, "tpmdps: hint: %s\n", v.hint)
 	}

@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-	"github.com/xrash/smetrics"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/spelling"
 )
 
 // usageError says what is wrong with the flags in the spelling in which they
@@ -17,6 +17,12 @@ import (
 func usageError(c *cli.Context, err error, _ bool) error {
 	if name, ok := strings.CutPrefix(err.Error(), "flag needs an argument: -"); ok {
 		return fmt.Errorf("%w: %s needs a value behind it", errUsage, dashed(name))
+	}
+	if m := noBoolean.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Errorf("%w: %s=%s: write %[2]s alone, or %[2]s=false", errUsage, dashed(m[2]), identity.Printable(m[1], 40))
+	}
+	if flag, bad := strings.CutPrefix(err.Error(), "bad flag syntax: "); bad {
+		return fmt.Errorf("%w: %s: a flag is written with two dashes and its name, such as --%s", errUsage, identity.Printable(flag, 40), flagNames(c.Command.VisibleFlags())[0])
 	}
 	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !ok {
@@ -26,11 +32,68 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	if len(c.Command.Subcommands) > 0 && ofSubcommands(c.Command, name) {
 		return fmt.Errorf("%w: %s stands behind the command: %s COMMAND %[2]s", errUsage, dashed(typed), c.Command.HelpName)
 	}
-	meant := ""
-	if near := nearest(name, flagNames(c.Command.VisibleFlags())); near != "" {
-		meant = ", perhaps " + dashed(near)
+	return fmt.Errorf("%w: there is no flag %s%s; %s --help lists them", errUsage, dashed(typed), meantFlag(c.Command, name), c.Command.HelpName)
+}
+
+// noBoolean is the error of package flag for --edge-enabled=yes.
+var noBoolean = regexp.MustCompile(`^invalid boolean value "(.*)" for -([^:]*):`)
+
+// refusedFlags are those that are there to be refused, and what to give instead.
+var refusedFlags = map[string]string{
+	"connection-string": "connection-string-file", "login": "connection-string-file", "sas-token": "sas-token-file",
+}
+
+// meantFlag says which flag a command's unknown one may stand for, as the end of a
+// sentence; "" where nothing is near.
+func meantFlag(c *cli.Command, name string) string {
+	own, all := allFlags(c), flagNames(allFlags(c))
+	near := spelling.Nearest(name, all)
+	if option, known := spelling.OtherTool(name); known && !spelling.Same(name, near) {
+		whose := ""
+		if option.Tool != "" {
+			whose = option.Tool + "'s " + dashed(identity.Printable(name, 40))
+		}
+		if option.Instead != "" {
+			return "; " + strings.TrimPrefix(whose+": "+option.Instead, ": ")
+		}
+		for _, ours := range option.Ours {
+			i := slices.IndexFunc(own, func(f cli.Flag) bool { return slices.Contains(f.Names(), ours) })
+			switch {
+			case i < 0:
+			case option.Tool == "":
+				return ", perhaps " + dashed(ours)
+			default:
+				return "; " + whose + " is " + dashed(ours) + " here" + withoutValue(own[i])
+			}
+		}
 	}
-	return fmt.Errorf("%w: there is no flag %s%s; %s --help lists them", errUsage, dashed(typed), meant, c.Command.HelpName)
+	if instead, refused := refusedFlags[near]; refused {
+		near = instead
+	}
+	switch {
+	case near == "":
+		return ""
+	case len(c.Subcommands) > 0 && ofSubcommands(c, near):
+		return fmt.Sprintf(", perhaps %s behind the command", dashed(near))
+	}
+	return ", perhaps " + dashed(near)
+}
+
+// withoutValue says of a flag that is on by being there that it has no value.
+func withoutValue(f cli.Flag) string {
+	if _, is := f.(*cli.BoolFlag); is {
+		return ", without a value"
+	}
+	return ""
+}
+
+// allFlags are a command's flags and those of the commands below it.
+func allFlags(c *cli.Command) []cli.Flag {
+	all := slices.Clone(c.Flags)
+	for _, sub := range c.Subcommands {
+		all = append(all, allFlags(sub)...)
+	}
+	return all
 }
 
 // noFlag is an argument that begins with a dash and can be no flag: a negative
@@ -65,7 +128,7 @@ func unknownCommand(group, word string, commands []*cli.Command) error {
 		known = append(known, c.Names()...)
 	}
 	meant := ""
-	if near := nearest(word, known); near != "" {
+	if near := spelling.Nearest(word, known); near != "" {
 		meant = fmt.Sprintf(", perhaps %q", strings.TrimPrefix(group+" "+near, "tpmdps "))
 	}
 	return fmt.Errorf("%w: there is no command %q%s; %s --help lists them", errUsage,
@@ -96,23 +159,13 @@ func dashed(name string) string {
 	return "--" + name
 }
 
-// nearest finds the word that a misspelt one may stand for, with the measure of
-// urfave/cli, whose own suggestions name the nearest however far it is.
-func nearest(word string, known []string) string {
-	best, most := "", 0.85
-	for _, k := range known {
-		if likeness := smetrics.JaroWinkler(strings.ToLower(word), k, 0.7, 4); likeness > most {
-			best, most = k, likeness
-		}
-	}
-	return best
-}
-
 // oneArgument returns the argument of a command that takes one.
 func (c command) oneArgument(flag *cli.Context) (string, error) {
 	name := strings.TrimPrefix(flag.Command.HelpName, "tpmdps ")
 	first, second := identity.Printable(flag.Args().Get(0), 40), identity.Printable(flag.Args().Get(1), 40)
 	switch {
+	case c.argument == "" && flag.NArg() > 0 && strayValue(flag) != "":
+		return "", fmt.Errorf("%w: %s", errUsage, strayValue(flag))
 	case c.argument == "" && flag.NArg() > 0:
 		return "", fmt.Errorf("%w: %s takes no arguments, only flags: %q", errUsage, name, first)
 	case c.argument != "" && flag.NArg() == 0:
@@ -123,4 +176,39 @@ func (c command) oneArgument(flag *cli.Context) (string, error) {
 		return "", fmt.Errorf("%w: %s takes one %s, in quotes if it has blanks: %q is one too many", errUsage, name, c.argument, second)
 	}
 	return flag.Args().First(), nil
+}
+
+// strayValue says how a flag is written of which another tool would accept what
+// stands behind it: the value of one that is on by being there, and a second one of
+// a list. "" is any other argument.
+func strayValue(c *cli.Context) string {
+	args, _ := c.App.Metadata[metadataArgs].([]string)
+	at := len(args) - c.NArg()
+	if at < 2 {
+		return ""
+	}
+	for _, f := range c.Command.Flags {
+		name := "--" + f.Names()[0]
+		typed := func(i int) bool {
+			bare := strings.TrimLeft(args[i], "-")
+			return strings.HasPrefix(args[i], "-") && slices.Contains(f.Names(), bare)
+		}
+		switch f.(type) {
+		case *cli.BoolFlag:
+			if !typed(at - 1) {
+				continue
+			}
+			switch value := strings.ToLower(args[at]); value {
+			case "true", "yes", "on", "1":
+				return fmt.Sprintf("%s is on by being there: write it without %q", name, args[at])
+			case "false", "no", "off", "0":
+				return fmt.Sprintf("%s %s is written with a sign of equality: %[1]s=false", name, args[at])
+			}
+		case *cli.StringSliceFlag:
+			if typed(at - 2) {
+				return fmt.Sprintf("%s is given once for each value: %[1]s %[2]s %[1]s %[3]s", name, identity.Printable(args[at-1], 80), identity.Printable(args[at], 80))
+			}
+		}
+	}
+	return ""
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -71,7 +70,10 @@ func verify(s *session) error {
 		return err
 	}
 	out, err := s.trip(req)
-	return errors.Join(err, s.print(out))
+	if out.AssignedHub != "" {
+		s.did("the chip was registered and assigned to %s", out.AssignedHub)
+	}
+	return s.printAfter(err, out)
 }
 
 // trip makes the round trip and shows its steps.
@@ -185,6 +187,9 @@ func checkCombination(s *session, until provision.Goal) error {
 
 // onlineRequest makes the trip one to the service and to the hub.
 func onlineRequest(s *session, req provision.Request, file edge.Config) (provision.Request, error) {
+	if path := s.flag.String("config"); req.IDScope == "" && path != "" {
+		return req, &fileFault{path, errors.New("it has no id_scope in [provisioning]; --id-scope gives one for this run")}
+	}
 	if req.IDScope == "" {
 		return req, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", errUsage)
 	}
@@ -206,29 +211,26 @@ func onlineRequest(s *session, req provision.Request, file edge.Config) (provisi
 	if err := checkDaemons(s, req.Until); err != nil {
 		return req, err
 	}
-	roots, err := toService(s, &req, endpoint)
+	w, err := toService(s, &req, endpoint)
 	if err != nil {
 		return req, err
 	}
-	req.Hub = &hub.Options{Transport: transport, Application: application(), Roots: roots, Log: s.log}
+	req.Hub = &hub.Options{Transport: transport, Application: application(), Roots: w.roots, Proxies: w.proxies, Log: s.log}
 	req.Report = s.flag.Bool("report")
 	return req, nil
 }
 
-// toService plans the way to DPS, and returns the certificates to trust on it.
-func toService(s *session, req *provision.Request, endpoint string) (*x509.CertPool, error) {
-	endpoint, err := dps.DeviceEndpoint(endpoint)
-	if err != nil {
-		return nil, err
+// toService plans the way to DPS, and returns what the way to the hub has in common
+// with it.
+func toService(s *session, req *provision.Request, endpoint string) (w way, err error) {
+	if endpoint, err = dps.DeviceEndpoint(endpoint); err != nil {
+		return w, err
 	}
-	roots, err := s.roots()
-	if err != nil {
-		return nil, err
+	if w, err = s.way(); err != nil {
+		return w, err
 	}
 	host, port := network.SplitHost(endpoint, "443")
-	if req.Route, err = network.NewRoute(host, port, roots); err != nil {
-		return nil, err
-	}
+	req.Route = network.NewRoute(host, port, w.roots, w.proxies)
 	req.Signed = func(token string) { s.learn(token) }
 	req.Service, err = dps.NewDeviceClient(endpoint, req.IDScope, dps.ClientOptions{
 		HTTPClient: &http.Client{Transport: s.traced(req.Route.Transport())}, Application: application(), RetryDelay: retryDelay(s.ctx), Retrying: s.retrying, Log: s.log,
@@ -236,7 +238,7 @@ func toService(s *session, req *provision.Request, endpoint string) (*x509.CertP
 	req.Waiting = func(again time.Duration) {
 		s.progress("DPS is still assigning; asking again in %s", dps.Seconds(again))
 	}
-	return roots, err
+	return w, err
 }
 
 // offlineHub is the hub that a chip is assigned to without a network.

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"tpmdps/internal/aziot"
@@ -13,7 +16,9 @@ import (
 	"tpmdps/internal/tpm"
 )
 
-// configFile reads IoT Edge's configuration where --config names one.
+// configFile reads IoT Edge's configuration where --config names one. Lines of it
+// that IoT Edge ignores, although they were to say how it provisions, are named: a
+// trip without them would prove something else than what the file is for.
 func (s *session) configFile() (edge.Config, error) {
 	path := s.flag.String("config")
 	if path == "" {
@@ -24,11 +29,50 @@ func (s *session) configFile() (edge.Config, error) {
 		return edge.Config{}, err
 	}
 	s.learn(edge.SecretValues(data)...)
+	if len(bytes.TrimSpace(lenientText(data))) == 0 {
+		return edge.Config{}, fmt.Errorf("%s: %w: it is empty", path, errConfigFile)
+	}
 	c, err := edge.Parse(data)
+	astray := edge.Check(data, edge.CheckOptions{}).Astray()
 	if err != nil {
-		return c, fmt.Errorf("%s: %w: %w", path, errConfigFile, err)
+		for _, f := range astray {
+			err = fmt.Errorf("%w; line %d: %s", err, f.Line, f.Message)
+		}
+		return c, &fileFault{path, err}
+	}
+	for _, required := range []struct{ flag, key, value string }{{"id-scope", "id_scope", c.IDScope}, {"registration-id", "registration_id", c.RegistrationID}} {
+		if required.value != "" || s.flag.String(required.flag) != "" {
+			continue
+		}
+		if f, ok := edge.Meant(astray, required.key); ok {
+			return c, &fileFault{path, fmt.Errorf("it has no %s; line %d: %s", required.key, f.Line, f.Message)}
+		}
+	}
+	for _, f := range astray {
+		s.say("warning: %s, line %d: %s", path, f.Line, f.Message)
 	}
 	return c, nil
+}
+
+// fileFault is what is wrong with a file that was to be IoT Edge's configuration.
+type fileFault struct {
+	path string
+	err  error
+}
+
+// Error implements error.
+func (f *fileFault) Error() string { return fmt.Sprintf("%s: %v: %v", f.path, errConfigFile, f.err) }
+
+// Unwrap returns both: what it is, and what is wrong.
+func (f *fileFault) Unwrap() []error { return []error{errConfigFile, f.err} }
+
+// Hint names the command that says what to type, for this file; "" where the fault
+// itself has advice.
+func (f *fileFault) Hint() string {
+	if errors.Is(f.err, edge.ErrOtherProvisioning) {
+		return ""
+	}
+	return "tpmdps config --check" + edge.FileFlag(f.path) + " says what to type; tpmdps config --config - prints a file that is right"
 }
 
 // fromFile tells whether a setting is the file's: the flag's value goes before
@@ -48,7 +92,7 @@ func (s *session) inFile(err error, fromFile bool) error {
 	if err == nil || !fromFile {
 		return err
 	}
-	return fmt.Errorf("%s: %w: %w", s.flag.String("config"), errConfigFile, err)
+	return &fileFault{s.flag.String("config"), err}
 }
 
 // checkID refuses a registration ID that DPS would refuse. Capitals are refused on
@@ -75,13 +119,19 @@ func (s *session) warnOfScope(scope string) {
 // metadataArgs is where the program keeps its bare arguments.
 const metadataArgs = "args"
 
-// onCommandLine tells a flag from its environment variable, which urfave/cli
-// reports alike.
+// onCommandLine tells a flag, by any of its names, from its environment variable,
+// which urfave/cli reports alike.
 func (s *session) onCommandLine(flag string) bool {
+	names := []string{flag}
+	for _, f := range s.flag.Command.Flags {
+		if slices.Contains(f.Names(), flag) {
+			names = f.Names()
+		}
+	}
 	args, _ := s.flag.App.Metadata[metadataArgs].([]string)
 	for _, arg := range args {
 		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		if strings.HasPrefix(arg, "-") && name == flag {
+		if strings.HasPrefix(arg, "-") && slices.Contains(names, name) {
 			return true
 		}
 	}

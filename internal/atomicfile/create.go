@@ -13,6 +13,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"tpmdps/internal/disk"
 )
 
 // Create writes a file that must not exist yet. It appears whole or not at all,
@@ -21,10 +23,13 @@ import (
 // wraps fs.ErrExist. A missing directory is an error that wraps fs.ErrNotExist.
 func Create(path string, data []byte, mode fs.FileMode) error {
 	if err := create(path, data, mode, os.Link); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return disk.At(path, fmt.Errorf("write %s: %w", path, err))
 	}
 	return nil
 }
+
+// errFolder says what is in the way.
+var errFolder = fmt.Errorf("a folder of that name is there: %w", fs.ErrExist)
 
 // create is Create with the system call that gives a finished file its name,
 // which some filesystems refuse.
@@ -32,12 +37,15 @@ func create(path string, data []byte, mode fs.FileMode, link func(from, to strin
 	sweep(path) // also where the file is there: a run may have been killed right after it gave it its name
 	// Asked first for the sake of the message: in a directory that takes no new
 	// file, "it exists" is still what the user has to hear.
-	if _, err := os.Lstat(path); err == nil {
+	if info, err := os.Lstat(path); err == nil && info.IsDir() {
+		return &disk.Error{Cause: disk.IsFolder, Path: path, Err: errFolder}
+	} else if err == nil {
 		return fs.ErrExist
 	}
 	dir := filepath.Dir(path)
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no directory %s: %w", dir, fs.ErrNotExist)
+	var missing *fs.PathError
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && errors.As(err, &missing) {
+		return fmt.Errorf("there is no directory %s: %w", dir, missing.Err)
 	}
 	temp, err := writeTemp(path, data, func(f *os.File) error { return f.Chmod(mode) }, (*os.File).Sync)
 	if err != nil {
@@ -63,7 +71,7 @@ func (t *temp) appear(path string, link func(from, to string) error) error {
 			return err
 		}
 	}
-	return syncDir(filepath.Dir(path))
+	return inPlace(syncDir(filepath.Dir(path)))
 }
 
 // reserveAndRename takes the name with an empty file of our own, which fails if

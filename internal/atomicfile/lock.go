@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"tpmdps/internal/disk"
 )
 
 // Lock is held by who reads a file, changes it and replaces it, so that no other
@@ -22,7 +24,7 @@ type Lock struct{ file *os.File } // nil: there is nothing to lock
 func Acquire(ctx context.Context, path string, waiting func()) (*Lock, error) {
 	f, err := acquire(ctx, path, waiting)
 	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return nil, disk.At(path, fmt.Errorf("lock %s: %w", path, err))
 	}
 	return &Lock{f}, nil
 }

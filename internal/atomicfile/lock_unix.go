@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"tpmdps/internal/disk"
 	"tpmdps/internal/filelock"
 )
 
@@ -75,12 +76,12 @@ func Own(path string, initial []byte, mode fs.FileMode) (*Owned, []byte, error) 
 				continue
 			}
 			if err != nil {
-				return nil, nil, fmt.Errorf("write %s: %w", path, err)
+				return nil, nil, disk.At(path, fmt.Errorf("write %s: %w", path, err))
 			}
 			return &Owned{path, mode, t.File}, initial, nil
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, disk.At(path, err)
 		}
 		data, again, err := ownOld(f, path)
 		if err == nil && !again {
@@ -88,7 +89,7 @@ func Own(path string, initial []byte, mode fs.FileMode) (*Owned, []byte, error) 
 		}
 		f.Close()
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", path, err)
+			return nil, nil, disk.At(path, fmt.Errorf("%s: %w", path, err))
 		}
 	}
 }
@@ -113,6 +114,9 @@ func ownOld(f *os.File, path string) (data []byte, again bool, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, false, err
+	}
+	if info.IsDir() {
+		return nil, false, &disk.Error{Cause: disk.IsFolder, Path: path, Err: errors.New("it is a folder")}
 	}
 	if !info.Mode().IsRegular() {
 		return nil, false, errors.New("it is not a regular file")
@@ -139,7 +143,7 @@ func (o *Owned) Put(data []byte) error {
 	}
 	t, err := put(o.path, data, o.mode)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", o.path, err)
+		return disk.At(o.path, fmt.Errorf("write %s: %w", o.path, err))
 	}
 	old := o.file
 	o.file = t.File

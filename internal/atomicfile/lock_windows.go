@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"tpmdps/internal/disk"
 	"tpmdps/internal/filelock"
 )
 
@@ -70,14 +71,14 @@ type Owned struct {
 func Own(path string, initial []byte, mode fs.FileMode) (*Owned, []byte, error) {
 	lock, err := lockBeside(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, disk.At(path, fmt.Errorf("%s: %w", path, err))
 	}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		data, err = initial, Create(path, initial, mode)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, lock.Close())
+		return nil, nil, disk.At(path, errors.Join(err, lock.Close()))
 	}
 	return &Owned{path, mode, lock}, data, nil
 }

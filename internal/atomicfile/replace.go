@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"tpmdps/internal/disk"
 )
 
 // ErrChanged is returned, wrapped, when a file is no longer what it was when it
@@ -32,7 +34,7 @@ var ErrChanged = errors.New("the file was changed meanwhile")
 func Replace(path string, old, data []byte, now time.Time) (backup string, err error) {
 	backup, err = replace(path, old, data, now, system)
 	if err != nil {
-		return "", fmt.Errorf("replace %s: %w", path, err)
+		return "", disk.At(path, fmt.Errorf("replace %s: %w", path, err))
 	}
 	return backup, nil
 }
@@ -87,7 +89,15 @@ func replace(path string, old, data []byte, now time.Time, do calls) (backup str
 		}
 		return undo(err)
 	}
-	return backup, do.sync(filepath.Dir(path))
+	return backup, inPlace(do.sync(filepath.Dir(path)))
+}
+
+// inPlace is for an error that comes when the file has its name already.
+func inPlace(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("the new file is in place, but a loss of power may undo that: %w", err)
 }
 
 // unchanged makes sure that the file holds what it is known to hold.

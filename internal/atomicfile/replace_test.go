@@ -181,16 +181,16 @@ func TestReplaceLosesTheRace(t *testing.T) {
 	}
 }
 
-// disk is what a directory's file system holds for good, and what it may lose
+// drive is what a directory's file system holds for good, and what it may lose
 // when the power fails: names that were not synced since they were changed.
-type disk struct {
+type drive struct {
 	files   map[string]string // after everything that was synced
 	pending []func(map[string]string)
 }
 
-func (d *disk) do(change func(map[string]string)) { d.pending = append(d.pending, change) }
+func (d *drive) do(change func(map[string]string)) { d.pending = append(d.pending, change) }
 
-func (d *disk) sync() {
+func (d *drive) sync() {
 	for _, change := range d.pending {
 		change(d.files)
 	}
@@ -199,7 +199,7 @@ func (d *disk) sync() {
 
 // after returns every state in which a loss of power may leave the directory:
 // each change of a name that is not synced has happened or has not.
-func (d *disk) after() []map[string]string {
+func (d *drive) after() []map[string]string {
 	var states []map[string]string
 	for set := range 1 << len(d.pending) {
 		state := map[string]string{}
@@ -220,13 +220,13 @@ func (d *disk) after() []map[string]string {
 const torn = "\x00torn\x00"
 
 // record runs replace on a real directory and follows what of it would be on the
-// disk after each call. check sees every state that a loss of power may leave.
+// drive after each call. check sees every state that a loss of power may leave.
 func record(t *testing.T, do calls, check func(step string, state map[string]string)) {
 	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "c")
 	write(t, path, "one", 0o600)
-	d := disk{files: map[string]string{"c": "one"}}
+	d := drive{files: map[string]string{"c": "one"}}
 	text := torn
 	look := func(step string, err error) error {
 		for _, state := range d.after() {
@@ -302,7 +302,7 @@ func TestReplacePowerLossFindsFaults(t *testing.T) {
 	careless := system
 	careless.flush = nil
 	record(t, careless, note)
-	var d disk
+	var d drive
 	d.files = map[string]string{"c": "one"}
 	d.do(func(m map[string]string) { m["c"+stamp] = "one" })
 	d.do(func(m map[string]string) { m["c"] = "two" })

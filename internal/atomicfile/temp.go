@@ -2,10 +2,13 @@ package atomicfile
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"tpmdps/internal/disk"
 )
 
 // temp is a file that is to get the name of another one. It is open, and where
@@ -19,23 +22,22 @@ const tempSuffix = ".tpmdps"
 
 // writeTemp makes a file beside path, lets finish see to its owner and mode, and
 // flush to its content being on the disk.
-func writeTemp(path string, data []byte, finish, flush func(*os.File) error) (t *temp, err error) {
-	t, err = newTemp(path)
+func writeTemp(path string, data []byte, finish, flush func(*os.File) error) (*temp, error) {
+	t, err := newTemp(path)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			t.drop()
-		}
-	}()
-	if _, err := t.Write(data); err != nil {
+	if _, err = t.Write(data); err == nil {
+		err = finish(t.File)
+	}
+	if err == nil {
+		err = flush(t.File)
+	}
+	if err != nil {
+		t.drop()
 		return nil, err
 	}
-	if err := finish(t.File); err != nil {
-		return nil, err
-	}
-	return t, flush(t.File)
+	return t, nil
 }
 
 // newTemp makes an empty file that no other run will sweep.
@@ -98,7 +100,7 @@ func isNumber(text string) bool { return text != "" && strings.Trim(text, "01234
 func Put(path string, data []byte, mode fs.FileMode) error {
 	t, err := put(path, data, mode)
 	if err != nil {
-		return &fs.PathError{Op: "write", Path: path, Err: err}
+		return disk.At(path, fmt.Errorf("write %s: %w", path, err))
 	}
 	t.Close()
 	return nil
@@ -119,7 +121,7 @@ func put(path string, data []byte, mode fs.FileMode) (*temp, error) {
 		return nil, err
 	}
 	if err := syncDir(filepath.Dir(path)); err != nil {
-		return nil, errors.Join(err, t.Close())
+		return nil, errors.Join(inPlace(err), t.Close())
 	}
 	return t, nil
 }

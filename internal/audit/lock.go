@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"tpmdps/internal/disk"
 )
 
 // Locks are on bytes far after the end of any trail: Windows locks are
@@ -29,7 +31,7 @@ func (t *Trail) locked(ctx context.Context, f func() error) (err error) {
 	for pause := firstPause; ; pause = min(2*pause, mostPause) {
 		free, err := tryLock(t.file, appendLock)
 		if err != nil {
-			return fmt.Errorf("lock the audit trail: %w", err)
+			return disk.At(t.file.Name(), fmt.Errorf("lock the audit trail: %w", err))
 		}
 		if free {
 			break
@@ -52,7 +54,7 @@ func (t *Trail) locked(ctx context.Context, f func() error) (err error) {
 // for that byte while the trail is locked.
 func (t *Trail) hold(number int) error {
 	if _, err := tryLock(t.file, intentLock+int64(number)); err != nil {
-		return fmt.Errorf("lock the audit trail: %w", err)
+		return disk.At(t.file.Name(), fmt.Errorf("lock the audit trail: %w", err))
 	}
 	return nil
 }

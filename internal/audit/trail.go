@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"tpmdps/internal/disk"
 )
 
 // Trail is an open file. It may be used by one goroutine; other processes may
@@ -29,11 +31,15 @@ func Open(ctx context.Context, path string, key []byte, waiting func()) (*Trail,
 	// What is opened for writing must be a file: a line in /dev/null is on no
 	// record, and a pipe may keep the call for ever.
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("open the audit trail: %s is not a regular file", path)
+		err := fmt.Errorf("open the audit trail: %s is not a regular file", path)
+		if info.IsDir() {
+			err = &disk.Error{Cause: disk.IsFolder, Path: path, Err: err}
+		}
+		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open the audit trail: %w", err)
+		return nil, disk.At(path, fmt.Errorf("open the audit trail: %w", err))
 	}
 	t := &Trail{file: f, seen: newFollower(key), waiting: waiting}
 	if err := t.begin(ctx); err != nil {
@@ -55,7 +61,7 @@ func (t *Trail) begin(ctx context.Context) error {
 	}
 	if size == 0 {
 		if err := syncFolder(t.file.Name()); err != nil {
-			return fmt.Errorf("open the audit trail: %w", err)
+			return disk.At(t.file.Name(), fmt.Errorf("open the audit trail: %w", err))
 		}
 	}
 	return t.readTo(ctx, size)
@@ -122,10 +128,10 @@ func (t *Trail) append(ctx context.Context, e Entry) (int, error) {
 	// One write, so that a process that is killed leaves it whole or not at all.
 	if _, err := t.file.Write(append(text, '\n')); err != nil {
 		// What a full disk did take would be a line cut short for ever.
-		return 0, fmt.Errorf("write the audit trail: %w", errors.Join(err, t.file.Truncate(t.offset)))
+		return 0, disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", errors.Join(err, t.file.Truncate(t.offset))))
 	}
 	if err := t.file.Sync(); err != nil {
-		return 0, fmt.Errorf("write the audit trail: %w", err)
+		return 0, disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", err))
 	}
 	return l.Number, t.catchUp(ctx)
 }
@@ -150,7 +156,7 @@ func (t *Trail) catchUp(ctx context.Context) error {
 func (t *Trail) size() (int64, error) {
 	size, err := t.file.Seek(0, io.SeekEnd)
 	if err != nil {
-		return 0, fmt.Errorf("read the audit trail: %w", err)
+		return 0, disk.At(t.file.Name(), fmt.Errorf("read the audit trail: %w", err))
 	}
 	return size, nil
 }
@@ -168,7 +174,7 @@ func (t *Trail) readTo(ctx context.Context, size int64) error {
 	case bad > 0:
 		return fmt.Errorf("%w: %s: line %d: %w", ErrDamaged, t.file.Name(), bad, err)
 	case err != nil:
-		return err
+		return disk.At(t.file.Name(), err)
 	case t.seen.keyed > 0 && len(t.seen.key) == 0:
 		return fmt.Errorf("%s: %w", t.file.Name(), ErrKey)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tpmdps/internal/atomicfile"
+	"tpmdps/internal/disk"
 	"tpmdps/templates"
 )
 
@@ -61,7 +62,7 @@ func (i Installation) RuleState(rule []byte) (action string, old []byte, err err
 	case errors.Is(err, fs.ErrNotExist):
 		return "create", nil, nil
 	case err != nil:
-		return "", nil, err
+		return "", nil, disk.At(i.Machine.Path(RuleFile), err)
 	case bytes.Equal(old, rule):
 		return "unchanged", old, nil
 	}

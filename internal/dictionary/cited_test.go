@@ -10,6 +10,61 @@ import (
 // quoted there that tells what it is. Those without any describe what happened, or
 // show it as a picture.
 var cited = map[string][]string{
+	"azure-cli 19197":                     {`the error "TPM or X509 attestation is required."`},
+	"azure-cli-extensions 387":            {"az iot dps: 'enrollment-group' is not in the 'az iot dps' command group. See 'az iot dps --help'."},
+	"azure-cli-extensions 609":            {"az iot dps: 'enrollment' is not in the 'az iot dps' command group. See'az iot dps --help'."},
+	"azure-iot-sdk-c 252":                 {"Func:_dps_transport_process_json_reply Line:393 Unsuccessful json encountered"},
+	"azure-iot-sdk-c 1446":                {"Timed out connecting to provisioning service", "Failure registering device: PROV_DEVICE_RESULT_TIMEOUT"},
+	"azure-iot-sdk-csharp 907":            {`ProvisioningTransportException: AMQP transport exception ---> Microsoft.Azure.Amqp.AmqpException: {"errorCode":401002,"message":"IotHubUnauthorizedAccess"}`},
+	"azure-iot-sdk-java 289":              {"java.lang.IllegalArgumentException: JSON does not contain Operation Id or Status"},
+	"azure-iot-sdk-java 332":              {"ProvisioningDeviceClientStatus.PROVISIONING_DEVICE_STATUS_ERROR"},
+	"azure-iot-sdk-java 729":              {"it throws 'ProvisioningDeviceTransportException'"},
+	"azure-iot-sdk-python 1195":           {`ClientError("Unexpected failure")`, `ServiceError("register request returned a service error status code 401")`},
+	"dasharo-issues 12":                   {"tpm tpm0: [Firmware Bug]: TPM interrupt not working, polling instead"},
+	"fwupd 2549":                          {"Esys_Initialize() Initialize default tcti. ErrorCode (0x000a000a)", "ima: No TPM chip found, activating TPM-bypass!"},
+	"go-attestation 90":                   {"failed to activate credential: write /dev/tpmrm0: invalid argument"},
+	"go-tpm 105":                          {"Error: open /dev/tpm0: device is not a TPM 2.0"},
+	"iot-identity-service 120":            {"could not set pkcs11_lib_path parameter on library: AZIOT_KEYS_RC_ERR_EXTERNAL", "[ERR!] - could not find a slot with a matching label", `!!! parameter "id" has an invalid value`},
+	"iot-identity-service 122":            {"keyd internal error - could not generate key"},
+	"iot-identity-service 334":            nil,
+	"azure-iot-sdk-csharp 1070":           {"System.Net.Sockets.SocketException (10054): An existing connection was forcibly closed by the remote host"},
+	"iotedge 202":                         {"An error in the management http client occurred."},
+	"iotedge 6488":                        {"IotHubCommunicationException: Transient network error occurred, please retry."},
+	"iotedge 6799":                        nil,
+	"go-attestation 251":                  {"NCryptGetProperty returned 80090030 (The operation completed successfully.) for key activation"},
+	"go-attestation 479":                  {"NCryptGetProperty returned 80280084 (tpm or subsystem failure: TPM_20_E_VALUE: TPM 2.0: Value is out of range"},
+	"rust-keylime 168":                    {"Error: TPM(Tss2Error(FormatZero(FormatZeroResponseCode { .0: 257, error_number: 1"},
+	"rust-keylime 173":                    {"FormatZeroResponseCode { .0: 655370, error_number: 10"},
+	"tpm-fido 27":                         {"session 1, error code 0x22 : authorization failure without DA implications"},
+	"tpm2-tss 2421":                       {"TSS2_BASE_RC_BAD_TEMPLATE error when running Tss2_Sys_Startup", "40:0x400"},
+	"tpm2-tss 2499":                       {"Error code 2150106112 when trying to send a Esys_EncryptDecrypt2"},
+	"tpm2-tss 2705":                       {"Fapi_NvRead occasionally throws error 2337"},
+	"tpm2-tss 2885":                       {"TCTI init for function 0x7f3ae4ae6ca0 failed with a000a"},
+	"WSL-Hello-sudo 21":                   {"(Ausnahme von HRESULT: 0x8028008B)"},
+	"azure-iot-sdk-c 647":                 {"Connection Not Accepted: 0x5: Not Authorized"},
+	"iotedge 3819":                        {"Internal server error: Could not get trust bundle", "caused by: HSM failure", "caused by: HSM API returned an invalid null response"},
+	"iotedge 4027":                        {"Error calling SignAsync: Module not found, StatusCode: 404"},
+	"iotedge 5141":                        {"417 -- The device's deployment configuration is not set"},
+	"iotedge 5396":                        {`HTTP request failed: [401 Unauthorized] {"Message":"ErrorCode:IotHubNotFound;Unauthorized"`},
+	"iotedge 5419":                        {"no valid device backup was found: internal error", "Container on the default network could not connect to x:8883", "proxyconnect tcp: read tcp 10.0.0.4:1->10.0.0.9:80: read: connection reset by peer"},
+	"iotedge 5448":                        {"[WARN] - A module runtime error occurred.", `{\"errorCode\":404010,`},
+	"iotedge 6638":                        {"Esys_EvictControl_Finish() Received TPM Error", "Esys_EvictControl() Esys Finish ErrorCode (0x0000014c)"},
+	"iotedge 6658":                        {"aziot-tpmd              Down - activating", "aziot-tpmd is in a bad state because:", "caused by: could not initialize TPM", "caused by: tcti:IO failure"},
+	"iotedge 6824":                        {"aziot-edged always failed to load settings"},
+	"iotedge 7063":                        {`could not load cert with ID "est-id"`, "0: connection error: Connection reset by peer (os error 104)"},
+	"iotedge 7319":                        {"0: error trying to connect: Permission denied (os error 13)", "Failed to initialize module runtime: runtime operation error: initialize module runtime"},
+	"iotedge-eflow 135":                   {"- iotedge service not running after provisioning, please investigate manually at line 2295"},
+	"iotedge-iva-nano 29":                 {"host can connect to and perform TLS handshake with DPS endpoint - Error", "Could not connect to global.azure-devices-provisioning.net"},
+	"iotedgedev 467":                      {"[WARN] - Could not initialize module runtime", "an error occurred trying to connect: Connection refused (os error 111)"},
+	"ssh-tpm-agent 49":                    {"open /dev/tpmrm0: permission denied"},
+	"tailscale 17882":                     {"failed to open a TPM connection in feature/tpm.attestationKey.Clone: stat /dev/tpm0: no such file or directory"},
+	"tpm2-abrmd 655":                      {"CRITICAL **: Failed to acquire DBus name com.intel.tss2.Tabrmd. UID 998 must be allowed to \"own\" this name."},
+	"tpm2-abrmd 722":                      {"Failed to acquire DBus name com.intel.tss2.Tabrmd. UID 1000 must be allowed"},
+	"tpm2-abrmd 777":                      {"Failed to get proxy for DBus daemon (org.freedesktop.DBus): Could not connect: No such file or directory"},
+	"tpm2-abrmd 778":                      {"Failed to acquire DBus name com.intel.tss2.Tabrmd. UID 1000 must be allowed"},
+	"tpm2-abrmd 815":                      {"Failed to get proxy for DBus daemon", "write_all() failed to write to fd 5: Operation not permitted", "Could not probe device for partial response read support"},
+	"tpm2-tools 527":                      {"** INFO: on_name_lost: com.intel.tss2.Tabrmd"},
+	"tpm2-tss 2103":                       {"Failed to open specified TCTI device file /dev/tpmrm0: No such file or directory", "tcti_control_command() Control command failed with error: 1", "Failed to set locality: 0xa000a"},
 	"azure-docs 43157":                    {`{"errorCode":401000,"message":"Unauthorized"}`},
 	"azure-docs 57082":                    {"errorCode 404201", "errorCode 404202"},
 	"azure-docs 82926":                    {"00-super.toml does not exist."},
@@ -80,7 +135,7 @@ var cited = map[string][]string{
 	"iotedge 6936":                        {"error trying to connect: Connection refused (os error 111)"},
 	"iotedge 7080":                        {"caused by: could not create certificate"},
 	"iotedge 7304":                        {"caused by: Unauthorized", "Failed to reprovision: invalid HTTP status code", "device identity not found"},
-	"iotedge 7395":                        nil,
+	"iotedge 7395":                        {"[WARN] - Failed to communicate with IoT Hub (attempt 1 of 1): timed out"},
 	"iotedge-eflow 127":                   {"Failed to allocate dbus proxy object: Error calling StartServiceByName for com.intel.tss2.Tabrmd", "Failed to create connection with service: Timeout was reached", "Failure: No user mode TRM found.", "Failure: connecting to the TPM device"},
 	"iotedge-eflow 147":                   {"Failed to create connection with service: GDBus.Error", "Failure: No user mode TRM found."},
 	"iotedge-eflow 289":                   {"Failed to provision at line 2411"},
@@ -95,7 +150,7 @@ var cited = map[string][]string{
 	"tpm2-tools 896":                      {`Unknown tcti, got "device:/dev/tpm0".`},
 	"tpm2-tools 2281":                     {"Esys_CreateLoaded(0x143) - tpm:error(2.0): command code not supported"},
 	"tpm2-tools 2834":                     {`Could not load tcti, got: "device:/dev/tpm0"`, "Failed to instantiate TCTI", "Failed to open specified TCTI device file /dev/tpm0: Permission denied"},
-	"tpm2-tools 3159":                     nil,
+	"tpm2-tools 3159":                     {"Esys_CreateLoaded(0x143) - tpm:error(2.0): command code not supported"},
 	"tpm2-tools 3416":                     {"Failed to read response from fd 3, got errno 62: Timer expired"},
 	"tpm2-tools 3424":                     nil,
 	"tpm2-tss 1390":                       {"Failed to open device file /dev/tpmrm0: No such file or directory", "failed with a000a"},
@@ -109,7 +164,7 @@ var cited = map[string][]string{
 
 var (
 	issues   = regexp.MustCompile(`([A-Za-z][A-Za-z0-9.-]*) issues? ([0-9]+(?:, [0-9]+)*)`)
-	minQuote = 100
+	minQuote = 160
 )
 
 // TestWhatCitedIssuesQuote: every issue that a table names is in the list, and no
@@ -132,6 +187,12 @@ func TestWhatCitedIssuesQuote(t *testing.T) {
 	}
 	for _, w := range wordings {
 		add(w.from)
+	}
+	for _, f := range forms {
+		add(f.from)
+	}
+	for _, f := range finders {
+		add(f.from)
 	}
 	quotes := 0
 	for issue := range named {

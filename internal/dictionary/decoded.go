@@ -15,14 +15,18 @@ import (
 var decodedHead = regexp.MustCompile(`(?i)\b(tpm|fapi|feature|esapi|esys|sys|sapi|mu|tcti|rmt|resmgr|rm|resmgrtpm|drvr):` +
 	`(?:(error|warn|handle|parameter|session)\((1\.2|2\.0|unk|[0-9]{1,2})\):)?[ \t]*`)
 
+// decodedTags are the words that a head has.
+var decodedTags = []string{"tpm:", "fapi:", "feature:", "esapi:", "esys:", "sys:", "mu:", "tcti:", "rmt:", "rm:", "resmgr:", "resmgrtpm:", "drvr:"}
+
 // maxDecoded is more than the longest message has.
 const maxDecoded = 400
 
 // decoded explains messages as tpm2_rc_decode and tpm2-tools print them, such as
 // "tpm:session(1):authorization failure without DA implications".
-func decoded(text string) []hit {
+func decoded(s scan) []hit {
+	text := s.text
 	var found []hit
-	for _, m := range decodedHead.FindAllStringSubmatchIndex(text, maxCandidates) {
+	for _, m := range s.matches(decodedHead, decodedTags) {
 		if len(found) > maxFinds {
 			break
 		}
@@ -34,6 +38,24 @@ func decoded(text string) []hit {
 		}
 		message, _, _ := strings.Cut(text[m[1]:min(len(text), m[1]+maxDecoded)], "\n")
 		found = append(found, hits(decodedMessage(head, message), m[0])...)
+	}
+	return found
+}
+
+// associated is how the crate tss-esapi names what a message of the chip is about.
+var associated = regexp.MustCompile(`(?i)([a-z][^:(\n]{4,200}) \(associated with (?:an? )?(handle|parameter|session)(?: number ([0-9]{1,2}))?\)`)
+
+// decodedAssociated explains messages such as "a policy check failed (associated with
+// session number 1)".
+func decodedAssociated(s scan) []hit {
+	text := s.text
+	var found []hit
+	for _, m := range s.matches(associated, []string{"(associated with "}) {
+		number := ""
+		if m[6] >= 0 {
+			number = text[m[6]:m[7]]
+		}
+		found = append(found, hits(decodedTPM(0, strings.ToLower(text[m[4]:m[5]]), number, text[m[2]:m[3]]), m[0])...)
 	}
 	return found
 }

@@ -61,9 +61,11 @@ func Kinds() []string {
 	}
 }
 
+// MaxText is how many bytes of a text count.
+const MaxText = 1 << 20
+
 // Bounds of one question and its answer.
 const (
-	maxText       = 1 << 20
 	maxFinds      = 1000          // of one kind of code in a text
 	maxCandidates = 20 * maxFinds // that look like one: logs are full of numbers
 	maxEntries    = 12
@@ -71,16 +73,20 @@ const (
 
 // Explain finds what is in a text: a code alone, a line of a log, or several
 // lines. The likeliest reading comes first, in a log what is nearest to the cause;
-// nothing means that nothing is known. Of a longer text the first MiB counts. own are
-// the messages of this program.
+// nothing means that nothing is known. Of a longer text the last MiB counts, since a
+// log's end is what happened last. own are the messages of this program.
 func Explain(text string, own ...Message) []Entry {
-	if len(text) > maxText {
-		text = text[:maxText]
+	if len(text) > MaxText {
+		text = text[len(text)-MaxText:]
 	}
-	text = strings.Trim(clean(text), " \t\n\"'`.,;:()[]{}<>*|")
-	found := number(text)
+	text = strings.TrimSpace(clean(unwrapped(text)))
+	bare := strings.Trim(text, " \t\n\"'`.,;:()[]{}<>*|")
+	found := number(bare)
 	if len(found) == 0 {
 		found = ranked(text, narrow(search(text, own), text))
+	}
+	if len(found) == 0 {
+		found = alone(bare)
 	}
 	return distinct(found)
 }

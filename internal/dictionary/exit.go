@@ -8,7 +8,7 @@ var exitCodes = []struct {
 	name, means, why, do string
 }{
 	{0, "done", "what was asked for was done, and seen to be done", "", ""},
-	{1, "unexpected", "an error that nobody foresaw", "", "keep the output of -v for a report"},
+	{1, "unexpected", "an error that nobody foresaw, or a disk that is full, read-only or broken", "", "where the message is about a file, make room or use another disk; otherwise keep the output of -v for a report"},
 	{2, "usage", "a flag, a value or a named file is wrong, or DPS does not accept it; nothing was done", "", "correct the command line; --help behind the command shows its flags"},
 	{10, "no-tpm", "there is no TPM, or nothing answers at the address", "the TPM is switched off in the firmware setup; on a virtual machine, none was given to it", "switch it on (Security, TPM or PTT or fTPM), or name it: tpmdps read-ek --tpm ADDR"},
 	{11, "no-permission", "the TPM is there, and this user may not open it", "/dev/tpmrm0 belongs to root and the group tss", "run as root, or join the group: sudo usermod -aG tss $USER, and log in again"},
@@ -24,7 +24,7 @@ var exitCodes = []struct {
 	{32, "unavailable", "DPS throttles or is down, after all retries", "many machines at once: the quota is 1,000 operations a minute", "try again in some minutes, with pauses that grow"},
 	{33, "not-assigned", "the registration ended without a usable assignment to a hub, or not in time", "no linked hub, a stale link, or a custom allocation that fails", "explain the error code in the message"},
 	{34, "hub-refused", "the hub refused the device", "the device is disabled on the hub, its key was rotated there, or the hub throttles", "look at the device: az iot hub device-identity show; register again: tpmdps verify"},
-	{40, "config-invalid", "an existing configuration is not valid", "a key in the wrong table, a value without quotes", "correct the file; tpmdps config --file - prints one that is right"},
+	{40, "config-invalid", "an existing configuration is not valid", "a key in the wrong table, a value without quotes", "correct the file; tpmdps config --config - prints one that is right"},
 	{41, "disagreement", "configuration, chip and enrollment do not belong together", "a disk that was moved to another machine", "compare tpmdps read-ek with config.toml"},
 	{50, "batch-damaged", "the batch file cannot be read to its end; nothing was enrolled", "a stick that was pulled out, or a line edited by hand", "correct the line that is named"},
 	{51, "batch-partly", "some records of a batch were not enrolled", "", "correct what failed and run the same command again: what is done is found unchanged"},

@@ -20,6 +20,7 @@ var lineGroups = []lineGroup{
 	{atService, serviceLines},
 	{atSymptom, symptomLines},
 	{atNothing, expectedLines},
+	{atPointer, pointerLines},
 }
 
 // lines are the log lines, as the page has them.
@@ -30,6 +31,18 @@ var lines = func() []Entry {
 	}
 	return all
 }()
+
+// lineCoded finds a line by its code, and its depth.
+func lineCoded(code string) (Entry, depth, bool) {
+	for _, g := range lineGroups {
+		for _, e := range g.entries {
+			if e.Code == code {
+				return e, g.depth, true
+			}
+		}
+	}
+	return Entry{}, 0, false
+}
 
 // The codes of lines that have other wordings.
 const (
@@ -52,10 +65,35 @@ const (
 	lineNoChallenge = "missing field authenticationKey"
 	lineNoData      = "Failure retrieving data from the provisioning service"
 	lineThrottled   = "HTTP request throttled"
+	lineUnreachable = "Network is unreachable (os error 101)"
+	lineNoRoute     = "No route to host (os error 113)"
+	lineOtherName   = "Hostname mismatch"
+	lineSettings    = "caused by: could not load settings"
+	lineOldTPM      = "device is not a TPM 2.0"
+	lineBusName     = "Failed to acquire DBus name"
+	lineNoCommand   = "Failure writing data to tpm"
+	lineHandles     = "write /dev/tpmrm0: invalid argument"
+	lineCert        = "could not create certificate"
+	lineHSM         = "HSM API failure"
+	lineKeysLibrary = "AZIOT_KEYS_RC_ERR"
+	lineKeyPair     = "could not create key pair"
+	lineKeyOfOthers = "is not authorized to access the key"
+	lineKeyClient   = "Key client error"
+	lineInternal    = "caused by: internal error"
+	lineHandshake   = "could not complete TLS handshake"
+	lineHostname    = "identityd config has hostname"
+	lineTimeServer  = "Could not query NTP server"
+	lineContainer   = "Container on the azure-iot-edge network could not connect to"
+	lineBadState    = "is in a bad state because"
+	lineRuntime     = "Failed to initialize module runtime"
+	lineTransport   = "ProvisioningTransportException"
+	lineNoMachine   = "Failed to provision at line"
+	lineNoContent   = "Empty edge agent config was received"
+	lineOptional    = "parameter \"id\" has an invalid value"
 )
 
 const (
-	doCheck  = "tpmdps config --check --file /etc/aziot/config.toml names the line and what to type"
+	doCheck  = "tpmdps config --check --config /etc/aziot/config.toml names the line and what to type"
 	doVerify = "tpmdps verify --config /etc/aziot/config.toml tries the same with the same settings and names the layer"
 	doStatus = "sudo iotedge system status names the service that is down; sudo iotedge system logs shows why"
 	doRoot   = "if a proxy inspects TLS here, give its CA to this machine (update-ca-certificates) and to IoT Edge (trust_bundle_cert); tpmdps verify --ca-file FILE tries it"

@@ -1,6 +1,7 @@
 package dictionary
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -69,7 +70,7 @@ func hexadecimal(digits string) []Entry {
 
 // chipCode explains a number of the chip or of the software around it.
 func chipCode(n uint32) []Entry {
-	if n>>16 == windowsFacility {
+	if n>>16 == windowsFacility || slices.Contains(windowsKeys, n>>16) {
 		return windows(n)
 	}
 	return stack(n)

@@ -102,5 +102,25 @@ func render() string {
 	for _, w := range wordings {
 		fmt.Fprintf(&b, "| `%s` | %s `%s` | %s |\n", w.text, w.kind, w.code, w.from)
 	}
+	b.WriteString("\nAnd texts of a certain shape, by an example. What every program says of its connections, such as an error of the system,\n" +
+		"counts in a log only on lines that name DPS, the hub or something else on the way.\n\n" +
+		"| for example | stands for | from |\n|---|---|---|\n")
+	for _, f := range forms {
+		fmt.Fprintf(&b, "| `%s` | %s `%s` | %s |\n", f.example, kindLog, f.code, f.from)
+	}
+	b.WriteString("\n## Codes in a text\n\nHow a code is known as one in a longer text, by an example.\n\n| for example | is read as | from |\n|---|---|---|\n")
+	for _, f := range finders {
+		e := f.find(newScan(clean(f.example)))[0]
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.example, strings.TrimSpace(e.Kind+" `"+e.Code+"` "+e.Name), f.from)
+	}
+	b.WriteString("\n## Texts of tpm2_rc_decode\n\nWhat tpm2-tss and tpm2-tools write instead of a code, after the layer and what it is about, as in\n" +
+		"`tpm:session(1):` or `tcti:`. From tpm2-tss, tss2_rc.c.\n\n| text | code |\n|---|---|\n")
+	for _, code := range slices.Sorted(maps.Keys(decodedTexts)) {
+		fmt.Fprintf(&b, "| %s | TPM `%#x` |\n", decodedTexts[code], code)
+	}
+	for _, code := range slices.Sorted(maps.Keys(decodedStackTexts)) {
+		fmt.Fprintf(&b, "| %s | TPM software stack `%#04x` |\n", decodedStackTexts[code], code)
+	}
+	b.WriteString("\nThe crate tss-esapi writes the same with \"(associated with session number 1)\" after it. What this program itself says is in\n[messages.md](messages.md).\n")
 	return b.String()
 }

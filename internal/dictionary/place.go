@@ -21,7 +21,7 @@ var (
 	ofErrors = regexp.MustCompile(`(?i)tpm|tss2|esys|esapi|fapi|tcti|resmgr|hresult|err|fail|fault|exception|refus|denied|unable|cannot|could not|caused by|warn|result|return|\brc\b|\bcode|status|\bdps\b`)
 
 	// What a number counts or names is before it or after it.
-	otherBefore = regexp.MustCompile(`(?i)(?:^|[^a-z])(?:[ptug]id|port|line|offset|size|len|length|bytes|seq|sequence|count|total|took|elapsed|duration|uptime|inode|serial|version|build|rev|revision|irq|addr|address|mem|memory|io|flags?|mask|handles?|command|cmd|cc|ordinal|alg|algorithm|vendor|product|device|id|pcr|index|register)[\s"':=#(]{0,4}(?:0[xX])?$`)
+	otherBefore = regexp.MustCompile(`(?i)(?:^|[^a-z])(?:[ptug]id|port|line|offset|size|len|length|bytes|seq|sequence|count|total|took|elapsed|duration|uptime|inode|serial|version|build|rev|revision|irq|addr|address|mem|memory|io|flags?|mask|handles?|command|cmd|cc|ordinal|alg|algorithm|vendor|product|device|id|pcr|index|register|counter|interval|tpm2?_pt_\w+)[\s"':=#(]{0,4}(?:0[xX])?$`)
 	otherAfter  = regexp.MustCompile(`(?i)^\s?(?:[mnuµ]?s|sec|secs|seconds?|min|minutes?|h|hours?|days?|k?b|[kmg]i?b|bytes?|octets?|bits?|[kmg]?hz|%|times|messages?|lines?|requests?|records?|items?|files?)\b`)
 	afterTag    = regexp.MustCompile(`(?i)\b(?:rmt?|resmgr|fapi|esapi|sys|mu|tcti|drvr):\s*0x$`) // decoded has these
 	onlyCodes   = regexp.MustCompile(`^(?:\S*\s)?(?:0[xX][0-9a-fA-F]{1,8}[\s,;]*)+$`)
@@ -55,7 +55,21 @@ func (p place) isOfTPM() bool {
 	return strings.TrimSpace(p.line()) == p.text[p.start:p.end]+"Exception" || ofTPM.MatchString(p.line())
 }
 
-var ofTPM = regexp.MustCompile(`(?i)tpm|tss|tcti`)
+var ofTPM = regexp.MustCompile(`(?i)tpm|tss|tcti|\besys|esys_|\bfapi`)
+
+// isDecimalOfTPM tells whether a decimal number may be a code of the chip.
+func (p place) isDecimalOfTPM() bool {
+	return p.isNumber() && ofTPM.MatchString(p.line())
+}
+
+// isOnTheWay tells whether an HTTP status may be one of DPS, the hub or IoT Edge: in
+// a log, others have them as well.
+func (p place) isOnTheWay() bool {
+	line := p.line()
+	return !strings.Contains(p.text, "\n") || len(line) <= maxQuestion/2 || onTheWay.MatchString(line)
+}
+
+func (p place) isStatus() bool { return p.isNumber() && p.isOnTheWay() }
 
 // isOurs tells whether an exit code is of this program.
 func (p place) isOurs() bool {

@@ -29,6 +29,7 @@ const (
 	atExit
 	atNothing  // what is logged when all is well
 	atExpected // a code in such a line
+	atPointer  // what only points to another line
 )
 
 // hit is an entry that was found in a text.
@@ -76,26 +77,41 @@ var (
 	expected     = regexp.MustCompile(`(?i)could not read (?:endorsement|storage root) key from|could not evict previous auth key|TR_FromTPMPublic|occurred,? (?:flushing context|continue selftest|attempting the self ?test)`)
 	expectedCode = regexp.MustCompile(`^TPM_RC_(?:HANDLE|INITIALIZE|TESTING)\b`)
 	// local are lines of programs that speak with IoT Edge's own services alone, over
-	// sockets: that one of these is down has a cause of its own.
-	local = regexp.MustCompile(`(?i)\baziot-edged\b|\b(?:keyd|certd|tpmd|identityd|mgmt|workload)\.sock\b|/var/run/`)
-	chain = regexp.MustCompile(`(?i)\bcaused by\b`)
+	// sockets, and of connections within this machine: that one of these is down has
+	// a cause of its own.
+	local = regexp.MustCompile(`(?i)\baziot-edged\b|\b(?:keyd|certd|tpmd|identityd|mgmt|workload)\.sock\b|/var/run/|\b127\.0\.0\.1\b|\blocalhost\b|\[::1\]`)
+	// ofProxy: a proxy on this machine is on the way to the services all the same.
+	ofProxy = regexp.MustCompile(`(?i)proxy`)
+	chain   = regexp.MustCompile(`(?i)\bcaused by\b`)
 )
 
 // ranked puts the likeliest cause first: the deepest, of a chain of "caused by"
 // the last, and then what comes first in the text.
 func ranked(text string, found []hit) []Entry {
+	isPointer := func(h hit) bool { return h.depth == atPointer }
+	if others := slices.DeleteFunc(slices.Clone(found), isPointer); len(others) > 0 {
+		found = others
+	}
 	log := strings.Contains(text, "\n")
 	type place struct{ depth, chain, line int }
 	places := make(map[int]place, len(found)) // by index
 	order := make([]int, len(found))
+	coded := map[int]bool{} // lines with a code of the service or the hub
+	for _, h := range found {
+		if _, start := lineAt(text, h.at); h.depth == atService || h.depth == atHub {
+			coded[start] = true
+		}
+	}
 	for i, h := range found {
 		line, start := lineAt(text, h.at)
 		p := place{depth: int(h.depth)}
 		switch {
 		case expected.MatchString(line) && expectedCode.MatchString(h.Name):
 			p.depth = int(atExpected)
-		case (h.depth == atNetwork || h.depth == atStatus) && local.MatchString(line):
+		case (h.depth == atNetwork || h.depth == atStatus) && local.MatchString(line) && !ofProxy.MatchString(line):
 			p.depth = int(atLocal)
+		case h.depth == atStatus && coded[start]: // the code says more
+			p.depth = int(atHub)
 		}
 		if log {
 			p.chain, p.line = -chainLength(text, start), start

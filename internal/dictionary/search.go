@@ -1,83 +1,12 @@
 package dictionary
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
-
-// finder finds codes that a context gives away as what they are.
-type finder struct {
-	pattern *regexp.Regexp
-	explain func(groups []string) []Entry
-	fits    func(place) bool // nil: the pattern alone is enough
-}
-
-// finders go from what is certain to what is likely.
-var finders = []finder{
-	{regexp.MustCompile(`(?i)CONNACK\W{1,3}(?:code\W{1,2})?(0x[0-9a-f]{1,2}|[0-9]{1,2})\b`), only(connack), nil},
-	{regexp.MustCompile(`(?i)\bCONNACK\b[^\n0-9]{1,40}?\b(?:(?:return|reason|response|result|error)[ _]{0,2}code|rc)\W{1,3}(0x[0-9a-f]{1,2}|[0-9]{1,2})\b`), only(connack), nil},
-	{regexp.MustCompile(`(?i)\bconnect(?:ed|ion)?[ :,]{1,2}(?:failed|refused?|not accepted)?[ :,]{0,2}(?:with )?(?:return|reason|result) {1,2}code\W{1,3}(0x[0-9a-f]{1,2}|[0-9]{1,2})\b`), only(connack), nil},
-	{regexp.MustCompile(`(?i)\bRC error\W{1,2}([1-5])\b`), only(connack), nil},
-	{regexp.MustCompile(`(?i)(?:RETURN_CODE|Connection Not Accepted)\W{1,3}(0x[0-9a-f]{1,2}|[0-9]{1,2})\b`), only(connack), nil},
-	// Names, with what go-tpm and IBM's TSS write after them.
-	{regexp.MustCompile(`(?i)\b(TPM2?_RC_[A-Z0-9_]+|TPM_20_E_[A-Z0-9_]+)(?: \((handle|parameter|session) ([0-9]{1,2})\)|[^\n]*?\b(handle|parameter|session) number ([0-9]{1,2}))?`), numberedName, nil},
-	{regexp.MustCompile(`(?i)\b(T[BP][SM]_E_[A-Z_]+|TSS2_[A-Z0-9_]+)`), only(named), nil},
-	// Microsoft's libraries write names without the underscores.
-	{regexp.MustCompile(`(?:\bTpmRc\.|\bTPM_RC(?:\.|::)|\b(?i:error) \{|\bException: \{|\bkind: Some\()([A-Za-z0-9_]+)`), only(camelName), nil},
-	{regexp.MustCompile(`(?i)\b(?:returned|response code|error code|code|rc)\W{1,3}\{((?:TPM2?_RC_)?[A-Za-z0-9_]+)\}`), only(camelName), place.isOfTPM},
-	{regexp.MustCompile(`\b([A-Z][A-Za-z0-9]+)Exception\b`), only(camelName), place.isOfTPM},
-	{regexp.MustCompile(`(?i)\b(IotHub[a-z]+|Device[a-z]+|[a-z]+Exception|ConnectionForcefullyClosed[a-z]+)\b`), only(hubName), nil},
-	{regexp.MustCompile(`\b([45][0-9]{5})\b`), only(service), place.isCode},
-	{regexp.MustCompile(`\b0[xX](8028[0-9a-fA-F]{4})\b`), only(hexadecimal), place.isNumber},
-	{regexp.MustCompile(`\b0[xX]([0-9a-fA-F]{2,8})\b`), only(hexadecimal), place.isCode},
-	// IBM's TSS: "failed, rc 000009a2".
-	{regexp.MustCompile(`(?i)\brc[ :=]{1,3}([0-9a-f]{8})\b`), only(hexadecimal), nil},
-	{regexp.MustCompile(`(?i)TPM error[ :(]{1,3}([0-9]{2,5})\b`), only(decimal), nil},
-	{regexp.MustCompile(`(?i)A TPM error \(([0-9]{1,3})\)`), only(tpm12), nil},
-	// The codes of tpm2-tss: "failed with a000a", "code=655370", Rust's structures.
-	{regexp.MustCompile(`(?i)\bfailed with ([6-9a-c]00[0-9a-f]{2})\b`), only(hexadecimal), nil},
-	{regexp.MustCompile(`(?i)\bcode[ =:*]{1,4}([3-8][0-9]{5})\b`), only(decimal), place.isOfTPM},
-	{regexp.MustCompile(`ResponseCode \{ \.0: ([0-9]{1,6})\b`), only(decimal), nil},
-	// Windows' codes as signed and as unsigned decimals.
-	{regexp.MustCompile(`(?:^|[^\w.+-])(-214[0-9]{7})\b`), only(decimal), nil},
-	{regexp.MustCompile(`\b(2150[0-9]{6})\b`), only(decimal), place.isCode},
-	// Old versions of go-tpm: "session 1, error code 0x22 : ...".
-	{regexp.MustCompile(`(?i)\b(?:(handle|parameter|session) ([0-9]{1,2}), )?(error|warning) code 0x([0-9a-f]{1,2}) :`), oldGoTPM, nil},
-	{regexp.MustCompile(`(?i)(?:HTTP|status|status code|answered|response)[ :/=]{1,3}(?:1\.1 )?\[?([45][0-9]{2})\b`), only(service), place.isNumber},
-	{regexp.MustCompile(`\b([45][0-9]{2}) (?:Bad Request|Unauthorized|Forbidden|Not Found|Method Not Allowed|Request Timeout|Conflict|Precondition Failed|Too Many Requests|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time)`), only(service), nil},
-	{regexp.MustCompile(`(?i)\bexit(?:ed with)?(?: code| status)?[ :=]{1,2}([0-9]{1,3})\b`), only(exitCode), place.isOurs},
-	{regexp.MustCompile(`"code":[0-9]+,"name":"([a-z-]+)"`), only(exitCode), nil},
-	// Steps of verify, in its table, its errors and its JSON.
-	{regexp.MustCompile(`(?m)(?:\btpmdps(?:\[[0-9]+\])?: |^\s*(?i:ok|warn|fail|skipped)\s+|\b(?:step|name)":\s*")([a-z]+(?:\.[a-z]+)?)\b`), only(verifyStep), nil},
-}
-
-// find explains what the pattern matches in a text.
-func (f finder) find(text string) []hit {
-	var found []hit
-	for _, m := range f.pattern.FindAllStringSubmatchIndex(text, maxCandidates) {
-		groups := make([]string, len(m)/2)
-		for i := range groups {
-			if m[2*i] >= 0 {
-				groups[i] = text[m[2*i]:m[2*i+1]]
-			}
-		}
-		entries := f.explain(groups)
-		if len(entries) == 0 || f.fits != nil && !f.fits(place{text, m[2], m[3]}) {
-			continue
-		}
-		if found = append(found, hits(entries, m[0])...); len(found) > maxFinds {
-			break
-		}
-	}
-	return found
-}
-
-// only makes an explanation of a pattern's one group.
-func only(explain func(code string) []Entry) func([]string) []Entry {
-	return func(groups []string) []Entry { return explain(groups[1]) }
-}
 
 // phrase is a text that is looked for by its words.
 type phrase struct {
@@ -91,10 +20,8 @@ type phrase struct {
 // phrases are the log lines and the other wordings.
 var phrases = func() []phrase {
 	var all []phrase
-	depths := map[string]depth{}
 	for _, g := range lineGroups {
 		for _, e := range g.entries {
-			depths[e.Code] = g.depth
 			p := phrase{words: fold(e.Code).words, entries: []Entry{e}, depth: g.depth}
 			if strings.HasSuffix(e.Code, "-") { // the sign of a number
 				p.literal = strings.ToLower(e.Code)
@@ -104,8 +31,10 @@ var phrases = func() []phrase {
 	}
 	for _, w := range wordings {
 		found := w.entry()
-		p := phrase{words: fold(w.text).words, entries: found, depth: depths[w.code], quoted: true}
-		if w.kind != kindLog && len(found) > 0 {
+		p := phrase{words: fold(w.text).words, entries: found, quoted: true}
+		if _, depth, ok := lineCoded(w.code); ok {
+			p.depth = depth
+		} else if len(found) > 0 {
 			p.depth = depthOf(found[0])
 		}
 		all = append(all, p)
@@ -115,24 +44,37 @@ var phrases = func() []phrase {
 
 // search explains what it finds in a text of more than a code.
 func search(text string, own []Message) []hit {
-	found := ownMessages(text, own)
+	s := newScan(text)
+	found := slices.Concat(ownMessages(s, own), phrased(text), formed(s))
+	for _, f := range finders {
+		found = append(found, f.find(s)...)
+	}
+	return slices.Concat(found, decoded(s), decodedAssociated(s))
+}
+
+// phrased finds the phrases in a text. Of those that begin at one place the longest
+// counts: what it stands for is something else than its beginning.
+func phrased(text string) []hit {
 	folded := fold(text)
-	for _, p := range phrases {
+	longest := map[int]int{}
+	places := make([][]int, len(phrases))
+	for i, p := range phrases {
 		for _, at := range folded.find(p.words) {
-			if !strings.HasPrefix(strings.ToLower(text[at:min(len(text), at+len(p.literal))]), p.literal) {
-				continue
-			}
-			for _, e := range p.entries {
-				found = append(found, hit{e, at, p.depth, p.quoted})
+			if strings.HasPrefix(strings.ToLower(text[at:min(len(text), at+len(p.literal))]), p.literal) {
+				places[i] = append(places[i], at)
+				longest[at] = max(longest[at], len(p.words))
 			}
 		}
 	}
-	for _, f := range finders {
-		found = append(found, f.find(text)...)
-	}
-	found = append(found, decoded(text)...)
-	if len(found) == 0 {
-		found = hits(alone(text), 0)
+	var found []hit
+	for i, p := range phrases {
+		for _, at := range places[i] {
+			for _, e := range p.entries {
+				if len(p.words) == longest[at] {
+					found = append(found, hit{e, at, p.depth, p.quoted})
+				}
+			}
+		}
 	}
 	return found
 }
@@ -158,6 +100,14 @@ func named(name string) []Entry {
 	for n, text := range windowsCodes {
 		if text.name == name {
 			return windows(n)
+		}
+	}
+	for low, text := range stackCodes {
+		if name == "TSS2_BASE_RC_"+text.name { // of no layer
+			return []Entry{{
+				Kind: kindTSS, Code: fmt.Sprintf("%#04x", low), Name: name,
+				Means: text.means + ", says a layer that the name leaves out", Why: text.why, Do: text.do, Sources: []string{commonHeader},
+			}}
 		}
 	}
 	for number, l := range layers {
@@ -202,7 +152,7 @@ func camelName(name string) []Entry {
 	}
 	if name, ok := strings.CutPrefix(name, "TBS"); ok { // as TSS.NET names Windows' codes
 		for n, text := range windowsCodes {
-			if strings.ReplaceAll(text.name[len("TBS_E_"):], "_", "") == name {
+			if n>>16 == windowsFacility && strings.ReplaceAll(text.name[len("TBS_E_"):], "_", "") == name {
 				return windows(n)
 			}
 		}

@@ -55,9 +55,10 @@ type Message struct {
 var ownLine = regexp.MustCompile(`(?im)(?:\btpmdps(?:\[[0-9]+\])?: |\berror":\s*")((?:[^\n"\\]|\\.)*)`)
 
 // ownMessages explains the program's own errors in a text.
-func ownMessages(text string, own []Message) []hit {
+func ownMessages(s scan, own []Message) []hit {
+	text := s.text
 	var found []hit
-	for _, m := range ownLine.FindAllStringSubmatchIndex(text, maxFinds) {
+	for _, m := range s.matches(ownLine, []string{"tpmdps", `error":`}) {
 		line := text[m[2]:m[3]]
 		if strings.HasPrefix(line, "hint: ") {
 			continue

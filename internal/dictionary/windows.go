@@ -1,6 +1,9 @@
 package dictionary
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // windowsFacility is the upper half of Windows' codes for the chip and for the
 // services around it (winerror.h, FACILITY_TPM_SERVICES).
@@ -12,9 +15,26 @@ const (
 	doCaller   = "the program that called Windows is at fault: update it; tpmdps verify --offline tries the chip"
 )
 
-// windowsCodes are those of the TPM Base Services (TBS). 0x80284016 has another
+// windowsKeys are the upper halves of the codes of Windows' providers of keys: the
+// general one (FACILITY_SECURITY) and the one of the chip (FACILITY_TPM_SOFTWARE).
+var windowsKeys = []uint32{0x8009, 0x8029}
+
+// windowsCodes are those of the TPM Base Services (TBS), and of those of the providers
+// of keys the ones that a chip leads to. 0x80284016 has another
 // name in winerror.h than in the documentation; both are given.
 var windowsCodes = map[uint32]struct{ name, means, why, do string }{
+	0x80090010: {"NTE_PERM", "Windows does not allow this with the key", "the key belongs to another user or to the machine", doElevated},
+	0x80090011: {"NTE_NOT_FOUND", "there is no such key or property", "a key of another user or of another provider, or a chip that was cleared since", "list the keys: certutil -csp \"Microsoft Platform Crypto Provider\" -key"},
+	0x80090016: {"NTE_BAD_KEYSET", "the key is not there, or cannot be opened", "the chip was cleared or replaced since Windows made the key", "make the key again; tpmdps verify --offline tries the chip"},
+	0x80090027: {"NTE_INVALID_PARAMETER", "a parameter that Windows does not accept", "", doCaller},
+	0x80090029: {"NTE_NOT_SUPPORTED", "the provider of keys cannot do this", "a chip without this algorithm or this length of key", "tpmdps verify --offline says what is missing"},
+	0x8009002d: {"NTE_INTERNAL_ERROR", "the provider of keys failed", "", "restart the machine; look at the events of TPM-WMI"},
+	0x80090030: {"NTE_DEVICE_NOT_READY", "the chip is not ready for Windows' provider of keys", "the chip was not prepared by Windows, is locked out, or was cleared and not restarted", "tpm.msc shows the state of the chip; prepare it there as administrator and restart the machine"},
+	0x80090035: {"NTE_DEVICE_NOT_FOUND", "Windows' provider of keys finds no chip", "the TPM is switched off in the firmware setup, or the virtual machine has none", "switch it on in the firmware setup; tpm.msc shows what Windows sees"},
+	0x80290401: {"TPM_E_PCP_DEVICE_NOT_READY", "the chip is not ready for Windows' provider of keys", "the chip was not prepared by Windows, or was cleared and not restarted", "tpm.msc shows the state of the chip; prepare it there as administrator and restart the machine"},
+	0x80290405: {"TPM_E_PCP_NOT_SUPPORTED", "Windows' provider of keys cannot do this with this chip", "", "tpmdps verify --offline says what is missing"},
+	0x80290407: {"TPM_E_PCP_INTERNAL_ERROR", "Windows' provider of keys failed at the chip", "", "restart the machine; look at the events of TPM-WMI"},
+	0x80290408: {"TPM_E_PCP_AUTHENTICATION_FAILED", "a wrong PIN or password for the key", "", "give the right one; never try in a loop, the chip counts"},
 	0x80280400: {"TPM_E_COMMAND_BLOCKED", "Windows does not pass this command to the chip", "programs that are not elevated may not use some commands, and some are blocked for all by a policy", doElevated},
 	0x80280401: {"TPM_E_INVALID_HANDLE", "Windows knows no such handle", "the chip was reset, or the key was evicted, while a program kept its handle", "start the program again"},
 	0x80280402: {"TPM_E_DUPLICATE_VHANDLE", "two keys got the same handle from Windows", "", "start the program again"},
@@ -48,6 +68,16 @@ var windowsCodes = map[uint32]struct{ name, means, why, do string }{
 	0x80284016: {"TBS_E_DEACTIVATED", "the chip is deactivated (the documentation), or was not prepared to the end (winerror.h: TBS_E_PROVISIONING_INCOMPLETE)", "", "activate it in the firmware setup, then prepare it with tpm.msc"},
 }
 
+// cutByDecode explains "40:0x400": tpm2_rc_decode takes half of the upper half of
+// Windows' codes for a layer.
+func cutByDecode(groups []string) []Entry {
+	n, err := strconv.ParseUint(groups[1], 16, 16)
+	if err != nil {
+		return nil
+	}
+	return windows(windowsFacility<<16 | uint32(n))
+}
+
 // windows explains a code of Windows: one of its services', or the chip's own
 // in the lower bits.
 func windows(n uint32) []Entry {
@@ -57,7 +87,7 @@ func windows(n uint32) []Entry {
 		return []Entry{e}
 	}
 	chip, ok := tpm(uint16(n & codeBits))
-	if !ok || n&0xf000 != 0 {
+	if !ok || n&0xf000 != 0 || n>>16 != windowsFacility {
 		return nil
 	}
 	e.Name = chip.Name + ", handed on by Windows"

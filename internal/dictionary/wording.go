@@ -70,6 +70,45 @@ var wordings = []wording{
 	{"No standard TCTI could be loaded", kindLog, lineTCTI, "tpm2-tss, tctildr-dl.c"},
 	{"Unknown tcti", kindLog, lineTCTI, "tpm2-tools issue 896"},
 	{"Failed to create connection with service", kindLog, lineBroker, "iotedge-eflow issues 127, 147"},
+	{"Tss2_Tcti_Info(ctx", kindLog, lineBroker, "iotedge-eflow issue 147"},
+	{"on_name_lost: com.intel.tss2.Tabrmd", kindLog, lineBusName, "tpm2-tools issue 527"},
+	{"Invalid tpm version specified. Requires 2.0", kindLog, lineOldTPM, "azure-utpm-c, tpm_comm_win32.c"},
+	{"write_all() failed to write to fd", kindLog, lineNoCommand, "tpm2-abrmd issue 815"},
+	{"Could not probe device for partial response read support", kindLog, lineNoCommand, "tpm2-abrmd issue 815"},
+	{"caused by: could not parse settings", kindLog, lineSettings, "iot-identity-service, aziot-identityd/src/error.rs"},
+	{"caused by: bad settings", kindLog, lineSettings, "iot-identity-service, aziot-identityd/src/error.rs"},
+	{"could not set parameter on libaziot-keys", kindLog, lineKeysLibrary, "iot-identity-service, aziot-keyd/src/error.rs"},
+	{"could not load libaziot-keys", kindLog, lineKeysLibrary, "iot-identity-service, aziot-keyd/src/error.rs"},
+	{"could not load aziot-key-openssl-engine", kindLog, lineKeysLibrary, "iot-identity-service, aziot-identityd/src/error.rs"},
+	{"master identity key error", kindLog, lineKeyClient, "iot-identity-service, aziot-identityd/src/error.rs"},
+	{"is not authorized to modify the cert", kindLog, lineKeyOfOthers, "iot-identity-service, aziot-certd/src/error.rs"},
+	{"caused by: device-id not found", kindLog, lineCert, "iotedge issue 6835"},
+	{"caused by: HSM failure", kindLog, lineHSM, "iotedge issue 3819"},
+	{"could not load cert with ID", kindLog, lineOptional, "iotedge issues 6675, 7063"},
+	{"deployment configuration is not set", kindLog, lineNoContent, "iotedge issue 5141"},
+	{"could not create TLS connector", kindLog, lineHandshake, "iot-identity-service, aziotctl/src/internal/common.rs"},
+	{"perform TLS handshake with DPS endpoint - Error", kindLog, lineHandshake, "iotedge-iva-nano issue 29"},
+	{"perform TLS handshake with iothub AMQP port - Error", kindLog, lineHandshake, "iot-identity-service, aziotctl, check host_connect_iothub.rs"},
+	{"perform TLS handshake with iothub HTTPS / WebSockets port - Error", kindLog, lineHandshake, "iot-identity-service, aziotctl, check host_connect_iothub.rs"},
+	{"perform TLS handshake with iothub MQTT port - Error", kindLog, lineHandshake, "iot-identity-service, aziotctl, check host_connect_iothub.rs"},
+	{"Could not connect to global.azure-devices-provisioning.net", kindLog, lineHandshake, "iotedge-iva-nano issue 29"},
+	{"identityd config toml file specifies a valid hostname - Error", kindLog, lineHostname, "iotedge issue 6930"},
+	{"could not receive NTP server response", kindLog, lineTimeServer, "iotedge issue 6877"},
+	{"could not resolve NTP pool hostname", kindLog, lineTimeServer, "iot-identity-service, mini-sntp/src/error.rs"},
+	{"Could not initialize module runtime", kindLog, lineRuntime, "iotedgedev issue 467"},
+	{"error in the management http client occurred", kindLog, lineRuntime, "iotedge issue 202"},
+	{"A module runtime error occurred", kindLog, lineRuntime, "iotedge issue 5448"},
+	{"service not running after provisioning, please investigate manually", kindLog, lineNoMachine, "iotedge-eflow issue 135"},
+	{"ProvisioningDeviceTransportException", kindLog, lineTransport, "azure-iot-sdk-java issue 729"},
+	{"JSON does not contain Operation Id or Status", kindLog, lineNoData, "azure-iot-sdk-java issue 289"},
+	{"PROVISIONING_DEVICE_STATUS_ERROR", kindLog, lineNoData, "azure-iot-sdk-java issue 332"},
+	{"ClientError(\"Unexpected failure\")", kindLog, lineNoData, "azure-iot-sdk-python issue 1195"},
+	{"Unsuccessful json encountered", kindLog, lineNoData, "azure-iot-sdk-c issue 252"},
+	{"Http connection failed to connect", kindLog, lineNoData, "azure-iot-sdk-c issue 2398"},
+	{"PROV_DEVICE_RESULT_DEV_AUTH_ERROR", kindLog, lineNoData, "azure-iot-sdk-c issue 564"},
+	{"Timed out connecting to provisioning service", kindLog, lineTimedOut, "azure-iot-sdk-c issue 1446"},
+	{"PROV_DEVICE_RESULT_TIMEOUT", kindLog, lineTimedOut, "azure-iot-sdk-c issue 1446"},
+	{"returned Error: Unauthorized", kindDPS, "401", "azure-iot-sdk-node issue 721"},
 
 	{"failure retrieving json auth key value", kindLog, lineNoChallenge, "azure-iot-sdk-c, prov_device_ll_client.c; esp-azure issue 64"},
 	{"PROV_DEVICE_RESULT_PARSING", kindLog, lineNoData, "esp-azure issue 64"},
@@ -87,6 +126,7 @@ var wordings = []wording{
 	{"ConnectionResetError(104", kindLog, lineReset, "azure-iot-cli-extension issue 732"},
 	{"connect ETIMEDOUT", kindLog, lineTimedOut, "Node.js, errors"},
 	{"caused by: timed out", kindLog, lineTimedOut, "iotedge issue 6449"},
+	{"failed to communicate with IoT Hub", kindLog, lineTimedOut, "iotedge issue 7395"},
 	{"failed to communicate with DPS", kindLog, lineTimedOut, "iotedge issue 6449"},
 	{"SSL23_GET_SERVER_HELLO:unknown protocol", kindLog, linePlain, "iotedge issue 5186"},
 	{"SSL routines::wrong version number", kindLog, linePlain, "OpenSSL 3, SSL_R_WRONG_VERSION_NUMBER"},
@@ -110,10 +150,8 @@ func (w wording) entry() []Entry {
 		found := service(w.code)
 		return slices.DeleteFunc(slices.Clone(found), func(e Entry) bool { return e.Kind != w.kind })
 	}
-	for _, e := range lines {
-		if e.Code == w.code {
-			return []Entry{e}
-		}
+	if e, _, ok := lineCoded(w.code); ok {
+		return []Entry{e}
 	}
 	return nil
 }

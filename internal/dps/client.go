@@ -14,13 +14,15 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
+
+	"tpmdps/internal/environment"
 )
 
 // ClientOptions are what both clients have in common. The zero value works.
 type ClientOptions struct {
-	// HTTPClient carries the requests; nil means NewHTTPClient(nil). Only its
-	// Transport is used: a redirect is never followed, and time limits are the
-	// context's.
+	// HTTPClient carries the requests; nil means one that trusts the system's roots
+	// and uses no proxy. Only its Transport is used: a redirect is never followed,
+	// and time limits are the context's.
 	HTTPClient *http.Client
 	// Application stands first in the User-Agent; at most 24 characters.
 	Application string
@@ -47,7 +49,7 @@ type client struct {
 
 func newClient(endpoint, apiVersion string, auth policy.Policy, o ClientOptions) client {
 	if o.HTTPClient == nil {
-		o.HTTPClient = NewHTTPClient(nil)
+		o.HTTPClient = NewHTTPClient(nil, environment.Proxies{})
 	}
 	perRetry := []policy.Policy{&tryPolicy{log: o.Log, notice: newNotice(o)}}
 	if auth != nil {

@@ -34,9 +34,9 @@ type ConnectionString struct {
 const whereFound = "the one of a DPS is in the Azure portal under Shared access policies of the Device Provisioning Service, or from: az iot dps connection-string show"
 
 // ParseConnectionString reads HostName=...;SharedAccessKeyName=...;
-// SharedAccessKey=... with the names in any case and order. Quotes and white
-// space around it are forgiven, since it is pasted. What looks like another
-// service's credential is named as such.
+// SharedAccessKey=... with the names in any case and order, in any dress that
+// [CredentialText] knows, since it is pasted. What looks like another service's
+// credential is named as such.
 func ParseConnectionString(text string) (ConnectionString, error) {
 	cs, err := parseConnectionString(text)
 	if err != nil {
@@ -46,7 +46,11 @@ func ParseConnectionString(text string) (ConnectionString, error) {
 }
 
 func parseConnectionString(text string) (ConnectionString, error) {
-	fields, err := connectionFields(unquote(text))
+	text, err := CredentialText(text)
+	if err != nil {
+		return ConnectionString{}, err
+	}
+	fields, err := connectionFields(text)
 	if err != nil {
 		return ConnectionString{}, err
 	}
@@ -114,15 +118,6 @@ func connectionFields(text string) (map[string]string, error) {
 		return nil, errors.New("this is the connection string of a storage account; " + whereFound)
 	}
 	return fields, nil
-}
-
-// unquote removes what pasting and shells leave around a text.
-func unquote(text string) string {
-	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
-	for len(text) >= 2 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0] {
-		text = strings.TrimSpace(text[1 : len(text)-1])
-	}
-	return text
 }
 
 func hmacSigner(key []byte) func([]byte) ([]byte, error) {

@@ -51,7 +51,9 @@ func SharedKey(cs ConnectionString) Credential {
 // whatever order: az writes "SharedAccessSignature sr=...", Microsoft's
 // documentation "SharedAccessSignature sig=...".
 func SharedAccessToken(token string) Credential {
-	token = unquote(token)
+	if text, err := CredentialText(token); err == nil {
+		token = text
+	}
 	if _, err := ParseToken(token); err != nil {
 		return Credential{err: fmt.Errorf("%w: %w", ErrCredential, err)}
 	}

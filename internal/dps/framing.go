@@ -30,16 +30,13 @@ func (framing) Unwrap() error { return ErrMalformed }
 // one try.
 func (framing) NonRetriable() {}
 
-// CheckFraming wraps what carries requests (nil: [http.DefaultTransport]) so that
+// CheckFraming wraps what carries requests (nil: that of [NewHTTPClient] without a proxy) so that
 // an answer that came and cannot be read as HTTP is an [ErrFraming], and not the
 // words of net/http, which has no types for them. A connection that ends stays
 // the network's error. Both clients have it by themselves; it is for others that
 // go to a service of Azure's, such as the sign-in.
 func CheckFraming(next http.RoundTripper) http.RoundTripper {
-	if next == nil {
-		next = http.DefaultTransport
-	}
-	return framed{next}
+	return framed{orDirect(next)}
 }
 
 type framed struct{ next http.RoundTripper }

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"tpmdps/internal/environment"
 	"tpmdps/internal/network"
 )
 
@@ -45,7 +46,7 @@ func speaker(t *testing.T, answer string) (endpoint string, client *http.Client,
 			go speak(conn, answer, requests)
 		}
 	}()
-	client = NewHTTPClient(roots)
+	client = NewHTTPClient(roots, environment.Proxies{})
 	t.Cleanup(client.CloseIdleConnections)
 	return "https://" + l.Addr().String(), client, requests
 }
@@ -262,14 +263,14 @@ func TestOtherProtocolsOnTheWay(t *testing.T) {
 				conn.Close()
 			}
 		}()
-		o := ClientOptions{HTTPClient: NewHTTPClient(nil), RetryDelay: time.Microsecond}
+		o := ClientOptions{HTTPClient: NewHTTPClient(nil, environment.Proxies{}), RetryDelay: time.Microsecond}
 		c, _ := NewServiceClient(l.Addr().String(), SharedAccessToken(testToken), o)
 		var record tls.RecordHeaderError
 		if _, err := c.Enrollment(ctx, "machine-1"); !errors.Is(err, network.ErrTLS) && !errors.As(err, &record) || connections.Load() != 1 {
 			t.Errorf("%s instead of TLS: %v after %d tries, want ErrTLS after 1", name, err, connections.Load())
 		}
 		u := "http://" + l.Addr().String()
-		client := NewHTTPClient(nil)
+		client := NewHTTPClient(nil, environment.Proxies{})
 		client.Transport.(*http.Transport).Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(u) }
 		connections.Store(0)
 		c, _ = NewServiceClient("plant", SharedAccessToken(testToken), ClientOptions{HTTPClient: client, RetryDelay: time.Microsecond})

@@ -78,11 +78,18 @@ func cutPort(host string) (name, port string) {
 	return host, ""
 }
 
+// OfHub reports whether the token is for an IoT Hub, or a device on one.
+func (t Token) OfHub() bool { return isHub(t.Host()) }
+
 // ParseToken reads a SAS token, with or without the name of its scheme in
-// front. It checks the form alone: whether the signature is right only the
+// front, in any dress that [CredentialText] knows. It checks the form alone: whether the signature is right only the
 // service knows.
 func ParseToken(text string) (Token, error) {
-	t, err := parseToken(unquote(text))
+	text, err := CredentialText(text)
+	if err != nil {
+		return Token{}, fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	t, err := parseToken(text)
 	if err != nil {
 		return Token{}, fmt.Errorf("%w: %w", ErrToken, err)
 	}
@@ -97,7 +104,7 @@ func parseToken(text string) (Token, error) {
 	case len(text) > maxConnectionString:
 		return Token{}, fmt.Errorf("%d characters are too many", len(text))
 	case strings.Contains(lower, "sharedaccesskey="):
-		return Token{}, errors.New("this is a connection string: it holds the key itself")
+		return Token{}, errors.New("this is a connection string: it holds the key itself; give it as a connection string")
 	case strings.HasPrefix(lower, "eyj"), strings.HasPrefix(lower, "bearer "):
 		return Token{}, errors.New("this looks like a bearer token of Microsoft Entra ID")
 	case strings.ContainsAny(text, "\r\n"):

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Trace wraps what carries requests (nil: [http.DefaultTransport]) so that each
+// Trace wraps what carries requests (nil: as [CheckFraming]) so that each
 // request and each answer is written to w: method, URL, status, headers and
 // bodies. Everything goes through [Redact], so a trace may be mailed. Each
 // request is one write and each answer another, so requests that run at the
@@ -20,10 +20,7 @@ import (
 // It goes below the pipeline, where the retries and the sign-in to Microsoft
 // Entra ID pass too.
 func Trace(next http.RoundTripper, w io.Writer) http.RoundTripper {
-	if next == nil {
-		next = http.DefaultTransport
-	}
-	return &trace{next, w}
+	return &trace{orDirect(next), w}
 }
 
 type trace struct {

@@ -5,28 +5,28 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 
+	"tpmdps/internal/environment"
 	"tpmdps/internal/network"
 )
 
 // NewHTTPClient makes the client that both APIs are meant to share: TLS 1.2 or
 // later, checked against roots (nil: the system's), through the proxy that
-// HTTPS_PROXY and NO_PROXY name, with limits for every phase of a request. It
+// proxies has for the service, with limits for every phase of a request. It
 // follows no redirects, and keeps its connection, so that a run needs one TLS
 // handshake for each host.
-func NewHTTPClient(roots *x509.CertPool) *http.Client {
+func NewHTTPClient(roots *x509.CertPool, proxies environment.Proxies) *http.Client {
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	return &http.Client{
 		CheckRedirect: showRedirect,
 		// Its own TLSClientConfig keeps this at HTTP/1.1, which is what every
 		// device SDK speaks to DPS and what inspecting proxies handle best.
 		Transport: &http.Transport{
-			Proxy:                  environmentProxy,
+			Proxy:                  func(req *http.Request) (*url.URL, error) { return proxies.For(req.URL), nil },
 			OnProxyConnectResponse: checkProxy,
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
@@ -40,19 +40,18 @@ func NewHTTPClient(roots *x509.CertPool) *http.Client {
 	}
 }
 
+// orDirect is a transport, or one without a proxy. That of net/http reads the
+// environment by itself.
+func orDirect(transport http.RoundTripper) http.RoundTripper {
+	if transport == nil {
+		return NewHTTPClient(nil, environment.Proxies{}).Transport
+	}
+	return transport
+}
+
 // showRedirect makes a 3xx an answer like any other. Following it would take
 // the Authorization header along wherever net/http thinks it is safe.
 func showRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-// environmentProxy hides the text of an unusable HTTPS_PROXY, which may hold a
-// password.
-func environmentProxy(req *http.Request) (*url.URL, error) {
-	u, err := http.ProxyFromEnvironment(req)
-	if err != nil {
-		return nil, fmt.Errorf("%w: HTTPS_PROXY is not a proxy's URL", network.ErrProxy)
-	}
-	return u, nil
-}
 
 // checkProxy gives a refused CONNECT a type; net/http would return only the
 // status text.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"tpmdps/internal/environment"
 	"tpmdps/internal/network"
 )
 
@@ -125,7 +126,7 @@ func TestNewHTTPClientChecksTheServer(t *testing.T) {
 		"other name":   {strings.Replace(s.URL, "127.0.0.1", "localhost", 1), roots, new(x509.HostnameError)},
 	} {
 		var log bytes.Buffer
-		c, err := NewDeviceClient(tt.endpoint, testScope, ClientOptions{HTTPClient: NewHTTPClient(tt.roots), RetryDelay: time.Microsecond, Log: debugLog(&log)})
+		c, err := NewDeviceClient(tt.endpoint, testScope, ClientOptions{HTTPClient: NewHTTPClient(tt.roots, environment.Proxies{}), RetryDelay: time.Microsecond, Log: debugLog(&log)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +148,7 @@ func TestNewHTTPClientRefusesOldTLS(t *testing.T) {
 	defer s.Close()
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
-	_, err := NewHTTPClient(roots).Get(s.URL)
+	_, err := NewHTTPClient(roots, environment.Proxies{}).Get(s.URL)
 	if err == nil || !strings.Contains(err.Error(), "protocol version") {
 		t.Errorf("TLS 1.1: %v, want a refusal", err)
 	}
@@ -172,7 +173,7 @@ func TestProxyThatRefuses(t *testing.T) {
 	defer proxy.Close()
 	u, _ := url.Parse(proxy.URL)
 	u.User = url.UserPassword("user", "proxy-password")
-	client := NewHTTPClient(nil)
+	client := NewHTTPClient(nil, environment.Proxies{})
 	client.Transport.(*http.Transport).Proxy = http.ProxyURL(u)
 	var log bytes.Buffer
 	c, _ := NewDeviceClient("", testScope, ClientOptions{HTTPClient: client, RetryDelay: time.Microsecond, Log: debugLog(&log)})
@@ -200,7 +201,7 @@ func TestOneConnection(t *testing.T) {
 	defer s.Close()
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
-	c, _ := NewDeviceClient(s.URL, testScope, ClientOptions{HTTPClient: NewHTTPClient(roots)})
+	c, _ := NewDeviceClient(s.URL, testScope, ClientOptions{HTTPClient: NewHTTPClient(roots, environment.Proxies{})})
 	ctx := context.Background()
 	_, err1 := c.Register(ctx, registration, "")
 	_, err2 := c.Register(ctx, registration, "token")

@@ -19,6 +19,12 @@ const notTOML = "this line is not TOML: "
 func asComment(lines [][]byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 	line := strings.TrimRight(string(lines[min(at.Line, len(lines))-1]), "\r\n")
 	f := Finding{Rule: "syntax", Message: words(at.Message), Fix: "correct the line, or put # before it", Key: strings.TrimSpace(keyOf(line))}
+	switch raw := bytes.TrimSuffix(bytes.TrimSuffix(lines[min(at.Line, len(lines))-1], []byte("\n")), []byte("\r")); {
+	case bytes.HasSuffix(lines[min(at.Line, len(lines))-1], []byte("\r")), bytes.ContainsRune(raw, '\r'):
+		f.Message, f.Fix = notTOML+"it has a carriage return that ends no line", "save the file with the line ends of Linux, or delete that character"
+	case bytes.ContainsFunc(raw, isControl): // TOML has none in comments either
+		f.Fix = "delete the control character in the line"
+	}
 	begin := opener(lines, at.Line)
 	if begin > 0 && (isStatement([]byte(line)) || at.Line >= len(lines) || strings.TrimSpace(line) == "" || strings.Contains(at.Message, "not terminated")) {
 		f.Message = fmt.Sprintf("what begins in line %d has no end: %s", begin, strings.TrimPrefix(f.Message, notTOML))
@@ -39,6 +45,9 @@ func asComment(lines [][]byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 	}
 	return emptied(lines, at.Line, at.Line), f
 }
+
+// isControl is for characters that TOML has nowhere.
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 // opener is the line in which a text, a list or braces begin that are open where
 // line n begins, 0 if nothing is, or if it lies far before.

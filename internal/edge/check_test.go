@@ -358,3 +358,20 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// A path or a URL is not a TCTI; what is shown for it is one.
+func TestTCTIForms(t *testing.T) {
+	for value, want := range map[string]string{
+		"/dev/tpm0": "device:/dev/tpm0", "/dev/tpmrm0": "device:/dev/tpmrm0", "/run/tpm.sock": "swtpm:path=/run/tpm.sock", "/tmp/a b/tpm": "swtpm:path=/tmp/a b/tpm",
+		"file:///dev/tpmrm0": "correct", "unix:///run/tpm.sock": "correct", "tcp://127.0.0.1:2321": "correct",
+		"device": "", "device:/dev/tpmrm0": "", "swtpm:host=127.0.0.1,port=2321": "", "swtpm:path=/run/tpm.sock": "", "mssim": "", "tabrmd": "",
+	} {
+		found := edge.Check([]byte(strings.Replace(fullFile, `tcti = "device:/dev/tpmrm0"`, `tcti = "`+value+`"`, 1)), edge.CheckOptions{}).Findings
+		switch {
+		case want == "" && len(found) > 0:
+			t.Errorf("%s: %+v", value, found)
+		case want != "" && (len(found) != 1 || found[0].Rule != "wrong-value" || !strings.Contains(found[0].Fix, want)):
+			t.Errorf("%s: %+v, want %s", value, found, want)
+		}
+	}
+}

@@ -24,7 +24,7 @@ func (c *checker) settle(begin int) {
 	for i := begin; i < len(c.findings); i++ {
 		f := &c.findings[i]
 		for _, fix := range append([]string{f.Fix}, c.others[i]...) {
-			if c.templated != nil && strings.HasSuffix(fix, removeTable) {
+			if c.templated != nil && (strings.HasSuffix(fix, removeTable) || lineRange.MatchString(fix)) {
 				f.Fix = inWords(*f) // the engine's lines are among those below
 				continue
 			}
@@ -205,14 +205,22 @@ func (t trial) comment(first, last int) []byte {
 	return bytes.Join(lines, nil)
 }
 
-// belowHeader is the last line that belongs to a header.
+// belowHeader is the last line that belongs to a header, for somebody who reads the
+// text: a header that comes twice was mended away in the document, and ends the
+// lines below the first one all the same.
 func (t trial) belowHeader() int {
-	for _, e := range t.doc.Entries() {
-		if e.Line > t.e.Line && (e.Kind == tomledit.Table || e.Kind == tomledit.ArrayTable) {
-			return e.Line - 1
+	lines := bytes.Split(t.source, []byte("\n"))
+	for n := t.e.Line + 1; n <= len(lines); n++ {
+		if bytes.HasPrefix(bytes.TrimSpace(lines[n-1]), []byte("[")) && !t.inValue(n) {
+			return n - 1
 		}
 	}
-	return bytes.Count(t.source, []byte("\n")) + 1
+	return len(lines)
+}
+
+// inValue tells whether a line belongs to a value that began above it.
+func (t trial) inValue(n int) bool {
+	return slices.ContainsFunc(t.doc.Entries(), func(e tomledit.Entry) bool { return e.Line < n && n <= lastLine(t.doc, e) })
 }
 
 // insert puts a line below a header, or at the top of the file, and removes the

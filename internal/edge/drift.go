@@ -3,7 +3,6 @@ package edge
 import (
 	"cmp"
 	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 
 	"tpmdps/internal/identity"
@@ -38,9 +37,12 @@ type Facts struct {
 	NoChip, ChipHint string
 	// RegistrationID is the file's, "" if it has none.
 	RegistrationID string
-	// Service is what DPS says; nil: NoService says why it was not asked.
-	Service   *ServiceFacts
-	NoService string
+	// File is its path, "-" for standard input: hints name it.
+	File string
+	// Service is what DPS says; nil: NoService says why it was not asked or did not
+	// answer. NoServiceHint is what to do about that, "" to give a credential.
+	Service                  *ServiceFacts
+	NoService, NoServiceHint string
 	// Device is what IoT Edge on this machine was given; nil: NoDevice says why
 	// that is not known.
 	Device   *DeviceInfo
@@ -59,6 +61,16 @@ type ServiceFacts struct {
 	// says why it is not known.
 	State   *RegistrationFacts
 	NoState string
+	// Others are enrollments of the same key under other registration IDs. LookedAt
+	// says in words where they were looked for if that was not everywhere, else "".
+	Others   []OtherEnrollment
+	LookedAt string
+}
+
+// OtherEnrollment is one of the same key under another registration ID.
+type OtherEnrollment struct {
+	RegistrationID string
+	Disabled       bool
 }
 
 // RegistrationFacts are what became of a registration.
@@ -86,6 +98,33 @@ func Disagree(ticks []Tick) bool {
 	return false
 }
 
+// Count returns how many comparisons failed, and how many came out with a warning.
+func Count(ticks []Tick) (failed, doubts int) {
+	for _, t := range ticks {
+		switch t.Status {
+		case Fail:
+			failed++
+		case Warn:
+			doubts++
+		}
+	}
+	return failed, doubts
+}
+
+// NotCompared names the comparisons that were skipped; add is what to give so that
+// the first of them can be made, "" where no hint says.
+func NotCompared(ticks []Tick) (names []string, add string) {
+	names = []string{}
+	for _, t := range ticks {
+		if t.Status != Skipped {
+			continue
+		}
+		names = append(names, t.Name)
+		add = cmp.Or(add, t.Hint)
+	}
+	return names, add
+}
+
 func (f Facts) chip() Tick {
 	t := Tick{Name: "chip", Status: OK}
 	if f.Chip == nil {
@@ -111,92 +150,34 @@ func (f Facts) file() Tick {
 		return t
 	}
 	form := identity.MadeOf(f.RegistrationID, f.Chip)
+	own, slip := identity.NearMiss(f.RegistrationID, f.Chip)
 	switch {
 	case form != "":
 		t.Detail = fmt.Sprintf("%s is this chip's (%s)", f.RegistrationID, form)
+	case slip != "" && f.enrolledHere():
+		t.Status, t.Detail = Warn, fmt.Sprintf("%s is almost this chip's own ID: %s; it is enrolled with this chip's EK", f.RegistrationID, slip)
+	case slip != "":
+		t.Status, t.Detail = Fail, fmt.Sprintf("%s is almost this chip's own ID, %s: %s", f.RegistrationID, own, slip)
+		t.Hint = f.ownHint()
 	case identity.IsForeign(f.RegistrationID, f.Chip) && f.enrolledHere():
 		t.Status, t.Detail = Warn, f.RegistrationID+" is made of another chip's key, and enrolled with this chip's"
 	case identity.IsForeign(f.RegistrationID, f.Chip):
 		t.Status, t.Detail = Fail, f.RegistrationID+" is made of another chip's key; was the file copied from another machine?"
-		t.Hint = f.foreignHint()
+		t.Hint = f.ownHint()
 	case f.Service == nil:
 		t.Status, t.Detail = Skipped, f.RegistrationID+" is a name; only the enrollment says whose it is"
-		t.Hint = "name the DPS and give a credential: --dps NAME, --connection-string-file FILE"
+		t.Hint = f.serviceHint()
 	default:
 		t.Detail = f.RegistrationID + " is a name; the enrollment says whose it is"
 	}
 	return t
 }
 
-// enrolledHere tells whether the enrollment has this chip's key.
-func (f Facts) enrolledHere() bool {
-	if f.Service == nil || f.Chip == nil {
-		return false
-	}
-	ek, err := base64.StdEncoding.DecodeString(f.Service.EndorsementKey)
-	return err == nil && string(ek) == string(f.Chip)
-}
+// command is a command of config's that a hint shows, for the file that was checked.
+func (f Facts) command(flags string) string { return "tpmdps config" + flags + FileFlag(f.File) }
 
-// named is the flag that a command needs for a registration ID that is not the one
-// it derives.
-func (f Facts) named() string {
-	if f.Chip != nil && identity.MadeOf(f.RegistrationID, f.Chip) == "base32" {
-		return ""
-	}
-	return " --registration-id " + f.RegistrationID
-}
+// HintCredential is what to do where DPS was not asked for want of a credential.
+const HintCredential = "name the DPS and give a credential: --dps NAME, --connection-string-file FILE"
 
-// foreignHint is what to do about a registration ID that is made of another chip's
-// key. The enrollment of that ID is the other machine's, and no hint leads to it.
-func (f Facts) foreignHint() string {
-	return "tpmdps config --registration-id " + identity.RegistrationIDs(f.Chip).Base32
-}
-
-func (f Facts) enrollment() Tick {
-	t := f.enrolled()
-	if t.Hint != "" && f.Service != nil && f.Chip != nil && identity.IsForeign(f.RegistrationID, f.Chip) {
-		t.Hint = f.foreignHint()
-	}
-	return t
-}
-
-func (f Facts) enrolled() Tick {
-	t := Tick{Name: "enrollment", Status: Fail}
-	s := f.Service
-	switch {
-	case s == nil:
-		t.Status, t.Detail = Skipped, f.NoService
-		t.Hint = "name the DPS and give a credential: --dps NAME, --connection-string-file FILE"
-	case !s.Enrolled:
-		t.Detail, t.Hint = "DPS has no enrollment "+f.RegistrationID, "tpmdps enroll --registration-id "+f.RegistrationID
-	case s.Attestation != "tpm":
-		t.Detail, t.Hint = fmt.Sprintf("%s is enrolled with %s, not with a TPM", f.RegistrationID, s.Attestation), "delete that enrollment, then: tpmdps enroll --registration-id "+f.RegistrationID
-	case s.Disabled:
-		t.Detail, t.Hint = f.RegistrationID+" is disabled", "tpmdps enroll --provisioning-status enabled --update"+f.named()
-	default:
-		return f.enrolledKey(t)
-	}
-	return t
-}
-
-// enrolledKey compares the enrollment's key with the chip's, or at least with
-// the registration ID.
-func (f Facts) enrolledKey(t Tick) Tick {
-	ek, err := base64.StdEncoding.DecodeString(f.Service.EndorsementKey)
-	switch {
-	case err != nil || len(ek) == 0:
-		t.Detail, t.Hint = "the enrollment's EK is no base64", "on the machine that it is for: tpmdps enroll --replace-ek --registration-id "+f.RegistrationID
-	case f.Chip != nil && string(ek) == string(f.Chip):
-		t.Status, t.Detail = OK, "enabled, with this chip's EK"
-	case f.Chip != nil:
-		t.Detail = fmt.Sprintf("it has another EK: %s there, %s here", fingerprint(ek), fingerprint(f.Chip))
-		t.Hint = "if this machine replaces the other one, which can then no longer provision: tpmdps enroll --replace-ek --registration-id " + f.RegistrationID
-	case identity.MadeOf(f.RegistrationID, ek) != "":
-		t.Status, t.Detail = OK, "enabled, with the EK that the registration ID is made of"
-	case identity.IsDerived(f.RegistrationID):
-		t.Detail, t.Hint = "the registration ID is made of another EK than the enrollment's, "+fingerprint(ek), "read the chip again: tpmdps read-ek"
-	default:
-		t.Status, t.Detail = Warn, "enabled, with EK "+fingerprint(ek)+" and no chip to compare with"
-	}
-	return t
-}
+// serviceHint is what to do where DPS was not asked, or did not answer.
+func (f Facts) serviceHint() string { return cmp.Or(f.NoServiceHint, HintCredential) }

@@ -17,6 +17,10 @@ func TestDrift(t *testing.T) {
 	enrolled := func(key []byte, state *edge.RegistrationFacts) *edge.ServiceFacts {
 		return &edge.ServiceFacts{Enrolled: true, Attestation: "tpm", EndorsementKey: text(key), State: state}
 	}
+	with := func(s *edge.ServiceFacts, change func(*edge.ServiceFacts)) *edge.ServiceFacts { change(s); return s }
+	others := func(s *edge.ServiceFacts, id string) *edge.ServiceFacts {
+		return with(s, func(s *edge.ServiceFacts) { s.Others = []edge.OtherEnrollment{{RegistrationID: id}} })
+	}
 	own := "tpmdps config --registration-id " + identity.RegistrationIDs(other).Base32
 	assigned := &edge.RegistrationFacts{Status: "assigned", Hub: "h.azure-devices.net", DeviceID: "box-7"}
 	here := &edge.DeviceInfo{Hub: "H.azure-devices.net", DeviceID: "box-7"}
@@ -56,6 +60,24 @@ func TestDrift(t *testing.T) {
 		{"state not told", edge.Facts{Chip: chip, RegistrationID: base32, Service: &edge.ServiceFacts{Enrolled: true, Attestation: "tpm", EndorsementKey: text(chip), NoState: "no right"}}, "ok ok ok skipped", "no right", ""},
 		{"another hub", edge.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, assigned), Device: &edge.DeviceInfo{Hub: "old.azure-devices.net", DeviceID: "box-7"}}, "ok ok ok fail", "old.azure-devices.net", "reprovision"},
 		{"failed", edge.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, &edge.RegistrationFacts{Status: "failed", Code: 400209, Message: "no"})}, "ok ok ok fail", "failed: no (400209)", "tpmdps explain 400209"},
+		{"disabled, and found so", edge.Facts{Chip: chip, RegistrationID: base32, Service: with(enrolled(chip, &edge.RegistrationFacts{Status: "disabled"}), func(s *edge.ServiceFacts) { s.Disabled = true })}, "ok ok fail fail", "DPS refused the last registration: the enrollment is disabled", "tpmdps enroll --provisioning-status enabled --update"},
+		{"disabled then, enabled now", edge.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, &edge.RegistrationFacts{Status: "disabled"})}, "ok ok ok warn", "it is enabled now", "reprovision"},
+		{"failed, and no reason", edge.Facts{Chip: chip, RegistrationID: base32, File: "my box.toml", Service: enrolled(chip, &edge.RegistrationFacts{Status: "failed"})}, "ok ok ok fail", "the last registration is failed", "tpmdps verify --until assigned --even-if-provisioned --config 'my box.toml'"},
+		{"assigned to no hub", edge.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, &edge.RegistrationFacts{Status: "assigned"})}, "ok ok ok warn", "to no hub", "portal"},
+		{"not reached", edge.Facts{Chip: chip, RegistrationID: base32, NoService: "DPS was not reached", NoServiceHint: "check the cable"}, "ok ok skipped skipped", "DPS was not reached", "check the cable"},
+		{"not reached, a name", edge.Facts{Chip: chip, RegistrationID: "box-7", NoService: "DPS was not reached", NoServiceHint: "check the cable"}, "ok skipped skipped skipped", "only the enrollment", "check the cable"},
+		{"enrolled in the other form", edge.Facts{Chip: chip, RegistrationID: base32, File: "b.toml", Service: others(&edge.ServiceFacts{}, hex)}, "ok ok fail skipped", "this chip's EK is enrolled as " + hex, "tpmdps config --registration-id " + hex + " --file b.toml; enrolling " + base32 + " would give the same key a second enrollment"},
+		{"enrolled in the other form, disabled", edge.Facts{Chip: chip, RegistrationID: hex, Service: with(others(&edge.ServiceFacts{}, base32), func(s *edge.ServiceFacts) { s.Others[0].Disabled = true })}, "ok ok fail skipped", base32 + " (disabled)", "--registration-id " + base32},
+		{"enrolled in both forms", edge.Facts{Chip: chip, RegistrationID: base32, Service: others(enrolled(chip, assigned), hex), NoDevice: "none"}, "ok ok warn ok", "is enrolled as " + hex + ", too", "delete"},
+		{"no chip, the other form", edge.Facts{NoChip: "no TPM", RegistrationID: base32, Service: others(&edge.ServiceFacts{}, hex)}, "skipped skipped fail skipped", "the key that the ID is made of is enrolled as " + hex, "--registration-id " + hex},
+		{"no chip, both forms", edge.Facts{NoChip: "no TPM", RegistrationID: base32, Service: others(enrolled(chip, assigned), hex), NoDevice: "none"}, "skipped skipped warn ok", "is enrolled as " + hex + ", too", "delete"},
+		{"a name, enrolled under another", edge.Facts{Chip: chip, RegistrationID: "box-7", Service: others(enrolled(other, nil), "box-8")}, "ok ok fail warn", "it has another EK", "--registration-id box-8: the same key is enrolled as box-8"},
+		{"not enrolled, many others", edge.Facts{Chip: chip, RegistrationID: base32, Service: &edge.ServiceFacts{LookedAt: "the first 1000 enrollments were looked through"}}, "ok ok fail skipped", "the first 1000", "tpmdps enroll"},
+		{"file of another machine, this one enrolled", edge.Facts{Chip: other, RegistrationID: base32, Service: others(enrolled(chip, assigned), "box-8"), NoDevice: "none"}, "ok fail fail ok", "another chip's key", "--registration-id box-8"},
+		{"a slip", edge.Facts{Chip: chip, RegistrationID: "0" + base32[1:], NoService: "not asked"}, "ok fail skipped skipped", "almost this chip's own ID, " + base32 + ": 1 character is wrong", "tpmdps config --registration-id " + base32},
+		{"a slip, not enrolled", edge.Facts{Chip: chip, RegistrationID: base32[:50], Service: &edge.ServiceFacts{}}, "ok fail fail skipped", "no enrollment", "tpmdps config --registration-id " + base32},
+		{"a slip that is enrolled", edge.Facts{Chip: chip, RegistrationID: base32[:50], Service: enrolled(chip, assigned), NoDevice: "none"}, "ok warn ok ok", "almost this chip's own ID", ""},
+		{"a slip that is enrolled and disabled", edge.Facts{Chip: chip, RegistrationID: base32[:50], Service: with(enrolled(chip, assigned), func(s *edge.ServiceFacts) { s.Disabled = true }), NoDevice: "none"}, "ok warn fail ok", "is disabled", "--update --registration-id " + base32[:50]},
 		{"assigning", edge.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, &edge.RegistrationFacts{Status: "assigning"})}, "ok ok ok warn", "right now", "again"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -101,4 +123,62 @@ func TestParseDeviceInfo(t *testing.T) {
 			t.Errorf("ParseDeviceInfo(%q) = %v", text, err)
 		}
 	}
+}
+
+// Whatever DPS says, and whatever it leaves out, no tick shows a zero or a gap for
+// what is not there, none that fails is without a way on, and the hints name the
+// file.
+func TestDriftSaysWhatThereIs(t *testing.T) {
+	chip, other := bytes.Repeat([]byte{1}, 316), bytes.Repeat([]byte{2}, 316)
+	ids := identity.RegistrationIDs(chip)
+	tried := 0
+	for _, id := range []string{"", "box-7", ids.Base32, ids.Hex, ids.Base32[:40], "x" + ids.Hex[1:], identity.RegistrationIDs(other).Hex} {
+		for _, key := range [][]byte{nil, chip, other} {
+			for _, s := range serviceAnswers(chip, other) {
+				if id == "" && s != nil {
+					continue // nobody asks for an ID that is not there
+				}
+				for _, device := range []*edge.DeviceInfo{nil, {Hub: "h", DeviceID: "d"}} {
+					tried++
+					f := edge.Facts{Chip: key, NoChip: "no TPM", RegistrationID: id, File: "my box.toml", Service: s, NoService: "not asked", Device: device, NoDevice: "none"}
+					for _, tick := range edge.Drift(f) {
+						for _, bad := range []string{"(0)", ": (", "  ", "explain 0", "()", `""`} {
+							if strings.Contains(tick.Detail+"|"+tick.Hint, bad) {
+								t.Fatalf("%q in %+v of %+v, %+v", bad, tick, f, s)
+							}
+						}
+						if tick.Detail == "" || tick.Status == edge.Fail && tick.Hint == "" || strings.HasSuffix(tick.Detail, ":") {
+							t.Fatalf("too little: %+v of %+v, %+v", tick, f, s)
+						}
+						if strings.Contains(tick.Hint, "tpmdps config") && !strings.Contains(tick.Hint, "--file 'my box.toml'") {
+							t.Fatalf("another file: %+v", tick)
+						}
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d states", tried)
+}
+
+// serviceAnswers are what DPS can say of an enrollment.
+func serviceAnswers(chip, other []byte) []*edge.ServiceFacts {
+	all := []*edge.ServiceFacts{nil, {}, {LookedAt: "they could not be listed"}}
+	for _, status := range []string{"", "assigned", "assigning", "unassigned", "failed", "disabled", "frobnicated"} {
+		for _, code := range []int{0, 400209} {
+			for _, message := range []string{" ", "no\nhub"} {
+				for _, ek := range [][]byte{nil, chip, other} {
+					for _, disabled := range []bool{false, true} {
+						for _, others := range [][]edge.OtherEnrollment{nil, {{RegistrationID: "box-8", Disabled: true}}} {
+							all = append(all, &edge.ServiceFacts{
+								Enrolled: true, Attestation: "tpm", EndorsementKey: base64.StdEncoding.EncodeToString(ek), Disabled: disabled, Others: others,
+								State: &edge.RegistrationFacts{Status: status, Code: code, Message: message, DeviceID: "d"},
+							})
+						}
+					}
+				}
+			}
+		}
+	}
+	return all
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"tpmdps/internal/identity"
 )
 
 // DeviceInfoPaths are where IoT Edge's identity service notes the device that it
@@ -76,9 +78,13 @@ func (f Facts) assigned(t Tick, s RegistrationFacts) Tick {
 	switch {
 	case s.Status == "assigning":
 		t.Status, t.Detail, t.Hint = Warn, "DPS is assigning it right now", "run this again in a minute"
+	case s.Status == "disabled":
+		return f.refused(t)
 	case s.Status != "assigned":
-		t.Status, t.Detail = Fail, fmt.Sprintf("the last registration is %s: %s (%d)", s.Status, s.Message, s.Code)
-		t.Hint = fmt.Sprintf("tpmdps explain %d", s.Code)
+		return f.failedLast(t, s)
+	case s.Hub == "":
+		t.Status, t.Detail = Warn, "DPS says that it is assigned, and to no hub"
+		t.Hint = "look at the registration in the portal, then register again: sudo iotedge system reprovision"
 	case f.Device == nil:
 		t.Status, t.Detail = OK, fmt.Sprintf("%s; %s", there, f.NoDevice)
 	case strings.EqualFold(f.Device.Hub, s.Hub) && f.Device.DeviceID == s.DeviceID:
@@ -86,6 +92,36 @@ func (f Facts) assigned(t Tick, s RegistrationFacts) Tick {
 	default:
 		t.Status, t.Detail = Fail, fmt.Sprintf("DPS assigned %s, IoT Edge here is %s", there, f.Device)
 		t.Hint = "sudo iotedge system reprovision"
+	}
+	return t
+}
+
+// refused is for a last registration that found the enrollment disabled.
+func (f Facts) refused(t Tick) Tick {
+	t.Status, t.Detail = Fail, "DPS refused the last registration: the enrollment is disabled"
+	t.Hint = f.enableHint() + ", then sudo iotedge system reprovision"
+	if !f.Service.Disabled {
+		t.Status, t.Detail = Warn, "DPS refused the last registration, since the enrollment was disabled then; it is enabled now"
+		t.Hint = "register again: sudo iotedge system reprovision"
+	}
+	return t
+}
+
+// failedLast is for a last registration that ended in another way. What DPS left
+// out is not shown as a zero or as a gap.
+func (f Facts) failedLast(t Tick, s RegistrationFacts) Tick {
+	status := s.Status
+	if status == "" {
+		status = "of no status"
+	}
+	t.Status, t.Detail = Fail, "the last registration is "+identity.Printable(status, 40)
+	if message := strings.TrimSpace(s.Message); message != "" {
+		t.Detail += ": " + identity.Printable(message, 300)
+	}
+	t.Hint = "try it again, and see the reason: tpmdps verify --until assigned --even-if-provisioned" + VerifyFlag(f.File)
+	if s.Code != 0 {
+		t.Detail += fmt.Sprintf(" (%d)", s.Code)
+		t.Hint = fmt.Sprintf("tpmdps explain %d", s.Code)
 	}
 	return t
 }

@@ -16,6 +16,12 @@ func syntaxError(data []byte, err error) error {
 	if !errors.As(err, &at) {
 		return err
 	}
+	if strings.HasPrefix(at.Message, "this is not UTF-8") {
+		return err
+	}
+	if say := otherSort(data); say != "" {
+		return &tomledit.SyntaxError{Line: 1, Column: 1, Message: say}
+	}
 	if why := oddCharacter(data, at); why != "" {
 		return &tomledit.SyntaxError{Line: at.Line, Column: at.Column, Message: why}
 	}

@@ -24,12 +24,16 @@ type shape struct {
 	lines int             // lines that are neither empty nor comments
 }
 
+var connectionString = regexp.MustCompile(`(?i)^["']?HostName=[^;]+;`)
+
 // otherFiles stand in the order in which they are tried.
 var otherFiles = []otherFile{
 	{func(f shape) bool {
 		return strings.HasPrefix(f.first, "\x1f\x8b") || strings.HasPrefix(f.first, "PK\x03\x04")
 	},
 		"the file is compressed", "unpack it, and check what is inside"},
+	{func(f shape) bool { return connectionString.MatchString(f.first) },
+		"the file is a connection string", "keep it in a file of its own, for --connection-string-file"},
 	{func(f shape) bool { return strings.HasPrefix(f.first, "-----BEGIN ") },
 		"the file is a certificate or a key", "check config.toml instead, which names that file"},
 	{func(f shape) bool { return strings.HasPrefix(f.first, "#!") && f.toml*4 < f.lines*3 },
@@ -99,6 +103,17 @@ func look(data []byte) shape {
 		}
 	}
 	return f
+}
+
+// otherSort says what a file is that is another one altogether; "" if it is not.
+func otherSort(data []byte) string {
+	f := look(data)
+	for _, o := range otherFiles {
+		if o.is(f) {
+			return o.say
+		}
+	}
+	return ""
 }
 
 // other says once of a file that it is another one altogether, and what makes

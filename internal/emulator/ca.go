@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"tpmdps/internal/atomicfile"
+	"tpmdps/internal/disk"
 )
 
 // Names of the files in Options.Dir.
@@ -69,7 +70,7 @@ func openAuthority(dir string) (*authority, error) {
 func readAuthority(dir string) (*authority, error) {
 	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, caFile), filepath.Join(dir, caKeyFile))
 	if err != nil {
-		return nil, err
+		return nil, disk.At(dir, err)
 	}
 	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok || !pair.Leaf.IsCA {
@@ -189,7 +190,7 @@ func (a *authority) write(dir string) error {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+		return disk.At(dir, err)
 	}
 	// The key first: a certificate alone would be an error at the next start.
 	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})

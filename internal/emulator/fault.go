@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"tpmdps/internal/spelling"
 )
 
 // Fault is one way in which the service can be made to fail, as Options.Faults
@@ -140,7 +142,7 @@ func parseFaults(texts []string) (faults, error) {
 		name, number, given := strings.Cut(text, "=")
 		i := slices.IndexFunc(faultTable, func(f fault) bool { return f.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("fault %q: choose of %s", clip(text), faultNames())
+			return nil, unknownFault(text, name)
 		}
 		if given != (faultTable[i].Arg != "") {
 			return nil, fmt.Errorf("fault %q: write %s", clip(text), faultTable[i].Usage())
@@ -156,6 +158,19 @@ func parseFaults(texts []string) (faults, error) {
 		f[name].Store(int64(n))
 	}
 	return f, nil
+}
+
+// unknownFault names the fault that is nearest, and all of them.
+func unknownFault(text, name string) error {
+	var names []string
+	for _, f := range faultTable {
+		names = append(names, f.Name)
+	}
+	meant := ""
+	if i := slices.Index(names, spelling.Nearest(name, names)); i >= 0 {
+		meant = "perhaps " + faultTable[i].Usage() + "; "
+	}
+	return fmt.Errorf("fault %q: %schoose of %s", clip(text), meant, faultNames())
 }
 
 func faultNames() string {

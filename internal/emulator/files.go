@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/atomicfile"
+	"tpmdps/internal/disk"
 )
 
 // WriteFiles writes ca.pem and emulator.env into dir, which is made if it is
@@ -18,7 +19,7 @@ func (s *Server) WriteFiles(dir string) error {
 		return fmt.Errorf("emulator: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("emulator: %w", err)
+		return disk.At(dir, fmt.Errorf("emulator: %w", err))
 	}
 	ca := filepath.Join(dir, caFile)
 	if err := atomicfile.Put(ca, s.CAPEM(), 0o644); err != nil {

@@ -56,6 +56,9 @@ type Policy struct {
 	Update    bool // change its settings
 	ReplaceEK bool // give it another endorsement key: the old machine is locked out
 	ForeignID bool // enroll under an ID that was derived from another key
+	// ChosenID: the ID or its form was asked for, and not only a default, so that the
+	// key may be enrolled under its other derived ID already.
+	ChosenID bool
 }
 
 // Action is what a plan comes down to.
@@ -108,6 +111,9 @@ type Item struct {
 	// that is another one than the record's: it loses its identity when the key is
 	// replaced. nil otherwise.
 	LocksOut *Holder `json:"locks_out"`
+	// Others are enrollments of the same key under its other derived ID, looked for
+	// where this one is new and derived. Never nil.
+	Others []Other `json:"other_enrollments"`
 	// RequestID is the service's for the write, "" before Apply.
 	RequestID string `json:"-"`
 

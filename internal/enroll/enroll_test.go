@@ -15,6 +15,7 @@ import (
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/emulator"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/identity"
 )
 
@@ -73,7 +74,7 @@ func service(t *testing.T) *dps.ServiceClient {
 		t.Fatal(err)
 	}
 	c, err := dps.NewServiceClient(s.Endpoint(), dps.SharedKey(cs), dps.ClientOptions{
-		HTTPClient: dps.NewHTTPClient(s.Roots()), RetryDelay: time.Millisecond})
+		HTTPClient: dps.NewHTTPClient(s.Roots(), environment.Proxies{}), RetryDelay: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"tpmdps/internal/dictionary"
@@ -48,7 +49,7 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 	}
 	have, err := svc.Enrollment(ctx, w.registrationID)
 	if notThere(err) {
-		return w.create(), nil
+		return w.first(ctx, svc, p)
 	}
 	switch {
 	case err != nil && missing(err):
@@ -64,6 +65,29 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 		return Item{}, fmt.Errorf("%s: %w: the enrollment has no ETag, so that a change by somebody else would be overwritten unseen; nothing was written",
 			w.registrationID, dps.ErrMalformed)
 	}
+	return item, nil
+}
+
+// first plans an enrollment that does not exist. Under an ID that is derived from the
+// key it may be the second one of that key: hex was used once, and base32 now. That
+// is refused unless the form was chosen. Who may open this enrollment alone cannot
+// look for others. A name is chosen by somebody, so nothing is looked for.
+func (w wish) first(ctx context.Context, svc *dps.ServiceClient, p Policy) (Item, error) {
+	item := w.create()
+	if !identity.IsDerived(w.registrationID) {
+		return item, nil
+	}
+	others, err := Others(ctx, svc, w.registrationID, w.ek)
+	if dps.HasStatus(err, http.StatusUnauthorized) || dps.HasStatus(err, http.StatusForbidden) {
+		return item, nil
+	}
+	if err != nil {
+		return Item{}, err
+	}
+	if len(others) > 0 && !p.ChosenID {
+		return Item{}, &SecondError{w.registrationID, others[0]}
+	}
+	item.Others = append(item.Others, others...)
 	return item, nil
 }
 
@@ -159,6 +183,7 @@ func (w wish) item(action Action, e dps.Enrollment, changes []Change) Item {
 		Changes:        changes,
 		Unconfirmed:    []Change{},
 		Warnings:       w.settings.standingFaults(e),
+		Others:         []Other{},
 		ETag:           e.ETag,
 		wish:           w,
 		enrollment:     e,

@@ -95,6 +95,9 @@ func spell(flag string, value *string, choices []string) error {
 	return fmt.Errorf("%s %q: choose one of %s", flag, identity.Printable(*value, 40), strings.Join(choices, ", "))
 }
 
+// fileName is what az and curl accept instead of JSON, and a shell does not open.
+var fileName = regexp.MustCompile(`(?i)^\s*(?:@\S|[^\s"'{}\[\]]*\.jsonc?\s*$)`)
+
 // compactObject makes one line of a JSON object.
 func compactObject(flag string, value *json.RawMessage) error {
 	if len(bytes.TrimSpace(*value)) == 0 {
@@ -103,6 +106,9 @@ func compactObject(flag string, value *json.RawMessage) error {
 	}
 	if decoded, err := text.Decode(*value); err == nil { // a byte order mark, from a file
 		*value = decoded.UTF8
+	}
+	if fileName.Match(*value) {
+		return fmt.Errorf("%s is the name of a file; give what is in it: --%[1]s \"$(cat FILE)\"", flag)
 	}
 	var object map[string]json.RawMessage
 	err := text.DecodeJSON(*value, &object)

@@ -45,10 +45,7 @@ func Dial(ctx context.Context, o Options) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	route, err := network.NewRoute(t.host, t.port, o.Roots)
-	if err != nil {
-		return nil, err
-	}
+	route := network.NewRoute(t.host, t.port, o.Roots, o.Proxies)
 	defer route.Close()
 	facts := Facts{Address: route.Host(), Proxy: route.Proxy()}
 	if facts.Resolved, err = route.Resolve(ctx); err != nil {

@@ -7,9 +7,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
+	"tpmdps/internal/environment"
 	"tpmdps/internal/network"
 )
 
@@ -105,6 +107,16 @@ func forwardProxy(t *testing.T, to, login string) (addr string, asked chan *http
 	return l.Addr().String(), asked
 }
 
+// proxies are those of the test's environment.
+func proxies(t *testing.T) environment.Proxies {
+	t.Helper()
+	p, _, err := environment.Of(os.Environ(), false).Proxies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 func TestThroughAProxy(t *testing.T) {
 	const login = "Basic bWU6b3BlbiBzZXNhbWU=" // me:open sesame
 	for transport, target := range map[string]string{MQTT: "hub.test:8883", MQTTWebSocket: "hub.test:443"} {
@@ -116,7 +128,7 @@ func TestThroughAProxy(t *testing.T) {
 			addr, asked := forwardProxy(t, listen(t, hub), login)
 			t.Setenv("HTTPS_PROXY", "http://me:open%20sesame@"+addr)
 			o, log := options(t, "hub.test")
-			o.Transport = transport
+			o.Transport, o.Proxies = transport, proxies(t)
 			s, err := open(t.Context(), o)
 			if err != nil {
 				t.Fatal(err)
@@ -139,6 +151,7 @@ func TestProxyWantsALogin(t *testing.T) {
 	addr, _ := forwardProxy(t, "", "Basic else")
 	t.Setenv("HTTPS_PROXY", "http://me:sesame@"+addr)
 	o, _ := options(t, "hub.test")
+	o.Proxies = proxies(t)
 	_, err := Dial(t.Context(), o)
 	if !errors.Is(err, network.ErrProxyLogin) || !strings.Contains(err.Error(), "407") || strings.Contains(err.Error(), "sesame") {
 		t.Errorf("Dial() = %v, want ErrProxyLogin", err)

@@ -28,6 +28,7 @@ import (
 	"time"
 	"unicode"
 
+	"tpmdps/internal/environment"
 	"tpmdps/internal/identity"
 )
 
@@ -78,6 +79,8 @@ type Options struct {
 	Application string
 	// Roots are the certificates to trust; nil is the system's.
 	Roots *x509.CertPool
+	// Proxies say which proxy leads to the hub; the zero value is none.
+	Proxies environment.Proxies
 	// Token makes a shared access signature for a resource, which it is given
 	// unescaped, with the device's key and without a key name.
 	Token func(resource string, expiry time.Time) (string, error)

@@ -28,9 +28,13 @@ type IDs struct {
 // RegistrationIDs derives both IDs from the bytes of a TPM2B_PUBLIC.
 func RegistrationIDs(ek []byte) IDs {
 	sum := sha256.Sum256(ek)
+	return spell(sum[:])
+}
+
+func spell(sum []byte) IDs {
 	return IDs{
-		Base32: strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:])),
-		Hex:    hex.EncodeToString(sum[:]),
+		Base32: strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum)),
+		Hex:    hex.EncodeToString(sum),
 	}
 }
 

@@ -7,24 +7,38 @@ import (
 	"testing/fstest"
 )
 
+// table is one of made-up edges.
+const table = `
+| package | what it stands for | may import of ours |
+|---|---|---|
+| ` + "`cmd/tpmdps`" + ` | the commands | all but tomledit, templates |
+| ` + "`internal/identity`" + ` | the record | text |
+| ` + "`internal/text`" + ` | text | |
+| ` + "`internal/edge`" + ` | a file | identity, text, templates |
+`
+
 // Each rule finds what it is there for. The packages are made up.
 func TestCheckersFindFaults(t *testing.T) {
+	checkOurs := parseEdges(table).check
 	tests := []struct {
 		name  string
 		check func([]pkg) []string
 		pkg   pkg
 		want  string // "" means no fault
 	}{
-		{"right direction", checkOurs, pkg{ImportPath: "tpmdps/internal/network", Imports: []string{"fmt", "tpmdps/internal/identity"}}, ""},
+		{"right direction", checkOurs, pkg{ImportPath: "tpmdps/internal/edge", Imports: []string{"fmt", "tpmdps/internal/identity", "tpmdps/internal/text", "tpmdps/templates"}}, ""},
 		{"wrong direction", checkOurs, pkg{ImportPath: "tpmdps/internal/identity", Imports: []string{"tpmdps/internal/enroll", "tpmdps/internal/text"}},
 			"internal/identity imports internal/enroll"},
-		{"a command imported", checkOurs, pkg{ImportPath: "tpmdps/internal/audit", Imports: []string{"tpmdps/cmd/tpmdps"}},
-			"internal/audit imports cmd/tpmdps"},
-		{"a permission that nobody needs", checkOurs, pkg{ImportPath: "tpmdps/internal/network", Imports: []string{"fmt"}},
-			"internal/network may import internal/identity, and does not"},
-		{"the emulator imports a client", checkOurs, pkg{ImportPath: "tpmdps/internal/emulator", Imports: []string{"tpmdps/internal/atomicfile", "tpmdps/internal/challenge", "tpmdps/internal/twin", "tpmdps/internal/tpm"}},
-			"internal/emulator imports internal/tpm"},
+		{"a command imported", checkOurs, pkg{ImportPath: "tpmdps/internal/text", Imports: []string{"tpmdps/cmd/tpmdps"}},
+			"internal/text imports cmd/tpmdps"},
+		{"a permission that nobody needs", checkOurs, pkg{ImportPath: "tpmdps/internal/identity", Imports: []string{"fmt"}},
+			"internal/identity may import internal/text, and does not"},
+		{"a command imports a stage", checkOurs, pkg{ImportPath: "tpmdps/cmd/tpmdps", Imports: []string{"tpmdps/internal/edge"}}, ""},
+		{"a command reaches past a stage", checkOurs, pkg{ImportPath: "tpmdps/cmd/tpmdps", Imports: []string{"tpmdps/internal/tomledit"}},
+			"cmd/tpmdps imports internal/tomledit"},
 		{"unknown package", checkOurs, pkg{ImportPath: "tpmdps/internal/utils"}, "internal/utils has no place"},
+		{"a row without a package", parseEdges(strings.Split(table, "| `cmd")[0] + "| `internal/gone` | x | |\n").missing, pkg{ImportPath: "tpmdps/internal/utils"},
+			"internal/gone, which is not a package"},
 
 		{"go-tpm where it belongs", checkRestricted, pkg{ImportPath: "tpmdps/internal/tpm", Imports: []string{"github.com/google/go-tpm/tpm2"}}, ""},
 		{"go-tpm elsewhere", checkRestricted, pkg{ImportPath: "tpmdps/internal/enroll", Imports: []string{"github.com/google/go-tpm/tpm2"}},

@@ -24,8 +24,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/http/httpproxy"
-
+	"tpmdps/internal/environment"
 	"tpmdps/internal/identity"
 )
 
@@ -70,17 +69,12 @@ type Route struct {
 }
 
 // NewRoute plans the way to host:port. roots nil means the system's. The proxy is
-// the one that HTTPS_PROXY names for this host; NO_PROXY and loopback addresses
-// are honoured.
-func NewRoute(host, port string, roots *x509.CertPool) (*Route, error) {
-	proxy, err := httpproxy.FromEnvironment().ProxyFunc()(&url.URL{Scheme: "https", Host: net.JoinHostPort(host, port)})
-	if err != nil {
-		return nil, fmt.Errorf("%w: HTTPS_PROXY is not a proxy's URL", ErrProxy)
-	}
+// the one that proxies has for this host.
+func NewRoute(host, port string, roots *x509.CertPool, proxies environment.Proxies) *Route {
 	return &Route{
-		host: host, port: port, proxy: proxy,
+		host: host, port: port, proxy: proxies.For(&url.URL{Scheme: "https", Host: net.JoinHostPort(host, port)}),
 		config: &tls.Config{ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12},
-	}, nil
+	}
 }
 
 // Host is the service's name, and its port.
@@ -101,10 +95,10 @@ func (r *Route) next() (host, port string) {
 	}
 	port = r.proxy.Port()
 	if port == "" {
-		port = map[string]string{"https": "443", "socks5": "1080"}[r.proxy.Scheme]
-	}
-	if port == "" {
 		port = "80"
+		if r.proxy.Scheme == "https" {
+			port = "443"
+		}
 	}
 	return r.proxy.Hostname(), port
 }

@@ -10,12 +10,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"tpmdps/internal/contexttest"
+	"tpmdps/internal/environment"
 )
 
 // service is an HTTPS server that counts its connections.
@@ -39,10 +41,11 @@ func service(t *testing.T) (*httptest.Server, *x509.CertPool, *atomic.Int32) {
 func route(t *testing.T, target string, roots *x509.CertPool) *Route {
 	t.Helper()
 	host, port := SplitHost(target, "443")
-	r, err := NewRoute(host, port, roots)
+	proxies, _, err := environment.Of(os.Environ(), false).Proxies()
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := NewRoute(host, port, roots, proxies)
 	t.Cleanup(func() { r.Close() })
 	return r
 }
@@ -209,10 +212,6 @@ func TestProxyThatRefuses(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "canary") {
 			t.Errorf("status %d: the password is in %q", status, err)
 		}
-	}
-	t.Setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
-	if _, err := NewRoute("example.com", "443", nil); err != nil {
-		t.Errorf("NewRoute() = %v", err)
 	}
 }
 

@@ -22,16 +22,12 @@ func (r *Route) tunnel(ctx context.Context, conn net.Conn) (_ net.Conn, err erro
 			conn.Close()
 		}
 	}()
-	switch r.proxy.Scheme {
-	case "http":
-	case "https":
+	if r.proxy.Scheme == "https" {
 		secured := tls.Client(conn, &tls.Config{ServerName: r.proxy.Hostname(), MinVersion: tls.VersionTLS12})
 		if err := secured.HandshakeContext(ctx); err != nil {
 			return nil, fmt.Errorf("%w: TLS with the proxy itself: %w", ErrProxy, handshakeError(err))
 		}
 		conn = secured
-	default:
-		return nil, fmt.Errorf("%w: a %s proxy is not supported, only http and https", ErrProxy, identity.Printable(r.proxy.Scheme, 20))
 	}
 	// The end of the context ends the exchange, whatever the proxy does.
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })

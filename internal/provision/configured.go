@@ -45,7 +45,7 @@ func (c *Configured) other(address string) outcome {
 	}
 	return outcome{warn: true,
 		detail: fmt.Sprintf("IoT Edge opens another chip with %s: %s, not %s", c.File, c.OtherTCTI, address),
-		hint:   fmt.Sprintf("leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti %s --file %s", text.ShellWord(address), text.ShellWord(c.File)),
+		hint:   fmt.Sprintf("leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti %s --config %s", text.ShellWord(address), text.ShellWord(c.File)),
 	}
 }
 
@@ -108,7 +108,7 @@ func (e *AuthFaultsError) Hint() string {
 // about it.
 func DescribeAuthFault(f tpm.AuthFault, file string) (what, fix string) {
 	const fails = "aziot-tpmd will fail with 0x9a2"
-	fix = fmt.Sprintf("tpmdps config --%s-auth-file FILE --file %s writes it", f.Hierarchy, text.ShellWord(file))
+	fix = fmt.Sprintf("tpmdps config --%s-auth-file FILE --config %s writes it", f.Hierarchy, text.ShellWord(file))
 	switch {
 	case f.Told && f.Set:
 		return fmt.Sprintf("the %s password in %s is wrong: %s", f.Hierarchy, file, fails), fix
@@ -148,7 +148,7 @@ func (e *ForeignIDError) Hint() string {
 	case e.From == "":
 		return "was it copied from another machine? This chip's own is " + e.Own
 	}
-	return fmt.Sprintf("was %s copied from another machine? tpmdps config --registration-id %s --file %[1]s", e.From, e.Own)
+	return fmt.Sprintf("was %s copied from another machine? tpmdps config --registration-id %s --config %[1]s", e.From, e.Own)
 }
 
 // foreign is what to say of the registration ID where it is another chip's; nil

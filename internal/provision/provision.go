@@ -22,6 +22,7 @@ import (
 	"tpmdps/internal/dps"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/network"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
 
@@ -249,7 +250,7 @@ func (t *trip) take(ctx context.Context, s step) error {
 	done := Step{Name: s.name, Status: OK, MS: time.Since(start).Milliseconds(), Detail: seen.detail, Hint: seen.hint}
 	switch {
 	case err != nil:
-		done.Status, done.Detail = Fail, err.Error()
+		done.Status, done.Detail = Fail, text.Plain(err.Error())
 		err = &StepError{Step: s.name, Err: err}
 	case seen.warn:
 		done.Status = Warn

@@ -14,6 +14,7 @@ import (
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/emulator"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/network"
@@ -41,10 +42,7 @@ const pollPauseOfTests = time.Millisecond
 func (b *bench) request(t *testing.T, bend func(http.RoundTripper) http.RoundTripper) Request {
 	t.Helper()
 	host, port := network.SplitHost(b.server.Endpoint(), "443")
-	route, err := network.NewRoute(host, port, b.server.Roots())
-	if err != nil {
-		t.Fatal(err)
-	}
+	route := network.NewRoute(host, port, b.server.Roots(), environment.Proxies{})
 	var transport http.RoundTripper = route.Transport()
 	if bend != nil {
 		transport = bend(transport)
@@ -100,7 +98,7 @@ func (b *bench) enroll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin, err := dps.NewServiceClient(b.server.Endpoint(), dps.SharedKey(cs), dps.ClientOptions{HTTPClient: dps.NewHTTPClient(b.server.Roots())})
+	admin, err := dps.NewServiceClient(b.server.Endpoint(), dps.SharedKey(cs), dps.ClientOptions{HTTPClient: dps.NewHTTPClient(b.server.Roots(), environment.Proxies{})})
 	if err != nil {
 		t.Fatal(err)
 	}

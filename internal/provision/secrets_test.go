@@ -20,6 +20,7 @@ import (
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/emulator"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/network"
 	"tpmdps/internal/softtpm/softtpmtest"
@@ -53,10 +54,7 @@ func TestSecretsStayOffTheBus(t *testing.T) {
 			}
 			defer server.Close()
 			host, port := network.SplitHost(server.Endpoint(), "443")
-			route, err := network.NewRoute(host, port, server.Roots())
-			if err != nil {
-				t.Fatal(err)
-			}
+			route := network.NewRoute(host, port, server.Roots(), environment.Proxies{})
 			w.inner = route.Transport()
 			service, err := dps.NewDeviceClient(server.Endpoint(), server.IDScope(), dps.ClientOptions{HTTPClient: &http.Client{Transport: w}})
 			if err != nil {

@@ -66,8 +66,18 @@ func syntaxFault(data []byte, at int) (line int, reason string) {
 		return line, fmt.Sprintf("there is a comma too many before the %c", data[at])
 	case data[at] == '\'':
 		return line, "a text in JSON is written in double quotes, not in single ones"
+	case webQuote(data[at:]):
+		return line, "the quotes are those of a web page or a word processor; the plain \" is needed"
 	}
 	return line, "unexpected text " + snippet(data[at:])
+}
+
+// webQuotes are the quotes that web pages and word processors make of plain ones.
+const webQuotes = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
+
+func webQuote(b []byte) bool {
+	r, _ := utf8.DecodeRune(b)
+	return strings.ContainsRune(webQuotes, r)
 }
 
 // snippet is the begin of a text, in quotes, fit for a terminal.

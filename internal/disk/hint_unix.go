@@ -1,0 +1,64 @@
+//go:build !windows
+
+package disk
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+func (c Cause) hintHere(path string) string {
+	mount := mountOf(path)
+	at := "the file system"
+	if mount != "" {
+		at += " at " + mount
+	}
+	switch c {
+	case Full:
+		return fmt.Sprintf("free some space on %s (df and df -i show how full it is, quota what this user may use), %s", at, anotherPlace)
+	case ReadOnly:
+		if mount == "" {
+			mount = "PLACE"
+		}
+		return fmt.Sprintf("%s is mounted read-only, as the kernel does after a fault of the disk (dmesg says so): sudo mount -o remount,rw %s, %s", at, mount, anotherPlace)
+	case Broken:
+		return "the disk, the medium or the network share failed: sudo dmesg shows what the kernel says of it; " + "name a place on another file system"
+	case Busy:
+		return "end the program that has the file open (fuser -v shows it); a file that is a mount of its own, as in containers, is changed where it comes from"
+	case Other:
+		return "look at the file system: what does the kernel say of it (dmesg)?"
+	}
+	return ""
+}
+
+// mountOf is where the file system of a path is mounted; "" if that cannot be seen.
+func mountOf(path string) string {
+	if path == "" || path == Stdout {
+		return ""
+	}
+	at, err := filepath.Abs(path)
+	if err != nil {
+		return ""
+	}
+	if real, err := filepath.EvalSymlinks(at); err == nil {
+		at = real
+	}
+	dev, found := uint64(0), ""
+	for ; ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		if err == nil {
+			stat, ok := info.Sys().(*syscall.Stat_t)
+			switch {
+			case !ok, found != "" && uint64(stat.Dev) != dev:
+				return found
+			case info.IsDir():
+				dev, found = uint64(stat.Dev), at
+			}
+		}
+		if at == filepath.Dir(at) {
+			return found
+		}
+	}
+}

@@ -1,0 +1,17 @@
+package disk
+
+func (c Cause) hintHere(path string) string {
+	switch c {
+	case Full:
+		return "free some space on that drive, " + anotherPlace
+	case ReadOnly:
+		return "the medium is write-protected: is there a switch on it? Release it, " + anotherPlace
+	case Broken:
+		return "the disk, the medium or the network share failed: the event log says more; name a place on another file system"
+	case Busy:
+		return "close the program that has the file open, such as an editor or a virus scanner, and run the same command again"
+	case Other:
+		return "look at the drive: does the event log say anything of it?"
+	}
+	return ""
+}

@@ -1,0 +1,146 @@
+// Package spelling finds the word that was meant: among those that are known, or
+// for the option of another tool. The package is pure.
+package spelling
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Nearest returns the known word that a misspelt one stands for, "" where none is
+// near. It finds letters that were swapped, left out, doubled or mistyped, and a
+// name in another case or with other signs between its words (registration_id,
+// registrationId); else the one name that begins so, or has all of these words in it
+// (scope for id-scope). Of two that are equally near the first counts.
+func Nearest(typed string, known []string) string {
+	word := joined(typed)
+	best, least, apart := "", 4, 0
+	for _, k := range known {
+		other := joined(k)
+		if negated(word, other) {
+			continue
+		}
+		if word == other && word != "" {
+			return k
+		}
+		d, with := distance([]rune(word), []rune(other)), distance([]rune(typed), []rune(k))
+		if (d < least || d == least && with < apart) && d <= slips(min(len(word), len(other))) && (len(other) > 2 || sameLetters(word, other)) {
+			best, least, apart = k, d, with
+		}
+	}
+	if best != "" {
+		return best
+	}
+	return only(typed, known)
+}
+
+// Same tells whether two names have the same letters, whatever their case and the
+// signs between their words.
+func Same(a, b string) bool { return joined(a) == joined(b) }
+
+// slips is how many slips of the finger a word of that length may have: in a short
+// one each changes much of it.
+func slips(length int) int {
+	switch {
+	case length < 2:
+		return 0
+	case length < 5:
+		return 1
+	case length < 9:
+		return 2
+	}
+	return 3
+}
+
+// negated tells whether the typed word asks for the opposite of the other one.
+func negated(word, other string) bool {
+	return word == "no"+other || word == "without"+other || word == "disable"+other
+}
+
+// only is the one known word that begins with the typed one, or has its words.
+func only(typed string, known []string) string {
+	word := joined(typed)
+	if len(word) < 3 {
+		return ""
+	}
+	for _, fits := range []func(string) bool{
+		func(k string) bool { return strings.HasPrefix(joined(k), word) },
+		func(k string) bool { return within(parts(typed), parts(k)) },
+	} {
+		var found []string
+		for _, k := range known {
+			if fits(k) {
+				found = append(found, k)
+			}
+		}
+		if len(found) == 1 {
+			return found[0]
+		}
+	}
+	return ""
+}
+
+// joined is a name in small letters, without what stands between its words.
+func joined(name string) string { return strings.Join(parts(name), "") }
+
+// parts are the words of a name, in small letters: of id-scope, id_scope and idScope
+// the same two.
+func parts(name string) []string {
+	var b strings.Builder
+	small := false
+	for _, r := range name {
+		if small && unicode.IsUpper(r) {
+			b.WriteByte(' ')
+		}
+		small = unicode.IsLower(r)
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			r = ' '
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return strings.Fields(b.String())
+}
+
+func within(words, all []string) bool {
+	for _, w := range words {
+		if !slices.Contains(all, w) {
+			return false
+		}
+	}
+	return len(words) > 0
+}
+
+func sameLetters(a, b string) bool {
+	set := func(s string) string {
+		letters := []rune(s)
+		slices.Sort(letters)
+		return string(slices.Compact(letters))
+	}
+	return set(a) == set(b)
+}
+
+// distance counts the letters to add, remove, change, or swap with the next one, to
+// make one word of the other (optimal string alignment).
+func distance(a, b []rune) int {
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range a {
+		row := make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range b {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}
