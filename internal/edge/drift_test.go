@@ -66,7 +66,7 @@ func TestDrift(t *testing.T) {
 		{"assigned to no hub", edge.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, &edge.RegistrationFacts{Status: "assigned"})}, "ok ok ok warn", "to no hub", "portal"},
 		{"not reached", edge.Facts{Chip: chip, RegistrationID: base32, NoService: "DPS was not reached", NoServiceHint: "check the cable"}, "ok ok skipped skipped", "DPS was not reached", "check the cable"},
 		{"not reached, a name", edge.Facts{Chip: chip, RegistrationID: "box-7", NoService: "DPS was not reached", NoServiceHint: "check the cable"}, "ok skipped skipped skipped", "only the enrollment", "check the cable"},
-		{"enrolled in the other form", edge.Facts{Chip: chip, RegistrationID: base32, File: "b.toml", Service: others(&edge.ServiceFacts{}, hex)}, "ok ok fail skipped", "this chip's EK is enrolled as " + hex, "tpmdps config --registration-id " + hex + " --file b.toml; enrolling " + base32 + " would give the same key a second enrollment"},
+		{"enrolled in the other form", edge.Facts{Chip: chip, RegistrationID: base32, File: "b.toml", Service: others(&edge.ServiceFacts{}, hex)}, "ok ok fail skipped", "this chip's EK is enrolled as " + hex, "tpmdps config --registration-id " + hex + " --config b.toml; enrolling " + base32 + " would give the same key a second enrollment"},
 		{"enrolled in the other form, disabled", edge.Facts{Chip: chip, RegistrationID: hex, Service: with(others(&edge.ServiceFacts{}, base32), func(s *edge.ServiceFacts) { s.Others[0].Disabled = true })}, "ok ok fail skipped", base32 + " (disabled)", "--registration-id " + base32},
 		{"enrolled in both forms", edge.Facts{Chip: chip, RegistrationID: base32, Service: others(enrolled(chip, assigned), hex), NoDevice: "none"}, "ok ok warn ok", "is enrolled as " + hex + ", too", "delete"},
 		{"no chip, the other form", edge.Facts{NoChip: "no TPM", RegistrationID: base32, Service: others(&edge.ServiceFacts{}, hex)}, "skipped skipped fail skipped", "the key that the ID is made of is enrolled as " + hex, "--registration-id " + hex},
@@ -150,7 +150,7 @@ func TestDriftSaysWhatThereIs(t *testing.T) {
 						if tick.Detail == "" || tick.Status == edge.Fail && tick.Hint == "" || strings.HasSuffix(tick.Detail, ":") {
 							t.Fatalf("too little: %+v of %+v, %+v", tick, f, s)
 						}
-						if strings.Contains(tick.Hint, "tpmdps config") && !strings.Contains(tick.Hint, "--file 'my box.toml'") {
+						if strings.Contains(tick.Hint, "tpmdps config") && !strings.Contains(tick.Hint, "--config 'my box.toml'") {
 							t.Fatalf("another file: %+v", tick)
 						}
 					}
