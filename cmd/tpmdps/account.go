@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"strconv"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // accountName is who runs the program, and for sudo who called it.
@@ -70,7 +70,7 @@ var plain = regexp.MustCompile(`^[\p{L}\p{N}._@$+\\-]+$`)
 // plainName is a user's name, in quotes where it has blanks, commas or worse.
 func plainName(name string) string {
 	if plain.MatchString(name) {
-		return identity.Printable(name, 100)
+		return text.Printable(name, 100)
 	}
-	return fmt.Sprintf("%+q", identity.Printable(name, 100))
+	return fmt.Sprintf("%+q", text.Printable(name, 100))
 }

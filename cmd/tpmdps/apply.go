@@ -14,8 +14,8 @@ import (
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/host"
-	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
 
@@ -74,7 +74,7 @@ func applyConfig(s *session, file string) error {
 		return err
 	}
 	before := m.TPMDaemons()
-	if err := m.Apply(s.ctx, tool, func(line string) { s.say("%s", identity.Printable(line, 4000)) }); err != nil {
+	if err := m.Apply(s.ctx, tool, func(line string) { s.say("%s", text.Printable(line, 4000)) }); err != nil {
 		if s.ctx.Err() != nil {
 			s.say("warning: IoT Edge may be stopped half-way; run it again: %s", r.Command)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/audit"
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 func auditCommand() command {
@@ -51,7 +51,7 @@ func verifyAudit(s *session) error {
 	}
 	noted := strings.TrimSpace(s.flag.String("head"))
 	if noted != "" && !headForm.MatchString(noted) {
-		return fmt.Errorf("%w: --head %q: a head is 64 hex digits, as audit verify prints it, or its line, a colon and these", errUsage, identity.Printable(noted, 140))
+		return fmt.Errorf("%w: --head %q: a head is 64 hex digits, as audit verify prints it, or its line, a colon and these", errUsage, text.Printable(noted, 140))
 	}
 	report, err := s.verifyTrail(s.arg, audit.Options{Head: noted, Key: key})
 	if err != nil && !errors.Is(err, audit.ErrDamaged) {
@@ -149,8 +149,8 @@ func newAuditResult(r audit.Report, keyGiven bool) auditResult {
 	}
 	for _, l := range r.Open { // the file may have been written by anyone
 		out.Open = append(out.Open, openIntent{
-			l.Number, l.Time, identity.Printable(l.Account, 300), identity.Printable(l.Host, 255), identity.Printable(l.Service, 300),
-			identity.Printable(l.Action, 40), identity.Printable(l.RegistrationID, 128), identity.Printable(l.Result, 40),
+			l.Number, l.Time, text.Printable(l.Account, 300), text.Printable(l.Host, 255), text.Printable(l.Service, 300),
+			text.Printable(l.Action, 40), text.Printable(l.RegistrationID, 128), text.Printable(l.Result, 40),
 		})
 	}
 	return out

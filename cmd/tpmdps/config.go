@@ -13,7 +13,7 @@ import (
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 func configCommand() command {
@@ -161,13 +161,13 @@ func edgeConfig(s *session) (edge.Config, error) {
 
 // authKeyIndex reads the flag; nil when it is not given.
 func authKeyIndex(s *session) (*uint32, error) {
-	text := s.flag.String("auth-key-index")
-	if text == "" {
+	value := s.flag.String("auth-key-index")
+	if value == "" {
 		return nil, nil
 	}
-	n, err := strconv.ParseUint(text, 0, 32)
+	n, err := strconv.ParseUint(value, 0, 32)
 	if err != nil || n > 0x7fffff {
-		return nil, fmt.Errorf("%w: --auth-key-index %q: give a number up to 0x7fffff, such as 0x000101", errUsage, identity.Printable(text, 20))
+		return nil, fmt.Errorf("%w: --auth-key-index %q: give a number up to 0x7fffff, such as 0x000101", errUsage, text.Printable(value, 20))
 	}
 	if n == 0x000001 || n == 0x010001 {
 		return nil, fmt.Errorf("%w: --auth-key-index %#06x is the place of the chip's own key (EK or SRK); take 0x000100 or above", errUsage, n)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"tpmdps/internal/edge"
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
 
@@ -32,7 +32,7 @@ func provePasswords(s *session, t target, told edge.Config) (err error) {
 	switch {
 	case err == nil:
 	case !named && (errors.Is(err, tpm.ErrNoDevice) || errors.Is(err, tpm.ErrPermission) || errors.Is(err, tpm.ErrAddress)):
-		s.say("warning: the passwords were not tried on the chip, so they may be wrong: %s", identity.Printable(err.Error(), 200))
+		s.say("warning: the passwords were not tried on the chip, so they may be wrong: %s", text.Printable(err.Error(), 200))
 		return nil
 	default:
 		return fmt.Errorf("try the passwords before %s is written: %w", path, err)

@@ -12,6 +12,7 @@ import (
 
 	"tpmdps/internal/edge"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
 
@@ -136,7 +137,7 @@ func chipKey(s *session, path string, data []byte, file edge.Config) (ek []byte,
 	if err == nil {
 		return ek, found, "", nil
 	}
-	why = identity.Printable(err.Error(), 200)
+	why = text.Printable(err.Error(), 200)
 	absent := func(is error) bool { return errors.Is(err, is) }
 	if !s.flag.IsSet("tpm") && slices.ContainsFunc([]error{tpm.ErrNoDevice, tpm.ErrPermission, tpm.ErrAddress}, absent) {
 		err = nil
@@ -157,7 +158,7 @@ func givenDevice(ctx context.Context) (*edge.DeviceInfo, string) {
 		case errors.Is(err, os.ErrPermission):
 			return nil, "what IoT Edge here was given, only root can read: sudo"
 		case err != nil:
-			return nil, identity.Printable(err.Error(), 200)
+			return nil, text.Printable(err.Error(), 200)
 		}
 		d, err := edge.ParseDeviceInfo(data)
 		if err != nil {
@@ -202,7 +203,7 @@ func (r *checkResult) conclude(asked error) error {
 			return fmt.Errorf("%s and chip: %w: %s", r.File, errDisagree, first.Message)
 		}
 		r.next = "correct the file and run this again"
-		return fmt.Errorf("%s: %w: %s, the first is %s%s", r.File, errFindings, count(r.failures, "error"), first.Rule, inLine(first.Line))
+		return fmt.Errorf("%s: %w: %s, the first is %s%s", r.File, errFindings, text.Count(r.failures, "error"), first.Rule, inLine(first.Line))
 	case edge.Disagree(r.Ticks):
 		i := slices.IndexFunc(r.Ticks, func(t edge.Tick) bool { return t.Status == edge.Fail })
 		r.next = "do what the hint says and run this again"

@@ -46,7 +46,7 @@ func askService(s *session, facts *edge.Facts) error {
 	}
 	client, err := serviceClient(s)
 	if err != nil {
-		facts.NoService, facts.NoServiceHint = "DPS was not asked: "+identity.Printable(text.Plain(err.Error()), 200), s.hintFor(err)
+		facts.NoService, facts.NoServiceHint = "DPS was not asked: "+text.Printable(text.Plain(err.Error()), 200), s.hintFor(err)
 		return err
 	}
 	facts.Service, err = client.facts(s, id, facts.Chip)
@@ -71,7 +71,7 @@ func (s *session) hintFor(err error) string { return lineIn(s.ctx).fit(verdict(e
 
 // unanswered says at which layer asking the service failed.
 func unanswered(err error) string {
-	says := identity.Printable(text.Plain(err.Error()), 200)
+	says := text.Printable(text.Plain(err.Error()), 200)
 	what, step := network.Layer(err)
 	switch code := verdict(err).code; {
 	case step != "":

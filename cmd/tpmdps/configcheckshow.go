@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/edge"
+	"tpmdps/internal/text"
 )
 
 // What stands before a tick: the signs that aziotctl prints, or words.
@@ -57,14 +58,14 @@ func (r checkResult) write(w io.Writer, marks map[edge.Status]string) error {
 // was not looked at, and what comes next. Whether it passed, its exit code says too.
 func (r checkResult) verdict() string {
 	failed, doubts := edge.Count(r.Ticks)
-	parts := []string{count(r.failures, "error")}
+	parts := []string{text.Count(r.failures, "error")}
 	if r.Result == "fail" && r.failures == 0 {
 		parts[0] = "no error in the file itself"
 	}
 	if failed > 0 {
-		parts = append(parts, count(failed, "disagreement"))
+		parts = append(parts, text.Count(failed, "disagreement"))
 	}
-	parts = append(parts, count(r.warnings+doubts, "warning"))
+	parts = append(parts, text.Count(r.warnings+doubts, "warning"))
 	line := r.File + ": " + strings.Join(parts, ", ")
 	if len(r.NotCompared) > 0 {
 		line += "; not compared: " + strings.Join(r.NotCompared, ", ")
@@ -73,17 +74,6 @@ func (r checkResult) verdict() string {
 		}
 	}
 	return line + "; " + r.next
-}
-
-// count writes a number of things.
-func count(n int, thing string) string {
-	switch n {
-	case 0:
-		return "no " + thing
-	case 1:
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func inLine(n int) string {

@@ -9,6 +9,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"tpmdps/internal/edge"
+	"tpmdps/internal/text"
 )
 
 // diff is the difference between what the file is, or is made of, and what it
@@ -34,7 +35,7 @@ func forPeople(w io.Writer, diff string) string {
 		return diff
 	}
 	diff = strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && (r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0) {
+		if r != '\n' && r != '\t' && !text.Visible(r) {
 			return -1
 		}
 		return r

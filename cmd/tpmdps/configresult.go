@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/edge"
+	"tpmdps/internal/text"
 )
 
 // configResult says what was written, or would be.
@@ -73,7 +74,7 @@ func (t target) fault(r configResult) string {
 	}
 	first := report.Findings[i]
 	errors, _ := report.Count()
-	return fmt.Sprintf("config --check finds %s in %s, the first%s: %s", count(errors, "error"), t.path, inLine(first.Line), first.Message)
+	return fmt.Sprintf("config --check finds %s in %s, the first%s: %s", text.Count(errors, "error"), t.path, inLine(first.Line), first.Message)
 }
 
 // applyCommand puts a file into effect.
@@ -126,7 +127,7 @@ func removedBackups(names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("removed %s: %s\n", count(len(names), "older backup"), strings.Join(names, ", "))
+	return fmt.Sprintf("removed %s: %s\n", text.Count(len(names), "older backup"), strings.Join(names, ", "))
 }
 
 // changedKeys lists what was changed.

@@ -13,6 +13,7 @@ import (
 	"tpmdps/internal/disk"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // templateName is what IoT Edge's package installs beside its configuration.
@@ -43,7 +44,7 @@ func findTarget(s *session) (target, error) {
 			t.path = configYAML
 		}
 	default:
-		return t, fmt.Errorf("%w: --for %q: choose 1.1, 1.4, 1.5 or 1.6", errUsage, identity.Printable(v, 20))
+		return t, fmt.Errorf("%w: --for %q: choose 1.1, 1.4, 1.5 or 1.6", errUsage, text.Printable(v, 20))
 	}
 	if t.path == "-" {
 		return t, s.excludes("config -", "dry-run")

@@ -108,7 +108,7 @@ func TestDocsCommandsAndFlags(t *testing.T) {
 				t.Errorf("%s: %s: the default of --%s is not named: `%s`", manual, heading, f.Names()[0], d)
 			}
 		}
-		description := strings.ReplaceAll(c.Description, bound, " ")
+		description := strings.ReplaceAll(c.Description, "\u00a0", " ")
 		status := regexp.MustCompile(`Exit status: .*`).FindString(description)
 		codes := strings.Join(regexp.MustCompile(`[0-9]+`).FindAllString(status, -1), ", ")
 		if want := "Exit status: " + codes + "."; !strings.Contains(text, want) {

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"tpmdps/internal/identity"
 	"tpmdps/internal/inventory"
+	"tpmdps/internal/text"
 )
 
 // enrollRows prints what became of each record as soon as it is known, so that
@@ -55,7 +55,7 @@ func (e *enrollRows) print(item enrollItem) error {
 
 // row writes a line of the table. Only the last column may hold foreign text.
 func (e *enrollRows) row(id, action, detail string) error {
-	detail = identity.Printable(clean([]string{detail})[0], 4000)
+	detail = text.Printable(clean([]string{detail})[0], 4000)
 	line := fmt.Sprintf("%-*s  %-*s  %s", e.idWidth, id, e.actionWidth, action, detail)
 	if _, err := fmt.Fprintln(e.out, strings.TrimRight(line, " ")); err != nil {
 		return err

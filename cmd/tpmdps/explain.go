@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/dictionary"
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 func explainCommand() command {
@@ -31,24 +31,24 @@ func explainCommand() command {
 const maxLog = 2 * dictionary.MaxText
 
 func explain(s *session) error {
-	text := s.arg
-	if text == "-" {
+	pasted := s.arg
+	if pasted == "-" {
 		data, err := lastOf(s.in, maxLog)
 		if err != nil {
 			return err
 		}
-		if text = string(lenientText(data)); strings.TrimSpace(text) == "" {
+		if pasted = string(lenientText(data)); strings.TrimSpace(pasted) == "" {
 			return fmt.Errorf("%w standard input: it is empty", errInputs)
 		}
 	}
-	entries := dictionary.Explain(text, ownMessages()...)
+	entries := dictionary.Explain(pasted, ownMessages()...)
 	if s.arg != "-" && isFile(s.arg) && (len(entries) == 0 || strings.ContainsAny(s.arg, `/\`)) {
-		return fmt.Errorf("%w: %q is a file; explain reads a log on stdin: tpmdps explain - < FILE", errUsage, identity.Printable(s.arg, 80))
+		return fmt.Errorf("%w: %q is a file; explain reads a log on stdin: tpmdps explain - < FILE", errUsage, text.Printable(s.arg, 80))
 	}
 	if len(entries) == 0 {
-		return fmt.Errorf("%w: nothing is known about %q; tpmdps explain --help says what is", errUsage, identity.Printable(strings.TrimSpace(text), 80))
+		return fmt.Errorf("%w: nothing is known about %q; tpmdps explain --help says what is", errUsage, text.Printable(strings.TrimSpace(pasted), 80))
 	}
-	return s.print(explainResult{Entries: entries, log: strings.Contains(strings.TrimSpace(text), "\n")})
+	return s.print(explainResult{Entries: entries, log: strings.Contains(strings.TrimSpace(pasted), "\n")})
 }
 
 // lastOf reads to the end and keeps the last bytes, an even number of them, so that
@@ -123,34 +123,16 @@ func (r explainResult) show(w io.Writer) error {
 			fmt.Fprint(w, "Also in the log, and less likely to be the cause:\n\n")
 		}
 		fmt.Fprintln(w, strings.TrimSpace(e.Kind+" "+e.Code+"  "+e.Name))
-		for _, part := range []struct{ label, text string }{
+		for _, part := range []struct{ label, says string }{
 			{"means", e.Means}, {"why", e.Why}, {"do", e.Do}, {"from", strings.Join(e.Sources, "; ")},
 		} {
-			if part.text == "" {
+			if part.says == "" {
 				continue
 			}
-			if _, err := fmt.Fprintln(w, paragraph(fmt.Sprintf("  %-7s", part.label), part.text)); err != nil {
+			if _, err := fmt.Fprintln(w, text.Wrap(fmt.Sprintf("  %-7s", part.label), part.says, helpWidth)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// paragraph breaks a text into lines of 80 columns, indented below its label.
-func paragraph(label, text string) string {
-	indent := strings.Repeat(" ", len(label))
-	lines := []string{label}
-	for word := range strings.FieldsSeq(text) {
-		last := &lines[len(lines)-1]
-		switch {
-		case len(*last) > len(indent) && len(*last)+1+len([]rune(word)) > 80:
-			lines = append(lines, indent+word)
-		case len(*last) > len(indent):
-			*last += " " + word
-		default:
-			*last += word
-		}
-	}
-	return strings.Join(lines, "\n")
 }

@@ -34,23 +34,6 @@ func TestExplainKnowsExitCodes(t *testing.T) {
 	}
 }
 
-func TestParagraph(t *testing.T) {
-	const label = "  do  "
-	long := strings.Repeat("x", 100)
-	for _, tt := range []struct{ text, want string }{
-		{"", label},
-		{"one", label + "one"},
-		{long, label + long},
-		{strings.Repeat("ab ", 25), label + strings.TrimSpace(strings.Repeat("ab ", 25))},
-		{strings.Repeat("ab ", 26), label + strings.TrimSpace(strings.Repeat("ab ", 25)) + "\n      ab"},
-		{"a " + long + " b", label + "a\n      " + long + "\n      b"},
-	} {
-		if got := paragraph(label, tt.text); got != tt.want {
-			t.Errorf("paragraph(%q) = %q, want %q", tt.text, got, tt.want)
-		}
-	}
-}
-
 // TestExplainKnowsOwnMessages: what this program prints in an error, it explains with
 // the exit code and the hint of that error.
 func TestExplainKnowsOwnMessages(t *testing.T) {

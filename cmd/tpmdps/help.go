@@ -8,13 +8,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
-)
 
-// bound is a blank at which no line is broken.
-const bound = "\u00a0"
+	"tpmdps/internal/text"
+)
 
 // helpWidth is the width of a console.
 const helpWidth = 80
@@ -59,8 +57,8 @@ func (c command) manual() string {
 }
 
 // unbroken are the paragraphs of a text, a line each: fold breaks them anew.
-func unbroken(text string) []string {
-	paragraphs := strings.Split(text, "\n\n")
+func unbroken(s string) []string {
+	paragraphs := strings.Split(s, "\n\n")
 	for i, p := range paragraphs {
 		paragraphs[i] = strings.Join(strings.Fields(p), " ")
 	}
@@ -71,46 +69,17 @@ func unbroken(text string) []string {
 func (c command) exitStatus() string {
 	var parts []string
 	for _, code := range append([]int{0, 1, 2}, append(slices.Clone(c.exits), 130)...) {
-		parts = append(parts, fmt.Sprintf("%d%s%s", code, bound, names[code]))
+		parts = append(parts, fmt.Sprintf("%d%s%s", code, text.Bound, names[code]))
 	}
 	return "Exit status: " + strings.Join(parts, ", ") + "."
 }
 
 // fold breaks a line of help between words; what follows begins in the column
-// of the text. The last line has two words at least, where that is possible.
+// of the text.
 func fold(line string) string {
 	indent := len(line) - len(strings.TrimLeft(line, " "))
 	if c := column.FindString(line); c != "" {
 		indent = len(c)
 	}
-	rows := fill(strings.Split(line[indent:], " "), helpWidth-indent)
-	if last := len(rows) - 1; last > 0 && len(rows[last]) == 1 && len(rows[last-1]) > 2 {
-		above := rows[last-1]
-		end := len(above) - 1
-		if words := []string{above[end], rows[last][0]}; width(words) <= helpWidth-indent {
-			rows[last-1], rows[last] = above[:end], words
-		}
-	}
-	lines := make([]string, len(rows))
-	for i, row := range rows {
-		lines[i] = strings.ReplaceAll(strings.Join(row, " "), bound, " ")
-	}
-	return line[:indent] + strings.Join(lines, "\n"+strings.Repeat(" ", indent))
+	return text.Wrap(line[:indent], line[indent:], helpWidth)
 }
-
-// fill puts as many words as there is room for into each row.
-func fill(words []string, room int) [][]string {
-	var rows [][]string
-	for _, word := range words {
-		last := len(rows) - 1
-		if last < 0 || width(append(rows[last], word)) > room {
-			rows = append(rows, []string{word})
-			continue
-		}
-		rows[last] = append(rows[last], word)
-	}
-	return rows
-}
-
-// width is how many columns words take, with a blank between each two.
-func width(words []string) int { return utf8.RuneCountInString(strings.Join(words, " ")) }

@@ -19,8 +19,8 @@ import (
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/environment"
-	"tpmdps/internal/identity"
 	"tpmdps/internal/network"
+	"tpmdps/internal/text"
 )
 
 // loginFlags say how to sign in to Microsoft Entra ID, and to which cloud's.
@@ -103,7 +103,7 @@ func login(s *session, transport *http.Client) (*signIn, error) {
 	name := s.flag.String("credential")
 	i := slices.IndexFunc(loginKinds, func(k loginKind) bool { return k.name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("%w: --credential %q: choose %s", errUsage, identity.Printable(name, 20), strings.Join(credentialKinds(), ", "))
+		return nil, fmt.Errorf("%w: --credential %q: choose %s", errUsage, text.Printable(name, 20), strings.Join(credentialKinds(), ", "))
 	}
 	env := variables()
 	if err := env.CheckLogin(name); err != nil {
@@ -124,7 +124,7 @@ func login(s *session, transport *http.Client) (*signIn, error) {
 	if host := authorityHost(c, from); !ofMicrosoft(host) && name != "cli" && name != "managed-identity" { // which ask others
 		// Microsoft's directory of authorities does not know it, and would be asked.
 		o.private = true
-		s.say("warning: signing in at %s, as AZURE_AUTHORITY_HOST says: it is none of Microsoft's", identity.Printable(host, 80))
+		s.say("warning: signing in at %s, as AZURE_AUTHORITY_HOST says: it is none of Microsoft's", text.Printable(host, 80))
 	}
 	if err := s.checkLoginFiles(name, from); err != nil {
 		return nil, err

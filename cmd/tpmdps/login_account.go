@@ -15,7 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // account is who a token is for, by its own claims. They are read, not
@@ -61,11 +61,11 @@ func readAccount(token string) account {
 	}
 	audience, _ := claims.Audience.(string)
 	a := account{
-		Name:     identity.Printable(cmp.Or(claims.UPN, claims.PreferredUsername, claims.UniqueName), 120),
-		App:      identity.Printable(cmp.Or(claims.AppID, claims.AZP), 60),
-		Object:   identity.Printable(claims.ObjectID, 60),
-		Tenant:   identity.Printable(claims.TenantID, 60),
-		Audience: identity.Printable(audience, 120),
+		Name:     text.Printable(cmp.Or(claims.UPN, claims.PreferredUsername, claims.UniqueName), 120),
+		App:      text.Printable(cmp.Or(claims.AppID, claims.AZP), 60),
+		Object:   text.Printable(claims.ObjectID, 60),
+		Tenant:   text.Printable(claims.TenantID, 60),
+		Audience: text.Printable(audience, 120),
 	}
 	if claims.Expiry > 0 {
 		a.Expiry = time.Unix(int64(claims.Expiry), 0).UTC()
@@ -118,7 +118,7 @@ type devicePrompt = func(context.Context, azidentity.DeviceCodeMessage) error
 func showDeviceCode(w io.Writer) devicePrompt {
 	return func(_ context.Context, m azidentity.DeviceCodeMessage) error {
 		_, err := fmt.Fprintf(w, "\nTo sign in, open this page on any device:\n\n    %s\n\nand enter this code:\n\n    %s\n\n",
-			identity.Printable(m.VerificationURL, 200), identity.Printable(m.UserCode, 40))
+			text.Printable(m.VerificationURL, 200), text.Printable(m.UserCode, 40))
 		return err
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // cloudNames are the names that differ from cloud to cloud. The audience of
@@ -40,7 +40,7 @@ func (s *session) cloud() (cloudNames, error) {
 		}
 	}
 	if s.flag.IsSet("cloud") {
-		return cloudNames{}, fmt.Errorf("%w: --cloud %q: choose public, usgov or china", errUsage, identity.Printable(name, 20))
+		return cloudNames{}, fmt.Errorf("%w: --cloud %q: choose public, usgov or china", errUsage, text.Printable(name, 20))
 	}
 	c := clouds[0]
 	c.config = cloud.Configuration{} // azidentity then reads AZURE_AUTHORITY_HOST

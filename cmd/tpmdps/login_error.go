@@ -12,8 +12,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"tpmdps/internal/dps"
-	"tpmdps/internal/identity"
 	"tpmdps/internal/network"
+	"tpmdps/internal/text"
 )
 
 // Why nobody could sign in, each with a row in the table of exits.
@@ -106,7 +106,7 @@ func noCredential(s *session, kind string, err error) error {
 			continue
 		}
 		line = noToken.ReplaceAllString(withoutLink(line), "it was run, and did not print a token")
-		tried = append(tried, identity.Printable(dps.Redact(line), 300))
+		tried = append(tried, text.Printable(dps.Redact(line), 300))
 	}
 	if len(tried) < 2 {
 		return fmt.Errorf("%w by --credential %s: %s", errNoLogin, kind, strings.Join(tried, " "))
@@ -124,18 +124,18 @@ func noCredential(s *session, kind string, err error) error {
 var noToken = regexp.MustCompile(`(invalid character '|unexpected end of JSON input|json: |error parsing token expiration time|parsing time ").*`)
 
 // entraSentence cuts Entra ID's own sentence out of azidentity's report.
-func entraSentence(text string) string {
-	text = text[aadstsCode.FindStringIndex(text)[0]:]
+func entraSentence(report string) string {
+	report = report[aadstsCode.FindStringIndex(report)[0]:]
 	for _, end := range []string{" Trace ID", " Correlation ID", `\r\n`, `\n`, "\r", "\n", `",`} {
-		text, _, _ = strings.Cut(text, end)
+		report, _, _ = strings.Cut(report, end)
 	}
-	return identity.Printable(dps.Redact(strings.TrimSpace(text)), 400)
+	return text.Printable(dps.Redact(strings.TrimSpace(report)), 400)
 }
 
 // oneLine is redacted because it gets into results too: az repeats what it was
 // answered.
-func oneLine(text string) string {
-	return identity.Printable(dps.Redact(withoutLink(strings.Join(strings.Fields(text), " "))), 500)
+func oneLine(s string) string {
+	return text.Printable(dps.Redact(withoutLink(strings.Join(strings.Fields(s), " "))), 500)
 }
 
 // withoutLink leaves out where azidentity sends its readers: the hint stands there.

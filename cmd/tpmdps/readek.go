@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
 
@@ -91,7 +92,7 @@ func chooseID(s *session) (func(identity.Record) (string, error), error) {
 	case format == "base32":
 		own = "{ek32}"
 	default:
-		return nil, fmt.Errorf("%w: --id-format %q: choose base32 or hex", errUsage, identity.Printable(format, 20))
+		return nil, fmt.Errorf("%w: --id-format %q: choose base32 or hex", errUsage, text.Printable(format, 20))
 	}
 	return func(r identity.Record) (string, error) { return identity.ExpandRegistrationID(own, r) }, identity.CheckTemplate(own)
 }

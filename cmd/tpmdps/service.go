@@ -10,7 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/dps"
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // serviceFlags name the DPS and the operator's credential. They are made anew for
@@ -64,7 +64,7 @@ func credential(s *session, named string, opts dps.ClientOptions) (endpoint stri
 		return keyCredential(s, named, who)
 	case "login":
 	default:
-		return "", dps.Credential{}, who, fmt.Errorf("%w: --auth-type %q: choose key or login", errUsage, identity.Printable(kind, 20))
+		return "", dps.Credential{}, who, fmt.Errorf("%w: --auth-type %q: choose key or login", errUsage, text.Printable(kind, 20))
 	}
 	if named == "" {
 		return "", dps.Credential{}, who, fmt.Errorf("%w: --auth-type login needs to know which", errNoDPS)
@@ -108,9 +108,9 @@ func keyCredential(s *session, endpoint string, who operator) (string, dps.Crede
 	}
 	// A token that is made for one DPS is of use to whoever receives it.
 	if named, err := dps.ServiceEndpoint(endpoint); err != nil || !strings.EqualFold(named, "https://"+cs.HostName) {
-		return "", dps.Credential{}, who, errors.Join(err, fmt.Errorf("%w: --dps (or TPMDPS_DPS) names %s, the connection string is for %s", errUsage, identity.Printable(endpoint, 100), cs.HostName))
+		return "", dps.Credential{}, who, errors.Join(err, fmt.Errorf("%w: --dps (or TPMDPS_DPS) names %s, the connection string is for %s", errUsage, text.Printable(endpoint, 100), cs.HostName))
 	}
-	who.policy = identity.Printable(cs.KeyName, 64)
+	who.policy = text.Printable(cs.KeyName, 64)
 	return endpoint, dps.SharedKey(cs), who, nil
 }
 

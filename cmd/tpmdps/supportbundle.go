@@ -19,6 +19,7 @@ import (
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
+	"tpmdps/internal/text"
 )
 
 func supportBundleCommand() command {
@@ -151,7 +152,7 @@ func bundleIdentity(s *session) error {
 	until := provision.Goal(s.flag.String("until"))
 	switch {
 	case !slices.Contains(provision.Goals(), until):
-		return fmt.Errorf("%w: --until %q: choose challenge, assigned, connected or twin", errUsage, identity.Printable(string(until), 20))
+		return fmt.Errorf("%w: --until %q: choose challenge, assigned, connected or twin", errUsage, text.Printable(string(until), 20))
 	case s.flag.Bool("offline"):
 		return s.excludes("offline", "id-scope", "global-endpoint", "until")
 	}

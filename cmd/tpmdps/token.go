@@ -13,6 +13,7 @@ import (
 	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // How long a token may live: long enough for a shift in the smallest case, and
@@ -127,19 +128,19 @@ func tokenShowCommand() command {
 }
 
 func showToken(s *session) error {
-	var text []byte
+	var given []byte
 	var err error
 	if s.arg == "-" {
-		text, err = s.readSecretIn()
+		given, err = s.readSecretIn()
 	} else {
-		text, err = s.readSecret(s.arg)
+		given, err = s.readSecret(s.arg)
 	}
 	if err != nil {
 		return err
 	}
-	token, err := dps.ParseToken(string(text))
+	token, err := dps.ParseToken(string(given))
 	if err != nil {
-		return fmt.Errorf("%w %s: %w", errInputs, identity.Printable(s.arg, 200), err)
+		return fmt.Errorf("%w %s: %w", errInputs, text.Printable(s.arg, 200), err)
 	}
 	left := time.Until(token.Expiry)
 	return s.print(tokenResult{

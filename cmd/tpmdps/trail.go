@@ -15,7 +15,6 @@ import (
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/enroll"
-	"tpmdps/internal/identity"
 	"tpmdps/internal/text"
 )
 
@@ -112,8 +111,8 @@ func (s *session) openTrail(service service) (*trail, error) {
 	s.warnWritable(path)
 	host, _ := os.Hostname() // unknown is ""
 	return &trail{t, audit.Entry{
-		Account: accountName(), Credential: identity.Printable(service.operator.String(), 200),
-		Host: identity.Printable(host, 255), Tool: application(), Service: service.Endpoint(),
+		Account: accountName(), Credential: text.Printable(service.operator.String(), 200),
+		Host: text.Printable(host, 255), Tool: application(), Service: service.Endpoint(),
 	}, s.redact}, nil
 }
 
@@ -148,7 +147,7 @@ func (t *trail) intend(ctx context.Context, item enroll.Item) (intent int, err e
 		return 0, nil
 	}
 	e := t.entry(item, audit.Intent)
-	e.ETag = identity.Printable(item.ETag, 200)
+	e.ETag = text.Printable(item.ETag, 200)
 	if intent, err = t.Append(ctx, e); err != nil {
 		return 0, fmt.Errorf("%w: %s: %w", errNoIntent, item.RegistrationID, err)
 	}
@@ -177,7 +176,7 @@ func resultOf(intent audit.Line, found enroll.Item) string {
 	switch {
 	case found.Action == enroll.Create:
 		return resultNotDone // there is no enrollment
-	case intent.ETag != "" && intent.ETag == identity.Printable(found.ETag, 200):
+	case intent.ETag != "" && intent.ETag == text.Printable(found.ETag, 200):
 		return resultNotDone // it is the version that was to be replaced
 	case found.Action == enroll.Unchanged && found.Wanted() == intent.Wanted:
 		return resultDone
@@ -192,12 +191,12 @@ func (t *trail) outcome(ctx context.Context, intent int, item enroll.Item, err e
 		return nil
 	}
 	e := t.entry(item, audit.Outcome)
-	e.Intent, e.Result, e.RequestID = intent, outcomeOf(err), identity.Printable(item.RequestID, 100)
+	e.Intent, e.Result, e.RequestID = intent, outcomeOf(err), text.Printable(item.RequestID, 100)
 	if err != nil {
-		e.Error = identity.Printable(t.redact(text.Plain(err.Error())), 500)
+		e.Error = text.Printable(t.redact(text.Plain(err.Error())), 500)
 		var refused *dps.Error
 		if errors.As(err, &refused) {
-			e.RequestID = identity.Printable(refused.RequestID, 100)
+			e.RequestID = text.Printable(refused.RequestID, 100)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeGrace)

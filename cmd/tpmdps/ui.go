@@ -20,7 +20,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/disk"
-	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/redact"
 	"tpmdps/internal/text"
@@ -54,7 +53,7 @@ func newUI(s streams, flag *cli.Context) (*ui, error) {
 	case "table", "json", "jsonl", "tsv", "none":
 		return u, nil
 	}
-	return nil, fmt.Errorf("%w: --output %q: choose table, json, jsonl, tsv or none", errUsage, identity.Printable(u.format, 20))
+	return nil, fmt.Errorf("%w: --output %q: choose table, json, jsonl, tsv or none", errUsage, text.Printable(u.format, 20))
 }
 
 // isTerminal tells whether a person sees what is written to w.
@@ -259,7 +258,7 @@ type failure struct {
 // happened and a line of what to do, or one JSON object.
 func (s streams) printError(err error, v exit, asJSON bool) {
 	said := strings.TrimPrefix(strings.ReplaceAll(text.Plain(err.Error()), "\n", "; "), errUsage.Error()+": ")
-	said = identity.Printable(said, 4000) // a certificate's or a file's text may be in it
+	said = text.Printable(said, 4000) // a certificate's or a file's text may be in it
 	if asJSON {
 		f := failure{Error: said, Code: v.code, Name: names[v.code], Hint: v.hint, served: servedIn(err)}
 		var step *provision.StepError

@@ -8,8 +8,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tpmdps/internal/identity"
 	"tpmdps/internal/spelling"
+	"tpmdps/internal/text"
 )
 
 // usageError says what is wrong with the flags in the spelling in which they
@@ -19,16 +19,16 @@ func usageError(c *cli.Context, err error, _ bool) error {
 		return fmt.Errorf("%w: %s needs a value behind it", errUsage, dashed(name))
 	}
 	if m := noBoolean.FindStringSubmatch(err.Error()); m != nil {
-		return fmt.Errorf("%w: %s=%s: write %[2]s alone, or %[2]s=false", errUsage, dashed(m[2]), identity.Printable(m[1], 40))
+		return fmt.Errorf("%w: %s=%s: write %[2]s alone, or %[2]s=false", errUsage, dashed(m[2]), text.Printable(m[1], 40))
 	}
 	if flag, bad := strings.CutPrefix(err.Error(), "bad flag syntax: "); bad {
-		return fmt.Errorf("%w: %s: a flag is written with two dashes and its name, such as --%s", errUsage, identity.Printable(flag, 40), flagNames(c.Command.VisibleFlags())[0])
+		return fmt.Errorf("%w: %s: a flag is written with two dashes and its name, such as --%s", errUsage, text.Printable(flag, 40), flagNames(c.Command.VisibleFlags())[0])
 	}
 	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !ok {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
-	typed := identity.Printable(name, 40)
+	typed := text.Printable(name, 40)
 	if len(c.Command.Subcommands) > 0 && ofSubcommands(c.Command, name) {
 		return fmt.Errorf("%w: %s stands behind the command: %s COMMAND %[2]s", errUsage, dashed(typed), c.Command.HelpName)
 	}
@@ -51,7 +51,7 @@ func meantFlag(c *cli.Command, name string) string {
 	if option, known := spelling.OtherTool(name); known && !spelling.Same(name, near) {
 		whose := ""
 		if option.Tool != "" {
-			whose = option.Tool + "'s " + dashed(identity.Printable(name, 40))
+			whose = option.Tool + "'s " + dashed(text.Printable(name, 40))
 		}
 		if option.Instead != "" {
 			return "; " + strings.TrimPrefix(whose+": "+option.Instead, ": ")
@@ -132,7 +132,7 @@ func unknownCommand(group, word string, commands []*cli.Command) error {
 		meant = fmt.Sprintf(", perhaps %q", strings.TrimPrefix(group+" "+near, "tpmdps "))
 	}
 	return fmt.Errorf("%w: there is no command %q%s; %s --help lists them", errUsage,
-		strings.TrimPrefix(group+" "+identity.Printable(word, 40), "tpmdps "), meant, group)
+		strings.TrimPrefix(group+" "+text.Printable(word, 40), "tpmdps "), meant, group)
 }
 
 // ofSubcommands tells whether a command below this one has the flag.
@@ -162,7 +162,7 @@ func dashed(name string) string {
 // oneArgument returns the argument of a command that takes one.
 func (c command) oneArgument(flag *cli.Context) (string, error) {
 	name := strings.TrimPrefix(flag.Command.HelpName, "tpmdps ")
-	first, second := identity.Printable(flag.Args().Get(0), 40), identity.Printable(flag.Args().Get(1), 40)
+	first, second := text.Printable(flag.Args().Get(0), 40), text.Printable(flag.Args().Get(1), 40)
 	switch {
 	case c.argument == "" && flag.NArg() > 0 && strayValue(flag) != "":
 		return "", fmt.Errorf("%w: %s", errUsage, strayValue(flag))
@@ -206,7 +206,7 @@ func strayValue(c *cli.Context) string {
 			}
 		case *cli.StringSliceFlag:
 			if typed(at - 2) {
-				return fmt.Sprintf("%s is given once for each value: %[1]s %[2]s %[1]s %[3]s", name, identity.Printable(args[at-1], 80), identity.Printable(args[at], 80))
+				return fmt.Sprintf("%s is given once for each value: %[1]s %[2]s %[1]s %[3]s", name, text.Printable(args[at-1], 80), text.Printable(args[at], 80))
 			}
 		}
 	}

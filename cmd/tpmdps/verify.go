@@ -140,7 +140,7 @@ func tripRequest(s *session) (provision.Request, error) {
 		}
 	}
 	if !slices.Contains(provision.Goals(), req.Until) {
-		return req, fmt.Errorf("%w: --until %q: choose challenge, assigned, connected or twin", errUsage, identity.Printable(string(req.Until), 20))
+		return req, fmt.Errorf("%w: --until %q: choose challenge, assigned, connected or twin", errUsage, text.Printable(string(req.Until), 20))
 	}
 	if err := checkCombination(s, req.Until); err != nil {
 		return req, err
@@ -206,7 +206,7 @@ func onlineRequest(s *session, req provision.Request, file edge.Config) (provisi
 	}
 	transport := s.flag.String("hub-transport")
 	if transport != hub.MQTT && transport != hub.MQTTWebSocket {
-		return req, fmt.Errorf("%w: --hub-transport %q: choose mqtt or mqtt-ws", errUsage, identity.Printable(transport, 20))
+		return req, fmt.Errorf("%w: --hub-transport %q: choose mqtt or mqtt-ws", errUsage, text.Printable(transport, 20))
 	}
 	if err := checkDaemons(s, req.Until); err != nil {
 		return req, err

@@ -13,6 +13,7 @@ import (
 	"tpmdps/internal/edge"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
 
@@ -104,7 +105,7 @@ func (s *session) checkID(id string, file edge.Config) error {
 	}
 	folded, err := identity.FoldRegistrationID(id)
 	if err == nil && folded != id {
-		s.say("warning: the registration ID %q in the file has capital letters; it is signed as %q, which is the same for DPS", identity.Printable(id, 140), folded)
+		s.say("warning: the registration ID %q in the file has capital letters; it is signed as %q, which is the same for DPS", text.Printable(id, 140), folded)
 	}
 	return s.inFile(err, true)
 }
@@ -112,7 +113,7 @@ func (s *session) checkID(id string, file edge.Config) error {
 // warnOfScope says what is unusual in an ID scope. Only DPS can refuse it.
 func (s *session) warnOfScope(scope string) {
 	if why := identity.UnusualIDScope(scope); why != "" {
-		s.say("warning: the ID scope %q is unusual: %s", identity.Printable(scope, 60), why)
+		s.say("warning: the ID scope %q is unusual: %s", text.Printable(scope, 60), why)
 	}
 }
 

@@ -20,6 +20,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tpmdps/internal/text"
 )
 
 // Status says what became of a part.
@@ -163,7 +165,7 @@ func (b Bundle) files() ([]file, Manifest, error) {
 
 // file redacts a part.
 func (b Bundle) file(p Part) (file, Entry) {
-	e := Entry{Name: p.Name, About: p.About, Identifying: p.Identifying, Status: p.Status, Reason: oneLine(b.Redact(p.Reason))}
+	e := Entry{Name: p.Name, About: p.About, Identifying: p.Identifying, Status: p.Status, Reason: text.OneLine(b.Redact(p.Reason), maxReason)}
 	if p.Status != OK {
 		return file{}, e
 	}
@@ -175,16 +177,6 @@ func (b Bundle) file(p Part) (file, Entry) {
 	sum := sha256.Sum256(data)
 	e.Bytes, e.SHA256 = len(data), hex.EncodeToString(sum[:])
 	return file{p.Name, data}, e
-}
-
-// oneLine makes a reason one printable line.
-func oneLine(text string) string {
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r < 0x21 || r == 0x7f }), " ")
-	text = strings.ToValidUTF8(text, "?")
-	if len(text) > maxReason {
-		text = strings.ToValidUTF8(text[:maxReason], "") + "…"
-	}
-	return text
 }
 
 func writeJSON(w io.Writer, v any) error {

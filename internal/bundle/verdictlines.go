@@ -3,6 +3,8 @@ package bundle
 import (
 	"fmt"
 	"strings"
+
+	"tpmdps/internal/text"
 )
 
 // Lines are the verdict for people, as the command prints it and README.txt begins.
@@ -75,7 +77,7 @@ func (v Verdict) unseenLines() []string {
 
 // redacted is the verdict with every text gone through redact, on one line each.
 func (v Verdict) redacted(redact func(string) string) Verdict {
-	clean := func(text string) string { return oneLine(redact(text)) }
+	clean := func(s string) string { return text.OneLine(redact(s), maxReason) }
 	out := Verdict{Result: v.Result, Seen: v.Seen, Findings: []Finding{}, Unseen: []Unseen{}}
 	if out.Seen == nil {
 		out.Seen = []Layer{}

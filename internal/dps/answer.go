@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"tpmdps/internal/identity"
 	"tpmdps/internal/text"
 )
 
@@ -200,7 +199,7 @@ func show(s string, n int) string {
 	if len(s) > 16<<10 {
 		s = s[:16<<10]
 	}
-	return identity.Printable(Redact(s), n)
+	return text.Printable(Redact(s), n)
 }
 
 // clip cuts a printable text to n bytes at a character's boundary.

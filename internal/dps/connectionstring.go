@@ -10,7 +10,7 @@ import (
 	"log/slog"
 	"strings"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // ErrConnectionString is returned, wrapped with the reason, for a text that is
@@ -45,12 +45,12 @@ func ParseConnectionString(text string) (ConnectionString, error) {
 	return cs, nil
 }
 
-func parseConnectionString(text string) (ConnectionString, error) {
-	text, err := CredentialText(text)
+func parseConnectionString(s string) (ConnectionString, error) {
+	s, err := CredentialText(s)
 	if err != nil {
 		return ConnectionString{}, err
 	}
-	fields, err := connectionFields(text)
+	fields, err := connectionFields(s)
 	if err != nil {
 		return ConnectionString{}, err
 	}
@@ -59,11 +59,11 @@ func parseConnectionString(text string) (ConnectionString, error) {
 	case fields["hostname"] == "":
 		return ConnectionString{}, errors.New("HostName is missing; " + whereFound)
 	case strings.Contains(fields["hostname"], "/") || isDPSName(fields["hostname"]) && !strings.EqualFold(host, "localhost"):
-		return ConnectionString{}, fmt.Errorf("HostName is %q, not a host such as NAME%s", identity.Printable(fields["hostname"], 80), serviceDomain)
+		return ConnectionString{}, fmt.Errorf("HostName is %q, not a host such as NAME%s", text.Printable(fields["hostname"], 80), serviceDomain)
 	case isHub(fields["hostname"]):
 		return ConnectionString{}, errors.New("this is the connection string of an IoT Hub; " + whereFound)
 	case err != nil:
-		return ConnectionString{}, fmt.Errorf("HostName %q: %w", identity.Printable(fields["hostname"], 80), err)
+		return ConnectionString{}, fmt.Errorf("HostName %q: %w", text.Printable(fields["hostname"], 80), err)
 	case fields["sharedaccesskeyname"] == "":
 		return ConnectionString{}, errors.New("SharedAccessKeyName is missing; " + whereFound)
 	case fields["sharedaccesskey"] == "":
@@ -130,7 +130,7 @@ func hmacSigner(key []byte) func([]byte) ([]byte, error) {
 
 // String shows the host and the policy, not the key.
 func (cs ConnectionString) String() string {
-	return "HostName=" + cs.HostName + ";SharedAccessKeyName=" + identity.Printable(cs.KeyName, 80) + ";SharedAccessKey=[redacted]"
+	return "HostName=" + cs.HostName + ";SharedAccessKeyName=" + text.Printable(cs.KeyName, 80) + ";SharedAccessKey=[redacted]"
 }
 
 // GoString is String, for %#v.

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // ErrEndpoint is returned, wrapped with the reason, for a text that names no
@@ -32,7 +32,7 @@ func ServiceEndpoint(dps string) (string, error) {
 	}
 	if strings.HasPrefix(endpoint, "https://global.azure-devices-provisioning.") {
 		return "", fmt.Errorf("%w %q: that is the endpoint of the devices; the service endpoint is NAME%s, on the overview page of the DPS",
-			ErrEndpoint, identity.Printable(dps, 80), serviceDomain)
+			ErrEndpoint, text.Printable(dps, 80), serviceDomain)
 	}
 	return endpoint, nil
 }
@@ -61,15 +61,15 @@ func isDPSName(text string) bool { return len(text) <= maxDPSName && dpsName.Mat
 
 func isHostName(text string) bool { return len(text) <= maxHostName && hostName.MatchString(text) }
 
-func parseEndpoint(text string) (string, error) {
-	text = strings.TrimSpace(text)
+func parseEndpoint(s string) (string, error) {
+	s = strings.TrimSpace(s)
 	// A connection string holds a key: it must not be repeated in an error.
-	if strings.Contains(strings.ToLower(text), "sharedaccess") {
+	if strings.Contains(strings.ToLower(s), "sharedaccess") {
 		return "", fmt.Errorf("%w: that is a credential; here only the name or host of the DPS is wanted", ErrEndpoint)
 	}
-	host, err := endpointHost(text)
+	host, err := endpointHost(s)
 	if err != nil {
-		return "", fmt.Errorf("%w %q: %w", ErrEndpoint, identity.Printable(text, 80), err)
+		return "", fmt.Errorf("%w %q: %w", ErrEndpoint, text.Printable(s, 80), err)
 	}
 	return "https://" + host, nil
 }

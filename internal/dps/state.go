@@ -3,7 +3,7 @@ package dps
 import (
 	"encoding/json"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // RegistrationState is DeviceRegistrationResult of the device API and
@@ -65,9 +65,9 @@ func (s *RegistrationState) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, (*plain)(s)); err != nil {
 		return err
 	}
-	for _, text := range []*string{&s.RegistrationID, &s.AssignedHub, &s.DeviceID, &s.Status,
+	for _, field := range []*string{&s.RegistrationID, &s.AssignedHub, &s.DeviceID, &s.Status,
 		&s.Substatus, &s.ETag, &s.CreatedAt, &s.UpdatedAt} {
-		*text = identity.Printable(*text, 260)
+		*field = text.Printable(*field, 260)
 	}
 	s.ErrorMessage = show(s.ErrorMessage, 500)
 	return nil

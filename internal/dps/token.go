@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // ErrToken is returned, wrapped with the reason, for a text that is no SAS
@@ -57,11 +57,11 @@ func (t Token) Endpoint() (string, error) {
 	path := strings.TrimPrefix(strings.TrimPrefix(t.Resource, "https://"), host)
 	switch {
 	case strings.HasPrefix(strings.ToLower(path), "/registrations/") && !strings.Contains(name, "."):
-		return "", fmt.Errorf("%w: it is a device's, for its own registration in the ID scope %s", ErrToken, identity.Printable(name, 40))
+		return "", fmt.Errorf("%w: it is a device's, for its own registration in the ID scope %s", ErrToken, text.Printable(name, 40))
 	case strings.Contains(strings.ToLower(name), hubDomain):
-		return "", fmt.Errorf("%w: it is for the IoT hub %s, not for a DPS", ErrToken, identity.Printable(name, 100))
+		return "", fmt.Errorf("%w: it is for the IoT hub %s, not for a DPS", ErrToken, text.Printable(name, 100))
 	case !strings.Contains(name, ".") && !strings.EqualFold(name, "localhost"):
-		return "", fmt.Errorf("%w: its resource (sr) %q does not begin with the host of a DPS", ErrToken, identity.Printable(t.Resource, 100))
+		return "", fmt.Errorf("%w: its resource (sr) %q does not begin with the host of a DPS", ErrToken, text.Printable(t.Resource, 100))
 	}
 	endpoint, err := ServiceEndpoint(host)
 	if err != nil {
@@ -96,24 +96,24 @@ func ParseToken(text string) (Token, error) {
 	return t, nil
 }
 
-func parseToken(text string) (Token, error) {
-	lower := strings.ToLower(text)
+func parseToken(s string) (Token, error) {
+	lower := strings.ToLower(s)
 	switch {
-	case text == "":
+	case s == "":
 		return Token{}, errors.New("it is empty")
-	case len(text) > maxConnectionString:
-		return Token{}, fmt.Errorf("%d characters are too many", len(text))
+	case len(s) > maxConnectionString:
+		return Token{}, fmt.Errorf("%d characters are too many", len(s))
 	case strings.Contains(lower, "sharedaccesskey="):
 		return Token{}, errors.New("this is a connection string: it holds the key itself; give it as a connection string")
 	case strings.HasPrefix(lower, "eyj"), strings.HasPrefix(lower, "bearer "):
 		return Token{}, errors.New("this looks like a bearer token of Microsoft Entra ID")
-	case strings.ContainsAny(text, "\r\n"):
+	case strings.ContainsAny(s, "\r\n"):
 		return Token{}, errors.New("it is more than one line")
 	}
 	if strings.HasPrefix(lower, "sharedaccesssignature ") {
-		text = strings.TrimSpace(text[len("sharedaccesssignature "):])
+		s = strings.TrimSpace(s[len("sharedaccesssignature "):])
 	}
-	fields, err := tokenFields(text)
+	fields, err := tokenFields(s)
 	if err != nil {
 		return Token{}, err
 	}
@@ -127,8 +127,8 @@ func parseToken(text string) (Token, error) {
 		return Token{}, errors.New("its expiry (se) is no time in seconds since 1970")
 	}
 	return Token{
-		Resource: identity.Printable(fields["sr"], 300),
-		KeyName:  identity.Printable(fields["skn"], 80),
+		Resource: text.Printable(fields["sr"], 300),
+		KeyName:  text.Printable(fields["skn"], 80),
 		Expiry:   time.Unix(seconds, 0).UTC(),
 	}, nil
 }

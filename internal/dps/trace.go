@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tpmdps/internal/text"
 )
 
 // Trace wraps what carries requests (nil: as [CheckFraming]) so that each
@@ -133,13 +135,6 @@ func redactHeader(name, value string) string {
 
 // printableLine replaces what moves a terminal's cursor or changes its colours.
 func printableLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\t' {
-			return ' '
-		}
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '.'
-		}
-		return r
-	}, strings.TrimRight(s, "\r\n"))
+	s = strings.ReplaceAll(strings.TrimRight(s, "\r\n"), "\t", " ")
+	return text.Printable(s, len(s))
 }

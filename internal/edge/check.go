@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"slices"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tomledit"
 )
 
@@ -165,7 +165,7 @@ func (c *checker) failed() bool {
 }
 
 // said is what can be said of the file.
-func (c *checker) said(text string, n int) string { return identity.Printable(c.conceal.text(text), n) }
+func (c *checker) said(s string, n int) string { return text.Printable(c.conceal.text(s), n) }
 
 // add adds a finding, an error if it is not said to be a warning. The file's
 // words in it may hold anything. others are fixes if that of the finding turns out

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tomledit"
 )
 
@@ -42,7 +43,7 @@ func (c *checker) wrongName(n *node, k key) {
 		return
 	}
 	if err := k.names(n.name); err != nil {
-		c.at(n, Finding{Rule: "wrong-value", Message: fmt.Sprintf("%s: %s", identity.Printable(n.name, 40), err), Fix: "correct the name"})
+		c.at(n, Finding{Rule: "wrong-value", Message: fmt.Sprintf("%s: %s", text.Printable(n.name, 40), err), Fix: "correct the name"})
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tomledit"
 )
 
@@ -214,5 +214,5 @@ func earlier(lines [][]byte, n int, f func(string) bool) int {
 
 // words makes a parser's message one for people.
 func words(message string) string {
-	return notTOML + identity.Printable(strings.TrimSpace(message), 200)
+	return notTOML + text.Printable(strings.TrimSpace(message), 200)
 }

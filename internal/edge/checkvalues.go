@@ -9,7 +9,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tomledit"
 )
 
@@ -91,7 +91,7 @@ func (c *checker) wrongChoice(n *node, k key) {
 	for i, v := range k.values {
 		quoted[i] = tomledit.Quote(v)
 	}
-	f := Finding{Rule: "wrong-value", Message: fmt.Sprintf("%s is one of %s, not %s", n.name, strings.Join(quoted, ", "), tomledit.Quote(identity.Printable(n.entry.Text, 40))),
+	f := Finding{Rule: "wrong-value", Message: fmt.Sprintf("%s is one of %s, not %s", n.name, strings.Join(quoted, ", "), tomledit.Quote(text.Printable(n.entry.Text, 40))),
 		Fix: "write one of these"}
 	if len(quoted) == 1 {
 		f.Fix = fmt.Sprintf("%s = %s", n.name, quoted[0])
@@ -142,7 +142,7 @@ func (c *checker) number(n *node, k key) {
 	if k.max == maxAuthKeyIndex {
 		fix = n.name + " = " + index(defaultAuthKeyIndex)
 	}
-	c.at(n, Finding{Rule: "out-of-range", Message: fmt.Sprintf("%s is %s; IoT Edge takes %s", n.name, identity.Printable(n.entry.Text, 40), limits), Fix: fix})
+	c.at(n, Finding{Rule: "out-of-range", Message: fmt.Sprintf("%s is %s; IoT Edge takes %s", n.name, text.Printable(n.entry.Text, 40), limits), Fix: fix})
 }
 
 // parseInteger reads an integer of TOML.

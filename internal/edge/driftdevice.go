@@ -7,7 +7,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // DeviceInfoPaths are where IoT Edge's identity service notes the device that it
@@ -114,9 +114,9 @@ func (f Facts) failedLast(t Tick, s RegistrationFacts) Tick {
 	if status == "" {
 		status = "of no status"
 	}
-	t.Status, t.Detail = Fail, "the last registration is "+identity.Printable(status, 40)
+	t.Status, t.Detail = Fail, "the last registration is "+text.Printable(status, 40)
 	if message := strings.TrimSpace(s.Message); message != "" {
-		t.Detail += ": " + identity.Printable(message, 300)
+		t.Detail += ": " + text.Printable(message, 300)
 	}
 	t.Hint = "try it again, and see the reason: tpmdps verify --until assigned --even-if-provisioned" + VerifyFlag(f.File)
 	if s.Code != 0 {

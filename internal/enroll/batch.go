@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // ErrDuplicate is returned, wrapped with the places, for a batch in which two
@@ -36,7 +37,7 @@ func CheckBatch(records []identity.Record) error {
 		again, sameEK := byEK[string(ek)]
 		if sameID && first.other != string(ek) {
 			found = append(found, fmt.Errorf("records %d and %d have the registration ID %s and different endorsement keys",
-				first.index+1, i+1, identity.Printable(r.RegistrationID, 128)))
+				first.index+1, i+1, text.Printable(r.RegistrationID, 128)))
 		} else if sameEK && again.other != id {
 			found = append(found, fmt.Errorf("records %d and %d have the endorsement key %s and different registration IDs",
 				again.index+1, i+1, describeEK(ek)))
@@ -91,7 +92,7 @@ func foreignID(id string, ek []byte) string {
 		return ""
 	}
 	ids := identity.RegistrationIDs(ek)
-	return fmt.Sprintf("%s; this key's own are %s and %s", identity.Printable(id, 128), ids.Base32, ids.Hex)
+	return fmt.Sprintf("%s; this key's own are %s and %s", text.Printable(id, 128), ids.Base32, ids.Hex)
 }
 
 // oneLine joins errors into one that is printed on one line; nil if there are

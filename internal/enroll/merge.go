@@ -10,6 +10,7 @@ import (
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // fieldEK is the field that says whose enrollment it is. It is always the first
@@ -43,7 +44,7 @@ func (m *merger) field(name, have, want string, fold bool, set func()) {
 	} else if have == want || fold && strings.EqualFold(have, want) {
 		return
 	}
-	m.changes = append(m.changes, Change{name, identity.Printable(have, 140), identity.Printable(want, 140)})
+	m.changes = append(m.changes, Change{name, text.Printable(have, 140), text.Printable(want, 140)})
 	set()
 }
 

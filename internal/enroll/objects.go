@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // collectionMembers are what the service adds to a twin's collections (service.json,
@@ -63,7 +63,7 @@ func compare(path string, have, want any) []Change {
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		h, inHave := haveObject[name]
 		w, inWant := wantObject[name]
-		below := path + "." + identity.Printable(name, 60)
+		below := path + "." + text.Printable(name, 60)
 		switch {
 		case !inHave:
 			changes = append(changes, Change{below, "", shown(w)})
@@ -115,5 +115,5 @@ func shown(v any) string {
 	if err := enc.Encode(v); err != nil {
 		return "unreadable"
 	}
-	return identity.Printable(strings.TrimSpace(line.String()), 140)
+	return text.Printable(strings.TrimSpace(line.String()), 140)
 }

@@ -10,6 +10,7 @@ import (
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // Other is an enrollment of a key under another registration ID than the one that
@@ -86,7 +87,7 @@ func Named(ctx context.Context, svc *dps.ServiceClient, id string, ek []byte, mo
 			return found, false, nil
 		}
 		if !strings.EqualFold(e.RegistrationID, id) && ofKey(e, id, ek) {
-			found = append(found, Other{identity.Printable(e.RegistrationID, 128), isDisabled(e)})
+			found = append(found, Other{text.Printable(e.RegistrationID, 128), isDisabled(e)})
 		}
 	}
 	return found, true, nil

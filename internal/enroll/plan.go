@@ -10,6 +10,7 @@ import (
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // wish is a checked record with canonical settings: what an enrollment should
@@ -163,9 +164,9 @@ func (w wish) change(have dps.Enrollment, p Policy) Item {
 
 // holderOf reads whom an enrollment belongs to.
 func holderOf(e dps.Enrollment) Holder {
-	h := Holder{Attestation: identity.Printable(e.Attestation.Type, 40)}
+	h := Holder{Attestation: text.Printable(e.Attestation.Type, 40)}
 	if e.Attestation.TPM != nil {
-		h.EndorsementKey = identity.Printable(describeAttestation(e.Attestation), 140)
+		h.EndorsementKey = text.Printable(describeAttestation(e.Attestation), 140)
 	}
 	if s := e.RegistrationState; s != nil {
 		h.Status, h.AssignedHub, h.DeviceID, h.LastRegistered = s.Status, s.AssignedHub, s.DeviceID, s.UpdatedAt
@@ -197,7 +198,7 @@ func (w wish) item(action Action, e dps.Enrollment, changes []Change) Item {
 // deviceID is the name in the hub that an enrollment gives.
 func deviceID(e dps.Enrollment) string {
 	if e.DeviceID == "" {
-		return identity.Printable(e.RegistrationID, 128)
+		return text.Printable(e.RegistrationID, 128)
 	}
-	return identity.Printable(e.DeviceID, 128)
+	return text.Printable(e.DeviceID, 128)
 }

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 
-	"tpmdps/internal/identity"
 	"tpmdps/internal/text"
 	"tpmdps/internal/twin"
 )
@@ -92,7 +91,7 @@ func spell(flag string, value *string, choices []string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s %q: choose one of %s", flag, identity.Printable(*value, 40), strings.Join(choices, ", "))
+	return fmt.Errorf("%s %q: choose one of %s", flag, text.Printable(*value, 40), strings.Join(choices, ", "))
 }
 
 // fileName is what az and curl accept instead of JSON, and a shell does not open.
@@ -134,12 +133,12 @@ func (s Settings) checkDeviceID() error {
 		return nil
 	}
 	return fmt.Errorf("device-id %q: an IoT Hub takes 1 to 128 letters, digits and - : . + %% _ # * ? ! ( ) , = @ ; $ '",
-		identity.Printable(s.DeviceID, 140))
+		text.Printable(s.DeviceID, 140))
 }
 
 func (s Settings) checkHubs() error {
 	for _, hub := range s.IoTHubs {
-		shown := identity.Printable(hub, 80)
+		shown := text.Printable(hub, 80)
 		switch {
 		case strings.Contains(hub, "azure-devices-provisioning."):
 			return fmt.Errorf("iot-hubs %q: that is a DPS, not an IoT Hub", shown)

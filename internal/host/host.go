@@ -15,10 +15,9 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // Facts returns what is known of a machine; its host name is this machine's. The
@@ -56,7 +55,7 @@ func meaningful(text string) (value, note string) {
 func clean(s string) string {
 	s, _, _ = strings.Cut(s, "\x00")
 	s = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
+		if !text.Visible(r) {
 			return ' '
 		}
 		return r

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // answer is one to a request about the twin.
@@ -22,7 +22,7 @@ type answer struct {
 // parseAnswer reads "$iothub/twin/res/204/?$rid=1&$version=6". Nothing in it may
 // stand twice, or be left out.
 func parseAnswer(topic string, body []byte) (answer, error) {
-	malformed := fmt.Errorf("%w: the topic %q", ErrMalformed, identity.Printable(topic, 100))
+	malformed := fmt.Errorf("%w: the topic %q", ErrMalformed, text.Printable(topic, 100))
 	rest, found := strings.CutPrefix(topic, topicAnswers)
 	status, query, cut := strings.Cut(rest, "/?")
 	if !found || !cut || !httpStatus.MatchString(status) {
@@ -57,7 +57,7 @@ func (a answer) refusal() error {
 	case a.status/100 == 2:
 		return nil
 	case a.status == http.StatusTooManyRequests || a.status >= 500:
-		return fmt.Errorf("%w: status %d: %s", ErrUnavailable, a.status, identity.Printable(string(a.body), 300))
+		return fmt.Errorf("%w: status %d: %s", ErrUnavailable, a.status, text.Printable(string(a.body), 300))
 	}
-	return fmt.Errorf("%w: status %d: %s", ErrRefused, a.status, identity.Printable(string(a.body), 300))
+	return fmt.Errorf("%w: status %d: %s", ErrRefused, a.status, text.Printable(string(a.body), 300))
 }

@@ -29,7 +29,7 @@ import (
 	"unicode"
 
 	"tpmdps/internal/environment"
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // How a session can fail, once there is a connection.
@@ -138,14 +138,14 @@ func (o *Options) target() (target, error) {
 	ports := map[string]string{"": "8883", MQTT: "8883", MQTTWebSocket: "443"}
 	port, known := ports[o.Transport]
 	if !known {
-		return target{}, fmt.Errorf("%w: transport %q: choose %s or %s", ErrOptions, identity.Printable(o.Transport, 20), MQTT, MQTTWebSocket)
+		return target{}, fmt.Errorf("%w: transport %q: choose %s or %s", ErrOptions, text.Printable(o.Transport, 20), MQTT, MQTTWebSocket)
 	}
 	if o.DeviceID == "" || len(o.DeviceID) > 128 || strings.ContainsFunc(o.DeviceID, notInID) {
-		return target{}, fmt.Errorf("%w: device ID %q", ErrOptions, identity.Printable(o.DeviceID, 140))
+		return target{}, fmt.Errorf("%w: device ID %q", ErrOptions, text.Printable(o.DeviceID, 140))
 	}
 	u, err := url.Parse("https://" + o.Host)
 	if err != nil || u.Host != o.Host || u.Hostname() == "" || len(o.Host) > 260 {
-		return target{}, fmt.Errorf("%w: host %q", ErrOptions, identity.Printable(o.Host, 140))
+		return target{}, fmt.Errorf("%w: host %q", ErrOptions, text.Printable(o.Host, 140))
 	}
 	if p := u.Port(); p != "" {
 		port = p

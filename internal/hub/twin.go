@@ -9,7 +9,7 @@ import (
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // Topics of the twin, of IoT Hub's documentation of MQTT.
@@ -121,7 +121,7 @@ func (s *Session) await(id string) (a answer, err error) {
 			return err
 		}
 		if a.id != id {
-			return fmt.Errorf("%w: the answer to request %q, where %q was made", ErrMalformed, identity.Printable(a.id, 40), id)
+			return fmt.Errorf("%w: the answer to request %q, where %q was made", ErrMalformed, text.Printable(a.id, 40), id)
 		}
 		return nil
 	})

@@ -12,7 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // websocketPath is where a hub listens for MQTT on its port 443.
@@ -37,7 +37,7 @@ func (c *Connection) openWebSocket(ctx context.Context) (io.ReadWriter, error) {
 		return nil, refusedWebSocket(answer)
 	}
 	if chosen := conn.Subprotocol(); chosen != "mqtt" {
-		return nil, &NotMQTTError{Answered: fmt.Sprintf("a WebSocket for %q", identity.Printable(chosen, 40))}
+		return nil, &NotMQTTError{Answered: fmt.Sprintf("a WebSocket for %q", text.Printable(chosen, 40))}
 	}
 	if answer.Header.Get("Sec-Websocket-Extensions") != "" {
 		return nil, fmt.Errorf("%w: its WebSocket has an extension that was not asked for", ErrMalformed)
@@ -125,7 +125,7 @@ func brokenFrame(err error) error {
 	case errors.As(err, &closed) && closed.Code == websocket.CloseAbnormalClosure:
 		return fmt.Errorf("the connection ended inside the WebSocket, which was not closed: %w", io.ErrUnexpectedEOF)
 	case errors.As(err, &closed):
-		return fmt.Errorf("WebSocket closed with %d %s", closed.Code, identity.Printable(closed.Text, 100))
+		return fmt.Errorf("WebSocket closed with %d %s", closed.Code, text.Printable(closed.Text, 100))
 	case !ofConnection(err) && strings.HasPrefix(err.Error(), "websocket: "):
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
@@ -140,4 +140,4 @@ func (w *webSocket) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func status(answer *http.Response) string { return identity.Printable(answer.Status, 80) }
+func status(answer *http.Response) string { return text.Printable(answer.Status, 80) }

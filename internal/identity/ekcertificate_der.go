@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"tpmdps/internal/text"
 )
 
 // publicKey is an RSA key, both numbers without leading zeros. It is empty for
@@ -68,7 +70,7 @@ func (c *EKCertificate) read(der cryptobyte.String) error {
 		return fmt.Errorf("its issuer: %w", err)
 	}
 	f := &c.facts
-	f.Issuer = Printable(names.String(), maxIssuer)
+	f.Issuer = text.Printable(names.String(), maxIssuer)
 	f.Serial = hex.EncodeToString(withoutZeros(serial))
 	if f.NotBefore, err = readTime(&validity); err == nil {
 		f.NotAfter, err = readTime(&validity)
@@ -137,9 +139,9 @@ func readKey(info cryptobyte.String) (string, publicKey, error) {
 		if name, ok := curves[curve.String()]; ok {
 			return "ECC " + name, publicKey{}, nil
 		}
-		return Printable("ECC "+curve.String(), maxWord), publicKey{}, nil
+		return text.Printable("ECC "+curve.String(), maxWord), publicKey{}, nil
 	}
-	return Printable(kind.String(), maxWord), publicKey{}, nil
+	return text.Printable(kind.String(), maxWord), publicKey{}, nil
 }
 
 // readExtensions looks for the chip's maker, model and version: they stand as a
@@ -198,7 +200,7 @@ func (f *EKCertificateFacts) readAlternativeNames(value cryptobyte.String) error
 }
 
 func (f *EKCertificateFacts) setTPM(attribute pkix.AttributeTypeAndValue) {
-	text := Printable(attribute.Value.(string), maxWord) // readName makes strings only
+	text := text.Printable(attribute.Value.(string), maxWord) // readName makes strings only
 	switch {
 	case attribute.Type.Equal(oidTPMManufacturer):
 		f.TPMManufacturer = vendorID(text)

@@ -11,6 +11,8 @@ import (
 	"io"
 	"net/url"
 	"strings"
+
+	"tpmdps/internal/text"
 )
 
 // stored takes a certificate out of the form that somebody stored it in, and
@@ -54,13 +56,13 @@ func unwrapped(content []byte) (inner []byte, form string, _ error) {
 	return content, "", nil
 }
 
-func fromPEM(text []byte) ([]byte, string, error) {
-	block, _ := pem.Decode(text)
+func fromPEM(content []byte) ([]byte, string, error) {
+	block, _ := pem.Decode(content)
 	switch {
 	case block == nil:
 		return nil, "", errors.New("it is PEM that is damaged or cut short: no certificate in it can be read")
 	case block.Type != "CERTIFICATE":
-		return nil, "", fmt.Errorf("it is PEM of another kind: %s", Printable(block.Type, maxWord))
+		return nil, "", fmt.Errorf("it is PEM of another kind: %s", text.Printable(block.Type, maxWord))
 	}
 	return block.Bytes, "PEM", nil
 }

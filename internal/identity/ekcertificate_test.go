@@ -19,6 +19,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"tpmdps/internal/text"
 )
 
 // certify makes an EK certificate for any public key, as the TCG's profile has
@@ -295,7 +297,7 @@ func TestReadNameIsSafeOnATerminal(t *testing.T) {
 		{asn1.Tag(30), "\x00C\x00A\x20", "CN=CA"},
 	} {
 		rdns, err := readName(name(tt.tag, tt.text))
-		if got := Printable(rdns.String(), maxIssuer); err != nil || got != tt.want {
+		if got := text.Printable(rdns.String(), maxIssuer); err != nil || got != tt.want {
 			t.Errorf("readName(%q) = %q, %v, want %q", tt.text, got, err, tt.want)
 		}
 	}
@@ -397,9 +399,9 @@ func FuzzParseEKCertificate(f *testing.F) {
 		if _, err := json.Marshal(facts); err != nil {
 			t.Errorf("facts cannot be written: %v", err)
 		}
-		for _, text := range []string{facts.Issuer, facts.TPMManufacturer, facts.TPMModel, facts.TPMVersion, facts.KeyAlgorithm} {
-			if Printable(text, 2*maxIssuer) != text || !utf8.ValidString(text) {
-				t.Errorf("%q is not fit for a terminal", text)
+		for _, shown := range []string{facts.Issuer, facts.TPMManufacturer, facts.TPMModel, facts.TPMVersion, facts.KeyAlgorithm} {
+			if text.Printable(shown, 2*maxIssuer) != shown || !utf8.ValidString(shown) {
+				t.Errorf("%q is not fit for a terminal", shown)
 			}
 		}
 		again, err := ParseEKCertificate(c.DER)

@@ -15,6 +15,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"tpmdps/internal/text"
 )
 
 // testEK is an L-1 EK of this test's own: the fixed part and a made-up modulus.
@@ -243,17 +245,17 @@ func TestParseRecord(t *testing.T) {
 }
 
 func TestPrintable(t *testing.T) {
-	if got, want := Printable("a\x1b[31mb\u202ec\xff", 40), "a?[31mb?c?"; got != want {
-		t.Errorf("Printable() = %q, want %q", got, want)
+	if got, want := text.Printable("a\x1b[31mb\u202ec\xff", 40), "a?[31mb?c?"; got != want {
+		t.Errorf("text.Printable() = %q, want %q", got, want)
 	}
-	if got, want := Printable("a\u200bb\u200fc\u061cd\u2028e\u2069f\ufeffg\U000e0041h\u00adi\x9bj", 40), "a?b?c?d?e?f?g?h?i?j"; got != want {
-		t.Errorf("Printable() = %q, want %q", got, want)
+	if got, want := text.Printable("a\u200bb\u200fc\u061cd\u2028e\u2069f\ufeffg\U000e0041h\u00adi\x9bj", 40), "a?b?c?d?e?f?g?h?i?j"; got != want {
+		t.Errorf("text.Printable() = %q, want %q", got, want)
 	}
-	if got, want := Printable("Straße 5, 東京 é", 40), "Straße 5, 東京 é"; got != want {
-		t.Errorf("Printable() = %q, want %q", got, want)
+	if got, want := text.Printable("Straße 5, 東京 é", 40), "Straße 5, 東京 é"; got != want {
+		t.Errorf("text.Printable() = %q, want %q", got, want)
 	}
-	if got, want := Printable("abcdef", 3), "abc…"; got != want {
-		t.Errorf("Printable() = %q, want %q", got, want)
+	if got, want := text.Printable("abcdef", 3), "abc…"; got != want {
+		t.Errorf("text.Printable() = %q, want %q", got, want)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"tpmdps/internal/text"
 )
 
 // ErrIDScope is returned, wrapped with the reason, for a text that cannot be an ID
@@ -31,7 +33,7 @@ func CheckIDScope(scope string) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("%w %q: %s", ErrIDScope, Printable(scope, 60), reason)
+	return fmt.Errorf("%w %q: %s", ErrIDScope, text.Printable(scope, 60), reason)
 }
 
 // hostForm is a name in several parts, or one with a port.

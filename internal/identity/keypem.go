@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"regexp"
 	"strings"
+
+	"tpmdps/internal/text"
 )
 
 var (
@@ -15,13 +17,13 @@ var (
 
 // keyInPEM names what is in PEM, also where its line ends were lost or are written
 // as \n. It returns nothing for what is not PEM.
-func keyInPEM(text string, _ int) ([]byte, error) {
-	begin := pemBegin.FindStringSubmatch(text)
+func keyInPEM(s string, _ int) ([]byte, error) {
+	begin := pemBegin.FindStringSubmatch(s)
 	if begin == nil {
 		return nil, nil
 	}
-	block := pemBlock.FindStringSubmatch(strings.NewReplacer(`\r`, "\n", `\n`, "\n", `\/`, "/").Replace(text))
-	form := "PEM (" + Printable(begin[1], 30) + ")"
+	block := pemBlock.FindStringSubmatch(strings.NewReplacer(`\r`, "\n", `\n`, "\n", `\/`, "/").Replace(s))
+	form := "PEM (" + text.Printable(begin[1], 30) + ")"
 	if block == nil {
 		return nil, &FormatError{Is: form + " that is cut off: its END line is missing", Advice: copyWhole}
 	}

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"tpmdps/internal/text"
 )
 
 // maxEKText bounds what is looked at: a PEM certificate is under 4 KiB. A record
@@ -278,9 +280,9 @@ func notBase64(body, compact string) error {
 	const longestName = 128
 	switch bad := outside.FindString(compact); {
 	case len(body) <= longestName && fileEnding.MatchString(body):
-		return &FormatError{Is: fmt.Sprintf("the name of a file (%s), not a key", Printable(body, 60)), Advice: `give what is in the file: --ek "$(cat FILE)"`}
+		return &FormatError{Is: fmt.Sprintf("the name of a file (%s), not a key", text.Printable(body, 60)), Advice: `give what is in the file: --ek "$(cat FILE)"`}
 	case bad != "":
-		return &FormatError{Is: fmt.Sprintf("not base64: the character %q cannot be in it", Printable(bad, 1)), Advice: copyWhole}
+		return &FormatError{Is: fmt.Sprintf("not base64: the character %q cannot be in it", text.Printable(bad, 1)), Advice: copyWhole}
 	case strings.HasPrefix(compact, "AToAAQ"):
 		return &FormatError{Is: fmt.Sprintf("cut short: %d of %d characters", len(compact), keyCharacters), Advice: copyWhole}
 	}
@@ -309,7 +311,7 @@ func named(body string) error {
 	case scopeForm.MatchString(strings.TrimSpace(body)):
 		e.Is = "an ID scope, not a key"
 	case len(body) <= maxID && strings.ContainsAny(body, "-._:") && CheckRegistrationID(strings.ToLower(body)) == nil && !fileEnding.MatchString(body) && !hexList.MatchString(body):
-		e.Is = fmt.Sprintf("a name such as a registration ID (%s), not a key", Printable(body, 60))
+		e.Is = fmt.Sprintf("a name such as a registration ID (%s), not a key", text.Printable(body, 60))
 	default:
 		return nil
 	}

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"unicode"
+	"strings"
 	"unicode/utf8"
+
+	"tpmdps/internal/text"
 )
 
 // ErrLabel is returned, wrapped with the reason, for a label that a record
@@ -31,19 +33,10 @@ func CheckLabel(key, value string) error {
 		reason = "its value is empty"
 	case utf8.RuneCountInString(value) > maxLabel:
 		reason = fmt.Sprintf("its value has %d characters, %d at most are kept", utf8.RuneCountInString(value), maxLabel)
-	case !printable(value):
+	case strings.ContainsFunc(value, func(r rune) bool { return !text.Visible(r) }):
 		reason = "its value has characters that cannot be printed"
 	default:
 		return nil
 	}
-	return fmt.Errorf("%w %q: %s", ErrLabel, Printable(key, 40), reason)
-}
-
-func printable(s string) bool {
-	for _, r := range s {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return false
-		}
-	}
-	return true
+	return fmt.Errorf("%w %q: %s", ErrLabel, text.Printable(key, 40), reason)
 }

@@ -13,9 +13,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"tpmdps/internal/text"
 )
@@ -140,7 +138,7 @@ func ParseRecord(line []byte) (Record, error) {
 // complete checks the record and fills in what follows from its EK.
 func (r *Record) complete() error {
 	if r.Schema != "" && r.Schema != Schema {
-		return fmt.Errorf("schema %q, this version reads %q", Printable(r.Schema, 40), Schema)
+		return fmt.Errorf("schema %q, this version reads %q", text.Printable(r.Schema, 40), Schema)
 	}
 	r.Schema = Schema
 	ek, err := ParseEndorsementKey(r.EndorsementKey)
@@ -173,23 +171,3 @@ func (r *Record) complete() error {
 // EK returns the bytes of the EndorsementKey field, checked. A Record that came
 // from [ParseRecord] never fails here.
 func (r Record) EK() ([]byte, error) { return ParseEndorsementKey(r.EndorsementKey) }
-
-// Printable returns s with everything that could act on a terminal replaced by
-// "?", and cut to max runes: foreign text must pass it before it is shown.
-func Printable(s string, max int) string {
-	var b strings.Builder
-	n := 0
-	for _, r := range s {
-		if n == max {
-			b.WriteString("…")
-			break
-		}
-		// Controls, what has no shape of its own (directions, zero widths), and line ends.
-		if r == '\ufffd' || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
-			r = '?'
-		}
-		b.WriteRune(r)
-		n++
-	}
-	return b.String()
-}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"tpmdps/internal/text"
 )
 
 // ErrRegistrationID is returned, wrapped with the reason, for a registration ID
@@ -57,7 +59,7 @@ func IsDerived(id string) bool {
 // written. [FoldRegistrationID] accepts them.
 func CheckRegistrationID(id string) error {
 	if reason := refusal(id); reason != "" {
-		return fmt.Errorf("%w %q: %s", ErrRegistrationID, Printable(id, 140), reason)
+		return fmt.Errorf("%w %q: %s", ErrRegistrationID, text.Printable(id, 140), reason)
 	}
 	return nil
 }
@@ -68,7 +70,7 @@ func CheckRegistrationID(id string) error {
 func FoldRegistrationID(id string) (string, error) {
 	folded := asciiLower(id)
 	if reason := refusal(folded); reason != "" {
-		return "", fmt.Errorf("%w %q: %s", ErrRegistrationID, Printable(id, 140), reason)
+		return "", fmt.Errorf("%w %q: %s", ErrRegistrationID, text.Printable(id, 140), reason)
 	}
 	return folded, nil
 }
@@ -103,10 +105,10 @@ func alphanumeric(c byte) bool {
 }
 
 // badCharacter is why a text with characters that DPS does not take is refused.
-func badCharacter(text string) string {
-	for _, r := range text {
+func badCharacter(id string) string {
+	for _, r := range id {
 		if !idChars.MatchString(string(r)) {
-			return fmt.Sprintf("%q is not a letter a-z, a digit or one of - . _ :", Printable(string(r), 1))
+			return fmt.Sprintf("%q is not a letter a-z, a digit or one of - . _ :", text.Printable(string(r), 1))
 		}
 	}
 	return ""

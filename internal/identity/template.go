@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"tpmdps/internal/text"
 )
 
 // Places lists what may stand in a registration ID template, for messages and
@@ -37,7 +39,7 @@ func ExpandRegistrationID(template string, r Record) (string, error) {
 		id.WriteString(parts[i].value)
 	}
 	if reason := refusal(id.String()); reason != "" {
-		return "", templateError(template, fmt.Sprintf("makes %q: %s; %s", Printable(id.String(), 140), reason, blame(id.String(), parts)))
+		return "", templateError(template, fmt.Sprintf("makes %q: %s; %s", text.Printable(id.String(), 140), reason, blame(id.String(), parts)))
 	}
 	return id.String(), nil
 }
@@ -61,7 +63,7 @@ func (p part) name() string {
 	if p.place != "" {
 		return "{" + p.place + "}"
 	}
-	return fmt.Sprintf("the text %q", Printable(p.value, 40))
+	return fmt.Sprintf("the text %q", text.Printable(p.value, 40))
 }
 
 // parseTemplate splits a template, and checks what can be checked without a
@@ -94,12 +96,12 @@ func parseTemplate(template string) ([]part, error) {
 func split(template string) ([]part, error) {
 	var parts []part
 	for rest := template; rest != ""; {
-		text, inside, opened := strings.Cut(rest, "{")
-		if strings.Contains(text, "}") {
+		literal, inside, opened := strings.Cut(rest, "{")
+		if strings.Contains(literal, "}") {
 			return nil, errors.New("there is a } without its {")
 		}
-		if text != "" {
-			parts = append(parts, part{value: text})
+		if literal != "" {
+			parts = append(parts, part{value: literal})
 		}
 		if !opened {
 			break
@@ -109,7 +111,7 @@ func split(template string) ([]part, error) {
 			return nil, errors.New("there is a { without its }")
 		}
 		if !knownPlace(place) {
-			return nil, fmt.Errorf("{%s} is not known; there are %s", Printable(place, 40), Places)
+			return nil, fmt.Errorf("{%s} is not known; there are %s", text.Printable(place, 40), Places)
 		}
 		parts = append(parts, part{place: place})
 		rest = after
@@ -150,7 +152,7 @@ func (p *part) fill(r Record) error {
 	case value == "":
 		return fmt.Errorf("%s is empty: %s", p.name(), missing)
 	case !idChars.MatchString(p.value):
-		return fmt.Errorf("%s is %q, and %s", p.name(), Printable(value, 140), badCharacter(p.value))
+		return fmt.Errorf("%s is %q, and %s", p.name(), text.Printable(value, 140), badCharacter(p.value))
 	}
 	return nil
 }
@@ -210,5 +212,5 @@ func asciiLower(s string) string {
 }
 
 func templateError(template, reason string) error {
-	return fmt.Errorf("%w: template %q: %s", ErrRegistrationID, Printable(template, 140), reason)
+	return fmt.Errorf("%w: template %q: %s", ErrRegistrationID, text.Printable(template, 140), reason)
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"tpmdps/internal/text"
 )
 
 // boxRecord is a record with everything that a template can ask for.
@@ -163,7 +165,7 @@ func FuzzExpandRegistrationID(f *testing.F) {
 		if err == nil && CheckTemplate(template) != nil {
 			t.Errorf("CheckTemplate(%q) refuses what makes %q", template, id)
 		}
-		if err != nil && (!errors.Is(err, ErrRegistrationID) || id != "" || Printable(err.Error(), 1<<20) != err.Error()) {
+		if err != nil && (!errors.Is(err, ErrRegistrationID) || id != "" || text.Printable(err.Error(), 1<<20) != err.Error()) {
 			t.Errorf("ExpandRegistrationID(%q) = %q, %q", template, id, err)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // maxEnrollment bounds one enrollment: the tags and properties of a twin have 40 KB
@@ -69,7 +70,7 @@ func (e *enrollment) read() error {
 		e.pass(group, "an enrollment group")
 		return err
 	}
-	e.entry.Record.RegistrationID = identity.Printable(id, 128)
+	e.entry.Record.RegistrationID = text.Printable(id, 128)
 	if e.members["attestation"] == nil {
 		return errors.New("it has no attestation")
 	}
@@ -99,7 +100,7 @@ func (e *enrollment) read() error {
 // pass makes the entry one that cannot be enrolled.
 func (e *enrollment) pass(id, other string) {
 	e.entry = Entry{Line: e.entry.Line, Other: other}
-	e.entry.Record.RegistrationID = identity.Printable(id, 128)
+	e.entry.Record.RegistrationID = text.Printable(id, 128)
 }
 
 func (e *enrollment) kept(name string) { tally(&e.inv.Copied, name) }
@@ -132,9 +133,9 @@ func (e *enrollment) attestation(a *object, id string) (other string, err error)
 	}
 	switch isTPM := strings.EqualFold(kind, "tpm"); {
 	case kind != "" && !isTPM && tpm != nil:
-		return "", fmt.Errorf("its attestation is of the type %q and has a TPM's key", identity.Printable(kind, 40))
+		return "", fmt.Errorf("its attestation is of the type %q and has a TPM's key", text.Printable(kind, 40))
 	case kind != "" && !isTPM:
-		return identity.Printable(kind, 40), nil
+		return text.Printable(kind, 40), nil
 	case tpm == nil && !isTPM:
 		return a.kind(), nil
 	case tpm == nil:

@@ -46,7 +46,7 @@ func newObject(path string, raw json.RawMessage) (*object, error) {
 
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || bytes.Equal(raw, []byte("null")) }
 
-func shown(name string) string { return identity.Printable(name, 40) }
+func shown(name string) string { return text.Printable(name, 40) }
 
 // at is the path of a member.
 func (o *object) at(name string) string { return strings.TrimPrefix(o.path+"."+name, ".") }

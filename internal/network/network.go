@@ -25,7 +25,7 @@ import (
 	"time"
 
 	"tpmdps/internal/environment"
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // What can be wrong on the way, layer by layer.
@@ -115,7 +115,7 @@ func (r *Route) Resolve(ctx context.Context) ([]string, error) {
 	}
 	addresses, err := net.DefaultResolver.LookupHost(ctx, host)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrName, identity.Printable(host, 253), bare(err))
+		return nil, fmt.Errorf("%w: %s: %w", ErrName, text.Printable(host, 253), bare(err))
 	}
 	r.addresses = addresses
 	return addresses, nil
@@ -196,7 +196,7 @@ func (r *Route) Transport() *http.Transport {
 	return &http.Transport{
 		DialTLSContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
 			if !strings.EqualFold(addr, r.Host()) {
-				return nil, fmt.Errorf("%w to %s: this way leads to %s", ErrConnect, identity.Printable(addr, 253), r.Host())
+				return nil, fmt.Errorf("%w to %s: this way leads to %s", ErrConnect, text.Printable(addr, 253), r.Host())
 			}
 			if conn := r.Take(); conn != nil {
 				return conn, nil

@@ -42,7 +42,7 @@ func Protocol(begin []byte) string {
 	if len(begin) > 4 && bytes.Equal(begin[1:5], []byte("\x00\x00\x00\x0a")) {
 		return "MySQL"
 	}
-	if printable(begin) && len(begin) > 0 {
+	if isText(begin) && len(begin) > 0 {
 		return "text"
 	}
 	return ""
@@ -57,8 +57,8 @@ func statusIn(begin []byte) string {
 	return " (status " + rest[:3] + ")"
 }
 
-// printable says whether all is ASCII text.
-func printable(b []byte) bool {
+// isText reports whether all is ASCII text.
+func isText(b []byte) bool {
 	for _, c := range b {
 		if c > '~' || c < ' ' && c != '\r' && c != '\n' && c != '\t' {
 			return false

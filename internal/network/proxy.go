@@ -11,7 +11,7 @@ import (
 	"net/url"
 	"time"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // tunnel asks the proxy to connect to the service (RFC 9110, 9.3.6). Name and
@@ -71,7 +71,7 @@ func ProxyAnswer(proxy string, answer *http.Response) error {
 	case http.StatusProxyAuthRequired, http.StatusUnauthorized: // tinyproxy: none, and a wrong one
 		refused = ErrProxyLogin
 	}
-	return fmt.Errorf("%w: %s answered %s", refused, proxy, identity.Printable(answer.Status, 80))
+	return fmt.Errorf("%w: %s answered %s", refused, proxy, text.Printable(answer.Status, 80))
 }
 
 // oneByte reads as little as it can.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // Handshake is what was seen of the service's TLS.
@@ -97,11 +97,7 @@ func (r *Route) facts(s tls.ConnectionState) Handshake {
 }
 
 func name(c *x509.Certificate) string {
-	text := c.Subject.CommonName
-	if text == "" {
-		text = c.Subject.String()
-	}
-	return identity.Printable(text, 120)
+	return text.Printable(cmp.Or(c.Subject.CommonName, c.Subject.String()), 120)
 }
 
 // microsofts says whether a host is one of Azure's own.
@@ -136,7 +132,7 @@ func handshakeError(err error) error {
 		if errors.As(err, &wrong) {
 			return fmt.Errorf("%w: it is for %q: %w", ErrCertificate, name(leaf), verify)
 		}
-		return fmt.Errorf("%w: it is issued by %q: %w", ErrCertificate, identity.Printable(leaf.Issuer.String(), 200), verify)
+		return fmt.Errorf("%w: it is issued by %q: %w", ErrCertificate, text.Printable(leaf.Issuer.String(), 200), verify)
 	case errors.As(err, &record):
 		return fmt.Errorf("%w: what answers does not speak TLS: %w", ErrTLS, err)
 	case errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed):

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"tpmdps/internal/dps"
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // statements are what the answers of one registration have said so far, by the
@@ -65,7 +65,7 @@ func (s *statements) agree(op dps.Operation, in string) error {
 		case value == "":
 		case known && before.value != value:
 			return fmt.Errorf("%w: its answers disagree: the %s is %q in %s, and was %q in %s", dps.ErrMalformed,
-				fact.name, identity.Printable(value, 140), in, identity.Printable(before.value, 140), before.in)
+				fact.name, text.Printable(value, 140), in, text.Printable(before.value, 140), before.in)
 		default:
 			(*s)[fact.name] = statement{value, in}
 		}

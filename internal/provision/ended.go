@@ -10,8 +10,8 @@ import (
 
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
-	"tpmdps/internal/identity"
 	"tpmdps/internal/network"
+	"tpmdps/internal/text"
 )
 
 // RegistrationError is a registration that DPS reports as failed.
@@ -39,9 +39,9 @@ func ended(op dps.Operation) error {
 		case s == nil || s.AssignedHub == "" || s.DeviceID == "":
 			return fmt.Errorf("%w: DPS says assigned, but to no hub and device", ErrNotAssigned)
 		case !isHost(s.AssignedHub):
-			return fmt.Errorf("%w: DPS says assigned to %q, which is no host name", ErrNotAssigned, identity.Printable(s.AssignedHub, 140))
+			return fmt.Errorf("%w: DPS says assigned to %q, which is no host name", ErrNotAssigned, text.Printable(s.AssignedHub, 140))
 		case !isDeviceID(s.DeviceID):
-			return fmt.Errorf("%w: DPS says assigned as %q, which is no device ID", ErrNotAssigned, identity.Printable(s.DeviceID, 140))
+			return fmt.Errorf("%w: DPS says assigned as %q, which is no device ID", ErrNotAssigned, text.Printable(s.DeviceID, 140))
 		case s.TPM == nil || len(s.TPM.AuthenticationKey) == 0:
 			return fmt.Errorf("%w: DPS assigned %s, but sent no key for it; is the enrollment one for a TPM?", ErrNotAssigned, s.AssignedHub)
 		}

@@ -9,7 +9,7 @@ import (
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/hub"
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // dialHub connects to the assigned hub: name, connection, proxy, TLS.
@@ -76,9 +76,9 @@ func (t *trip) readTwin(ctx context.Context) (outcome, error) {
 
 // short shows what is desired on a line.
 func short(desired map[string]json.RawMessage) string {
-	text, err := json.Marshal(desired)
+	shown, err := json.Marshal(desired)
 	if err != nil {
 		return "not shown"
 	}
-	return identity.Printable(strings.TrimSpace(string(text)), 120)
+	return text.Printable(strings.TrimSpace(string(shown)), 120)
 }

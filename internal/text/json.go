@@ -93,7 +93,7 @@ func snippet(b []byte) string {
 			out.WriteString("…")
 			break
 		}
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
+		if !Visible(r) || r != ' ' && unicode.IsSpace(r) {
 			r = '?'
 		}
 		out.WriteRune(r)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-tpm/tpm2"
 
-	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // maxSign is what every TPM takes in one HMAC command (MAX_DIGEST_BUFFER). The
@@ -202,7 +202,7 @@ func decryptURI(inner, uri []byte) string {
 	for i := range units {
 		units[i] = binary.LittleEndian.Uint16(plain[2*i:])
 	}
-	return identity.Printable(string(utf16.Decode(units)), 300)
+	return text.Printable(string(utf16.Decode(units)), 300)
 }
 
 // Sign returns the HMAC-SHA256 of data, 32 bytes. Data is bounded at 1,024

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
 )
 
 // IndexEKCertificate is the NV index of the EK's certificate as records spell it.
@@ -117,7 +118,7 @@ func (d *Device) readChain(found *nvCertificates, indices []uint32) error {
 	}
 	var err error
 	if found.chain, err = identity.SplitCertificates(raw); err != nil {
-		found.notes = append(found.notes, "EK certificate chain: "+identity.Printable(err.Error(), 200))
+		found.notes = append(found.notes, "EK certificate chain: "+text.Printable(err.Error(), 200))
 	}
 	return nil
 }
@@ -128,7 +129,7 @@ func (d *Device) note(found *nvCertificates, err error) error {
 	if !d.goesOn(err) {
 		return err
 	}
-	found.notes = append(found.notes, identity.Printable(err.Error(), maxNote))
+	found.notes = append(found.notes, text.Printable(err.Error(), maxNote))
 	return nil
 }
 

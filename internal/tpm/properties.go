@@ -55,10 +55,10 @@ func (d *Device) properties() (Properties, map[tpm2.TPMPT]uint32, error) {
 	fixed := d.fixed
 	permanent := current[tpm2.TPMPTPermanent] // TPMA_PERMANENT, Part 2, 8.6
 	return Properties{
-		Manufacturer:       text(fixed[tpm2.TPMPTManufacturer]),
+		Manufacturer:       vendorText(fixed[tpm2.TPMPTManufacturer]),
 		Vendor:             d.vendor(),
 		Firmware:           firmware(fixed[tpm2.TPMPTFirmwareVersion1], fixed[tpm2.TPMPTFirmwareVersion2]),
-		Spec:               fmt.Sprintf("%s %d.%02d", text(fixed[tpm2.TPMPTFamilyIndicator]), fixed[tpm2.TPMPTRevision]/100, fixed[tpm2.TPMPTRevision]%100),
+		Spec:               fmt.Sprintf("%s %d.%02d", vendorText(fixed[tpm2.TPMPTFamilyIndicator]), fixed[tpm2.TPMPTRevision]/100, fixed[tpm2.TPMPTRevision]%100),
 		OwnerAuthSet:       permanent&1 != 0,
 		EndorsementAuthSet: permanent&2 != 0,
 		LockoutAuthSet:     permanent&4 != 0,
@@ -71,12 +71,12 @@ func (d *Device) properties() (Properties, map[tpm2.TPMPT]uint32, error) {
 
 func (d *Device) vendor() string {
 	f := d.fixed
-	return text(f[tpm2.TPMPTVendorString1], f[tpm2.TPMPTVendorString2], f[tpm2.TPMPTVendorString3], f[tpm2.TPMPTVendorString4])
+	return vendorText(f[tpm2.TPMPTVendorString1], f[tpm2.TPMPTVendorString2], f[tpm2.TPMPTVendorString3], f[tpm2.TPMPTVendorString4])
 }
 
-// text reads the characters that vendors pack into 32-bit values, most
+// vendorText reads the characters that vendors pack into 32-bit values, most
 // significant first, drops what is not printable ASCII, and their padding.
-func text(values ...uint32) string {
+func vendorText(values ...uint32) string {
 	var b strings.Builder
 	for _, v := range values {
 		for _, c := range binary.BigEndian.AppendUint32(nil, v) {
@@ -156,6 +156,6 @@ func (d *Device) isPersistent(handle uint32) (bool, error) {
 // firmware 7.85.4555.0". No command.
 func (d *Device) Description() string {
 	f := d.fixed
-	name := strings.TrimSpace(text(f[tpm2.TPMPTManufacturer]) + " " + d.vendor())
+	name := strings.TrimSpace(vendorText(f[tpm2.TPMPTManufacturer]) + " " + d.vendor())
 	return fmt.Sprintf("%s, firmware %s", name, firmware(f[tpm2.TPMPTFirmwareVersion1], f[tpm2.TPMPTFirmwareVersion2]))
 }
