@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"hash/fnv"
 	"slices"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // The first API version that knows reprovision policies. Before it a device
@@ -19,7 +21,7 @@ func (s *Server) assign(e *enrollment, old *registration, apiVersion string) *re
 		RegistrationID: e.RegistrationID,
 		Created:        now,
 		Updated:        now,
-		ETag:           newETag(),
+		ETag:           rest.NewETag(),
 		Settles:        now.Add(s.opts.AssignDelay),
 	}
 	if old != nil {

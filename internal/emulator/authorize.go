@@ -3,6 +3,9 @@ package emulator
 import (
 	"net"
 	"strings"
+
+	"tpmdps/internal/emulator/rest"
+	"tpmdps/internal/emulator/sas"
 )
 
 // authorize checks the operator's credentials on a request of the service API.
@@ -10,21 +13,21 @@ import (
 func (s *Server) authorize(r *request) error {
 	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	switch {
-	case strings.EqualFold(scheme, sasScheme) && s.faults.on(faultNoKeys): // whatever it is, it is refused
-	case strings.EqualFold(scheme, sasScheme):
+	case strings.EqualFold(scheme, sas.Scheme) && s.faults.on(faultNoKeys): // whatever it is, it is refused
+	case strings.EqualFold(scheme, sas.Scheme):
 		return s.authorizeSAS(r, credentials)
 	case strings.EqualFold(scheme, bearerScheme):
 		return s.authorizeBearer(r, credentials)
 	}
-	return refuse(codeUnauthorized, "Unauthorized")
+	return rest.Refuse(codeUnauthorized, "Unauthorized")
 }
 
 // authorizeSAS takes a token that the policy key signed, for this host or for
 // the part of it that is asked for.
 func (s *Server) authorizeSAS(r *request, text string) error {
-	token, err := parseSAS(text)
-	if err != nil || token.keyName != s.state.policy.Name || s.opts.ReadOnlyPolicy && !allows(roleNames["reader"], r) {
-		return refuse(codeUnauthorized, "Unauthorized")
+	token, err := sas.Parse(text)
+	if err != nil || token.KeyName != s.state.policy.Name || s.opts.ReadOnlyPolicy && !allows(roleNames["reader"], r) {
+		return rest.Refuse(codeUnauthorized, "Unauthorized")
 	}
 	hosts := []string{r.Host}
 	if name, _, err := net.SplitHostPort(r.Host); err == nil {
@@ -35,9 +38,9 @@ func (s *Server) authorizeSAS(r *request, text string) error {
 		if !s.opts.WholeResources {
 			target += "/" + strings.Join(r.path, "/")
 		}
-		if token.check(s.state.policy.Key, target, s.opts.Now()) == nil {
+		if token.Check(s.state.policy.Key, target, s.opts.Now()) == nil {
 			return nil
 		}
 	}
-	return refuse(codeUnauthorized, "Unauthorized")
+	return rest.Refuse(codeUnauthorized, "Unauthorized")
 }

@@ -24,6 +24,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // DefaultIDScope is the ID scope of an emulator that was given none.
@@ -130,10 +132,10 @@ func (o Options) validate() error {
 		}
 	}
 	if o.HubName != "" && !consistsOf(o.HubName, 255, alnum+"-._") {
-		return fmt.Errorf("hub name %q: want a host name without a port", clip(o.HubName))
+		return fmt.Errorf("hub name %q: want a host name without a port", rest.Clip(o.HubName))
 	}
 	if _, known := roleNames[o.Role]; !known {
-		return fmt.Errorf("role %q: want contributor, reader or none", clip(o.Role))
+		return fmt.Errorf("role %q: want contributor, reader or none", rest.Clip(o.Role))
 	}
 	if o.Limit < 0 || o.AssignDelay < 0 || o.RetryAfter < 0 || o.TokenLife < 0 {
 		return errors.New("limit and delays cannot be negative")

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // Fault is one way in which the service can be made to fail, as Options.Faults
@@ -41,10 +43,10 @@ func Faults() []Fault {
 // none of it are asked for by name where they act.
 type fault struct {
 	Fault
-	setUp   func(o *Options, n int)   // changes what the service was told
-	answer  func(now time.Time) reply // is every answer, or the first N
-	refusal error                     // is the answer to every request of a device
-	outcome *outcome                  // is the outcome of every registration
+	setUp   func(o *Options, n int)        // changes what the service was told
+	answer  func(now time.Time) rest.Reply // is every answer, or the first N
+	refusal error                          // is the answer to every request of a device
+	outcome *outcome                       // is the outcome of every registration
 }
 
 // outcome is the end of a registration that gets no hub.
@@ -140,10 +142,10 @@ func parseFaults(texts []string) (faults, error) {
 		name, number, given := strings.Cut(text, "=")
 		i := slices.IndexFunc(faultTable, func(f fault) bool { return f.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("fault %q: choose of %s", clip(text), faultNames())
+			return nil, fmt.Errorf("fault %q: choose of %s", rest.Clip(text), faultNames())
 		}
 		if given != (faultTable[i].Arg != "") {
-			return nil, fmt.Errorf("fault %q: write %s", clip(text), faultTable[i].Usage())
+			return nil, fmt.Errorf("fault %q: write %s", rest.Clip(text), faultTable[i].Usage())
 		}
 		f[name] = &atomic.Int64{}
 		if !given {
@@ -151,7 +153,7 @@ func parseFaults(texts []string) (faults, error) {
 		}
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 1 || n > maxFaultNumber {
-			return nil, fmt.Errorf("fault %q: want a number from 1 to %d", clip(text), maxFaultNumber)
+			return nil, fmt.Errorf("fault %q: want a number from 1 to %d", rest.Clip(text), maxFaultNumber)
 		}
 		f[name].Store(int64(n))
 	}

@@ -181,7 +181,7 @@ var faultEffects = map[string]func(faulty){
 			f.Errorf("Date = %q, want %q", got, want)
 		}
 		key := f.chip.mustOpen(f.T, a.str(f.T, "authenticationKey")).key
-		short := sas(f.srv.IDScope()+"/registrations/dev1", "registration", key, f.clock.Now().Add(30*time.Second))
+		short := signed(f.srv.IDScope()+"/registrations/dev1", "registration", key, f.clock.Now().Add(30*time.Second))
 		f.register("Authorization", short).expect(f.T, 401, 401002)
 		f.register("Authorization", f.deviceToken("dev1", key)).expect(f.T, 202, 0)
 	},

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // identityd sends requests as aziot-identityd 1.6.0 does: the audience in lower
@@ -156,7 +158,7 @@ func TestAzureCLILists(t *testing.T) {
 			seen, token := 0, ""
 			for {
 				headers := []string{"Content-Type", "application/json; charset=utf-8", "Cache-Control", "no-cache, must-revalidate",
-					"Accept", "application/json", "accept-language", "en-US", "x-ms-client-request-id", newGUID()}
+					"Accept", "application/json", "accept-language", "en-US", "x-ms-client-request-id", rest.NewGUID()}
 				if top != "" {
 					headers = append(headers, "x-ms-max-item-count", top)
 				}

@@ -66,7 +66,7 @@ func (c *client) line(conn net.Conn) line {
 
 // hubToken signs as a device does.
 func (c *client) hubToken(reg *registration) string {
-	token := sas(reg.Hub+"/devices/"+reg.DeviceID, "", reg.HubKey, c.clock.Now().Add(time.Hour))
+	token := signed(reg.Hub+"/devices/"+reg.DeviceID, "", reg.HubKey, c.clock.Now().Add(time.Hour))
 	return strings.TrimSuffix(token, "&skn=")
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"strings"
+
+	"tpmdps/internal/emulator/sas"
 )
 
 // HubDevice is what the hub has seen of a device. It is for tests and for
@@ -73,20 +75,20 @@ func (s *Server) authenticateOnHub(hub, device, text string) error {
 	if s.faults.on(faultHubSAS) {
 		return errors.New("this hub takes no token")
 	}
-	token, err := parseSAS(text)
+	token, err := sas.Parse(text)
 	if err != nil {
 		return err
 	}
-	if token.keyName != "" {
+	if token.KeyName != "" {
 		return errors.New("the token names a policy's key, not the device's")
 	}
 	reg := s.onHub(hub, device)
 	if reg == nil {
 		return errors.New("there is no such device on this hub")
 	}
-	err = token.check(reg.HubKey, reg.Hub+"/devices/"+device, s.opts.Now())
+	err = token.Check(reg.HubKey, reg.Hub+"/devices/"+device, s.opts.Now())
 	if bare := withoutPort(reg.Hub); err != nil && bare != reg.Hub {
-		err = token.check(reg.HubKey, bare+"/devices/"+device, s.opts.Now())
+		err = token.Check(reg.HubKey, bare+"/devices/"+device, s.opts.Now())
 	}
 	return err
 }

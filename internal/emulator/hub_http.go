@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	"github.com/gorilla/websocket"
+
+	"tpmdps/internal/emulator/rest"
+	"tpmdps/internal/emulator/sas"
 )
 
 // webSocketPath is where a hub takes MQTT over HTTPS.
@@ -21,7 +24,7 @@ var upgrader = websocket.Upgrader{
 // serveWebSocket runs a device's MQTT connection inside a WebSocket.
 func (s *Server) serveWebSocket(w http.ResponseWriter, hr *http.Request) {
 	if s.hub == nil {
-		refusal(refuse(codeNotFound, "No hub listens here."), s.opts.Now()).write(w, s.opts.Now())
+		rest.Refusal(rest.Refuse(codeNotFound, "No hub listens here."), s.opts.Now()).Write(w, s.opts.Now())
 		return
 	}
 	ws, err := upgrader.Upgrade(w, hr, nil)
@@ -78,17 +81,17 @@ func (c *webSocket) Write(b []byte) (int, error) {
 }
 
 // deviceBound answers a device that asks for messages to it: there never are any.
-func (s *Server) deviceBound(r *request) (reply, error) {
+func (s *Server) deviceBound(r *request) (rest.Reply, error) {
 	if _, err := s.device(r); err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
-	return reply{status: http.StatusNoContent}, nil
+	return rest.Reply{Status: http.StatusNoContent}, nil
 }
 
 // sasText is the token of a request, "" if it has none.
 func sasText(r *request) string {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, sasScheme) {
+	if !strings.EqualFold(scheme, sas.Scheme) {
 		return ""
 	}
 	return text

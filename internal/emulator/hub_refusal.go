@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // Codes of a hub's HTTPS API, as its documentation lists them.
@@ -39,19 +41,19 @@ func forHub(hr *http.Request) bool {
 }
 
 // hubRefusal makes the answer for err as a hub would.
-func hubRefusal(err error, now time.Time) reply {
-	r := refusal(err, now)
-	body := r.body.(errorBody)
+func hubRefusal(err error, now time.Time) rest.Reply {
+	r := rest.Refusal(err, now)
+	body := r.Body.(rest.ErrorBody)
 	name, text, ok := strings.Cut(strings.TrimPrefix(body.Message, errorCodeMark), ";")
 	if !ok || !strings.HasPrefix(body.Message, errorCodeMark) {
-		name, text = cmp.Or(hubErrorNames[r.status], "InvalidOperation"), body.Message
+		name, text = cmp.Or(hubErrorNames[r.Status], "InvalidOperation"), body.Message
 	}
-	r.header.Del("x-ms-error-code")
-	r.body = hubErrorBody{
+	r.Header.Del("x-ms-error-code")
+	r.Body = hubErrorBody{
 		Message:          errorCodeMark + name + ";" + text,
 		ExceptionMessage: "Tracking ID:" + body.TrackingID + "-TimeStamp:" + body.TimestampUTC,
 	}
-	return r.with("iothub-errorcode", name)
+	return r.With("iothub-errorcode", name)
 }
 
 // errorCodeMark begins a hub's messages; a name follows, and a semicolon.

@@ -6,6 +6,8 @@ import (
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"tpmdps/internal/emulator/sas"
 )
 
 const (
@@ -65,7 +67,7 @@ func (r *hubRules) admit(pk packets.Packet) (code packets.Code, why string) {
 		return packets.ErrClientIdentifierNotValid, "client ID is not the device ID"
 	}
 	scheme, text, _ := strings.Cut(string(pk.Connect.Password), " ")
-	if !strings.EqualFold(scheme, sasScheme) {
+	if !strings.EqualFold(scheme, sas.Scheme) {
 		return packets.ErrBadUsernameOrPassword, "password is no token"
 	}
 	r.server.mu.Lock()

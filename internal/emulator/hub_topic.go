@@ -9,6 +9,8 @@ import (
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // Topics of IoT Hub. What is asked for ends in ?$rid=ID, and the answer has the ID.
@@ -61,12 +63,12 @@ func (r *hubRules) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet
 	case topicTelemetry:
 		r.server.countOnHub(cl.ID, func(d *HubDevice) { d.Messages++ })
 	case topicTwinGet:
-		r.answer(cl, pk.TopicName, func(t *twin) (reply, error) {
-			return reply{status: http.StatusOK, body: t.forDevice()}, nil
+		r.answer(cl, pk.TopicName, func(t *twin) (rest.Reply, error) {
+			return rest.Reply{Status: http.StatusOK, Body: t.forDevice()}, nil
 		})
 	case topicTwinReport:
-		r.answer(cl, pk.TopicName, func(t *twin) (reply, error) {
-			return reply{status: http.StatusNoContent}, t.report(pk.Payload)
+		r.answer(cl, pk.TopicName, func(t *twin) (rest.Reply, error) {
+			return rest.Reply{Status: http.StatusNoContent}, t.report(pk.Payload)
 		})
 	}
 	return pk, packets.CodeSuccessIgnore
@@ -74,19 +76,19 @@ func (r *hubRules) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet
 
 // answer does to the twin what was asked for, and publishes the outcome. A
 // device that has not subscribed to answers gets none.
-func (r *hubRules) answer(cl *mqtt.Client, topic string, ask func(*twin) (reply, error)) {
+func (r *hubRules) answer(cl *mqtt.Client, topic string, ask func(*twin) (rest.Reply, error)) {
 	user, _ := parseUserName(string(cl.Properties.Username)) // it was read when the device connected
 	rep, version := r.server.askTwin(user.hub, cl.ID, ask)
-	r.server.opts.Log.Info("hub twin", "device", cl.ID, "topic", topic, "status", rep.status)
+	r.server.opts.Log.Info("hub twin", "device", cl.ID, "topic", topic, "status", rep.Status)
 	if _, ok := cl.State.Subscriptions.Get(twinAnswers + "#"); !ok {
 		return
 	}
-	to := twinAnswers + strconv.Itoa(rep.status) + "/?$rid=" + requestID(topic)
+	to := twinAnswers + strconv.Itoa(rep.Status) + "/?$rid=" + requestID(topic)
 	var payload []byte
-	if rep.status == http.StatusNoContent {
+	if rep.Status == http.StatusNoContent {
 		to += "&$version=" + strconv.Itoa(version)
 	} else {
-		payload, _ = json.Marshal(rep.body) // made of JSON and plain fields
+		payload, _ = json.Marshal(rep.Body) // made of JSON and plain fields
 	}
 	cl.WritePacket(packets.Packet{ // a client that has gone needs no answer
 		FixedHeader: packets.FixedHeader{Type: packets.Publish},
@@ -104,12 +106,12 @@ func requestID(topic string) string {
 
 // askTwin asks a device's twin and keeps what that changed. It returns the
 // outcome and the version of the reported properties.
-func (s *Server) askTwin(hub, device string, ask func(*twin) (reply, error)) (reply, int) {
+func (s *Server) askTwin(hub, device string, ask func(*twin) (rest.Reply, error)) (rest.Reply, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	reg := s.onHub(hub, device)
 	if reg == nil { // its registration was deleted meanwhile
-		return refusal(refuse(codeNotFound, "There is no such device."), s.opts.Now()), 0
+		return rest.Refusal(rest.Refuse(codeNotFound, "There is no such device."), s.opts.Now()), 0
 	}
 	before := reg.Twin.Reported.Version
 	rep, err := ask(reg.Twin)
@@ -118,7 +120,7 @@ func (s *Server) askTwin(hub, device string, ask func(*twin) (reply, error)) (re
 		err = s.state.save()
 	}
 	if err != nil {
-		rep = refusal(err, s.opts.Now())
+		rep = rest.Refusal(err, s.opts.Now())
 	}
 	return rep, version
 }

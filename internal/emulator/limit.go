@@ -3,6 +3,8 @@ package emulator
 import (
 	"math"
 	"time"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // limiter counts operations like the service's quota: so many a minute, each
@@ -35,7 +37,7 @@ func (l *limiter) take(kind string, now time.Time) error {
 	b.filled = now
 	if b.tokens < 1 {
 		wait := math.Ceil((1 - b.tokens) / perSecond)
-		return &apiError{code: codeThrottled, message: "Too many requests.", retryAfter: int(max(1, wait))}
+		return &rest.Error{Code: codeThrottled, Message: "Too many requests.", RetryAfter: int(max(1, wait))}
 	}
 	b.tokens--
 	return nil

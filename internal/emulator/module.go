@@ -7,6 +7,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+
+	"tpmdps/internal/emulator/object"
+	"tpmdps/internal/emulator/rest"
+	"tpmdps/internal/emulator/sas"
 )
 
 // module is the identity of a module on the hub: IoT Edge's identity service
@@ -33,27 +37,27 @@ func (s *Server) device(r *request) (*registration, error) {
 	if s.hub != nil && s.authenticateOnHub(r.Host, r.path[1], sasText(r)) == nil {
 		return s.onHub(r.Host, r.path[1]), nil
 	}
-	return nil, refuse(codeHubNoAccess, "ErrorCode:IotHubUnauthorizedAccess;Unauthorized")
+	return nil, rest.Refuse(codeHubNoAccess, "ErrorCode:IotHubUnauthorizedAccess;Unauthorized")
 }
 
-func (s *Server) listModules(r *request) (reply, error) {
+func (s *Server) listModules(r *request) (rest.Reply, error) {
 	reg, err := s.device(r)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	list := []*module{}
 	for _, id := range slices.Sorted(maps.Keys(reg.Modules)) {
 		list = append(list, reg.Modules[id])
 	}
-	return reply{status: http.StatusOK, body: list}, nil
+	return rest.Reply{Status: http.StatusOK, Body: list}, nil
 }
 
-func (s *Server) getModule(r *request) (reply, error) {
+func (s *Server) getModule(r *request) (rest.Reply, error) {
 	_, m, err := s.module(r)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
-	return reply{status: http.StatusOK, body: m}, nil
+	return rest.Reply{Status: http.StatusOK, Body: m}, nil
 }
 
 // module finds the module that the path names, and its device.
@@ -64,39 +68,39 @@ func (s *Server) module(r *request) (*registration, *module, error) {
 	}
 	m := reg.Modules[r.path[3]]
 	if m == nil {
-		return nil, nil, refuse(codeModuleNotFound, "ErrorCode:ModuleNotFound;%s", clip(r.path[3]))
+		return nil, nil, rest.Refuse(codeModuleNotFound, "ErrorCode:ModuleNotFound;%s", rest.Clip(r.path[3]))
 	}
 	return reg, m, nil
 }
 
 // putModule makes a module, or changes the one that If-Match names.
-func (s *Server) putModule(r *request) (reply, error) {
+func (s *Server) putModule(r *request) (rest.Reply, error) {
 	reg, err := s.device(r)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	var m module
 	if err := json.Unmarshal(r.body, &m); err != nil || m.ModuleID != r.path[3] || m.DeviceID != r.path[1] || !validDeviceID(m.ModuleID) {
-		return reply{}, refuse(codeHubArgument, "ErrorCode:ArgumentInvalid;moduleId and deviceId have to be those of the path")
+		return rest.Reply{}, rest.Refuse(codeHubArgument, "ErrorCode:ArgumentInvalid;moduleId and deviceId have to be those of the path")
 	}
 	if err := m.Authentication.check(); err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	old, ifMatch := reg.Modules[m.ModuleID], r.Header.Get("If-Match")
 	switch {
 	case old == nil && ifMatch != "":
-		return reply{}, refuse(codeModuleNotFound, "ErrorCode:ModuleNotFound;%s", clip(m.ModuleID))
+		return rest.Reply{}, rest.Refuse(codeModuleNotFound, "ErrorCode:ModuleNotFound;%s", rest.Clip(m.ModuleID))
 	case old != nil && ifMatch == "":
-		return reply{}, refuse(codeModuleExists, "ErrorCode:ModuleAlreadyExistsOnDevice;%s", clip(m.ModuleID))
-	case old != nil && checkMatch(ifMatch, old.ETag) != nil:
-		return reply{}, refuse(codeHubPrecondition, "ErrorCode:PreconditionFailed;the ETag is not the current one")
+		return rest.Reply{}, rest.Refuse(codeModuleExists, "ErrorCode:ModuleAlreadyExistsOnDevice;%s", rest.Clip(m.ModuleID))
+	case old != nil && rest.CheckMatch(ifMatch, old.ETag) != nil:
+		return rest.Reply{}, rest.Refuse(codeHubPrecondition, "ErrorCode:PreconditionFailed;the ETag is not the current one")
 	}
 	m.stamp(old)
 	if reg.Modules == nil {
 		reg.Modules = map[string]*module{}
 	}
 	reg.Modules[m.ModuleID] = &m
-	return reply{status: http.StatusOK, body: m}, s.state.save()
+	return rest.Reply{Status: http.StatusOK, Body: m}, s.state.save()
 }
 
 // moduleTypes are the values of AuthenticationMechanismType; none given is sas.
@@ -108,14 +112,14 @@ func (a *moduleIdentity) check() error {
 		return nil
 	}
 	if !slices.Contains(moduleTypes, a.Type) {
-		return refuse(codeHubArgument, "ErrorCode:ArgumentInvalid;authentication.type %q is not valid", clip(a.Type))
+		return rest.Refuse(codeHubArgument, "ErrorCode:ArgumentInvalid;authentication.type %q is not valid", rest.Clip(a.Type))
 	}
 	var keys struct {
 		Primary   []byte `json:"primaryKey"`
 		Secondary []byte `json:"secondaryKey"`
 	}
-	if given(a.SymmetricKey) && json.Unmarshal(a.SymmetricKey, &keys) != nil {
-		return refuse(codeHubArgument, "ErrorCode:ArgumentInvalid;authentication.symmetricKey has keys that are not base64")
+	if object.Given(a.SymmetricKey) && json.Unmarshal(a.SymmetricKey, &keys) != nil {
+		return rest.Refuse(codeHubArgument, "ErrorCode:ArgumentInvalid;authentication.symmetricKey has keys that are not base64")
 	}
 	return nil
 }
@@ -123,7 +127,7 @@ func (a *moduleIdentity) check() error {
 // stamp sets what only the hub writes: keys too, where none were given.
 func (m *module) stamp(old *module) {
 	var before json.RawMessage
-	m.ETag, m.GenerationID = newETag(), newGUID()
+	m.ETag, m.GenerationID = rest.NewETag(), rest.NewGUID()
 	if old != nil {
 		m.GenerationID = old.GenerationID
 		before, _ = json.Marshal(old.Authentication) // plain texts
@@ -135,22 +139,22 @@ func (m *module) stamp(old *module) {
 		m.Authentication = &moduleIdentity{}
 	}
 	a := m.Authentication
-	if !given(a.X509Thumbprint) {
+	if !object.Given(a.X509Thumbprint) {
 		a.Type = cmp.Or(a.Type, "sas")
 	}
 	if a.Type == "sas" {
-		a.SymmetricKey = symmetricKeys(bytes.Clone(a.SymmetricKey), before)
+		a.SymmetricKey = sas.FillKeys(bytes.Clone(a.SymmetricKey), before)
 	}
 }
 
-func (s *Server) deleteModule(r *request) (reply, error) {
+func (s *Server) deleteModule(r *request) (rest.Reply, error) {
 	reg, m, err := s.module(r)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
-	if checkMatch(r.Header.Get("If-Match"), m.ETag) != nil {
-		return reply{}, refuse(codeHubPrecondition, "ErrorCode:PreconditionFailed;the ETag is not the current one")
+	if rest.CheckMatch(r.Header.Get("If-Match"), m.ETag) != nil {
+		return rest.Reply{}, rest.Refuse(codeHubPrecondition, "ErrorCode:PreconditionFailed;the ETag is not the current one")
 	}
 	delete(reg.Modules, m.ModuleID)
-	return reply{status: http.StatusNoContent}, s.state.save()
+	return rest.Reply{Status: http.StatusNoContent}, s.state.save()
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tpmdps/internal/challenge"
+	"tpmdps/internal/emulator/rest"
 )
 
 // registration is what the service remembers of a device that proved its
@@ -61,9 +62,9 @@ func (r *registration) pending(now time.Time) bool { return now.Before(r.Settles
 func (r *registration) state(now time.Time) registrationState {
 	st := registrationState{
 		RegistrationID:         r.RegistrationID,
-		CreatedDateTimeUTC:     timestamp(r.Created),
+		CreatedDateTimeUTC:     rest.Timestamp(r.Created),
 		Status:                 "assigning",
-		LastUpdatedDateTimeUTC: timestamp(r.Updated),
+		LastUpdatedDateTimeUTC: rest.Timestamp(r.Updated),
 		ETag:                   r.ETag,
 	}
 	if r.pending(now) {

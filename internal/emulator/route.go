@@ -6,9 +6,10 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // Longest bodies that are read, in bytes.
@@ -30,7 +31,7 @@ const (
 type route struct {
 	method, path string
 	kind         string
-	handle       func(*Server, *request) (reply, error)
+	handle       func(*Server, *request) (rest.Reply, error)
 }
 
 // The first route that fits is taken: where two fit, the fixed one stands first.
@@ -93,38 +94,38 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	case err != nil && forHub(hr):
 		rep = hubRefusal(err, s.opts.Now())
 	case err != nil:
-		rep = refusal(err, s.opts.Now())
+		rep = rest.Refusal(err, s.opts.Now())
 	}
-	if werr := rep.write(s.writer(w, hr), s.opts.Now()); werr != nil {
+	if werr := rep.Write(s.writer(w, hr), s.opts.Now()); werr != nil {
 		err = errors.Join(err, werr)
 	}
-	s.opts.Log.Info("request", "method", hr.Method, "path", hr.URL.Path, "status", rep.status,
+	s.opts.Log.Info("request", "method", hr.Method, "path", hr.URL.Path, "status", rep.Status,
 		"duration", time.Since(began), "refusal", err)
 }
 
-func (s *Server) answer(w http.ResponseWriter, hr *http.Request) (reply, error) {
+func (s *Server) answer(w http.ResponseWriter, hr *http.Request) (rest.Reply, error) {
 	path, err := segments(hr.URL)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	rt, err := match(hr.Method, path)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	r := &request{Request: hr, path: path, apiVersion: hr.URL.Query().Get("api-version")}
 	if !validAPIVersion(r.apiVersion, "2017") {
-		return reply{}, refuse(codeBadRequest, "The query parameter api-version is missing or not supported.")
+		return rest.Reply{}, rest.Refuse(codeBadRequest, "The query parameter api-version is missing or not supported.")
 	}
 	if r.body, err = readBody(w, hr, rt.kind); err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.limit.take(rt.kind, s.opts.Now()); err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	if err := s.admit(r, rt.kind); err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	return rt.handle(s, r)
 }
@@ -139,7 +140,7 @@ func (s *Server) admit(r *request, kind string) error {
 		return nil
 	}
 	if !strings.EqualFold(r.path[0], s.opts.IDScope) {
-		return refuse(codeNotFound, "There is no provisioning service with the ID scope %q.", clip(r.path[0]))
+		return rest.Refuse(codeNotFound, "There is no provisioning service with the ID scope %q.", rest.Clip(r.path[0]))
 	}
 	return nil
 }
@@ -154,7 +155,7 @@ func segments(u *url.URL) ([]string, error) {
 	for i, part := range parts {
 		plain, err := url.PathUnescape(part)
 		if err != nil {
-			return nil, refuse(codeBadRequest, "The path is not valid.")
+			return nil, rest.Refuse(codeBadRequest, "The path is not valid.")
 		}
 		parts[i] = plain
 	}
@@ -164,7 +165,7 @@ func segments(u *url.URL) ([]string, error) {
 func match(method string, path []string) (route, error) {
 	known := false
 	for _, rt := range routes {
-		if !slices.EqualFunc(strings.Split(rt.path, "/"), path, segmentMatches) {
+		if !rest.Match(rt.path, path) {
 			continue
 		}
 		if rt.method == method {
@@ -173,16 +174,9 @@ func match(method string, path []string) (route, error) {
 		known = true
 	}
 	if known {
-		return route{}, refuse(codeMethodNotAllowed, "The method %s is not allowed here.", clip(method))
+		return route{}, rest.Refuse(codeMethodNotAllowed, "The method %s is not allowed here.", rest.Clip(method))
 	}
-	return route{}, refuse(codeNotFound, "There is no such resource.")
-}
-
-func segmentMatches(pattern, segment string) bool {
-	if strings.HasPrefix(pattern, "{") {
-		return segment != ""
-	}
-	return strings.EqualFold(pattern, segment)
+	return route{}, rest.Refuse(codeNotFound, "There is no such resource.")
 }
 
 // readBody reads the body, also where none belongs: Node polls with one.
@@ -194,13 +188,13 @@ func readBody(w http.ResponseWriter, hr *http.Request, kind string) ([]byte, err
 	body, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return nil, refuse(codeTooLarge, "The body is longer than %d bytes.", limit)
+		return nil, rest.Refuse(codeTooLarge, "The body is longer than %d bytes.", limit)
 	}
 	if err != nil {
-		return nil, refuse(codeBadRequest, "The body could not be read.")
+		return nil, rest.Refuse(codeBadRequest, "The body could not be read.")
 	}
 	if len(body) > 0 && !isJSON(hr.Header.Get("Content-Type")) {
-		return nil, refuse(codeMediaType, "The body has to be application/json.")
+		return nil, rest.Refuse(codeMediaType, "The body has to be application/json.")
 	}
 	return body, nil
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // What the emulator's own Microsoft Entra ID knows. They are no secrets: their
@@ -97,7 +99,7 @@ func (s *Server) claims(who subject, audience string) *tokenClaims {
 			// Written in whole seconds: rounded up, so that a token is never
 			// refused before the time that its holder was told.
 			ExpiresAt: jwt.NewNumericDate(now.Add(s.opts.TokenLife + time.Second)),
-			ID:        newGUID(),
+			ID:        rest.NewGUID(),
 		},
 		Audience: audience, TenantID: who.tenant, ObjectID: who.object, AppID: who.app, UPN: who.upn, Version: "1.0",
 	}

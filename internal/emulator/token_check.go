@@ -6,13 +6,12 @@ import (
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // bearerScheme is the Authorization scheme of access tokens.
 const bearerScheme = "Bearer"
-
-// codeForbidden is for who is known and may not.
-const codeForbidden = 403000
 
 // authorizeBearer takes an access token of the tenant's, for this service, whose
 // role allows the operation. Everything but the role is refused in one word, as
@@ -20,13 +19,13 @@ const codeForbidden = 403000
 func (s *Server) authorizeBearer(r *request, text string) error {
 	claims, err := s.readToken(text)
 	if err != nil || claims.TenantID != TenantID {
-		return refuse(codeUnauthorized, "Unauthorized")
+		return rest.Refuse(codeUnauthorized, "Unauthorized")
 	}
 	if slices.ContainsFunc(claims.Roles, func(role string) bool { return allows(role, r) }) {
 		return nil
 	}
-	return refuse(codeForbidden, "Principal %s is not authorized for %s on /%s due to no assigned permissions",
-		claims.ObjectID, r.Method, clip(strings.Join(r.path, "/")))
+	return rest.Refuse(codeForbidden, "Principal %s is not authorized for %s on /%s due to no assigned permissions",
+		claims.ObjectID, r.Method, rest.Clip(strings.Join(r.path, "/")))
 }
 
 func (s *Server) readToken(text string) (*tokenClaims, error) {

@@ -3,19 +3,21 @@ package emulator
 import (
 	"crypto/rand"
 	"net/http"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // codeLetters are those of a user code: none that looks like another.
 const codeLetters = "BCDFGHJKLMNPQRSTVWXZ"
 
 // deviceCode begins the device code flow (RFC 8628).
-func (s *Server) deviceCode(r tokenRequest) (reply, error) {
+func (s *Server) deviceCode(r tokenRequest) (rest.Reply, error) {
 	device := rand.Text()
 	s.entra.mu.Lock()
 	s.entra.codes[device] = 0
 	s.entra.mu.Unlock()
 	user, url := userCode(), s.Endpoint()+"/devicelogin"
-	return reply{status: http.StatusOK, body: map[string]any{
+	return rest.Reply{Status: http.StatusOK, Body: map[string]any{
 		"device_code": device, "user_code": user, "verification_uri": url,
 		"expires_in": 900, "interval": 1,
 		"message": "To sign in, use a web browser to open the page " + url + " and enter the code " + user + " to authenticate.",

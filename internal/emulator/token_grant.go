@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // Grants of the token endpoint. MSAL writes the second one without its prefix.
@@ -21,38 +23,38 @@ const (
 )
 
 // grantToken is the token endpoint.
-func (s *Server) grantToken(r tokenRequest) (reply, error) {
+func (s *Server) grantToken(r tokenRequest) (rest.Reply, error) {
 	switch r.form.Get("grant_type") {
 	case grantClient:
 		if err := s.checkClient(r); err != nil {
-			return reply{}, err
+			return rest.Reply{}, err
 		}
 		return s.tokenFor(r, subject{tenant: r.tenant, object: appObjectID, app: ClientID})
 	case grantDeviceCode, grantDeviceMSAL:
 		if err := s.entra.redeem(r.form.Get("device_code")); err != nil {
-			return reply{}, err
+			return rest.Reply{}, err
 		}
 	case grantRefresh:
 		if !s.entra.known(r.form.Get("refresh_token")) {
-			return reply{}, deny(http.StatusBadRequest, "invalid_grant", 70008, "The refresh token has expired.")
+			return rest.Reply{}, deny(http.StatusBadRequest, "invalid_grant", 70008, "The refresh token has expired.")
 		}
 	default:
-		return reply{}, deny(http.StatusBadRequest, "unsupported_grant_type", 70003, "The grant type is not supported here.")
+		return rest.Reply{}, deny(http.StatusBadRequest, "unsupported_grant_type", 70003, "The grant type is not supported here.")
 	}
 	return s.tokenFor(r, subject{tenant: r.tenant, object: userObjectID, app: r.form.Get("client_id"), upn: UserName})
 }
 
 // tokenFor answers with an access token and, for a user, with what keeps him
 // signed in.
-func (s *Server) tokenFor(r tokenRequest, who subject) (reply, error) {
+func (s *Server) tokenFor(r tokenRequest, who subject) (rest.Reply, error) {
 	scope := r.form.Get("scope")
 	audience := audienceOf(scope)
 	if audience == "" {
-		return reply{}, deny(http.StatusBadRequest, "invalid_scope", 1002012, "The scope %q has no resource in front of /.default.", clip(scope))
+		return rest.Reply{}, deny(http.StatusBadRequest, "invalid_scope", 1002012, "The scope %q has no resource in front of /.default.", rest.Clip(scope))
 	}
 	access, err := s.entra.sign(s.claims(who, audience))
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	body := map[string]any{
 		"token_type": "Bearer", "scope": scope, "access_token": access,
@@ -62,12 +64,12 @@ func (s *Server) tokenFor(r tokenRequest, who subject) (reply, error) {
 		id := s.claims(who, who.app)
 		id.Name, id.Roles = who.upn, nil
 		if body["id_token"], err = s.entra.sign(id); err != nil {
-			return reply{}, err
+			return rest.Reply{}, err
 		}
 		body["client_info"] = clientInfo(who)
 		body["refresh_token"] = s.entra.newRefresh()
 	}
-	return reply{status: http.StatusOK, body: body}, nil
+	return rest.Reply{Status: http.StatusOK, Body: body}, nil
 }
 
 // audienceOf returns the resource that a list of scopes is for.
@@ -91,7 +93,7 @@ func clientInfo(who subject) string {
 func (s *Server) checkClient(r tokenRequest) error {
 	if id := r.form.Get("client_id"); !strings.EqualFold(id, ClientID) {
 		return deny(http.StatusBadRequest, "unauthorized_client", 700016,
-			"Application with identifier '%s' was not found in the directory '%s'.", clip(id), clip(r.tenant))
+			"Application with identifier '%s' was not found in the directory '%s'.", rest.Clip(id), rest.Clip(r.tenant))
 	}
 	switch assertion, secret := r.form.Get("client_assertion"), r.form.Get("client_secret"); {
 	case assertion != "":

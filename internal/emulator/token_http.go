@@ -7,8 +7,9 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // maxTokenForm is the longest form that is read, in bytes.
@@ -18,7 +19,7 @@ const maxTokenForm = 64 << 10
 // identity.
 type tokenRoute struct {
 	method, path string
-	handle       func(*Server, tokenRequest) (reply, error)
+	handle       func(*Server, tokenRequest) (rest.Reply, error)
 }
 
 var tokenRoutes = []tokenRoute{
@@ -55,13 +56,13 @@ func deny(status int, name string, code int, format string, args ...any) error {
 }
 
 // signIn answers for Entra ID. It reports false for a request that is not for it.
-func (s *Server) signIn(w http.ResponseWriter, hr *http.Request) (reply, bool) {
+func (s *Server) signIn(w http.ResponseWriter, hr *http.Request) (rest.Reply, bool) {
 	path, err := segments(hr.URL)
 	if err != nil {
-		return reply{}, false
+		return rest.Reply{}, false
 	}
 	for _, rt := range tokenRoutes {
-		if rt.method != hr.Method || !slices.EqualFunc(strings.Split(rt.path, "/"), path, segmentMatches) {
+		if rt.method != hr.Method || !rest.Match(rt.path, path) {
 			continue
 		}
 		hr.Body = http.MaxBytesReader(w, hr.Body, maxTokenForm)
@@ -75,9 +76,9 @@ func (s *Server) signIn(w http.ResponseWriter, hr *http.Request) (reply, bool) {
 		if err != nil {
 			rep = s.tokenRefusal(err)
 		}
-		return rep.with("Cache-Control", "no-store"), true
+		return rep.With("Cache-Control", "no-store"), true
 	}
-	return reply{}, false
+	return rest.Reply{}, false
 }
 
 // tenantID resolves the names that stand for whichever tenant a user is of.
@@ -89,25 +90,25 @@ func tenantID(name string) string {
 	return strings.ToLower(name)
 }
 
-func (s *Server) tokenRefusal(err error) reply {
+func (s *Server) tokenRefusal(err error) rest.Reply {
 	var e *tokenError
 	if !errors.As(err, &e) {
 		e = &tokenError{http.StatusInternalServerError, "server_error", 90033, err.Error()}
 	}
-	trace, text, codes := newGUID(), e.text, []int{}
+	trace, text, codes := rest.NewGUID(), e.text, []int{}
 	if e.code != 0 {
 		codes = append(codes, e.code)
 		text = fmt.Sprintf("AADSTS%d: %s Trace ID: %s Timestamp: %s", e.code, e.text, trace, s.opts.Now().UTC().Format("2006-01-02 15:04:05Z"))
 	}
-	return reply{status: e.status, body: map[string]any{
+	return rest.Reply{Status: e.status, Body: map[string]any{
 		"error": e.name, "error_description": text, "error_codes": codes,
-		"timestamp": s.opts.Now().UTC().Format("2006-01-02 15:04:05Z"), "trace_id": trace, "correlation_id": newGUID(),
+		"timestamp": s.opts.Now().UTC().Format("2006-01-02 15:04:05Z"), "trace_id": trace, "correlation_id": rest.NewGUID(),
 	}}
 }
 
 // instanceDiscovery says that this host is the only one of its cloud.
-func (s *Server) instanceDiscovery(r tokenRequest) (reply, error) {
-	return reply{status: http.StatusOK, body: map[string]any{
+func (s *Server) instanceDiscovery(r tokenRequest) (rest.Reply, error) {
+	return rest.Reply{Status: http.StatusOK, Body: map[string]any{
 		"tenant_discovery_endpoint": s.Endpoint() + "/" + TenantID + "/v2.0/.well-known/openid-configuration",
 		"api-version":               "1.1",
 		"metadata": []any{map[string]any{
@@ -116,9 +117,9 @@ func (s *Server) instanceDiscovery(r tokenRequest) (reply, error) {
 	}}, nil
 }
 
-func (s *Server) openIDConfiguration(r tokenRequest) (reply, error) {
+func (s *Server) openIDConfiguration(r tokenRequest) (rest.Reply, error) {
 	base := s.Endpoint() + "/" + r.tenant
-	return reply{status: http.StatusOK, body: map[string]any{
+	return rest.Reply{Status: http.StatusOK, Body: map[string]any{
 		"issuer":                                base + "/v2.0",
 		"authorization_endpoint":                base + "/oauth2/v2.0/authorize",
 		"token_endpoint":                        base + "/oauth2/v2.0/token",
@@ -132,12 +133,12 @@ func (s *Server) openIDConfiguration(r tokenRequest) (reply, error) {
 }
 
 // signingKeys publishes the key that signs tokens (RFC 7517).
-func (s *Server) signingKeys(r tokenRequest) (reply, error) {
+func (s *Server) signingKeys(r tokenRequest) (rest.Reply, error) {
 	key, err := s.entra.signing()
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
-	return reply{status: http.StatusOK, body: map[string]any{"keys": []any{map[string]string{
+	return rest.Reply{Status: http.StatusOK, Body: map[string]any{"keys": []any{map[string]string{
 		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": signingKeyID,
 		"n": base64.RawURLEncoding.EncodeToString(key.N.Bytes()),
 		"e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes()),
@@ -145,6 +146,6 @@ func (s *Server) signingKeys(r tokenRequest) (reply, error) {
 }
 
 // deviceLogin is the page that a device code is typed into at the real one.
-func (s *Server) deviceLogin(tokenRequest) (reply, error) {
-	return reply{status: http.StatusOK, body: htmlPage("Nothing to type here: the emulator signs " + UserName + " in by itself")}, nil
+func (s *Server) deviceLogin(tokenRequest) (rest.Reply, error) {
+	return rest.Reply{Status: http.StatusOK, Body: rest.Page("Nothing to type here: the emulator signs " + UserName + " in by itself")}, nil
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"maps"
 
-	rules "tpmdps/internal/twin" // twin is a type here
+	"tpmdps/internal/emulator/object"
+	"tpmdps/internal/emulator/rest"
+	rules "tpmdps/internal/twin"
 )
 
 // twin is what a hub keeps of a device: a device sees its desired and reported
@@ -56,7 +58,7 @@ func (p twinPart) wire() map[string]json.RawMessage {
 func (t *twin) report(patch []byte) error {
 	members, ok := jsonObject(patch)
 	if !ok {
-		return refuse(codeBadRequest, "The reported properties are not a JSON object.")
+		return rest.Refuse(codeBadRequest, "The reported properties are not a JSON object.")
 	}
 	if err := checkReported(patch); err != nil {
 		return err
@@ -76,7 +78,7 @@ func (t *twin) report(patch []byte) error {
 // checkReported refuses what a hub does not accept as reported properties.
 func checkReported(properties []byte) error {
 	if faults := rules.Check(rules.Reported, properties); len(faults) > 0 {
-		return refuse(codeTwin, "%s.", faults[0])
+		return rest.Refuse(codeTwin, "%s.", faults[0])
 	}
 	return nil
 }
@@ -90,7 +92,7 @@ func merge(target, patch map[string]json.RawMessage) map[string]json.RawMessage 
 		if child, ok := jsonObject(value); ok {
 			old, _ := jsonObject(merged[name])
 			merged[name], _ = json.Marshal(merge(old, child)) // it was JSON before
-		} else if given(value) {
+		} else if object.Given(value) {
 			merged[name] = value
 		} else {
 			delete(merged, name)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"tpmdps/internal/emulator/rest"
 	"tpmdps/internal/twin/twintest"
 )
 
@@ -24,7 +25,7 @@ func TestInitialTwins(t *testing.T) {
 			continue
 		}
 		answer.expect(t, 400, 400004)
-		var said errorBody
+		var said rest.ErrorBody
 		if err := json.Unmarshal(answer.body, &said); err != nil {
 			t.Fatal(err)
 		}

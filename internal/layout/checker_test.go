@@ -22,7 +22,7 @@ func TestCheckersFindFaults(t *testing.T) {
 			"internal/audit imports cmd/tpmdps"},
 		{"a permission that nobody needs", checkOurs, pkg{ImportPath: "tpmdps/internal/network", Imports: []string{"fmt"}},
 			"internal/network may import internal/identity, and does not"},
-		{"the emulator imports a client", checkOurs, pkg{ImportPath: "tpmdps/internal/emulator", Imports: []string{"tpmdps/internal/atomicfile", "tpmdps/internal/challenge", "tpmdps/internal/twin", "tpmdps/internal/tpm"}},
+		{"the emulator imports a client", checkOurs, pkg{ImportPath: "tpmdps/internal/emulator", Imports: allowedAnd("internal/emulator", "internal/tpm")},
 			"internal/emulator imports internal/tpm"},
 		{"unknown package", checkOurs, pkg{ImportPath: "tpmdps/internal/utils"}, "internal/utils has no place"},
 
@@ -59,6 +59,14 @@ func TestCheckersFindFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// allowedAnd lists what the package may import, and one more.
+func allowedAnd(name, more string) (imports []string) {
+	for _, imported := range append(slices.Clone(ours[name]), more) {
+		imports = append(imports, module+imported)
+	}
+	return imports
 }
 
 func TestScanFindsFaults(t *testing.T) {

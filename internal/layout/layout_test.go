@@ -36,30 +36,33 @@ var ours = map[string][]string{
 		"internal/identity", "internal/inventory", "internal/network", "internal/provision", "internal/softtpm", "internal/tpm",
 		"internal/hub", "internal/dictionary", "internal/text", "internal/redact"},
 
-	"internal/text":       {},                                                         // bytes to text, under everything else
-	"internal/redact":     {},                                                         // known values out of a text; the command learns them
-	"internal/identity":   {"internal/text"},                                          // pure values
-	"internal/tpm":        {"internal/challenge", "internal/identity"},                // a chip that refuses a key from DPS is given one made here, to compare
-	"internal/challenge":  {},                                                         // what DPS makes, for everybody who plays its part
-	"internal/dps":        {"internal/identity", "internal/network", "internal/text"}, // the wire, no policy; a proxy's refusal is network's to name, broken JSON text's
-	"internal/enroll":     {"internal/dictionary", "internal/dps", "internal/identity", "internal/text", "internal/twin"},
-	"internal/inventory":  {"internal/enroll", "internal/identity", "internal/text"}, // a file to what enroll is given
-	"internal/twin":       {"internal/text"},                                         // what hubs accept, for who writes a twin and for who plays the hub
-	"internal/network":    {"internal/identity"},                                     // the way to a service, layer by layer
-	"internal/provision":  {"internal/dictionary", "internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/text", "internal/tpm"},
-	"internal/hub":        {"internal/identity", "internal/network", "internal/text"},
-	"internal/audit":      {}, // told what was done, asks nobody
-	"internal/dictionary": {},
-	"internal/edge":       {"internal/identity", "internal/text", "internal/tomledit", "templates"},
-	"internal/atomicfile": {"internal/filelock"}, // a path and bytes
-	"internal/filelock":   {},
-	"internal/aziot":      {"internal/atomicfile", "templates"},                           // the machine's IoT Edge; what its file says is edge's
-	"internal/bundle":     {},                                                             // parts to a zip; who gathers them is its user's matter
-	"internal/tomledit":   {"internal/text"},                                              // text to text; what a key means is edge's
-	"internal/emulator":   {"internal/atomicfile", "internal/challenge", "internal/twin"}, // shares no code with the two clients it is to find faults in; they make no challenges, and the rules of twins are one page of Microsoft's
-	"internal/host":       {},
-	"internal/softtpm":    {},
-	"templates":           {},
+	"internal/text":            {},                                                         // bytes to text, under everything else
+	"internal/redact":          {},                                                         // known values out of a text; the command learns them
+	"internal/identity":        {"internal/text"},                                          // pure values
+	"internal/tpm":             {"internal/challenge", "internal/identity"},                // a chip that refuses a key from DPS is given one made here, to compare
+	"internal/challenge":       {},                                                         // what DPS makes, for everybody who plays its part
+	"internal/dps":             {"internal/identity", "internal/network", "internal/text"}, // the wire, no policy; a proxy's refusal is network's to name, broken JSON text's
+	"internal/enroll":          {"internal/dictionary", "internal/dps", "internal/identity", "internal/text", "internal/twin"},
+	"internal/inventory":       {"internal/enroll", "internal/identity", "internal/text"}, // a file to what enroll is given
+	"internal/twin":            {"internal/text"},                                         // what hubs accept, for who writes a twin and for who plays the hub
+	"internal/network":         {"internal/identity"},                                     // the way to a service, layer by layer
+	"internal/provision":       {"internal/dictionary", "internal/dps", "internal/hub", "internal/identity", "internal/network", "internal/text", "internal/tpm"},
+	"internal/hub":             {"internal/identity", "internal/network", "internal/text"},
+	"internal/audit":           {}, // told what was done, asks nobody
+	"internal/dictionary":      {},
+	"internal/edge":            {"internal/identity", "internal/text", "internal/tomledit", "templates"},
+	"internal/atomicfile":      {"internal/filelock"}, // a path and bytes
+	"internal/filelock":        {},
+	"internal/aziot":           {"internal/atomicfile", "templates"},                                                                                                          // the machine's IoT Edge; what its file says is edge's
+	"internal/bundle":          {},                                                                                                                                            // parts to a zip; who gathers them is its user's matter
+	"internal/tomledit":        {"internal/text"},                                                                                                                             // text to text; what a key means is edge's
+	"internal/emulator":        {"internal/atomicfile", "internal/challenge", "internal/twin", "internal/emulator/object", "internal/emulator/rest", "internal/emulator/sas"}, // shares no code with the two clients it is to find faults in; they make no challenges, and the rules of twins are one page of Microsoft's
+	"internal/emulator/object": {},                                                                                                                                            // JSON of which a part is understood
+	"internal/emulator/rest":   {},                                                                                                                                            // what the emulated services' answers have in common
+	"internal/emulator/sas":    {"internal/emulator/object"},                                                                                                                  // tokens and keys, read apart from the clients that sign them
+	"internal/host":            {},
+	"internal/softtpm":         {},
+	"templates":                {},
 
 	// For tests, and kept out of the product by notLinked.
 	"internal/softtpm/softtpmtest": {"internal/softtpm"},

@@ -1,18 +1,18 @@
-package emulator
+package rest
 
 import (
 	"encoding/base64"
 	"strings"
 )
 
-// newETag returns an ETag as the service writes it into bodies: base64 of a
+// NewETag returns an ETag as the service writes it into bodies: base64 of a
 // quoted GUID.
-func newETag() string { return base64.StdEncoding.EncodeToString([]byte(`"` + newGUID() + `"`)) }
+func NewETag() string { return base64.StdEncoding.EncodeToString([]byte(`"` + NewGUID() + `"`)) }
 
-// checkMatch refuses with 412 unless the If-Match header value names etag.
+// CheckMatch refuses with 412 unless the If-Match header value names etag.
 // Clients send it bare (Node), in quotes (C#, Go) or decoded; an empty header
 // is no condition.
-func checkMatch(ifMatch, etag string) error {
+func CheckMatch(ifMatch, etag string) error {
 	if ifMatch == "" {
 		return nil
 	}
@@ -23,7 +23,7 @@ func checkMatch(ifMatch, etag string) error {
 			return nil
 		}
 	}
-	return refuse(codePrecondition, "The ETag %q does not match the current one.", clip(ifMatch))
+	return Refuse(codePrecondition, "The ETag %q does not match the current one.", Clip(ifMatch))
 }
 
 // bareETag strips the weakness mark and the quotes.

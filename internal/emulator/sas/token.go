@@ -1,4 +1,7 @@
-package emulator
+// Package sas reads and checks shared access signatures, the tokens of Azure IoT, and
+// makes the pairs of keys that sign them. It is written apart from the client, whose
+// signatures it judges.
+package sas
 
 import (
 	"crypto/hmac"
@@ -12,33 +15,33 @@ import (
 	"time"
 )
 
-// clockSkew is how long a token is taken after its expiry. IoT Edge depends on
+// clockSkew is how long a token is accepted after its expiry. IoT Edge depends on
 // it: its tokens live 30 s and are used for the whole registration.
 const clockSkew = 5 * time.Minute
 
-// sasScheme is the Authorization scheme of shared access signatures.
-const sasScheme = "SharedAccessSignature"
+// Scheme is the Authorization scheme of shared access signatures.
+const Scheme = "SharedAccessSignature"
 
-// sasToken is a shared access signature as it came.
-type sasToken struct {
+// Token is a shared access signature as it came.
+type Token struct {
 	audience  string // sr, still escaped: it is signed as it is written
 	expiry    string // se, seconds since 1970
-	keyName   string // skn
+	KeyName   string // skn, the policy whose key signed; "" for a device
 	signature []byte // sig
 }
 
-// parseSAS reads the text behind the scheme: fields in any order, their names
+// Parse reads the text after the scheme: fields in any order, their names
 // in any case, as Microsoft's own validator has it.
-func parseSAS(text string) (sasToken, error) {
-	var t sasToken
+func Parse(text string) (Token, error) {
+	var t Token
 	for field := range strings.SplitSeq(strings.TrimSpace(text), "&") {
 		name, value, ok := strings.Cut(field, "=")
 		if !ok {
-			return sasToken{}, errors.New("a field of the token has no value")
+			return Token{}, errors.New("a field of the token has no value")
 		}
 		plain, err := url.QueryUnescape(value)
 		if err != nil {
-			return sasToken{}, fmt.Errorf("token field %q: %w", name, err)
+			return Token{}, fmt.Errorf("token field %q: %w", name, err)
 		}
 		switch strings.ToLower(name) {
 		case "sr":
@@ -46,24 +49,24 @@ func parseSAS(text string) (sasToken, error) {
 		case "se":
 			t.expiry = plain
 		case "skn":
-			t.keyName = plain
+			t.KeyName = plain
 		case "sig":
 			// A plus that nobody escaped came back as a space.
 			t.signature, err = base64.StdEncoding.DecodeString(strings.ReplaceAll(plain, " ", "+"))
 			if err != nil {
-				return sasToken{}, fmt.Errorf("token signature: %w", err)
+				return Token{}, fmt.Errorf("token signature: %w", err)
 			}
 		}
 	}
 	if t.audience == "" || t.expiry == "" || len(t.signature) == 0 {
-		return sasToken{}, errors.New("the token lacks sr, se or sig")
+		return Token{}, errors.New("the token lacks sr, se or sig")
 	}
 	return t, nil
 }
 
-// check reports why the token does not open target at the time now. The target
+// Check reports why the token does not open target at the time now. The target
 // is a path without a slash in front; the audience has to be a leading part of it.
-func (t sasToken) check(key []byte, target string, now time.Time) error {
+func (t Token) Check(key []byte, target string, now time.Time) error {
 	seconds, err := strconv.ParseInt(t.expiry, 10, 64)
 	if err != nil {
 		return errors.New("the token's expiry is no number")
