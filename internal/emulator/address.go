@@ -88,3 +88,11 @@ func (s *Server) Roots() *x509.CertPool {
 
 // CAPEM returns the certificate that clients have to trust.
 func (s *Server) CAPEM() []byte { return s.ca.certPEM() }
+
+// ClientSecret returns the secret of the one application of the emulator's Entra
+// ID. It stays the same as long as the policy key does.
+func (s *Server) ClientSecret() string { return s.entra.ClientSecret() }
+
+// IdentityHeader returns what a request for a managed identity's token has to
+// bring along, so that only those who know the environment get one. It is a secret.
+func (s *Server) IdentityHeader() string { return s.entra.IdentityHeader() }

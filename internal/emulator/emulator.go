@@ -25,6 +25,7 @@ import (
 	"sync"
 	"time"
 
+	"tpmdps/internal/emulator/entra"
 	"tpmdps/internal/emulator/rest"
 )
 
@@ -104,9 +105,6 @@ func (o Options) withDefaults() Options {
 	if o.Role == "" {
 		o.Role = "contributor"
 	}
-	if o.TokenLife == 0 {
-		o.TokenLife = defaultTokenLife
-	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -149,7 +147,7 @@ type Server struct {
 	opts   Options
 	faults faults
 	ca     *authority
-	entra  *entra
+	entra  *entra.Server
 
 	mu    sync.Mutex // guards everything the requests change: the fields below
 	state *state
@@ -188,15 +186,16 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: state: %w", err)
 	}
-	return &Server{
+	s := &Server{
 		opts:   o,
 		faults: f,
 		ca:     ca,
-		entra:  newEntra(),
 		state:  st,
 		nonce:  nonces{},
 		ops:    operations{},
 		limit:  limiter{perMinute: o.Limit},
 		seen:   map[string]HubDevice{},
-	}, nil
+	}
+	s.entra = entra.New(entra.Options{Host: s.Host, Key: st.policy.Key, Roles: rolesOf(o.Role), TokenLife: o.TokenLife, Now: o.Now})
+	return s, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"tpmdps/internal/contexttest"
+	"tpmdps/internal/emulator/entra"
 )
 
 // faulty is a server with a fault and a device that it would take.
@@ -240,7 +241,7 @@ var faultEffects = map[string]func(faulty){
 	"local-auth-disabled": func(f faulty) {
 		f.service("GET", "/enrollments/dev1", "").expect(f.T, 401, 401002)
 		f.service("POST", "/enrollments/query", everything).expect(f.T, 401, 401002)
-		token := f.accessToken(TenantID, nil)
+		token := f.accessToken(entra.TenantID, nil)
 		f.send("POST", "/enrollments/query", everything, "Authorization", "Bearer "+token).expect(f.T, 200, 0)
 		if got := f.result().expect(f.T, 200, 0).str(f.T, "status"); got != "assigned" {
 			f.Errorf("a device is %q", got) // it has no such key

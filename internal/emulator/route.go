@@ -85,10 +85,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		s.serveWebSocket(w, hr)
 		return
 	default:
-		var forEntra bool
-		if rep, forEntra = s.signIn(w, hr); !forEntra {
-			rep, err = s.answer(w, hr)
-		}
+		rep, err = s.dispatch(w, hr)
 	}
 	switch {
 	case err != nil && forHub(hr):
@@ -103,11 +100,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		"duration", time.Since(began), "refusal", err)
 }
 
-func (s *Server) answer(w http.ResponseWriter, hr *http.Request) (rest.Reply, error) {
+// dispatch has the part that a request is for answer it.
+func (s *Server) dispatch(w http.ResponseWriter, hr *http.Request) (rest.Reply, error) {
 	path, err := segments(hr.URL)
 	if err != nil {
 		return rest.Reply{}, err
 	}
+	if rep, ok := s.entra.Answer(w, hr, path); ok {
+		return rep, nil
+	}
+	return s.answer(w, hr, path)
+}
+
+// answer routes a request to the operations of the two APIs, and of the hub's.
+func (s *Server) answer(w http.ResponseWriter, hr *http.Request, path []string) (rest.Reply, error) {
 	rt, err := match(hr.Method, path)
 	if err != nil {
 		return rest.Reply{}, err

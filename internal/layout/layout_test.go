@@ -53,13 +53,14 @@ var ours = map[string][]string{
 	"internal/edge":            {"internal/identity", "internal/text", "internal/tomledit", "templates"},
 	"internal/atomicfile":      {"internal/filelock"}, // a path and bytes
 	"internal/filelock":        {},
-	"internal/aziot":           {"internal/atomicfile", "templates"},                                                                                                          // the machine's IoT Edge; what its file says is edge's
-	"internal/bundle":          {},                                                                                                                                            // parts to a zip; who gathers them is its user's matter
-	"internal/tomledit":        {"internal/text"},                                                                                                                             // text to text; what a key means is edge's
-	"internal/emulator":        {"internal/atomicfile", "internal/challenge", "internal/twin", "internal/emulator/object", "internal/emulator/rest", "internal/emulator/sas"}, // shares no code with the two clients it is to find faults in; they make no challenges, and the rules of twins are one page of Microsoft's
-	"internal/emulator/object": {},                                                                                                                                            // JSON of which a part is understood
-	"internal/emulator/rest":   {},                                                                                                                                            // what the emulated services' answers have in common
-	"internal/emulator/sas":    {"internal/emulator/object"},                                                                                                                  // tokens and keys, read apart from the clients that sign them
+	"internal/aziot":           {"internal/atomicfile", "templates"},                                                                                                                                     // the machine's IoT Edge; what its file says is edge's
+	"internal/bundle":          {},                                                                                                                                                                       // parts to a zip; who gathers them is its user's matter
+	"internal/tomledit":        {"internal/text"},                                                                                                                                                        // text to text; what a key means is edge's
+	"internal/emulator":        {"internal/atomicfile", "internal/challenge", "internal/twin", "internal/emulator/entra", "internal/emulator/object", "internal/emulator/rest", "internal/emulator/sas"}, // shares no code with the two clients it is to find faults in; they make no challenges, and the rules of twins are one page of Microsoft's
+	"internal/emulator/entra":  {"internal/atomicfile", "internal/emulator/rest"},                                                                                                                        // an issuer; what a token opens is the service's matter
+	"internal/emulator/object": {},                                                                                                                                                                       // JSON of which a part is understood
+	"internal/emulator/rest":   {},                                                                                                                                                                       // what the emulated services' answers have in common
+	"internal/emulator/sas":    {"internal/emulator/object"},                                                                                                                                             // tokens and keys, read apart from the clients that sign them
 	"internal/host":            {},
 	"internal/softtpm":         {},
 	"templates":                {},

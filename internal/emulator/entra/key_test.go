@@ -1,4 +1,4 @@
-package emulator
+package entra
 
 import (
 	"crypto/rsa"

@@ -1,4 +1,4 @@
-package emulator
+package entra
 
 import (
 	"crypto/rand"
@@ -11,12 +11,12 @@ import (
 const codeLetters = "BCDFGHJKLMNPQRSTVWXZ"
 
 // deviceCode begins the device code flow (RFC 8628).
-func (s *Server) deviceCode(r tokenRequest) (rest.Reply, error) {
+func (s *Server) deviceCode(r request) (rest.Reply, error) {
 	device := rand.Text()
-	s.entra.mu.Lock()
-	s.entra.codes[device] = 0
-	s.entra.mu.Unlock()
-	user, url := userCode(), s.Endpoint()+"/devicelogin"
+	s.mu.Lock()
+	s.codes[device] = 0
+	s.mu.Unlock()
+	user, url := userCode(), s.endpoint()+"/devicelogin"
 	return rest.Reply{Status: http.StatusOK, Body: map[string]any{
 		"device_code": device, "user_code": user, "verification_uri": url,
 		"expires_in": 900, "interval": 1,
@@ -35,31 +35,31 @@ func userCode() string {
 
 // redeem turns a device code into a sign-in: at the second time, for at the
 // first the user is still typing.
-func (e *entra) redeem(code string) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	asked, found := e.codes[code]
+func (s *Server) redeem(code string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked, found := s.codes[code]
 	switch {
 	case !found:
 		return deny(http.StatusBadRequest, "invalid_grant", 70020, "The provided value for the input parameter 'device_code' is not valid.")
 	case asked == 0:
-		e.codes[code]++
+		s.codes[code]++
 		return deny(http.StatusBadRequest, "authorization_pending", 70016, "OAuth 2.0 device flow error. Authorization is pending. Continue polling.")
 	}
-	delete(e.codes, code)
+	delete(s.codes, code)
 	return nil
 }
 
-func (e *entra) newRefresh() string {
+func (s *Server) newRefresh() string {
 	token := rand.Text()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.refresh[token] = true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refresh[token] = true
 	return token
 }
 
-func (e *entra) known(refresh string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.refresh[refresh]
+func (s *Server) known(refresh string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refresh[refresh]
 }

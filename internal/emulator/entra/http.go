@@ -1,4 +1,4 @@
-package emulator
+package entra
 
 import (
 	"encoding/base64"
@@ -12,17 +12,17 @@ import (
 	"tpmdps/internal/emulator/rest"
 )
 
-// maxTokenForm is the longest form that is read, in bytes.
-const maxTokenForm = 64 << 10
+// maxForm is the longest form that is read, in bytes.
+const maxForm = 64 << 10
 
-// tokenRoute is one address of Entra ID, or of a machine that has a managed
+// route is one address of Entra ID, or of a machine that has a managed
 // identity.
-type tokenRoute struct {
+type route struct {
 	method, path string
-	handle       func(*Server, tokenRequest) (rest.Reply, error)
+	handle       func(*Server, request) (rest.Reply, error)
 }
 
-var tokenRoutes = []tokenRoute{
+var routes = []route{
 	{"GET", "common/discovery/instance", (*Server).instanceDiscovery},
 	{"GET", "{tenant}/v2.0/.well-known/openid-configuration", (*Server).openIDConfiguration},
 	{"GET", "{tenant}/discovery/v2.0/keys", (*Server).signingKeys},
@@ -33,48 +33,45 @@ var tokenRoutes = []tokenRoute{
 	{"GET", "devicelogin", (*Server).deviceLogin},
 }
 
-// tokenRequest is a request for a token, or for what leads to one.
-type tokenRequest struct {
+// request is a request for a token, or for what leads to one.
+type request struct {
 	*http.Request
 	tenant string     // the ID, also where the request said "organizations"
 	form   url.Values // the query or the body
 }
 
-// tokenError is a refusal as Entra ID words it. The text has the code in front
+// refusal is a refusal as Entra ID words it. The text has the code in front
 // of it, AADSTS and a number, and is what people look for in a search engine.
-type tokenError struct {
+type refusal struct {
 	status int
 	name   string // of RFC 6749
-	code   int    // behind AADSTS; 0 where Entra ID gives none
+	code   int    // after AADSTS; 0 where Entra ID gives none
 	text   string
 }
 
-func (e *tokenError) Error() string { return e.text }
+func (e *refusal) Error() string { return e.text }
 
 func deny(status int, name string, code int, format string, args ...any) error {
-	return &tokenError{status, name, code, fmt.Sprintf(format, args...)}
+	return &refusal{status, name, code, fmt.Sprintf(format, args...)}
 }
 
-// signIn answers for Entra ID. It reports false for a request that is not for it.
-func (s *Server) signIn(w http.ResponseWriter, hr *http.Request) (rest.Reply, bool) {
-	path, err := segments(hr.URL)
-	if err != nil {
-		return rest.Reply{}, false
-	}
-	for _, rt := range tokenRoutes {
+// Answer answers a request, whose path is given in unescaped segments. It reports
+// false for one that is not for this server. w is only told when a body is too long.
+func (s *Server) Answer(w http.ResponseWriter, hr *http.Request, path []string) (rest.Reply, bool) {
+	for _, rt := range routes {
 		if rt.method != hr.Method || !rest.Match(rt.path, path) {
 			continue
 		}
-		hr.Body = http.MaxBytesReader(w, hr.Body, maxTokenForm)
-		r := tokenRequest{Request: hr, tenant: tenantID(path[0])}
+		hr.Body = http.MaxBytesReader(w, hr.Body, maxForm)
+		r := request{Request: hr, tenant: tenantID(path[0])}
 		if err := hr.ParseForm(); err != nil {
 			err = deny(http.StatusBadRequest, "invalid_request", 900144, "The request could not be read.")
-			return s.tokenRefusal(err), true
+			return s.refuse(err), true
 		}
 		r.form = hr.Form
 		rep, err := rt.handle(s, r)
 		if err != nil {
-			rep = s.tokenRefusal(err)
+			rep = s.refuse(err)
 		}
 		return rep.With("Cache-Control", "no-store"), true
 	}
@@ -90,10 +87,10 @@ func tenantID(name string) string {
 	return strings.ToLower(name)
 }
 
-func (s *Server) tokenRefusal(err error) rest.Reply {
-	var e *tokenError
+func (s *Server) refuse(err error) rest.Reply {
+	var e *refusal
 	if !errors.As(err, &e) {
-		e = &tokenError{http.StatusInternalServerError, "server_error", 90033, err.Error()}
+		e = &refusal{http.StatusInternalServerError, "server_error", 90033, err.Error()}
 	}
 	trace, text, codes := rest.NewGUID(), e.text, []int{}
 	if e.code != 0 {
@@ -107,18 +104,18 @@ func (s *Server) tokenRefusal(err error) rest.Reply {
 }
 
 // instanceDiscovery says that this host is the only one of its cloud.
-func (s *Server) instanceDiscovery(r tokenRequest) (rest.Reply, error) {
+func (s *Server) instanceDiscovery(r request) (rest.Reply, error) {
 	return rest.Reply{Status: http.StatusOK, Body: map[string]any{
-		"tenant_discovery_endpoint": s.Endpoint() + "/" + TenantID + "/v2.0/.well-known/openid-configuration",
+		"tenant_discovery_endpoint": s.endpoint() + "/" + TenantID + "/v2.0/.well-known/openid-configuration",
 		"api-version":               "1.1",
 		"metadata": []any{map[string]any{
-			"preferred_network": s.Host(), "preferred_cache": s.Host(), "aliases": []string{s.Host()},
+			"preferred_network": s.opts.Host(), "preferred_cache": s.opts.Host(), "aliases": []string{s.opts.Host()},
 		}},
 	}}, nil
 }
 
-func (s *Server) openIDConfiguration(r tokenRequest) (rest.Reply, error) {
-	base := s.Endpoint() + "/" + r.tenant
+func (s *Server) openIDConfiguration(r request) (rest.Reply, error) {
+	base := s.endpoint() + "/" + r.tenant
 	return rest.Reply{Status: http.StatusOK, Body: map[string]any{
 		"issuer":                                base + "/v2.0",
 		"authorization_endpoint":                base + "/oauth2/v2.0/authorize",
@@ -133,8 +130,8 @@ func (s *Server) openIDConfiguration(r tokenRequest) (rest.Reply, error) {
 }
 
 // signingKeys publishes the key that signs tokens (RFC 7517).
-func (s *Server) signingKeys(r tokenRequest) (rest.Reply, error) {
-	key, err := s.entra.signing()
+func (s *Server) signingKeys(r request) (rest.Reply, error) {
+	key, err := s.signing()
 	if err != nil {
 		return rest.Reply{}, err
 	}
@@ -146,6 +143,6 @@ func (s *Server) signingKeys(r tokenRequest) (rest.Reply, error) {
 }
 
 // deviceLogin is the page that a device code is typed into at the real one.
-func (s *Server) deviceLogin(tokenRequest) (rest.Reply, error) {
-	return rest.Reply{Status: http.StatusOK, Body: rest.Page("Nothing to type here: the emulator signs " + UserName + " in by itself")}, nil
+func (s *Server) deviceLogin(request) (rest.Reply, error) {
+	return rest.Reply{Status: http.StatusOK, Body: rest.Page("Nothing to type here: the emulator signs " + userName + " in by itself")}, nil
 }

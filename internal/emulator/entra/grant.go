@@ -1,4 +1,4 @@
-package emulator
+package entra
 
 import (
 	"crypto/hmac"
@@ -23,7 +23,7 @@ const (
 )
 
 // grantToken is the token endpoint.
-func (s *Server) grantToken(r tokenRequest) (rest.Reply, error) {
+func (s *Server) grantToken(r request) (rest.Reply, error) {
 	switch r.form.Get("grant_type") {
 	case grantClient:
 		if err := s.checkClient(r); err != nil {
@@ -31,28 +31,28 @@ func (s *Server) grantToken(r tokenRequest) (rest.Reply, error) {
 		}
 		return s.tokenFor(r, subject{tenant: r.tenant, object: appObjectID, app: ClientID})
 	case grantDeviceCode, grantDeviceMSAL:
-		if err := s.entra.redeem(r.form.Get("device_code")); err != nil {
+		if err := s.redeem(r.form.Get("device_code")); err != nil {
 			return rest.Reply{}, err
 		}
 	case grantRefresh:
-		if !s.entra.known(r.form.Get("refresh_token")) {
+		if !s.known(r.form.Get("refresh_token")) {
 			return rest.Reply{}, deny(http.StatusBadRequest, "invalid_grant", 70008, "The refresh token has expired.")
 		}
 	default:
 		return rest.Reply{}, deny(http.StatusBadRequest, "unsupported_grant_type", 70003, "The grant type is not supported here.")
 	}
-	return s.tokenFor(r, subject{tenant: r.tenant, object: userObjectID, app: r.form.Get("client_id"), upn: UserName})
+	return s.tokenFor(r, subject{tenant: r.tenant, object: userObjectID, app: r.form.Get("client_id"), upn: userName})
 }
 
 // tokenFor answers with an access token and, for a user, with what keeps him
 // signed in.
-func (s *Server) tokenFor(r tokenRequest, who subject) (rest.Reply, error) {
+func (s *Server) tokenFor(r request, who subject) (rest.Reply, error) {
 	scope := r.form.Get("scope")
 	audience := audienceOf(scope)
 	if audience == "" {
 		return rest.Reply{}, deny(http.StatusBadRequest, "invalid_scope", 1002012, "The scope %q has no resource in front of /.default.", rest.Clip(scope))
 	}
-	access, err := s.entra.sign(s.claims(who, audience))
+	access, err := s.sign(s.claims(who, audience))
 	if err != nil {
 		return rest.Reply{}, err
 	}
@@ -63,11 +63,11 @@ func (s *Server) tokenFor(r tokenRequest, who subject) (rest.Reply, error) {
 	if who.upn != "" {
 		id := s.claims(who, who.app)
 		id.Name, id.Roles = who.upn, nil
-		if body["id_token"], err = s.entra.sign(id); err != nil {
+		if body["id_token"], err = s.sign(id); err != nil {
 			return rest.Reply{}, err
 		}
 		body["client_info"] = clientInfo(who)
-		body["refresh_token"] = s.entra.newRefresh()
+		body["refresh_token"] = s.newRefresh()
 	}
 	return rest.Reply{Status: http.StatusOK, Body: body}, nil
 }
@@ -90,14 +90,14 @@ func clientInfo(who subject) string {
 
 // checkClient checks how an application proves itself: with its secret, with
 // its certificate or with a token of an issuer that it trusts.
-func (s *Server) checkClient(r tokenRequest) error {
+func (s *Server) checkClient(r request) error {
 	if id := r.form.Get("client_id"); !strings.EqualFold(id, ClientID) {
 		return deny(http.StatusBadRequest, "unauthorized_client", 700016,
 			"Application with identifier '%s' was not found in the directory '%s'.", rest.Clip(id), rest.Clip(r.tenant))
 	}
 	switch assertion, secret := r.form.Get("client_assertion"), r.form.Get("client_secret"); {
 	case assertion != "":
-		return s.checkAssertion(r.form, s.Endpoint()+"/"+r.tenant+"/oauth2/v2.0/token")
+		return s.checkAssertion(r.form, s.endpoint()+"/"+r.tenant+"/oauth2/v2.0/token")
 	case secret == "":
 		return deny(http.StatusUnauthorized, "invalid_client", 7000218,
 			"The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")

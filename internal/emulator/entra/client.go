@@ -1,4 +1,4 @@
-package emulator
+package entra
 
 import (
 	"bytes"
@@ -15,17 +15,24 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// A cluster whose tokens the application takes, as Kubernetes' are taken by
-// workload identity federation.
+// A cluster whose tokens the application accepts, as workload identity federation
+// accepts those of Kubernetes.
 const (
 	clusterSubject  = "system:serviceaccount:tpmdps:operator"
 	clusterAudience = "api://AzureADTokenExchange"
 )
 
-func (s *Server) clusterIssuer() string { return s.Endpoint() + "/cluster" }
+func (s *Server) clusterIssuer() string { return s.endpoint() + "/cluster" }
+
+// The client certificate is valid for a year, and since a day ago: the clock of who
+// uses it may be behind.
+const (
+	certificateLifetime = 365 * 24 * time.Hour
+	certificateBackdate = 24 * time.Hour
+)
 
 // clientCertificate is what the application may prove itself with. RSA,
-// because azidentity takes nothing else.
+// because azidentity accepts nothing else.
 type clientCertificate struct {
 	der []byte
 	key *rsa.PrivateKey
@@ -36,17 +43,12 @@ func newClientCertificate() (clientCertificate, error) {
 	if err != nil {
 		return clientCertificate{}, err
 	}
-	serial, err := serialNumber()
-	if err != nil {
-		return clientCertificate{}, err
-	}
 	now := time.Now()
 	template := &x509.Certificate{
-		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: "tpmdps emulator client"},
-		NotBefore:    now.Add(-certBackdate),
-		NotAfter:     now.Add(leafLifetime),
-		KeyUsage:     x509.KeyUsageDigitalSignature,
+		Subject:   pkix.Name{CommonName: "tpmdps emulator client"},
+		NotBefore: now.Add(-certificateBackdate),
+		NotAfter:  now.Add(certificateLifetime),
+		KeyUsage:  x509.KeyUsageDigitalSignature,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	return clientCertificate{der, key}, err
@@ -57,13 +59,13 @@ func newClientCertificate() (clientCertificate, error) {
 func (s *Server) assertionKey(header map[string]any) (key any, byCertificate bool, err error) {
 	text, found := header["x5t#S256"].(string)
 	if !found {
-		signing, err := s.entra.signing()
+		signing, err := s.signing()
 		if err != nil {
 			return nil, false, err
 		}
 		return &signing.PublicKey, false, nil
 	}
-	cert, err := s.entra.certificate()
+	cert, err := s.certificate()
 	if err != nil {
 		return nil, true, err
 	}
@@ -77,10 +79,10 @@ func (s *Server) assertionKey(header map[string]any) (key any, byCertificate boo
 	return nil, true, errors.New("no application has this certificate")
 }
 
-// ClientCertificatePEM returns the application's certificate and its key, as
+// certificatePEM returns the application's certificate and its key, as
 // AZURE_CLIENT_CERTIFICATE_PATH wants them. It is a secret.
-func (s *Server) ClientCertificatePEM() ([]byte, error) {
-	cert, err := s.entra.certificate()
+func (s *Server) certificatePEM() ([]byte, error) {
+	cert, err := s.certificate()
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +94,11 @@ func (s *Server) ClientCertificatePEM() ([]byte, error) {
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...), nil
 }
 
-// ClusterToken returns a token of the cluster, as AZURE_FEDERATED_TOKEN_FILE
+// clusterToken returns a token of the cluster, as AZURE_FEDERATED_TOKEN_FILE
 // wants it: good for a day, as Kubernetes' are for an hour. It is a secret.
-func (s *Server) ClusterToken() (string, error) {
+func (s *Server) clusterToken() (string, error) {
 	now := s.opts.Now()
-	return s.entra.sign(&jwt.RegisteredClaims{
+	return s.sign(&jwt.RegisteredClaims{
 		Issuer:    s.clusterIssuer(),
 		Subject:   clusterSubject,
 		Audience:  jwt.ClaimStrings{clusterAudience},

@@ -1,4 +1,4 @@
-package emulator
+package entra
 
 import (
 	"net/http"
@@ -10,7 +10,7 @@ import (
 
 // appServiceToken is a managed identity's endpoint as App Service, Functions
 // and Container Apps have it.
-func (s *Server) appServiceToken(r tokenRequest) (rest.Reply, error) {
+func (s *Server) appServiceToken(r request) (rest.Reply, error) {
 	if r.Header.Get("X-IDENTITY-HEADER") != s.IdentityHeader() {
 		return rest.Reply{}, deny(http.StatusUnauthorized, "unauthorized", 0, "The X-IDENTITY-HEADER is missing or wrong.")
 	}
@@ -19,14 +19,14 @@ func (s *Server) appServiceToken(r tokenRequest) (rest.Reply, error) {
 
 // imdsToken is that of a virtual machine's metadata service. The header shows
 // that the request was not forged from outside.
-func (s *Server) imdsToken(r tokenRequest) (rest.Reply, error) {
+func (s *Server) imdsToken(r request) (rest.Reply, error) {
 	if !strings.EqualFold(r.Header.Get("Metadata"), "true") {
 		return rest.Reply{}, deny(http.StatusBadRequest, "invalid_request", 0, "Required metadata header not specified")
 	}
 	return s.identityToken(r)
 }
 
-func (s *Server) identityToken(r tokenRequest) (rest.Reply, error) {
+func (s *Server) identityToken(r request) (rest.Reply, error) {
 	if id := r.form.Get("client_id"); id != "" && !strings.EqualFold(id, ClientID) {
 		return rest.Reply{}, deny(http.StatusBadRequest, "invalid_request", 0, "Identity not found")
 	}
@@ -35,7 +35,7 @@ func (s *Server) identityToken(r tokenRequest) (rest.Reply, error) {
 		return rest.Reply{}, deny(http.StatusBadRequest, "invalid_resource", 0, "The resource is missing.")
 	}
 	claims := s.claims(subject{tenant: TenantID, object: appObjectID, app: ClientID}, resource)
-	token, err := s.entra.sign(claims)
+	token, err := s.sign(claims)
 	if err != nil {
 		return rest.Reply{}, err
 	}

@@ -1,4 +1,11 @@
-package emulator
+// Package entra is the emulator's Microsoft Entra ID, and the endpoints of machines
+// that have a managed identity: all places where an operator's program gets an
+// access token, with the answers and the error bodies of the real ones.
+//
+// It is an issuer and nothing more: what a token opens is for the service to
+// decide, which asks [Server.Check] who it is for. A Server is used through
+// [Server.Answer]; it does not listen.
+package entra
 
 import (
 	"crypto/hmac"
@@ -21,30 +28,30 @@ const (
 	TenantID = "0e100000-0000-4000-8000-000000000001"
 	// ClientID is the one application, and the one managed identity.
 	ClientID = "0e100000-0000-4000-8000-000000000002"
-	// UserName is who types the device code.
-	UserName = "operator@emulator.example"
+	// userName is who types the device code.
+	userName = "operator@emulator.example"
 
 	appObjectID  = "0e100000-0000-4000-8000-000000000003"
 	userObjectID = "0e100000-0000-4000-8000-000000000004"
 )
 
-// tokenAudience is what a token for the service API has to be made for.
-const tokenAudience = "https://azure-devices-provisioning.net"
-
 // defaultTokenLife is how long a token is good; Entra ID's live 60 to 90 minutes.
 const defaultTokenLife = time.Hour
 
-// Roles that Options.Role names, as Azure calls them. The real service looks up
-// who has which; here a token says so.
-var roleNames = map[string]string{
-	"contributor": "Device Provisioning Service Data Contributor",
-	"reader":      "Device Provisioning Service Data Reader",
-	"none":        "",
+// Options say what a [Server] has to know of the service that it signs tokens for.
+type Options struct {
+	Host      func() string    // host:port by which clients reach it; asked for at each request
+	Key       []byte           // what its secrets are derived from: they stay the same as long as it does
+	Roles     []string         // those in every access token, as Azure calls them
+	TokenLife time.Duration    // how long access tokens are good; 0 is an hour
+	Now       func() time.Time // the clock
 }
 
-// entra is the emulator's Microsoft Entra ID. Its keys are made when they are
-// first needed: most servers never sign a token.
-type entra struct {
+// Server is one Entra ID. Its keys are made when they are first needed: most
+// servers never sign a token. Its methods may be called from several goroutines at
+// a time.
+type Server struct {
+	opts        Options
 	signing     func() (*rsa.PrivateKey, error)
 	certificate func() (clientCertificate, error)
 
@@ -53,8 +60,13 @@ type entra struct {
 	refresh map[string]bool // refresh tokens given out
 }
 
-func newEntra() *entra {
-	return &entra{
+// New makes a server.
+func New(o Options) *Server {
+	if o.TokenLife == 0 {
+		o.TokenLife = defaultTokenLife
+	}
+	return &Server{
+		opts:        o,
 		signing:     sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }),
 		certificate: sync.OnceValues(newClientCertificate),
 		codes:       map[string]int{},
@@ -65,9 +77,9 @@ func newEntra() *entra {
 // signingKeyID is the kid of all tokens.
 const signingKeyID = "emulator"
 
-// tokenClaims is an access token, in the shape of Entra ID's version 1.0: that
+// accessClaims is an access token, in the shape of Entra ID's version 1.0: that
 // is what the service's application asks for.
-type tokenClaims struct {
+type accessClaims struct {
 	jwt.RegisteredClaims
 	Audience string   `json:"aud"` // one text, where RegisteredClaims writes a list
 	TenantID string   `json:"tid"`
@@ -80,7 +92,7 @@ type tokenClaims struct {
 }
 
 // GetAudience implements jwt.Claims.
-func (c *tokenClaims) GetAudience() (jwt.ClaimStrings, error) {
+func (c *accessClaims) GetAudience() (jwt.ClaimStrings, error) {
 	return jwt.ClaimStrings{c.Audience}, nil
 }
 
@@ -88,9 +100,9 @@ func (c *tokenClaims) GetAudience() (jwt.ClaimStrings, error) {
 type subject struct{ tenant, object, app, upn string }
 
 // claims makes the claims that all tokens of a subject have.
-func (s *Server) claims(who subject, audience string) *tokenClaims {
+func (s *Server) claims(who subject, audience string) *accessClaims {
 	now := s.opts.Now()
-	c := &tokenClaims{
+	c := &accessClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    s.issuer(who.tenant),
 			Subject:   who.object,
@@ -101,19 +113,19 @@ func (s *Server) claims(who subject, audience string) *tokenClaims {
 			ExpiresAt: jwt.NewNumericDate(now.Add(s.opts.TokenLife + time.Second)),
 			ID:        rest.NewGUID(),
 		},
-		Audience: audience, TenantID: who.tenant, ObjectID: who.object, AppID: who.app, UPN: who.upn, Version: "1.0",
-	}
-	if role := roleNames[s.opts.Role]; role != "" {
-		c.Roles = []string{role}
+		Audience: audience, TenantID: who.tenant, ObjectID: who.object, AppID: who.app, UPN: who.upn, Roles: s.opts.Roles, Version: "1.0",
 	}
 	return c
 }
 
-func (s *Server) issuer(tenant string) string { return s.Endpoint() + "/" + tenant + "/" }
+// endpoint is the URL that the addresses of the server begin with.
+func (s *Server) endpoint() string { return "https://" + s.opts.Host() }
+
+func (s *Server) issuer(tenant string) string { return s.endpoint() + "/" + tenant + "/" }
 
 // sign makes a JWT of claims.
-func (e *entra) sign(claims jwt.Claims) (string, error) {
-	key, err := e.signing()
+func (s *Server) sign(claims jwt.Claims) (string, error) {
+	key, err := s.signing()
 	if err != nil {
 		return "", err
 	}
@@ -122,17 +134,16 @@ func (e *entra) sign(claims jwt.Claims) (string, error) {
 	return token.SignedString(key)
 }
 
-// ClientSecret returns the application's secret. It stays the same as long as
-// the policy key does.
+// ClientSecret returns the application's secret.
 func (s *Server) ClientSecret() string { return s.derived("client secret") }
 
 // IdentityHeader returns what a request for a managed identity's token has to
-// bring along, so that only who knows the environment gets one.
+// bring along, so that only those who know the environment get one.
 func (s *Server) IdentityHeader() string { return s.derived("identity header") }
 
-// derived makes a secret of the policy key, which is the one that is kept.
+// derived makes a secret of Options.Key.
 func (s *Server) derived(purpose string) string {
-	mac := hmac.New(sha256.New, s.state.policy.Key)
+	mac := hmac.New(sha256.New, s.opts.Key)
 	mac.Write([]byte("tpmdps emulator: " + purpose))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
