@@ -62,7 +62,7 @@ func (s *Server) place(r *registration, e *enrollment, old *registration, apiVer
 	r.Hub, r.DeviceID, r.EKName = s.chooseHub(e), cmp.Or(e.DeviceID, e.RegistrationID), e.ek.Name()
 	if old.isNew() {
 		r.Substatus, r.HubKey, r.Hubs = "initialAssignment", newHubKey(), []string{r.Hub}
-		r.Twin = newTwin(e.InitialTwin)
+		r.Twin = e.InitialTwin.twin()
 		return
 	}
 	update, migrate := e.reprovisioning(apiVersion)
@@ -85,7 +85,7 @@ func (s *Server) place(r *registration, e *enrollment, old *registration, apiVer
 		r.Modules = old.Modules // another hub, or a new identity, has none
 	}
 	if !stays && !migrate {
-		r.Twin = newTwin(e.InitialTwin)
+		r.Twin = e.InitialTwin.twin()
 	}
 	r.Hubs = old.Hubs
 	if !slices.Contains(r.Hubs, r.Hub) {

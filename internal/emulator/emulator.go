@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"tpmdps/internal/emulator/entra"
+	"tpmdps/internal/emulator/hub"
 	"tpmdps/internal/emulator/rest"
 )
 
@@ -148,15 +149,14 @@ type Server struct {
 	faults faults
 	ca     *authority
 	entra  *entra.Server
+	limit  *limiter
 
-	mu    sync.Mutex // guards everything the requests change: the fields below
+	mu    sync.Mutex // guards everything that requests of DPS and hub change: the three fields below
 	state *state
 	nonce nonces
 	ops   operations
-	limit limiter
-	seen  map[string]HubDevice // by device ID
 
-	hub      *hub // nil where none listens
+	hub      *hub.Server // listens where Options.MQTT says so
 	listener net.Listener
 	leaf     *x509.Certificate // the certificate; nil before the start
 	http     *http.Server
@@ -165,6 +165,9 @@ type Server struct {
 	closing  sync.Once
 	closeErr error
 }
+
+// hubPatience is hub.Options.Patience. Tests change it.
+var hubPatience time.Duration
 
 // New makes a server that does not listen yet. It reads Options.StateFile, and
 // reads or makes the certificate authority in Options.Dir.
@@ -193,9 +196,16 @@ func New(o Options) (*Server, error) {
 		state:  st,
 		nonce:  nonces{},
 		ops:    operations{},
-		limit:  limiter{perMinute: o.Limit},
-		seen:   map[string]HubDevice{},
+		limit:  &limiter{perMinute: o.Limit},
 	}
 	s.entra = entra.New(entra.Options{Host: s.Host, Key: st.policy.Key, Roles: rolesOf(o.Role), TokenLife: o.TokenLife, Now: o.Now})
+	s.hub = hub.New(hub.Options{
+		Device:       s.withDevice,
+		RefuseTokens: f.on(faultHubSAS),
+		Drop:         f.on(faultHubDrop),
+		Patience:     hubPatience,
+		Now:          o.Now,
+		Log:          o.Log,
+	})
 	return s, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tpmdps/internal/challenge"
+	"tpmdps/internal/emulator/hub"
 	"tpmdps/internal/emulator/object"
 	"tpmdps/internal/emulator/rest"
 )
@@ -71,6 +72,18 @@ type initialTwin struct {
 	Properties *struct {
 		Desired map[string]json.RawMessage `json:"desired"`
 	} `json:"properties"`
+}
+
+// twin is the twin of a new device, on its hub; t may be nil.
+func (t *initialTwin) twin() *hub.Twin {
+	if t == nil {
+		return hub.NewTwin(nil, nil)
+	}
+	var desired map[string]json.RawMessage
+	if t.Properties != nil {
+		desired = t.Properties.Desired
+	}
+	return hub.NewTwin(t.Tags, desired)
 }
 
 // id is the name of the enrollment in its collection.

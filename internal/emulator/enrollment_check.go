@@ -3,11 +3,12 @@ package emulator
 import (
 	"strings"
 
+	"tpmdps/internal/emulator/hub"
 	"tpmdps/internal/emulator/rest"
-	rules "tpmdps/internal/twin"
+	"tpmdps/internal/twin"
 )
 
-// The longest IDs that the service and the hub take.
+// The longest IDs that the service accepts.
 const maxIDLength = 128
 
 // check reports the first rule of the service that the enrollment breaks.
@@ -15,7 +16,7 @@ func (e *enrollment) check() error {
 	if !validRegistrationID(e.id()) {
 		return rest.Refuse(codeBadRequest, "The %s %q is not valid.", e.of.idInWords, rest.Clip(e.id()))
 	}
-	if e.DeviceID != "" && !validDeviceID(e.DeviceID) {
+	if e.DeviceID != "" && !hub.ValidID(e.DeviceID) {
 		return rest.Refuse(codeBadRequest, "The device ID %q is not valid.", rest.Clip(e.DeviceID))
 	}
 	if err := e.Attestation.check(e.of); err != nil {
@@ -34,9 +35,9 @@ func (e *enrollment) check() error {
 }
 
 func (e *enrollment) checkAllocation() error {
-	for _, hub := range e.hubs() {
-		if !validHost(hub) {
-			return rest.Refuse(codeBadRequest, "The IoT hub %q is not a host name.", rest.Clip(hub))
+	for _, name := range e.hubs() {
+		if !validHost(name) {
+			return rest.Refuse(codeBadRequest, "The IoT hub %q is not a host name.", rest.Clip(name))
 		}
 	}
 	switch e.AllocationPolicy {
@@ -75,7 +76,7 @@ func (e *enrollment) checkObjects() error {
 // checkTwin refuses an initial twin that a hub would refuse. Which of the two does
 // it, and when, is not documented: see docs/emulator.md.
 func (e *enrollment) checkTwin() error {
-	if faults := rules.CheckInitial(e.members["initialTwin"]); len(faults) > 0 {
+	if faults := twin.CheckInitial(e.members["initialTwin"]); len(faults) > 0 {
 		return rest.Refuse(codeTwin, "Invalid initialTwin: %s.", faults[0])
 	}
 	return nil
@@ -92,9 +93,6 @@ const (
 func validRegistrationID(id string) bool {
 	return consistsOf(id, maxIDLength, alnum+":._-") && id == strings.Trim(id, ":._-")
 }
-
-// validDeviceID follows IoT Hub's rule for device IDs.
-func validDeviceID(id string) bool { return consistsOf(id, maxIDLength, alnum+"-:.+%_#*?!(),=@;$'") }
 
 // validHost is no more than what keeps other things out of an answer.
 func validHost(host string) bool { return consistsOf(host, 255, alnum+"-._:") }

@@ -118,7 +118,7 @@ var faultEffects = map[string]func(faulty){
 		}
 	},
 	"tls-intercept": func(f faulty) {
-		for _, addr := range []string{f.srv.Addr(), f.srv.hub.listener.Addr().String()} {
+		for _, addr := range []string{f.srv.Addr(), f.srv.hub.Addr().String()} {
 			_, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: f.srv.Roots(), ServerName: "localhost"})
 			var unknown x509.UnknownAuthorityError
 			if !errors.As(err, &unknown) {
@@ -229,11 +229,11 @@ var faultEffects = map[string]func(faulty){
 			conn.Close()
 			f.Error("somebody listens on the hub's port")
 		}
-		f.dialWebSocket(f.srv.Host()).mustConnect(f.connect(reg)) // 443 is open
+		f.dialWebSocket(f.srv.Host()).MustConnect(f.connect(reg)) // 443 is open
 	},
 	"hub-sas": func(f faulty) {
 		reg := f.onHub()
-		if got := f.dial().connack(f.connect(reg)); got != packets.ErrRefusedNotAuthorised {
+		if got := f.dial().Connack(f.connect(reg)); got != packets.ErrRefusedNotAuthorised {
 			f.Errorf("CONNACK %d, want 5", got)
 		}
 		f.send("GET", "/devices/dev1/messages/devicebound", "", "Authorization", f.hubToken(reg)).expect(f.T, 401, 0)
@@ -248,7 +248,7 @@ var faultEffects = map[string]func(faulty){
 		}
 	},
 	"hub-drop": func(f faulty) {
-		f.dial().mustConnect(f.connect(f.onHub())).ended("after the CONNACK")
+		f.dial().MustConnect(f.connect(f.onHub())).Ended("after the CONNACK")
 	},
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"tpmdps/internal/emulator/hub"
 	"tpmdps/internal/emulator/rest"
 )
 
@@ -37,7 +38,7 @@ func (d identityd) send(method, module, body string, headers ...string) answer {
 // listed are the modules that the hub has.
 func (d identityd) listed() (ids []string) {
 	d.Helper()
-	var list []module
+	var list []*hub.Module
 	a := d.send("GET", "", "").expect(d.T, 200, 0)
 	if err := json.Unmarshal(a.body, &list); err != nil || list == nil {
 		d.Fatalf("list %s: %v", a.body, err)

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"math"
+	"sync"
 	"time"
 
 	"tpmdps/internal/emulator/rest"
@@ -11,7 +12,9 @@ import (
 // kind by itself. What is not used adds up to a minute's worth.
 type limiter struct {
 	perMinute int // 0 is no limit
-	buckets   map[string]*bucket
+
+	mu      sync.Mutex
+	buckets map[string]*bucket
 }
 
 type bucket struct {
@@ -24,6 +27,8 @@ func (l *limiter) take(kind string, now time.Time) error {
 	if l.perMinute == 0 {
 		return nil
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.buckets == nil {
 		l.buckets = map[string]*bucket{}
 	}

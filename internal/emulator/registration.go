@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tpmdps/internal/challenge"
+	"tpmdps/internal/emulator/hub"
 	"tpmdps/internal/emulator/rest"
 )
 
@@ -22,14 +23,14 @@ type registration struct {
 	ErrorCode    int    `json:"errorCode,omitempty"`
 	ErrorMessage string `json:"errorMessage,omitempty"`
 
-	Hub      string   `json:"hub,omitempty"`
-	DeviceID string   `json:"deviceId,omitempty"`
-	HubKey   []byte   `json:"hubKey,omitempty"`
-	EKName   []byte   `json:"ekName,omitempty"` // the chip that the key was made for
-	Hubs     []string `json:"hubs,omitempty"`   // all hubs the device has been on
-	Twin     *twin    `json:"twin,omitempty"`   // there whenever HubKey is
+	Hub      string    `json:"hub,omitempty"`
+	DeviceID string    `json:"deviceId,omitempty"`
+	HubKey   []byte    `json:"hubKey,omitempty"`
+	EKName   []byte    `json:"ekName,omitempty"` // the chip that the key was made for
+	Hubs     []string  `json:"hubs,omitempty"`   // all hubs the device has been on
+	Twin     *hub.Twin `json:"twin,omitempty"`   // there whenever HubKey is
 
-	Modules map[string]*module `json:"modules,omitempty"` // by ID
+	Modules map[string]*hub.Module `json:"modules,omitempty"` // by ID
 }
 
 // registrationState is the service's DeviceRegistrationState, and the device

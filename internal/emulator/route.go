@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"tpmdps/internal/emulator/hub"
 	"tpmdps/internal/emulator/rest"
 )
 
@@ -17,6 +18,9 @@ const (
 	maxDeviceBody  = 96 << 10 // the service's own limit
 	maxServiceBody = 1 << 20
 )
+
+// webSocketPath is where a hub accepts MQTT over HTTPS.
+const webSocketPath = "/$iothub/websocket"
 
 // Kinds of requests, each with a quota of its own.
 const (
@@ -35,7 +39,7 @@ type route struct {
 }
 
 // The first route that fits is taken: where two fit, the fixed one stands first.
-var routes = []route{
+var routes = append([]route{
 	{"POST", "enrollments", kindService, individuals.bulk},
 	{"POST", "enrollments/query", kindService, individuals.query},
 	{"PUT", "enrollments/{id}", kindService, individuals.put},
@@ -54,11 +58,16 @@ var routes = []route{
 	{"PUT", "{scope}/registrations/{id}/register", kindRegister, (*Server).register},
 	{"GET", "{scope}/registrations/{id}/operations/{operation}", kindPoll, (*Server).poll},
 	{"POST", "{scope}/registrations/{id}", kindPoll, (*Server).lookUp},
-	{"GET", "devices/{id}/messages/devicebound", kindHub, (*Server).deviceBound},
-	{"GET", "devices/{id}/modules", kindHub, (*Server).listModules},
-	{"GET", "devices/{id}/modules/{module}", kindHub, (*Server).getModule},
-	{"PUT", "devices/{id}/modules/{module}", kindHub, (*Server).putModule},
-	{"DELETE", "devices/{id}/modules/{module}", kindHub, (*Server).deleteModule},
+}, hubRoutes()...)
+
+// hubRoutes are the operations of the hub.
+func hubRoutes() (list []route) {
+	for _, rt := range hub.Routes() {
+		list = append(list, route{rt.Method, rt.Path, kindHub, func(s *Server, r *request) (rest.Reply, error) {
+			return rt.Handle(s.hub, hub.Request{Request: r.Request, Path: r.path, Body: r.body})
+		}})
+	}
+	return list
 }
 
 // request is a request as the handlers see it: routed, and its body read.
@@ -82,14 +91,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	switch {
 	case bent, err != nil:
 	case hr.URL.Path == webSocketPath:
-		s.serveWebSocket(w, hr)
+		s.hub.ServeWebSocket(w, hr)
 		return
 	default:
 		rep, err = s.dispatch(w, hr)
 	}
 	switch {
 	case err != nil && forHub(hr):
-		rep = hubRefusal(err, s.opts.Now())
+		rep = hub.Refusal(err, s.opts.Now())
 	case err != nil:
 		rep = rest.Refusal(err, s.opts.Now())
 	}
@@ -98,6 +107,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	}
 	s.opts.Log.Info("request", "method", hr.Method, "path", hr.URL.Path, "status", rep.Status,
 		"duration", time.Since(began), "refusal", err)
+}
+
+// forHub reports whether a request is one for the hub, and not for DPS.
+func forHub(hr *http.Request) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(hr.URL.Path, "/"), "/")
+	return strings.EqualFold(first, "devices")
 }
 
 // dispatch has the part that a request is for answer it.
@@ -119,17 +134,20 @@ func (s *Server) answer(w http.ResponseWriter, hr *http.Request, path []string) 
 		return rest.Reply{}, err
 	}
 	r := &request{Request: hr, path: path, apiVersion: hr.URL.Query().Get("api-version")}
-	if !validAPIVersion(r.apiVersion, "2017") {
+	if !validAPIVersion(r.apiVersion) {
 		return rest.Reply{}, rest.Refuse(codeBadRequest, "The query parameter api-version is missing or not supported.")
 	}
 	if r.body, err = readBody(w, hr, rt.kind); err != nil {
 		return rest.Reply{}, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err := s.limit.take(rt.kind, s.opts.Now()); err != nil {
 		return rest.Reply{}, err
 	}
+	if rt.kind == kindHub { // the hub locks its devices by itself
+		return rt.handle(s, r)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err := s.admit(r, rt.kind); err != nil {
 		return rest.Reply{}, err
 	}
@@ -139,11 +157,8 @@ func (s *Server) answer(w http.ResponseWriter, hr *http.Request, path []string) 
 // admit is the check before every handler: the operator's credentials, or the
 // device's ID scope. Devices prove themselves in their handlers.
 func (s *Server) admit(r *request, kind string) error {
-	switch kind {
-	case kindService:
+	if kind == kindService {
 		return s.authorize(r)
-	case kindHub:
-		return nil
 	}
 	if !strings.EqualFold(r.path[0], s.opts.IDScope) {
 		return rest.Refuse(codeNotFound, "There is no provisioning service with the ID scope %q.", rest.Clip(r.path[0]))
@@ -151,9 +166,9 @@ func (s *Server) admit(r *request, kind string) error {
 	return nil
 }
 
-// validAPIVersion reports whether version is a date, maybe with "-preview" behind,
-// of the year since or later.
-func validAPIVersion(version, since string) bool { return version >= since && version < "3" }
+// validAPIVersion reports whether version is a date, maybe with "-preview" after it,
+// since there is a DPS.
+func validAPIVersion(version string) bool { return version >= "2017" && version < "3" }
 
 // segments splits the path. Slashes that are escaped do not split.
 func segments(u *url.URL) ([]string, error) {

@@ -24,6 +24,10 @@ func TestCheckersFindFaults(t *testing.T) {
 			"internal/network may import internal/identity, and does not"},
 		{"the emulator imports a client", checkOurs, pkg{ImportPath: "tpmdps/internal/emulator", Imports: allowedAnd("internal/emulator", "internal/tpm")},
 			"internal/emulator imports internal/tpm"},
+		{"the emulator's hub imports the client's", checkOurs, pkg{ImportPath: "tpmdps/internal/emulator/hub", Imports: allowedAnd("internal/emulator/hub", "internal/hub")},
+			"internal/emulator/hub imports internal/hub"},
+		{"the emulator's Entra ID imports a client", checkOurs, pkg{ImportPath: "tpmdps/internal/emulator/entra", Imports: allowedAnd("internal/emulator/entra", "internal/dps")},
+			"internal/emulator/entra imports internal/dps"},
 		{"unknown package", checkOurs, pkg{ImportPath: "tpmdps/internal/utils"}, "internal/utils has no place"},
 
 		{"go-tpm where it belongs", checkRestricted, pkg{ImportPath: "tpmdps/internal/tpm", Imports: []string{"github.com/google/go-tpm/tpm2"}}, ""},

@@ -53,26 +53,28 @@ var ours = map[string][]string{
 	"internal/edge":            {"internal/identity", "internal/text", "internal/tomledit", "templates"},
 	"internal/atomicfile":      {"internal/filelock"}, // a path and bytes
 	"internal/filelock":        {},
-	"internal/aziot":           {"internal/atomicfile", "templates"},                                                                                                                                     // the machine's IoT Edge; what its file says is edge's
-	"internal/bundle":          {},                                                                                                                                                                       // parts to a zip; who gathers them is its user's matter
-	"internal/tomledit":        {"internal/text"},                                                                                                                                                        // text to text; what a key means is edge's
-	"internal/emulator":        {"internal/atomicfile", "internal/challenge", "internal/twin", "internal/emulator/entra", "internal/emulator/object", "internal/emulator/rest", "internal/emulator/sas"}, // shares no code with the two clients it is to find faults in; they make no challenges, and the rules of twins are one page of Microsoft's
-	"internal/emulator/entra":  {"internal/atomicfile", "internal/emulator/rest"},                                                                                                                        // an issuer; what a token opens is the service's matter
-	"internal/emulator/object": {},                                                                                                                                                                       // JSON of which a part is understood
-	"internal/emulator/rest":   {},                                                                                                                                                                       // what the emulated services' answers have in common
-	"internal/emulator/sas":    {"internal/emulator/object"},                                                                                                                                             // tokens and keys, read apart from the clients that sign them
+	"internal/aziot":           {"internal/atomicfile", "templates"},                                                                                                                                                              // the machine's IoT Edge; what its file says is edge's
+	"internal/bundle":          {},                                                                                                                                                                                                // parts to a zip; who gathers them is its user's matter
+	"internal/tomledit":        {"internal/text"},                                                                                                                                                                                 // text to text; what a key means is edge's
+	"internal/emulator":        {"internal/atomicfile", "internal/challenge", "internal/twin", "internal/emulator/entra", "internal/emulator/hub", "internal/emulator/object", "internal/emulator/rest", "internal/emulator/sas"}, // shares no code with the two clients it is to find faults in; they make no challenges, and the rules of twins are one page of Microsoft's
+	"internal/emulator/entra":  {"internal/atomicfile", "internal/emulator/rest"},                                                                                                                                                 // an issuer; what a token opens is the service's matter
+	"internal/emulator/hub":    {"internal/twin", "internal/emulator/object", "internal/emulator/rest", "internal/emulator/sas"},                                                                                                  // handed its devices one at a time: they are the emulator's state
+	"internal/emulator/object": {},                                                                                                                                                                                                // JSON of which a part is understood
+	"internal/emulator/rest":   {},                                                                                                                                                                                                // what the emulated services' answers have in common
+	"internal/emulator/sas":    {"internal/emulator/object"},                                                                                                                                                                      // tokens and keys, read apart from the clients that sign them
 	"internal/host":            {},
 	"internal/softtpm":         {},
 	"templates":                {},
 
 	// For tests, and kept out of the product by notLinked.
-	"internal/softtpm/softtpmtest": {"internal/softtpm"},
-	"internal/bench":               {},
-	"internal/contexttest":         {},
-	"internal/layout":              {},
-	"internal/twin/twintest":       {"internal/twin"},
-	"internal/vmtest":              {},
-	"internal/vmtest/init":         {"internal/vmtest"},
+	"internal/softtpm/softtpmtest":  {"internal/softtpm"},
+	"internal/bench":                {},
+	"internal/contexttest":          {},
+	"internal/emulator/hub/hubtest": {},
+	"internal/layout":               {},
+	"internal/twin/twintest":        {"internal/twin"},
+	"internal/vmtest":               {},
+	"internal/vmtest/init":          {"internal/vmtest"},
 }
 
 // restricted names packages that only some of ours may import, in the product
@@ -96,7 +98,7 @@ var restricted = []struct {
 	{"github.com/olekukonko/tablewriter/...", []string{"cmd/..."}, false, "stages return values, the commands draw them"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity/...", []string{"cmd/..."}, false,
 		"the operator chooses the credential, the stages are handed it"},
-	{"testing/...", []string{"internal/contexttest", "internal/softtpm/softtpmtest"}, false, "for tests"},
+	{"testing/...", []string{"internal/contexttest", "internal/emulator/hub/hubtest", "internal/softtpm/softtpmtest"}, false, "for tests"},
 }
 
 // notLinked names what the program must not contain, however deep it is imported.
@@ -104,6 +106,7 @@ var notLinked = []struct{ packages, reason string }{
 	{"github.com/google/go-tpm-tools/...", "a shipped program has no switch that replaces the chip, and no cgo"},
 	{module + "internal/softtpm/softtpmtest", "for tests"},
 	{module + "internal/bench", "for tests"},
+	{module + "internal/emulator/hub/hubtest", "for tests"},
 	{module + "internal/contexttest", "for tests"},
 	{module + "internal/twin/twintest", "for tests"},
 	{module + "internal/vmtest/...", "for tests"},

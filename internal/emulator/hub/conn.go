@@ -1,4 +1,4 @@
-package emulator
+package hub
 
 import (
 	"bufio"
@@ -34,13 +34,7 @@ func newHandover(addr net.Addr) *handover {
 	return &handover{addr: addr, conns: make(chan net.Conn), done: make(chan struct{})}
 }
 
-// refusing closes l and stands in for it: nothing listens, but a server can run.
-func refusing(l net.Listener) net.Listener {
-	l.Close()
-	return newHandover(l.Addr())
-}
-
-// give passes the connection on, or closes it when nobody takes it any more.
+// give passes the connection on, or closes it when nobody accepts it any more.
 func (h *handover) give(conn net.Conn) {
 	conn.SetDeadline(time.Time{})
 	select {

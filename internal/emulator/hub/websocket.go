@@ -1,44 +1,40 @@
-package emulator
+package hub
 
 import (
 	"errors"
 	"io"
 	"net"
 	"net/http"
-	"strings"
 
 	"github.com/gorilla/websocket"
 
 	"tpmdps/internal/emulator/rest"
-	"tpmdps/internal/emulator/sas"
 )
-
-// webSocketPath is where a hub takes MQTT over HTTPS.
-const webSocketPath = "/$iothub/websocket"
 
 var upgrader = websocket.Upgrader{
 	Subprotocols: []string{"mqtt"},
-	CheckOrigin:  func(*http.Request) bool { return true }, // checkSource has
+	CheckOrigin:  func(*http.Request) bool { return true }, // whoever hands in the request has
 }
 
-// serveWebSocket runs a device's MQTT connection inside a WebSocket.
-func (s *Server) serveWebSocket(w http.ResponseWriter, hr *http.Request) {
-	if s.hub == nil {
-		rest.Refusal(rest.Refuse(codeNotFound, "No hub listens here."), s.opts.Now()).Write(w, s.opts.Now())
+// ServeWebSocket runs a device's MQTT connection inside a WebSocket. It must not be
+// called for a page of another site: where a request comes from was checked before.
+func (h *Server) ServeWebSocket(w http.ResponseWriter, hr *http.Request) {
+	if h.listener == nil {
+		rest.Refusal(rest.Refuse(codeNotFound, "No hub listens here."), h.opts.Now()).Write(w, h.opts.Now())
 		return
 	}
 	ws, err := upgrader.Upgrade(w, hr, nil)
 	if err != nil {
-		s.opts.Log.Info("hub websocket", "refusal", err) // the upgrader has answered
+		h.opts.Log.Info("hub websocket", "refusal", err) // the upgrader has answered
 		return
 	}
 	if ws.Subprotocol() != "mqtt" {
-		s.opts.Log.Info("hub websocket", "refusal", "no subprotocol mqtt")
+		h.opts.Log.Info("hub websocket", "refusal", "no subprotocol mqtt")
 		ws.Close()
 		return
 	}
 	ws.SetReadLimit(maxMessage + 8<<10)
-	s.hub.serveTracked(&webSocket{Conn: ws.NetConn(), ws: ws})
+	h.serveTracked(&webSocket{Conn: ws.NetConn(), ws: ws})
 }
 
 // webSocket is a WebSocket as a stream of bytes: an MQTT packet may begin in
@@ -78,21 +74,4 @@ func (c *webSocket) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return len(b), nil
-}
-
-// deviceBound answers a device that asks for messages to it: there never are any.
-func (s *Server) deviceBound(r *request) (rest.Reply, error) {
-	if _, err := s.device(r); err != nil {
-		return rest.Reply{}, err
-	}
-	return rest.Reply{Status: http.StatusNoContent}, nil
-}
-
-// sasText is the token of a request, "" if it has none.
-func sasText(r *request) string {
-	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, sas.Scheme) {
-		return ""
-	}
-	return text
 }

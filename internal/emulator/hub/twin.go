@@ -1,4 +1,4 @@
-package emulator
+package hub
 
 import (
 	"bytes"
@@ -7,47 +7,41 @@ import (
 
 	"tpmdps/internal/emulator/object"
 	"tpmdps/internal/emulator/rest"
-	rules "tpmdps/internal/twin"
+	"tpmdps/internal/twin"
 )
 
-// twin is what a hub keeps of a device: a device sees its desired and reported
+// Twin is what a hub keeps of a device: a device sees its desired and reported
 // properties, and never the tags.
-type twin struct {
+type Twin struct {
 	Tags     map[string]json.RawMessage `json:"tags,omitempty"`
-	Desired  twinPart                   `json:"desired"`
-	Reported twinPart                   `json:"reported"`
+	Desired  part                       `json:"desired"`
+	Reported part                       `json:"reported"`
 }
 
-// twinPart is one of the two sets of properties, with the version that counts
+// part is one of the two sets of properties, with the version that counts
 // its changes.
-type twinPart struct {
+type part struct {
 	Properties map[string]json.RawMessage `json:"properties"`
 	Version    int                        `json:"version"`
 }
 
-// newTwin makes the twin of a device that is new on its hub; initial may be nil.
-func newTwin(initial *initialTwin) *twin {
-	t := &twin{
-		Desired:  twinPart{Properties: map[string]json.RawMessage{}, Version: 1},
-		Reported: twinPart{Properties: map[string]json.RawMessage{}, Version: 1},
+// NewTwin makes the twin of a device that is new on its hub, with tags and desired
+// properties, without those that are null; both may be nil.
+func NewTwin(tags, desired map[string]json.RawMessage) *Twin {
+	return &Twin{
+		Tags:     merge(nil, tags),
+		Desired:  part{Properties: merge(nil, desired), Version: 1},
+		Reported: part{Properties: map[string]json.RawMessage{}, Version: 1},
 	}
-	if initial == nil {
-		return t
-	}
-	t.Tags = merge(nil, initial.Tags) // without what is null
-	if p := initial.Properties; p != nil {
-		t.Desired.Properties = merge(nil, p.Desired)
-	}
-	return t
 }
 
 // forDevice is the twin as a device reads it.
-func (t *twin) forDevice() map[string]map[string]json.RawMessage {
+func (t *Twin) forDevice() map[string]map[string]json.RawMessage {
 	return map[string]map[string]json.RawMessage{"desired": t.Desired.wire(), "reported": t.Reported.wire()}
 }
 
 // wire is the part as it is sent: the version stands among the properties.
-func (p twinPart) wire() map[string]json.RawMessage {
+func (p part) wire() map[string]json.RawMessage {
 	members := make(map[string]json.RawMessage, len(p.Properties)+1)
 	maps.Copy(members, p.Properties)
 	members["$version"], _ = json.Marshal(p.Version) // an int cannot fail
@@ -55,7 +49,7 @@ func (p twinPart) wire() map[string]json.RawMessage {
 }
 
 // report applies a device's patch to its reported properties.
-func (t *twin) report(patch []byte) error {
+func (t *Twin) report(patch []byte) error {
 	members, ok := jsonObject(patch)
 	if !ok {
 		return rest.Refuse(codeBadRequest, "The reported properties are not a JSON object.")
@@ -71,14 +65,14 @@ func (t *twin) report(patch []byte) error {
 	if err := checkReported(whole); err != nil {
 		return err
 	}
-	t.Reported = twinPart{Properties: merged, Version: t.Reported.Version + 1}
+	t.Reported = part{Properties: merged, Version: t.Reported.Version + 1}
 	return nil
 }
 
 // checkReported refuses what a hub does not accept as reported properties.
 func checkReported(properties []byte) error {
-	if faults := rules.Check(rules.Reported, properties); len(faults) > 0 {
-		return rest.Refuse(codeTwin, "%s.", faults[0])
+	if faults := twin.Check(twin.Reported, properties); len(faults) > 0 {
+		return rest.Refuse(codeArgument, "%s.", faults[0])
 	}
 	return nil
 }

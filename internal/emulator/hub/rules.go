@@ -1,4 +1,4 @@
-package emulator
+package hub
 
 import (
 	"net/url"
@@ -18,19 +18,18 @@ const (
 	maxMessage   = 256 << 10 // bytes
 )
 
-// hubRules makes an IoT hub of a broker: who may connect, and what becomes of
+// rules makes an IoT hub of a broker: who may connect, and what becomes of
 // each packet.
-type hubRules struct {
+type rules struct {
 	mqtt.HookBase
-	server *Server
-	hub    *hub
+	hub *Server
 }
 
 // ID implements mqtt.Hook.
-func (r *hubRules) ID() string { return hubID }
+func (r *rules) ID() string { return hubID }
 
 // Provides implements mqtt.Hook.
-func (r *hubRules) Provides(event byte) bool {
+func (r *rules) Provides(event byte) bool {
 	switch event {
 	case mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnSessionEstablish, mqtt.OnSessionEstablished,
 		mqtt.OnPacketRead, mqtt.OnACLCheck, mqtt.OnPublish, mqtt.OnDisconnect:
@@ -40,9 +39,9 @@ func (r *hubRules) Provides(event byte) bool {
 }
 
 // OnConnect refuses with the CONNACK codes of IoT Hub.
-func (r *hubRules) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
+func (r *rules) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
 	code, why := r.admit(pk)
-	r.server.opts.Log.Info("hub connect", "device", cl.ID, "refusal", why)
+	r.hub.opts.Log.Info("hub connect", "device", cl.ID, "refusal", why)
 	if code != packets.CodeSuccess {
 		r.hub.broker.SendConnack(cl, code, false, nil) // a client that has gone needs none
 		return code
@@ -55,7 +54,7 @@ func (r *hubRules) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
 }
 
 // admit returns the answer to a CONNECT, and a reason for the log.
-func (r *hubRules) admit(pk packets.Packet) (code packets.Code, why string) {
+func (r *rules) admit(pk packets.Packet) (code packets.Code, why string) {
 	if pk.ProtocolVersion != 4 {
 		return packets.ErrUnsupportedProtocolVersion, "not MQTT 3.1.1"
 	}
@@ -70,9 +69,8 @@ func (r *hubRules) admit(pk packets.Packet) (code packets.Code, why string) {
 	if !strings.EqualFold(scheme, sas.Scheme) {
 		return packets.ErrBadUsernameOrPassword, "password is no token"
 	}
-	r.server.mu.Lock()
-	defer r.server.mu.Unlock()
-	if err := r.server.authenticateOnHub(user.hub, user.device, text); err != nil {
+	err := r.hub.opts.Device(user.hub, user.device, func(d *Device) (bool, error) { return false, r.hub.authenticate(d, text) })
+	if err != nil {
 		return packets.ErrBadUsernameOrPassword, err.Error()
 	}
 	return packets.CodeSuccess, ""
@@ -81,56 +79,60 @@ func (r *hubRules) admit(pk packets.Packet) (code packets.Code, why string) {
 // userName is the MQTT user name of a device: {hub}/{device}/?api-version=...
 type userName struct{ hub, device string }
 
-// parseUserName also takes the older form without a question mark.
+// parseUserName also accepts the older form without a question mark.
 func parseUserName(text string) (userName, bool) {
 	parts := strings.SplitN(text, "/", 3)
 	if len(parts) < 3 || parts[0] == "" || parts[1] == "" {
 		return userName{}, false
 	}
 	query, err := url.ParseQuery(strings.TrimPrefix(parts[2], "?"))
-	if err != nil || !validAPIVersion(query.Get("api-version"), "2016") {
+	if err != nil || !validAPIVersion(query.Get("api-version")) {
 		return userName{}, false
 	}
 	return userName{hub: parts[0], device: parts[1]}, true
 }
 
+// validAPIVersion reports whether version is a date, maybe with "-preview" after it,
+// since MQTT is spoken.
+func validAPIVersion(version string) bool { return version >= "2016" && version < "3" }
+
 // OnConnectAuthenticate implements mqtt.Hook. OnConnect has decided.
-func (r *hubRules) OnConnectAuthenticate(*mqtt.Client, packets.Packet) bool { return true }
+func (r *rules) OnConnectAuthenticate(*mqtt.Client, packets.Packet) bool { return true }
 
 // OnSessionEstablish ends the device's other connection. The broker would do
 // so too, but with a DISCONNECT packet, which no server sends in MQTT 3.1.1.
-func (r *hubRules) OnSessionEstablish(cl *mqtt.Client, _ packets.Packet) {
+func (r *rules) OnSessionEstablish(cl *mqtt.Client, _ packets.Packet) {
 	if old, ok := r.hub.broker.Clients.Get(cl.ID); ok {
 		old.Stop(packets.ErrSessionTakenOver)
 	}
 }
 
 // OnSessionEstablished comes after the CONNACK.
-func (r *hubRules) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
-	if r.server.faults.on(faultHubDrop) {
+func (r *rules) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
+	if r.hub.opts.Drop {
 		cl.Stop(packets.ErrServerUnavailable)
 	}
-	r.server.countOnHub(cl.ID, func(d *HubDevice) { d.Connections++ })
+	r.hub.count(cl.ID, func(seen *counts) { seen.connections++ })
 }
 
 // OnDisconnect implements mqtt.Hook.
-func (r *hubRules) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
-	r.server.opts.Log.Info("hub disconnect", "device", cl.ID, "cause", err)
+func (r *rules) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
+	r.hub.opts.Log.Info("hub disconnect", "device", cl.ID, "cause", err)
 }
 
 // OnPacketRead ends the connection of a device that breaks the hub's rules.
-func (r *hubRules) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
+func (r *rules) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
 	if pk.FixedHeader.Type != packets.Publish {
 		return pk, nil
 	}
 	if pk.FixedHeader.Qos > 1 || topicOf(cl.ID, pk.TopicName) == topicForeign {
-		r.server.opts.Log.Info("hub packet refused", "device", cl.ID, "topic", pk.TopicName, "qos", pk.FixedHeader.Qos)
+		r.hub.opts.Log.Info("hub packet refused", "device", cl.ID, "topic", pk.TopicName, "qos", pk.FixedHeader.Qos)
 		return pk, packets.ErrRejectPacket
 	}
 	return pk, nil
 }
 
 // OnACLCheck answers for subscriptions: messages were checked when they were read.
-func (r *hubRules) OnACLCheck(cl *mqtt.Client, filter string, write bool) bool {
+func (r *rules) OnACLCheck(cl *mqtt.Client, filter string, write bool) bool {
 	return write || maySubscribe(cl.ID, filter)
 }

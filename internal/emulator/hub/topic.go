@@ -1,4 +1,4 @@
-package emulator
+package hub
 
 import (
 	"encoding/json"
@@ -58,16 +58,16 @@ func maySubscribe(device, filter string) bool {
 }
 
 // OnPublish acts on a message. It goes to no other client, whatever it is.
-func (r *hubRules) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
+func (r *rules) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
 	switch topicOf(cl.ID, pk.TopicName) {
 	case topicTelemetry:
-		r.server.countOnHub(cl.ID, func(d *HubDevice) { d.Messages++ })
+		r.hub.count(cl.ID, func(seen *counts) { seen.messages++ })
 	case topicTwinGet:
-		r.answer(cl, pk.TopicName, func(t *twin) (rest.Reply, error) {
+		r.answer(cl, pk.TopicName, func(t *Twin) (rest.Reply, error) {
 			return rest.Reply{Status: http.StatusOK, Body: t.forDevice()}, nil
 		})
 	case topicTwinReport:
-		r.answer(cl, pk.TopicName, func(t *twin) (rest.Reply, error) {
+		r.answer(cl, pk.TopicName, func(t *Twin) (rest.Reply, error) {
 			return rest.Reply{Status: http.StatusNoContent}, t.report(pk.Payload)
 		})
 	}
@@ -76,10 +76,10 @@ func (r *hubRules) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet
 
 // answer does to the twin what was asked for, and publishes the outcome. A
 // device that has not subscribed to answers gets none.
-func (r *hubRules) answer(cl *mqtt.Client, topic string, ask func(*twin) (rest.Reply, error)) {
+func (r *rules) answer(cl *mqtt.Client, topic string, ask func(*Twin) (rest.Reply, error)) {
 	user, _ := parseUserName(string(cl.Properties.Username)) // it was read when the device connected
-	rep, version := r.server.askTwin(user.hub, cl.ID, ask)
-	r.server.opts.Log.Info("hub twin", "device", cl.ID, "topic", topic, "status", rep.Status)
+	rep, version := r.hub.askTwin(user.hub, cl.ID, ask)
+	r.hub.opts.Log.Info("hub twin", "device", cl.ID, "topic", topic, "status", rep.Status)
 	if _, ok := cl.State.Subscriptions.Get(twinAnswers + "#"); !ok {
 		return
 	}
@@ -106,21 +106,19 @@ func requestID(topic string) string {
 
 // askTwin asks a device's twin and keeps what that changed. It returns the
 // outcome and the version of the reported properties.
-func (s *Server) askTwin(hub, device string, ask func(*twin) (rest.Reply, error)) (rest.Reply, int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	reg := s.onHub(hub, device)
-	if reg == nil { // its registration was deleted meanwhile
-		return rest.Refusal(rest.Refuse(codeNotFound, "There is no such device."), s.opts.Now()), 0
-	}
-	before := reg.Twin.Reported.Version
-	rep, err := ask(reg.Twin)
-	version := reg.Twin.Reported.Version
-	if err == nil && version != before {
-		err = s.state.save()
-	}
+func (h *Server) askTwin(name, device string, ask func(*Twin) (rest.Reply, error)) (rep rest.Reply, version int) {
+	err := h.opts.Device(name, device, func(d *Device) (bool, error) {
+		if d == nil { // it was deleted meanwhile
+			return false, rest.Refuse(codeNotFound, "There is no such device.")
+		}
+		before := d.Twin.Reported.Version
+		var err error
+		rep, err = ask(d.Twin)
+		version = d.Twin.Reported.Version
+		return version != before, err
+	})
 	if err != nil {
-		rep = rest.Refusal(err, s.opts.Now())
+		rep = rest.Refusal(err, h.opts.Now())
 	}
 	return rep, version
 }
