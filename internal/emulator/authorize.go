@@ -33,7 +33,7 @@ func rolesOf(role string) []string {
 }
 
 // authorize checks the operator's credentials on a request of the service API.
-// Whatever kinds of credentials there are, they are told apart here.
+// Whatever kinds of credentials there are, they are distinguished here.
 func (s *Server) authorize(r *request) error {
 	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	switch {

@@ -118,7 +118,7 @@ func TestRoles(t *testing.T) {
 		}
 	}
 	if _, err := New(Options{Role: "owner"}); err == nil {
-		t.Error("New() takes a role that there is not")
+		t.Error("New() accepts a role that does not exist")
 	}
 }
 

@@ -11,8 +11,10 @@
 // unless a device on the bench has to reach it.
 //
 // A Server is made by [New], listens from [Server.Start] and is used over HTTPS
-// like the real service; nothing else in the flow calls into it. docs/emulator.md
-// says what was chosen where the real service is not documented.
+// like the real service; nothing else in the flow calls into it. It has a hub and an
+// Entra ID beside it, in packages of their own, and answers for them at the same
+// address. docs/emulator.md says what was chosen where the real service is not
+// documented.
 package emulator
 
 import (
@@ -42,7 +44,7 @@ var ErrOptions = errors.New("invalid option")
 type Options struct {
 	IDScope string // 11 characters; "" is [DefaultIDScope]
 	Listen  string // host:port for HTTPS; "" is 127.0.0.1 and a free port
-	MQTT    string // host:port of the hub, for MQTT, WebSockets and its HTTPS; "" is no hub, port 0 a free one
+	MQTT    string // host:port of the hub, for MQTT, WebSockets and its HTTPS; without it none listens; port 0 is a free one
 
 	// HubName is the host by which devices are to come to that hub, without a
 	// port; "" is the host of MQTT, and localhost where that is on loopback.
@@ -56,7 +58,7 @@ type Options struct {
 	Dir       string // keeps the certificate authority across restarts; "" makes a new one each time
 	StateFile string // keeps enrollments, registrations and keys across restarts; "" keeps nothing
 
-	Limit int // operations a minute for each kind of request, 429 beyond it; 0 is no limit
+	Limit int // operations a minute for each kind of request, 429 beyond it; 0 is unlimited
 
 	// Hub is the host that devices are assigned to when their enrollment
 	// names none; "" is the emulator's own, see [Server.Hub].
@@ -72,7 +74,7 @@ type Options struct {
 	// header retry-after-ms says it, too, which Microsoft's SDKs read.
 	RetryAfter time.Duration
 
-	// WholeResources has the service take SAS tokens for all of it only, as
+	// WholeResources has the service accept SAS tokens for all of it only, as
 	// some do; otherwise one for a part of it opens that part.
 	WholeResources bool
 	// ReadOnlyPolicy leaves the policy EnrollmentRead and nothing else.

@@ -7,7 +7,7 @@ import (
 	"tpmdps/internal/emulator/hub"
 )
 
-// withDevice hands the hub the device behind a registration (see [hub.Options]): the
+// withDevice hands the hub the device of a registration (see [hub.Options]): the
 // devices are part of the state, under its lock and in its file.
 func (s *Server) withDevice(name, id string, use func(*hub.Device) (bool, error)) error {
 	s.mu.Lock()
@@ -26,7 +26,7 @@ func (s *Server) withDevice(name, id string, use func(*hub.Device) (bool, error)
 	return s.state.save()
 }
 
-// onHub finds the registration behind a device ID: the last one, should several
+// onHub finds the registration of a device ID: the last one, should several
 // be on hubs of that name. A hub called "" is any. The server must be locked.
 func (s *Server) onHub(name, device string) *registration {
 	var found *registration

@@ -11,7 +11,7 @@ import (
 // limiter counts operations like the service's quota: so many a minute, each
 // kind by itself. What is not used adds up to a minute's worth.
 type limiter struct {
-	perMinute int // 0 is no limit
+	perMinute int // 0 is unlimited
 
 	mu      sync.Mutex
 	buckets map[string]*bucket

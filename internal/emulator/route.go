@@ -38,7 +38,7 @@ type route struct {
 	handle       func(*Server, *request) (rest.Reply, error)
 }
 
-// The first route that fits is taken: where two fit, the fixed one stands first.
+// The first route that fits is used: where two fit, the fixed one stands first.
 var routes = append([]route{
 	{"POST", "enrollments", kindService, individuals.bulk},
 	{"POST", "enrollments/query", kindService, individuals.query},
@@ -220,7 +220,7 @@ func readBody(w http.ResponseWriter, hr *http.Request, kind string) ([]byte, err
 	return body, nil
 }
 
-// isJSON takes a missing Content-Type as JSON: nothing else is ever sent.
+// isJSON accepts a missing Content-Type for JSON: nothing else is ever sent.
 func isJSON(contentType string) bool {
 	media, _, err := mime.ParseMediaType(contentType)
 	return contentType == "" || err == nil && media == "application/json"

@@ -25,7 +25,7 @@ const (
 func (s *Server) clusterIssuer() string { return s.endpoint() + "/cluster" }
 
 // The client certificate is valid for a year, and since a day ago: the clock of who
-// uses it may be behind.
+// uses it may be slow.
 const (
 	certificateLifetime = 365 * 24 * time.Hour
 	certificateBackdate = 24 * time.Hour

@@ -21,8 +21,8 @@ import (
 	"tpmdps/internal/emulator/rest"
 )
 
-// What the emulator's own Microsoft Entra ID knows. They are no secrets: their
-// zeros say that they are nobody's.
+// What the emulator's own Microsoft Entra ID knows. They are not secrets: their
+// zeros show that they belong to nobody.
 const (
 	// TenantID is the tenant that the service trusts.
 	TenantID = "0e100000-0000-4000-8000-000000000001"
@@ -109,7 +109,7 @@ func (s *Server) claims(who subject, audience string) *accessClaims {
 			IssuedAt:  jwt.NewNumericDate(now),
 			NotBefore: jwt.NewNumericDate(now),
 			// Written in whole seconds: rounded up, so that a token is never
-			// refused before the time that its holder was told.
+			// refused before the time that its holder was given.
 			ExpiresAt: jwt.NewNumericDate(now.Add(s.opts.TokenLife + time.Second)),
 			ID:        rest.NewGUID(),
 		},

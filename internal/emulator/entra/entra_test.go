@@ -1,15 +1,10 @@
 package entra
 
 import (
-	"crypto/tls"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,110 +88,6 @@ func (c *client) accessToken(tenant string, change func(url.Values)) string {
 		c.Fatalf("no token: %d %v", status, body)
 	}
 	return token
-}
-
-// opens reports whether the service would accept the token.
-func (c *client) opens(token string) bool {
-	_, err := c.srv.Check(token, audience)
-	return err == nil
-}
-
-func TestCheck(t *testing.T) {
-	c := start(t)
-	good := c.accessToken(TenantID, nil)
-	parts := strings.Split(good, ".")
-	otherPayload := strings.Split(c.accessToken(TenantID, nil), ".")[1] // another jti
-	unsigned := jwt.NewWithClaims(jwt.SigningMethodNone, c.srv.claims(subject{tenant: TenantID, object: appObjectID}, audience))
-	none, err := unsigned.SignedString(jwt.UnsafeAllowNoneSignatureType)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stranger := c.srv.claims(subject{tenant: TenantID, object: appObjectID}, audience)
-	stranger.TenantID = "11111111-2222-4333-8444-555555555555"
-	otherTenant, err := c.srv.sign(stranger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, test := range map[string]struct {
-		token string
-		want  bool
-	}{
-		"good":           {good, true},
-		"blanks":         {" " + good + "\n", true},
-		"empty":          {"", false},
-		"no JWT":         {"x.y", false},
-		"other payload":  {parts[0] + "." + otherPayload + "." + parts[2], false},
-		"unsigned":       {none, false},
-		"other issuer":   {c.accessToken("11111111-2222-4333-8444-555555555555", nil), false},
-		"other tenant":   {otherTenant, false},
-		"organizations":  {c.accessToken("organizations", nil), true},
-		"other audience": {c.accessToken(TenantID, func(f url.Values) { f.Set("scope", "https://management.azure.com/.default") }), false},
-	} {
-		if got := c.opens(test.token); got != test.want {
-			t.Errorf("%s: opens the service: %v, want %v", name, got, test.want)
-		}
-	}
-	c.now = c.now.Add(defaultTokenLife + time.Second)
-	if c.opens(good) {
-		t.Error("an expired token opens the service")
-	}
-}
-
-// A token says who it is for, with the roles of the server.
-func TestPrincipal(t *testing.T) {
-	for _, roles := range [][]string{nil, {"Reader"}, {"Reader", "Writer"}} {
-		c := start(t, roles...)
-		got, err := c.srv.Check(c.accessToken(TenantID, nil), audience)
-		if want := (Principal{ObjectID: appObjectID, Roles: roles}); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("Check() = %+v, %v, want %+v", got, err, want)
-		}
-	}
-}
-
-// The secrets last as long as the key, and are not each other's.
-func TestSecrets(t *testing.T) {
-	a, again, b := New(Options{Key: []byte("a")}), New(Options{Key: []byte("a")}), New(Options{Key: []byte("b")})
-	if a.ClientSecret() != again.ClientSecret() || a.IdentityHeader() != again.IdentityHeader() {
-		t.Error("the secrets of one key differ")
-	}
-	seen := map[string]bool{a.ClientSecret(): true, a.IdentityHeader(): true, b.ClientSecret(): true, b.IdentityHeader(): true}
-	if len(seen) != 4 || seen[""] {
-		t.Errorf("%d secrets, want 4", len(seen))
-	}
-}
-
-// What is written is what credentials are made of.
-func TestWriteFiles(t *testing.T) {
-	c, dir := start(t), t.TempDir()
-	variables, err := c.srv.WriteFiles(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, v := range variables {
-		names = append(names, v[0])
-	}
-	if want := []string{"AZURE_AUTHORITY_HOST", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET",
-		"AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_ENDPOINT", "IDENTITY_HEADER"}; !slices.Equal(names, want) {
-		t.Errorf("variables %q, want %q", names, want)
-	}
-	if pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "client.pem"), filepath.Join(dir, "client.pem")); err != nil || pair.Leaf.Subject.CommonName != "tpmdps emulator client" {
-		t.Errorf("client.pem: %v", err)
-	}
-	token, err := os.ReadFile(filepath.Join(dir, "federated-token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	form := c.secretForm()
-	form.Del("client_secret")
-	form.Set("client_assertion_type", jwtBearer)
-	form.Set("client_assertion", string(token))
-	if status, body := c.post(tokenPath, form); status != http.StatusOK {
-		t.Errorf("federated-token: %d %v, want a token", status, body)
-	}
-	if _, err := c.srv.WriteFiles(filepath.Join(dir, "missing")); err == nil {
-		t.Error("files were written into a folder that is not there")
-	}
 }
 
 // Requests that are for nobody here, and forms that cannot be read.

@@ -111,7 +111,7 @@ func (s *Server) checkClient(r request) error {
 // jwtBearer says that an assertion is a JWT (RFC 7523).
 const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// checkAssertion takes a JWT that the application's certificate signed, made
+// checkAssertion accepts a JWT that the application's certificate signed, made
 // for this endpoint, or one of the emulator's own cluster.
 func (s *Server) checkAssertion(form url.Values, endpoint string) error {
 	if form.Get("client_assertion_type") != jwtBearer {

@@ -56,7 +56,8 @@ func deny(status int, name string, code int, format string, args ...any) error {
 }
 
 // Answer answers a request, whose path is given in unescaped segments. It reports
-// false for one that is not for this server. w is only told when a body is too long.
+// false for one that is not for this server. w is only for a body that is too long: its
+// connection is closed.
 func (s *Server) Answer(w http.ResponseWriter, hr *http.Request, path []string) (rest.Reply, bool) {
 	for _, rt := range routes {
 		if rt.method != hr.Method || !rest.Match(rt.path, path) {

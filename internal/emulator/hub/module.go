@@ -97,7 +97,7 @@ func (d *Device) put(m *Module, ifMatch string) error {
 // moduleTypes are the values of AuthenticationMechanismType; none given is sas.
 var moduleTypes = []string{"", "sas", "selfSigned", "certificateAuthority", "none"}
 
-// check refuses what names no way to prove oneself, and keys that are none.
+// check refuses what names an unknown way to prove oneself, and keys that are not base64.
 func (a *moduleIdentity) check() error {
 	if a == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 
 var upgrader = websocket.Upgrader{
 	Subprotocols: []string{"mqtt"},
-	CheckOrigin:  func(*http.Request) bool { return true }, // whoever hands in the request has
+	CheckOrigin:  func(*http.Request) bool { return true }, // see ServeWebSocket
 }
 
 // ServeWebSocket runs a device's MQTT connection inside a WebSocket. It must not be

@@ -11,7 +11,7 @@ func NewETag() string { return base64.StdEncoding.EncodeToString([]byte(`"` + Ne
 
 // CheckMatch refuses with 412 unless the If-Match header value names etag.
 // Clients send it bare (Node), in quotes (C#, Go) or decoded; an empty header
-// is no condition.
+// sets no condition.
 func CheckMatch(ifMatch, etag string) error {
 	if ifMatch == "" {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Times have the ticks of the service, and no zeros behind them.
+// Times have the ticks of the service, and no zeros at their end.
 func TestTimestamp(t *testing.T) {
 	base := time.Date(2023, 5, 19, 23, 10, 53, 0, time.UTC)
 	for ns, want := range map[int]string{
