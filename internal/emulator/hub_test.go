@@ -91,10 +91,16 @@ func TestHub(t *testing.T) {
 	if connections, messages := c.srv.hub.Seen("dev1"); connections != 3 || messages != 0 {
 		t.Errorf("%d connections and %d messages were counted, want 3 and 0", connections, messages)
 	}
-	unknown := *reg
-	unknown.Hub = "other.azure-devices.net"
-	if got := c.dial().Connack(c.connect(&unknown)); got != packets.ErrRefusedNotAuthorised {
-		t.Errorf("CONNACK %d on another hub, want 5", got)
+	for user, want := range map[string]byte{ // the hub's name is compared without case and port
+		"LOCALHOST/dev1": packets.Accepted, reg.Hub + "/dev1": packets.Accepted, "localhost:1/dev1": packets.Accepted,
+		"other.azure-devices.net/dev1": packets.ErrRefusedNotAuthorised, "localhost/dev2": packets.ErrRefusedNotAuthorised,
+	} {
+		p := c.connect(reg)
+		_, p.ClientIdentifier, _ = strings.Cut(user, "/")
+		p.Username = user + "/?api-version=2021-04-12"
+		if got := c.dial().Connack(p); got != want {
+			t.Errorf("CONNACK %d for %s, want %d", got, user, want)
+		}
 	}
 }
 
