@@ -26,7 +26,7 @@ type Options struct {
 	// The error is that of use, or of keeping.
 	Device func(name, id string, use func(*Device) (bool, error)) error
 
-	RefuseTokens bool // no token is good, whoever signed it
+	RefuseTokens bool // all tokens are refused, also good ones
 	Drop         bool // every MQTT connection ends after its CONNACK
 
 	Patience time.Duration    // how long a connection may be silent before it says what it is; 0 is 30 s
