@@ -12,7 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"tpmdps/internal/emulator"
+	"tpmdps/internal/emulator/entra"
 )
 
 // loginVariables are those that each kind of credential reads, besides the
@@ -49,7 +49,7 @@ func prepareLogin(ts *testscript.TestScript, neg bool, args []string) {
 	case "certificate":
 		ts.Setenv("AZURE_CLIENT_CERTIFICATE_PATH", filepath.Join(dir, "client.pem"))
 	case "cli":
-		to := []string{"https://azure-devices-provisioning.net", emulator.TenantID}
+		to := []string{"https://azure-devices-provisioning.net", entra.TenantID}
 		copy(to, args[1:])
 		standIn(ts, to[0], to[1])
 	}
@@ -75,7 +75,7 @@ func standIn(ts *testscript.TestScript, resource, tenant string) {
 	server := of(ts).server
 	client := &http.Client{Transport: server.InProcess()}
 	answer, err := client.PostForm(server.Endpoint()+"/"+tenant+"/oauth2/v2.0/token", url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {emulator.ClientID},
+		"grant_type": {"client_credentials"}, "client_id": {entra.ClientID},
 		"client_secret": {server.ClientSecret()}, "scope": {resource + "/.default"},
 	})
 	ts.Check(err)

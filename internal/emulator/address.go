@@ -29,34 +29,34 @@ func (s *Server) Host() string {
 	if s.faults.on(faultDNSLess) {
 		addr = net.JoinHostPort(lostHost, "")
 	}
-	return publicName(addr, s.listener, httpsPort)
+	return publicName(addr, s.listener.Addr(), httpsPort)
 }
 
 // Hub returns the hub that devices are assigned to when their enrollment names
 // none: Options.Hub, or the emulator's own with its port unless that is 8883.
 // Where no hub listens that is localhost.
 func (s *Server) Hub() string {
-	if s.opts.Hub != "" || s.hub == nil {
+	if s.opts.Hub != "" || s.hub.Addr() == nil {
 		return cmp.Or(s.opts.Hub, s.opts.HubName, "localhost")
 	}
 	if s.opts.HubName != "" {
-		return withPort(s.opts.HubName, s.hub.listener, mqttPort)
+		return withPort(s.opts.HubName, s.hub.Addr(), mqttPort)
 	}
-	return publicName(s.opts.MQTT, s.hub.listener, mqttPort)
+	return publicName(s.opts.MQTT, s.hub.Addr(), mqttPort)
 }
 
-// publicName is how clients call a listener that was asked to listen on addr.
-func publicName(addr string, l net.Listener, wellKnown string) string {
+// publicName is how clients call what was asked to listen on addr, and listens at.
+func publicName(addr string, at net.Addr, wellKnown string) string {
 	host := hostOf(addr)
 	if ip := net.ParseIP(host); host == "" || ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
 		host = "localhost"
 	}
-	return withPort(host, l, wellKnown)
+	return withPort(host, at, wellKnown)
 }
 
-// withPort adds the port on which l listens, unless that is the well-known one.
-func withPort(host string, l net.Listener, wellKnown string) string {
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+// withPort adds the port of at, unless that is the well-known one.
+func withPort(host string, at net.Addr, wellKnown string) string {
+	_, port, _ := net.SplitHostPort(at.String())
 	if port == wellKnown {
 		return host
 	}
@@ -88,3 +88,11 @@ func (s *Server) Roots() *x509.CertPool {
 
 // CAPEM returns the certificate that clients have to trust.
 func (s *Server) CAPEM() []byte { return s.ca.certPEM() }
+
+// ClientSecret returns the secret of the one application of the emulator's Entra
+// ID. It stays the same as long as the policy key does.
+func (s *Server) ClientSecret() string { return s.entra.ClientSecret() }
+
+// IdentityHeader returns what a request for a managed identity's token has to
+// bring along, so that only those who know the environment get one. It is a secret.
+func (s *Server) IdentityHeader() string { return s.entra.IdentityHeader() }

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"hash/fnv"
 	"slices"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // The first API version that knows reprovision policies. Before it a device
@@ -19,7 +21,7 @@ func (s *Server) assign(e *enrollment, old *registration, apiVersion string) *re
 		RegistrationID: e.RegistrationID,
 		Created:        now,
 		Updated:        now,
-		ETag:           newETag(),
+		ETag:           rest.NewETag(),
 		Settles:        now.Add(s.opts.AssignDelay),
 	}
 	if old != nil {
@@ -60,7 +62,7 @@ func (s *Server) place(r *registration, e *enrollment, old *registration, apiVer
 	r.Hub, r.DeviceID, r.EKName = s.chooseHub(e), cmp.Or(e.DeviceID, e.RegistrationID), e.ek.Name()
 	if old.isNew() {
 		r.Substatus, r.HubKey, r.Hubs = "initialAssignment", newHubKey(), []string{r.Hub}
-		r.Twin = newTwin(e.InitialTwin)
+		r.Twin = e.InitialTwin.twin()
 		return
 	}
 	update, migrate := e.reprovisioning(apiVersion)
@@ -83,7 +85,7 @@ func (s *Server) place(r *registration, e *enrollment, old *registration, apiVer
 		r.Modules = old.Modules // another hub, or a new identity, has none
 	}
 	if !stays && !migrate {
-		r.Twin = newTwin(e.InitialTwin)
+		r.Twin = e.InitialTwin.twin()
 	}
 	r.Hubs = old.Hubs
 	if !slices.Contains(r.Hubs, r.Hub) {

@@ -158,8 +158,8 @@ func TestHubNames(t *testing.T) {
 	} {
 		srv := start(t, Options{Hub: tt.hub, MQTT: tt.mqtt}).srv
 		want := tt.want
-		if srv.hub != nil {
-			_, port, _ := net.SplitHostPort(srv.hub.listener.Addr().String())
+		if srv.hub.Addr() != nil {
+			_, port, _ := net.SplitHostPort(srv.hub.Addr().String())
 			want = strings.ReplaceAll(want, "PORT", port)
 		}
 		if got := srv.Hub(); got != want {
@@ -180,7 +180,7 @@ func TestPublicName(t *testing.T) {
 		{"192.0.2.7:8883", 8883, "192.0.2.7"},
 		{"bench.example:0", 8884, "bench.example:8884"},
 	} {
-		if got := publicName(tt.addr, newHandover(&net.TCPAddr{Port: tt.port}), "8883"); got != tt.want {
+		if got := publicName(tt.addr, &net.TCPAddr{Port: tt.port}, "8883"); got != tt.want {
 			t.Errorf("publicName(%q) on port %d = %q, want %q", tt.addr, tt.port, got, tt.want)
 		}
 	}

@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"crypto/rand"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
@@ -12,6 +11,10 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"tpmdps/internal/emulator/object"
+	"tpmdps/internal/emulator/rest"
+	"tpmdps/internal/emulator/sas"
 )
 
 // Types of attestation. Devices can register with a TPM only; the others are
@@ -37,7 +40,7 @@ type attestation struct {
 func (a attestation) kind() string {
 	kinds := []string{}
 	for kind, there := range map[string]bool{
-		attestTPM: a.TPM != nil, attestX509: given(a.X509), attestSymmetricKey: given(a.SymmetricKey),
+		attestTPM: a.TPM != nil, attestX509: object.Given(a.X509), attestSymmetricKey: object.Given(a.SymmetricKey),
 	} {
 		if there {
 			kinds = append(kinds, kind)
@@ -56,9 +59,9 @@ func (a attestation) kind() string {
 func (a attestation) check(c *collection) error {
 	switch kind := a.kind(); {
 	case kind == "":
-		return refuse(codeBadRequest, "An enrollment has one attestation mechanism: want attestation.type and the member of that name.")
+		return rest.Refuse(codeBadRequest, "An enrollment has one attestation mechanism: want attestation.type and the member of that name.")
 	case kind == attestTPM && c == groups:
-		return refuse(codeBadRequest, "A group cannot have TPM attestation.")
+		return rest.Refuse(codeBadRequest, "A group cannot have TPM attestation.")
 	}
 	return nil
 }
@@ -71,47 +74,21 @@ func (a attestation) stored(raw, old json.RawMessage) (json.RawMessage, error) {
 		return nil, err
 	}
 	kind := a.kind()
-	members["type"] = jsonString(kind)
+	members["type"] = object.String(kind)
 	switch kind {
 	case attestTPM:
-		members[kind] = ordered(members[kind], "endorsementKey", "storageRootKey")
+		members[kind] = object.Ordered(members[kind], "endorsementKey", "storageRootKey")
 	case attestX509:
 		certs, err := certificateInfo(members[kind])
 		if err != nil {
-			return nil, refuse(codeBadRequest, "A certificate of the enrollment is not valid.")
+			return nil, rest.Refuse(codeBadRequest, "A certificate of the enrollment is not valid.")
 		}
 		members[kind] = certs
 	case attestSymmetricKey:
-		members[kind] = symmetricKeys(members[kind], old)
+		members[kind] = sas.FillKeys(members[kind], old)
 	}
 	out, err := json.Marshal(members)
-	return ordered(out, "type", kind), err
-}
-
-// symmetricKeys fills in the keys that were not given.
-func symmetricKeys(raw, old json.RawMessage) json.RawMessage {
-	var before struct {
-		SymmetricKey map[string]json.RawMessage `json:"symmetricKey"`
-	}
-	keys := map[string]json.RawMessage{}
-	json.Unmarshal(raw, &keys)   // checked before; null leaves it empty
-	json.Unmarshal(old, &before) // nil for a new one
-	if keys == nil {
-		keys = map[string]json.RawMessage{}
-	}
-	for _, name := range []string{"primaryKey", "secondaryKey"} {
-		switch known, ok := before.SymmetricKey[name]; {
-		case given(keys[name]):
-		case ok:
-			keys[name] = known
-		default:
-			key := make([]byte, 64)
-			rand.Read(key)
-			keys[name] = jsonString(base64.StdEncoding.EncodeToString(key))
-		}
-	}
-	out, _ := json.Marshal(object{[]string{"primaryKey", "secondaryKey"}, keys}) // made of JSON
-	return out
+	return object.Ordered(out, "type", kind), err
 }
 
 // withoutKeys is the attestation as GET and queries have it.
@@ -153,7 +130,7 @@ func certificateInfo(raw json.RawMessage) (json.RawMessage, error) {
 		return nil, errors.New("no certificates")
 	}
 	for _, name := range []string{"clientCertificates", "signingCertificates"} {
-		if !given(members[name]) {
+		if !object.Given(members[name]) {
 			continue
 		}
 		var pair struct {
@@ -175,7 +152,7 @@ func certificateInfo(raw json.RawMessage) (json.RawMessage, error) {
 		members[name], _ = json.Marshal(pair) // plain texts
 	}
 	out, err := json.Marshal(members)
-	return ordered(out), err
+	return object.Ordered(out), err
 }
 
 // read makes the info of the certificate. One that came with its info alone is

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // maxBulk is the most enrollments in one bulk operation.
@@ -29,17 +31,17 @@ type bulkError struct {
 
 // bulk answers POST /enrollments and /enrollmentGroups. Each enrollment stands
 // for itself: those before and after one that is refused are done.
-func (c *collection) bulk(s *Server, r *request) (reply, error) {
+func (c *collection) bulk(s *Server, r *request) (rest.Reply, error) {
 	var op bulkOperation
 	if err := json.Unmarshal(r.body, &op); err != nil {
-		return reply{}, refuse(codeBadRequest, "The bulk operation is not valid JSON.")
+		return rest.Reply{}, rest.Refuse(codeBadRequest, "The bulk operation is not valid JSON.")
 	}
 	bodies := op.Enrollments
 	if c == groups {
 		bodies = op.Groups
 	}
 	if n := len(bodies); n == 0 || n > maxBulk {
-		return reply{}, refuse(codeBadRequest, "A bulk operation has 1 to %d enrollments, not %d.", maxBulk, n)
+		return rest.Reply{}, rest.Refuse(codeBadRequest, "A bulk operation has 1 to %d enrollments, not %d.", maxBulk, n)
 	}
 	one, ok := map[string]func(*Server, []byte) error{
 		"create":            c.bulkCreate,
@@ -48,7 +50,7 @@ func (c *collection) bulk(s *Server, r *request) (reply, error) {
 		"delete":            c.bulkDelete,
 	}[op.Mode]
 	if !ok {
-		return reply{}, refuse(codeBadRequest, "The bulk mode %q is not valid.", clip(op.Mode))
+		return rest.Reply{}, rest.Refuse(codeBadRequest, "The bulk mode %q is not valid.", rest.Clip(op.Mode))
 	}
 	result := bulkResult{IsSuccessful: true, Errors: []bulkError{}}
 	for _, body := range bodies {
@@ -57,7 +59,7 @@ func (c *collection) bulk(s *Server, r *request) (reply, error) {
 			result.Errors = append(result.Errors, c.bulkError(body, err))
 		}
 	}
-	return reply{status: http.StatusOK, body: result}, s.state.save()
+	return rest.Reply{Status: http.StatusOK, Body: result}, s.state.save()
 }
 
 func (c *collection) bulkError(body []byte, err error) bulkError {
@@ -68,8 +70,8 @@ func (c *collection) bulkError(body []byte, err error) bulkError {
 	} else {
 		b.RegistrationID = &id
 	}
-	if e := (*apiError)(nil); errors.As(err, &e) {
-		b.ErrorCode = e.code
+	if e := (*rest.Error)(nil); errors.As(err, &e) {
+		b.ErrorCode = e.Code
 	}
 	return b
 }
@@ -116,7 +118,7 @@ func (c *collection) bulkUpdateIfMatch(s *Server, body []byte) error {
 		return err
 	}
 	if e.ETag == "" {
-		return refuse(codePrecondition, "The enrollment has no ETag to match.")
+		return rest.Refuse(codePrecondition, "The enrollment has no ETag to match.")
 	}
 	return s.replace(e, old)
 }
@@ -134,7 +136,7 @@ func (c *collection) bulkPair(s *Server, body []byte) (e, old *enrollment, err e
 
 // replace puts e where old is, if e has its ETag.
 func (s *Server) replace(e, old *enrollment) error {
-	if err := checkMatch(e.ETag, old.ETag); err != nil {
+	if err := rest.CheckMatch(e.ETag, old.ETag); err != nil {
 		return err
 	}
 	return s.putStamped(e, old)
@@ -146,7 +148,7 @@ func (c *collection) bulkDelete(s *Server, body []byte) error {
 	if e == nil {
 		return c.errNotFound()
 	}
-	if err := checkMatch(ref.etag, e.ETag); err != nil {
+	if err := rest.CheckMatch(ref.etag, e.ETag); err != nil {
 		return err
 	}
 	s.forget(e)

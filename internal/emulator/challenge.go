@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"tpmdps/internal/challenge"
+	"tpmdps/internal/emulator/rest"
+	"tpmdps/internal/emulator/sas"
 )
 
 // maxPublicText bounds the base64 text of a key: an EK is 424 characters.
@@ -41,7 +43,7 @@ func (s *Server) checkKeys(e *enrollment, body deviceRegistration) (*challenge.K
 		if srk := s.nonce.last(fold(e.RegistrationID)); srk != nil {
 			return srk, nil
 		}
-		return nil, refuse(codeBadRequest, "The registration has no tpm member.")
+		return nil, rest.Refuse(codeBadRequest, "The registration has no tpm member.")
 	}
 	ek, err := parseKey(body.TPM.EndorsementKey)
 	if err != nil || !ek.Same(e.ek) {
@@ -49,19 +51,19 @@ func (s *Server) checkKeys(e *enrollment, body deviceRegistration) (*challenge.K
 	}
 	srk, err := parseKey(body.TPM.StorageRootKey)
 	if err != nil {
-		return nil, refuse(codeBadRequest, "Storage root key is invalid.")
+		return nil, rest.Refuse(codeBadRequest, "Storage root key is invalid.")
 	}
 	return srk, nil
 }
 
 // challenge wraps a fresh nonce for the chip.
-func (s *Server) challenge(e *enrollment, srk *challenge.Key) (reply, error) {
+func (s *Server) challenge(e *enrollment, srk *challenge.Key) (rest.Reply, error) {
 	n := s.nonce.add(fold(e.RegistrationID), e.ek, srk, s.opts.Now())
 	key, err := s.wrap(e.ek, srk, n.key, s.Host()+"/"+e.RegistrationID, faultBadBlob)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
-	return reply{status: http.StatusUnauthorized, body: challengeBody{
+	return rest.Reply{Status: http.StatusUnauthorized, Body: challengeBody{
 		Message:           "Authorization required, resend request using supplied key",
 		AuthenticationKey: key,
 		KeyName:           "registration",
@@ -84,15 +86,15 @@ func (s *Server) wrap(ek, srk *challenge.Key, key []byte, text, fault string) (s
 // authenticate checks the token of a device and returns the nonce it signed with.
 func (s *Server) authenticate(r *request, e *enrollment) (*nonce, error) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	token, err := parseSAS(text)
-	if err != nil || !strings.EqualFold(scheme, sasScheme) {
-		return nil, refuse(codeUnauthorized, "Unauthorized")
+	token, err := sas.Parse(text)
+	if err != nil || !strings.EqualFold(scheme, sas.Scheme) {
+		return nil, rest.Refuse(codeUnauthorized, "Unauthorized")
 	}
 	// A token for the registration opens what lies below it, too.
 	target := strings.Join(r.path, "/")
 	n, ok := s.nonce.find(fold(e.RegistrationID), e.ek, token, target, s.opts.Now())
 	if !ok {
-		return nil, refuse(codeUnauthorized, "Unauthorized")
+		return nil, rest.Refuse(codeUnauthorized, "Unauthorized")
 	}
 	return n, nil
 }

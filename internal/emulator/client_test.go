@@ -114,12 +114,12 @@ func (c *client) send(method, path, body string, header ...string) answer {
 func (c *client) service(method, path, body string, header ...string) answer {
 	c.Helper()
 	p := c.srv.state.policy
-	token := sas(c.srv.Host(), p.Name, p.Key, c.clock.Now().Add(time.Hour))
+	token := signed(c.srv.Host(), p.Name, p.Key, c.clock.Now().Add(time.Hour))
 	return c.send(method, path, body, append(header, "Authorization", token)...)
 }
 
 // sas signs as Microsoft's SDKs do.
-func sas(resource, keyName string, key []byte, expiry time.Time) string {
+func signed(resource, keyName string, key []byte, expiry time.Time) string {
 	return sasEscaped(url.QueryEscape(resource), keyName, key, expiry)
 }
 
@@ -196,7 +196,7 @@ func (c *client) challenge(id string, chip *softChip) string {
 }
 
 func (c *client) deviceToken(id string, key []byte) string {
-	return sas(c.srv.IDScope()+"/registrations/"+id, "registration", key, c.clock.Now().Add(time.Hour))
+	return signed(c.srv.IDScope()+"/registrations/"+id, "registration", key, c.clock.Now().Add(time.Hour))
 }
 
 // provision goes the whole way and returns the last answer.

@@ -3,6 +3,8 @@ package emulator
 import (
 	"encoding/json"
 	"net/http"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // collection is one of the two kinds of enrollments: individual ones and groups.
@@ -34,38 +36,38 @@ func (c *collection) in(st *state) map[string]*enrollment {
 	return st.enrollments
 }
 
-func (c *collection) errExists() error { return refuse(c.exists, "%s already exists.", c.noun) }
+func (c *collection) errExists() error { return rest.Refuse(c.exists, "%s already exists.", c.noun) }
 
-func (c *collection) errNotFound() error { return refuse(c.notFound, "%s not found.", c.noun) }
+func (c *collection) errNotFound() error { return rest.Refuse(c.notFound, "%s not found.", c.noun) }
 
-func (c *collection) put(s *Server, r *request) (reply, error) {
+func (c *collection) put(s *Server, r *request) (rest.Reply, error) {
 	e, err := c.parse(r.body)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	id := fold(r.path[1])
 	if fold(e.id()) != id {
-		return reply{}, refuse(codeBadRequest, "The %s differs from the one in the path.", c.idInWords)
+		return rest.Reply{}, rest.Refuse(codeBadRequest, "The %s differs from the one in the path.", c.idInWords)
 	}
 	old, ifMatch := c.in(s.state)[id], r.Header.Get("If-Match")
 	switch {
 	case old == nil && ifMatch != "":
-		return reply{}, refuse(codePrecondition, "There is no enrollment that the ETag could match.")
+		return rest.Reply{}, rest.Refuse(codePrecondition, "There is no enrollment that the ETag could match.")
 	case old != nil && ifMatch == "":
 		// The service refuses to overwrite blindly; "*" is the way to say so.
-		return reply{}, c.errExists()
+		return rest.Reply{}, c.errExists()
 	case old != nil:
-		if err := checkMatch(ifMatch, old.ETag); err != nil {
-			return reply{}, err
+		if err := rest.CheckMatch(ifMatch, old.ETag); err != nil {
+			return rest.Reply{}, err
 		}
 	}
 	if err := s.putStamped(e, old); err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	if err := s.state.save(); err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
-	return reply{status: http.StatusOK, body: e}, nil
+	return rest.Reply{Status: http.StatusOK, Body: e}, nil
 }
 
 // putStamped makes e the enrollment of its ID.
@@ -77,16 +79,16 @@ func (s *Server) putStamped(e, old *enrollment) error {
 	return nil
 }
 
-func (c *collection) get(s *Server, r *request) (reply, error) {
+func (c *collection) get(s *Server, r *request) (rest.Reply, error) {
 	e, err := c.find(s, r)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	if c == groups {
-		return reply{status: http.StatusOK, body: e.shown()}, nil
+		return rest.Reply{Status: http.StatusOK, Body: e.shown()}, nil
 	}
 	body := e.withState(s.state.registrations[fold(e.RegistrationID)], s.opts.Now())
-	return reply{status: http.StatusOK, body: body}, nil
+	return rest.Reply{Status: http.StatusOK, Body: body}, nil
 }
 
 // find returns the enrollment that the path names.
@@ -98,16 +100,16 @@ func (c *collection) find(s *Server, r *request) (*enrollment, error) {
 	return e, nil
 }
 
-func (c *collection) delete(s *Server, r *request) (reply, error) {
+func (c *collection) delete(s *Server, r *request) (rest.Reply, error) {
 	e, err := c.find(s, r)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
-	if err := checkMatch(r.Header.Get("If-Match"), e.ETag); err != nil {
-		return reply{}, err
+	if err := rest.CheckMatch(r.Header.Get("If-Match"), e.ETag); err != nil {
+		return rest.Reply{}, err
 	}
 	s.forget(e)
-	return reply{status: http.StatusNoContent}, s.state.save()
+	return rest.Reply{Status: http.StatusNoContent}, s.state.save()
 }
 
 // forget drops the enrollment and what hangs on it. The device's identity on its
@@ -123,10 +125,10 @@ func (s *Server) forget(e *enrollment) {
 
 // attestationMechanism returns the attestation with its keys. GET of an
 // enrollment leaves secret ones out; a TPM has none.
-func (c *collection) attestationMechanism(s *Server, r *request) (reply, error) {
+func (c *collection) attestationMechanism(s *Server, r *request) (rest.Reply, error) {
 	e, err := c.find(s, r)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
-	return reply{status: http.StatusOK, body: json.RawMessage(e.members["attestation"])}, nil
+	return rest.Reply{Status: http.StatusOK, Body: json.RawMessage(e.members["attestation"])}, nil
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // partitions is into how many parts a query's results fall: as many as were
@@ -92,7 +94,7 @@ func parseContinuation(header string) (place, error) {
 	if header == "" {
 		return place{}, nil
 	}
-	wrong := refuse(codeBadRequest, "The header x-ms-continuation is not a token of this service.")
+	wrong := rest.Refuse(codeBadRequest, "The header x-ms-continuation is not a token of this service.")
 	data, err := base64.StdEncoding.DecodeString(header)
 	var tokens []continuationToken
 	if err != nil || json.Unmarshal(data, &tokens) != nil || len(tokens) != 1 {

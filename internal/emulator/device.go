@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // deviceRegistration is the body of every request of a device.
@@ -28,26 +30,26 @@ type operationStatus struct {
 
 // register answers PUT .../register: the challenge to a device that sends no
 // token, an operation to one that signed with the challenge's key.
-func (s *Server) register(r *request) (reply, error) {
+func (s *Server) register(r *request) (rest.Reply, error) {
 	e, body, err := s.deviceRequest(r)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	srk, err := s.checkKeys(e, body)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	if r.Header.Get("Authorization") == "" {
 		return s.challenge(e, srk)
 	}
 	if _, err := s.authenticate(r, e); err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	id := fold(e.RegistrationID)
 	reg := s.assign(e, s.state.registrations[id], r.apiVersion)
 	s.state.registrations[id] = reg
 	if err := s.state.save(); err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	op := &operation{registrationID: id, started: s.opts.Now(), registration: reg}
 	return s.opened(r, s.ops.add(op), reg), nil
@@ -57,14 +59,14 @@ func (s *Server) register(r *request) (reply, error) {
 func (s *Server) deviceRequest(r *request) (*enrollment, deviceRegistration, error) {
 	var body deviceRegistration
 	if err := json.Unmarshal(r.body, &body); err != nil {
-		return nil, body, refuse(codeBadRequest, "The registration is not valid JSON.")
+		return nil, body, rest.Refuse(codeBadRequest, "The registration is not valid JSON.")
 	}
 	if err := s.faults.refusal(); err != nil {
 		return nil, body, err
 	}
 	id := fold(r.path[2])
 	if body.RegistrationID != "" && fold(body.RegistrationID) != id {
-		return nil, body, refuse(codeBadRequest, "The registration ID differs from the one in the path.")
+		return nil, body, rest.Refuse(codeBadRequest, "The registration ID differs from the one in the path.")
 	}
 	e := s.state.enrollments[id]
 	if e == nil && s.opts.EnrollOnSight && body.TPM != nil {
@@ -80,7 +82,7 @@ func (s *Server) deviceRequest(r *request) (*enrollment, deviceRegistration, err
 // itself.
 func checkTPM(e *enrollment) error {
 	if e.ek == nil {
-		return refuse(codeBadRequest, "The enrollment has no TPM attestation: this emulator registers nothing else.")
+		return rest.Refuse(codeBadRequest, "The enrollment has no TPM attestation: this emulator registers nothing else.")
 	}
 	return nil
 }
@@ -106,10 +108,10 @@ func (s *Server) enrollOnSight(id string, body deviceRegistration) (*enrollment,
 
 // opened answers the request that started an operation. IoT Edge takes 202 only;
 // that the enrollment is disabled, the C SDK reads from a 200.
-func (s *Server) opened(r *request, operationID string, reg *registration) reply {
+func (s *Server) opened(r *request, operationID string, reg *registration) rest.Reply {
 	if reg.Status == "disabled" {
 		st := reg.state(s.opts.Now())
-		return reply{status: http.StatusOK, body: operationStatus{operationID, reg.Status, &st}}
+		return rest.Reply{Status: http.StatusOK, Body: operationStatus{operationID, reg.Status, &st}}
 	}
 	location := url.URL{
 		Scheme:   "https",
@@ -117,78 +119,78 @@ func (s *Server) opened(r *request, operationID string, reg *registration) reply
 		Path:     "/" + strings.Join(r.path[:3], "/") + "/operations/" + operationID,
 		RawQuery: "api-version=" + url.QueryEscape(r.apiVersion),
 	}
-	return s.retryLater(reply{
-		status: http.StatusAccepted,
-		body:   operationStatus{OperationID: operationID, Status: "assigning"},
-	}).with("Location", location.String())
+	return s.retryLater(rest.Reply{
+		Status: http.StatusAccepted,
+		Body:   operationStatus{OperationID: operationID, Status: "assigning"},
+	}).With("Location", location.String())
 }
 
-func (s *Server) retryLater(r reply) reply {
+func (s *Server) retryLater(r rest.Reply) rest.Reply {
 	if pause := s.opts.RetryAfter; pause < time.Second {
-		r = r.with("retry-after-ms", strconv.FormatInt(pause.Milliseconds(), 10))
+		r = r.With("retry-after-ms", strconv.FormatInt(pause.Milliseconds(), 10))
 	}
-	return r.with("Retry-After", strconv.Itoa(int(s.opts.RetryAfter/time.Second)))
+	return r.With("Retry-After", strconv.Itoa(int(s.opts.RetryAfter/time.Second)))
 }
 
 // poll answers GET .../operations/{operation}.
-func (s *Server) poll(r *request) (reply, error) {
+func (s *Server) poll(r *request) (rest.Reply, error) {
 	id, operationID := fold(r.path[2]), r.path[4]
 	e := s.state.enrollments[id]
 	if e == nil {
-		return reply{}, individuals.errNotFound()
+		return rest.Reply{}, individuals.errNotFound()
 	}
 	if err := checkTPM(e); err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	n, err := s.authenticate(r, e)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	op := s.ops[operationID]
 	if op == nil || op.registrationID != id {
-		return reply{}, refuse(codeRegistrationNotFound, "Operation not found.")
+		return rest.Reply{}, rest.Refuse(codeRegistrationNotFound, "Operation not found.")
 	}
 	st, err := s.result(op.registration, n)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
-	rep := reply{status: http.StatusOK, body: operationStatus{operationID, st.Status, &st}}
+	rep := rest.Reply{Status: http.StatusOK, Body: operationStatus{operationID, st.Status, &st}}
 	if st.Status == "assigning" {
-		rep.status = http.StatusAccepted
+		rep.Status = http.StatusAccepted
 		rep = s.retryLater(rep)
 	}
 	return rep, nil
 }
 
 // lookUp answers POST of a registration: the device asks for its own state.
-func (s *Server) lookUp(r *request) (reply, error) {
+func (s *Server) lookUp(r *request) (rest.Reply, error) {
 	e, body, err := s.deviceRequest(r)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	srk, err := s.checkKeys(e, body)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	if r.Header.Get("Authorization") == "" {
 		return s.challenge(e, srk)
 	}
 	n, err := s.authenticate(r, e)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	reg := s.state.registrations[fold(e.RegistrationID)]
 	if reg == nil {
-		return reply{}, refuse(codeRegistrationNotFound, "Registration not found.")
+		return rest.Reply{}, rest.Refuse(codeRegistrationNotFound, "Registration not found.")
 	}
 	if e.disabled() {
-		return reply{status: http.StatusOK, body: reg.state(s.opts.Now())}, nil
+		return rest.Reply{Status: http.StatusOK, Body: reg.state(s.opts.Now())}, nil
 	}
 	st, err := s.result(reg, n)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
-	return reply{status: http.StatusOK, body: st}, nil
+	return rest.Reply{Status: http.StatusOK, Body: st}, nil
 }
 
 // result is the registration with its hub key, wrapped for the chip that proved
@@ -199,7 +201,7 @@ func (s *Server) result(reg *registration, n *nonce) (registrationState, error) 
 		return st, nil
 	}
 	if !bytes.Equal(reg.EKName, n.ek.Name()) { // the enrollment has another chip since
-		return st, refuse(codeRegistrationNotFound, "Registration not found.")
+		return st, rest.Refuse(codeRegistrationNotFound, "Registration not found.")
 	}
 	key, err := s.wrap(n.ek, n.srk, reg.HubKey, st.AssignedHub+"/"+st.DeviceID, faultBadHubBlob)
 	if err != nil {

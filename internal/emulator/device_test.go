@@ -92,14 +92,14 @@ func TestBadTokens(t *testing.T) {
 	a := c.send("PUT", c.registerPath("dev1"), registerBody("dev1", chip)).expect(t, 401, 0)
 	key := chip.mustOpen(t, a.str(t, "authenticationKey")).key
 	resource, expiry := c.srv.IDScope()+"/registrations/dev1", c.clock.Now().Add(time.Hour)
-	good := sas(resource, "registration", key, expiry)
+	good := signed(resource, "registration", key, expiry)
 	tests := map[string]string{
-		"another key":      sas(resource, "registration", make([]byte, 32), expiry),
-		"another resource": sas(resource+"0", "registration", key, expiry),
-		"a part of an ID":  sas(strings.TrimSuffix(resource, "1"), "registration", key, expiry),
-		"expired":          sas(resource, "registration", key, c.clock.Now().Add(-5*time.Minute-time.Second)),
+		"another key":      signed(resource, "registration", make([]byte, 32), expiry),
+		"another resource": signed(resource+"0", "registration", key, expiry),
+		"a part of an ID":  signed(strings.TrimSuffix(resource, "1"), "registration", key, expiry),
+		"expired":          signed(resource, "registration", key, c.clock.Now().Add(-5*time.Minute-time.Second)),
 		"later expiry":     strings.Replace(good, fmt.Sprint(expiry.Unix()), fmt.Sprint(expiry.Unix()+1), 1),
-		"no audience":      sas("", "registration", key, expiry),
+		"no audience":      signed("", "registration", key, expiry),
 		"another scheme":   strings.Replace(good, "SharedAccessSignature", "Bearer", 1),
 		"no scheme":        strings.TrimPrefix(good, "SharedAccessSignature "),
 		"no fields":        "SharedAccessSignature ",
@@ -118,7 +118,7 @@ func TestBadTokens(t *testing.T) {
 	}
 	c.send("PUT", c.registerPath("dev2"), registerBody("dev2", chip), "Authorization", good).expect(t, 401, 401002)
 	c.send("PUT", c.registerPath("dev1"), registerBody("dev1", chip), "Authorization", good).expect(t, 202, 0)
-	skewed := sas(resource, "registration", key, c.clock.Now().Add(-5*time.Minute))
+	skewed := signed(resource, "registration", key, c.clock.Now().Add(-5*time.Minute))
 	c.send("PUT", c.registerPath("dev1"), registerBody("dev1", chip), "Authorization", skewed).expect(t, 202, 0)
 }
 
@@ -214,7 +214,7 @@ func TestNonceMemory(t *testing.T) {
 	token := func() string {
 		c.Helper()
 		a := c.send("PUT", c.registerPath("dev1"), registerBody("dev1", chip)).expect(t, 401, 0)
-		return sas(resource, "registration", chip.mustOpen(t, a.str(t, "authenticationKey")).key, c.clock.Now().Add(24*time.Hour))
+		return signed(resource, "registration", chip.mustOpen(t, a.str(t, "authenticationKey")).key, c.clock.Now().Add(24*time.Hour))
 	}
 	first := token()
 	c.clock.move(time.Hour) // the last one does not age

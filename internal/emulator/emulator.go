@@ -11,8 +11,10 @@
 // unless a device on the bench has to reach it.
 //
 // A Server is made by [New], listens from [Server.Start] and is used over HTTPS
-// like the real service; nothing else in the flow calls into it. docs/emulator.md
-// says what was chosen where the real service is not documented.
+// like the real service; nothing else in the flow calls into it. It has a hub and an
+// Entra ID beside it, in packages of their own, and answers for them at the same
+// address. docs/emulator.md says what was chosen where the real service is not
+// documented.
 package emulator
 
 import (
@@ -24,6 +26,10 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"tpmdps/internal/emulator/entra"
+	"tpmdps/internal/emulator/hub"
+	"tpmdps/internal/emulator/rest"
 )
 
 // DefaultIDScope is the ID scope of an emulator that was given none.
@@ -38,7 +44,7 @@ var ErrOptions = errors.New("invalid option")
 type Options struct {
 	IDScope string // 11 characters; "" is [DefaultIDScope]
 	Listen  string // host:port for HTTPS; "" is 127.0.0.1 and a free port
-	MQTT    string // host:port of the hub, for MQTT, WebSockets and its HTTPS; "" is no hub, port 0 a free one
+	MQTT    string // host:port of the hub, for MQTT, WebSockets and its HTTPS; without it none listens; port 0 is a free one
 
 	// HubName is the host by which devices are to come to that hub, without a
 	// port; "" is the host of MQTT, and localhost where that is on loopback.
@@ -52,7 +58,7 @@ type Options struct {
 	Dir       string // keeps the certificate authority across restarts; "" makes a new one each time
 	StateFile string // keeps enrollments, registrations and keys across restarts; "" keeps nothing
 
-	Limit int // operations a minute for each kind of request, 429 beyond it; 0 is no limit
+	Limit int // operations a minute for each kind of request, 429 beyond it; 0 is unlimited
 
 	// Hub is the host that devices are assigned to when their enrollment
 	// names none; "" is the emulator's own, see [Server.Hub].
@@ -68,7 +74,7 @@ type Options struct {
 	// header retry-after-ms says it, too, which Microsoft's SDKs read.
 	RetryAfter time.Duration
 
-	// WholeResources has the service take SAS tokens for all of it only, as
+	// WholeResources has the service accept SAS tokens for all of it only, as
 	// some do; otherwise one for a part of it opens that part.
 	WholeResources bool
 	// ReadOnlyPolicy leaves the policy EnrollmentRead and nothing else.
@@ -102,9 +108,6 @@ func (o Options) withDefaults() Options {
 	if o.Role == "" {
 		o.Role = "contributor"
 	}
-	if o.TokenLife == 0 {
-		o.TokenLife = defaultTokenLife
-	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -130,10 +133,10 @@ func (o Options) validate() error {
 		}
 	}
 	if o.HubName != "" && !consistsOf(o.HubName, 255, alnum+"-._") {
-		return fmt.Errorf("hub name %q: want a host name without a port", clip(o.HubName))
+		return fmt.Errorf("hub name %q: want a host name without a port", rest.Clip(o.HubName))
 	}
 	if _, known := roleNames[o.Role]; !known {
-		return fmt.Errorf("role %q: want contributor, reader or none", clip(o.Role))
+		return fmt.Errorf("role %q: want contributor, reader or none", rest.Clip(o.Role))
 	}
 	if o.Limit < 0 || o.AssignDelay < 0 || o.RetryAfter < 0 || o.TokenLife < 0 {
 		return errors.New("limit and delays cannot be negative")
@@ -147,16 +150,15 @@ type Server struct {
 	opts   Options
 	faults faults
 	ca     *authority
-	entra  *entra
+	entra  *entra.Server
+	limit  *limiter
 
-	mu    sync.Mutex // guards everything the requests change: the fields below
+	mu    sync.Mutex // guards everything that requests of DPS and hub change: the three fields below
 	state *state
 	nonce nonces
 	ops   operations
-	limit limiter
-	seen  map[string]HubDevice // by device ID
 
-	hub      *hub // nil where none listens
+	hub      *hub.Server // listens where Options.MQTT says so
 	listener net.Listener
 	leaf     *x509.Certificate // the certificate; nil before the start
 	http     *http.Server
@@ -165,6 +167,9 @@ type Server struct {
 	closing  sync.Once
 	closeErr error
 }
+
+// hubPatience is hub.Options.Patience. Tests change it.
+var hubPatience time.Duration
 
 // New makes a server that does not listen yet. It reads Options.StateFile, and
 // reads or makes the certificate authority in Options.Dir.
@@ -186,15 +191,23 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: state: %w", err)
 	}
-	return &Server{
+	s := &Server{
 		opts:   o,
 		faults: f,
 		ca:     ca,
-		entra:  newEntra(),
 		state:  st,
 		nonce:  nonces{},
 		ops:    operations{},
-		limit:  limiter{perMinute: o.Limit},
-		seen:   map[string]HubDevice{},
-	}, nil
+		limit:  &limiter{perMinute: o.Limit},
+	}
+	s.entra = entra.New(entra.Options{Host: s.Host, Key: st.policy.Key, Roles: rolesOf(o.Role), TokenLife: o.TokenLife, Now: o.Now})
+	s.hub = hub.New(hub.Options{
+		Device:       s.withDevice,
+		RefuseTokens: f.on(faultHubSAS),
+		Drop:         f.on(faultHubDrop),
+		Patience:     hubPatience,
+		Now:          o.Now,
+		Log:          o.Log,
+	})
+	return s, nil
 }

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"tpmdps/internal/challenge"
+	"tpmdps/internal/emulator/hub"
+	"tpmdps/internal/emulator/object"
+	"tpmdps/internal/emulator/rest"
 )
 
 // enrollment is an individual enrollment or a group. The members are kept as
@@ -71,6 +74,18 @@ type initialTwin struct {
 	} `json:"properties"`
 }
 
+// twin is the twin of a new device, on its hub; t may be nil.
+func (t *initialTwin) twin() *hub.Twin {
+	if t == nil {
+		return hub.NewTwin(nil, nil)
+	}
+	var desired map[string]json.RawMessage
+	if t.Properties != nil {
+		desired = t.Properties.Desired
+	}
+	return hub.NewTwin(t.Tags, desired)
+}
+
 // id is the name of the enrollment in its collection.
 func (e *enrollment) id() string {
 	if e.of == groups {
@@ -105,16 +120,16 @@ func (c *collection) parse(body []byte) (*enrollment, error) {
 func (c *collection) read(body []byte) (*enrollment, error) {
 	e := &enrollment{of: c}
 	if err := json.Unmarshal(body, &e.members); err != nil || e.members == nil {
-		return nil, refuse(codeBadRequest, "The enrollment is not a JSON object.")
+		return nil, rest.Refuse(codeBadRequest, "The enrollment is not a JSON object.")
 	}
 	// As recorded: a member that is null is not kept, but for this one.
-	maps.DeleteFunc(e.members, func(name string, v json.RawMessage) bool { return !given(v) && name != "provisioningStatus" })
+	maps.DeleteFunc(e.members, func(name string, v json.RawMessage) bool { return !object.Given(v) && name != "provisioningStatus" })
 	if err := json.Unmarshal(body, &e.enrollmentView); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
-			return nil, refuse(codeBadRequest, "The enrollment's member %q cannot be a %s.", wrong.Field, wrong.Value)
+			return nil, rest.Refuse(codeBadRequest, "The enrollment's member %q cannot be a %s.", wrong.Field, wrong.Value)
 		}
-		return nil, refuse(codeBadRequest, "The enrollment is not valid JSON.")
+		return nil, rest.Refuse(codeBadRequest, "The enrollment is not valid JSON.")
 	}
 	if err := e.check(); err != nil {
 		return nil, err
@@ -131,7 +146,7 @@ func (c *collection) read(body []byte) (*enrollment, error) {
 }
 
 // errEndorsementKey is the service's one answer to every bad endorsement key.
-var errEndorsementKey = refuse(codeEndorsementKey, "Endorsement key is invalid, or does not match the Enrollment.")
+var errEndorsementKey = rest.Refuse(codeEndorsementKey, "Endorsement key is invalid, or does not match the Enrollment.")
 
 // stamp makes e the current version of the enrollment, after old (nil for a new
 // one): it sets the members that only the service writes.
@@ -146,46 +161,46 @@ func (e *enrollment) stamp(old *enrollment, now time.Time) error {
 		return err
 	}
 	e.members["attestation"] = stored
-	e.ETag = newETag()
-	e.members["etag"] = jsonString(e.ETag)
-	e.members["createdDateTimeUtc"] = jsonString(timestamp(e.created))
-	e.members["lastUpdatedDateTimeUtc"] = jsonString(timestamp(now))
+	e.ETag = rest.NewETag()
+	e.members["etag"] = object.String(e.ETag)
+	e.members["createdDateTimeUtc"] = object.String(rest.Timestamp(e.created))
+	e.members["lastUpdatedDateTimeUtc"] = object.String(rest.Timestamp(now))
 	delete(e.members, "registrationState")
 	if _, ok := e.members["provisioningStatus"]; !ok {
-		e.members["provisioningStatus"] = jsonString("enabled")
+		e.members["provisioningStatus"] = object.String("enabled")
 	}
 	for name, order := range map[string][]string{
 		"reprovisionPolicy":          {"updateHubAssignment", "migrateDeviceData"},
 		"customAllocationDefinition": {"webhookUrl", "apiVersion"},
 	} {
 		if v, ok := e.members[name]; ok {
-			e.members[name] = ordered(v, order...)
+			e.members[name] = object.Ordered(v, order...)
 		}
 	}
 	return nil
 }
 
 // shown is the enrollment as GET and queries have it: without symmetric keys.
-func (e *enrollment) shown() object {
+func (e *enrollment) shown() object.Object {
 	members := maps.Clone(e.members)
 	members["attestation"] = withoutKeys(members["attestation"])
-	return object{memberOrder, members}
+	return object.Object{Order: memberOrder, Members: members}
 }
 
 // withState is the enrollment as GET has it: with its registration, or with the
 // state of a device that never came.
-func (e *enrollment) withState(r *registration, now time.Time) object {
+func (e *enrollment) withState(r *registration, now time.Time) object.Object {
 	o := e.shown()
 	state := registrationState{RegistrationID: e.RegistrationID, Status: "unassigned"}
 	if r != nil {
 		state = r.state(now)
 	}
-	o.members["registrationState"], _ = json.Marshal(state) // plain strings: cannot fail
+	o.Members["registrationState"], _ = json.Marshal(state) // plain strings: cannot fail
 	return o
 }
 
 // MarshalJSON writes the enrollment as it is kept, and as the answer to a PUT
 // has it.
 func (e *enrollment) MarshalJSON() ([]byte, error) {
-	return json.Marshal(object{memberOrder, e.members})
+	return json.Marshal(object.Object{Order: memberOrder, Members: e.members})
 }

@@ -3,19 +3,21 @@ package emulator
 import (
 	"strings"
 
-	rules "tpmdps/internal/twin"
+	"tpmdps/internal/emulator/hub"
+	"tpmdps/internal/emulator/rest"
+	"tpmdps/internal/twin"
 )
 
-// The longest IDs that the service and the hub take.
+// The longest IDs that the service accepts.
 const maxIDLength = 128
 
 // check reports the first rule of the service that the enrollment breaks.
 func (e *enrollment) check() error {
 	if !validRegistrationID(e.id()) {
-		return refuse(codeBadRequest, "The %s %q is not valid.", e.of.idInWords, clip(e.id()))
+		return rest.Refuse(codeBadRequest, "The %s %q is not valid.", e.of.idInWords, rest.Clip(e.id()))
 	}
-	if e.DeviceID != "" && !validDeviceID(e.DeviceID) {
-		return refuse(codeBadRequest, "The device ID %q is not valid.", clip(e.DeviceID))
+	if e.DeviceID != "" && !hub.ValidID(e.DeviceID) {
+		return rest.Refuse(codeBadRequest, "The device ID %q is not valid.", rest.Clip(e.DeviceID))
 	}
 	if err := e.Attestation.check(e.of); err != nil {
 		return err
@@ -29,28 +31,28 @@ func (e *enrollment) check() error {
 	case "", "enabled", "disabled":
 		return nil
 	}
-	return refuse(codeBadRequest, "The provisioning status %q is not valid.", clip(e.ProvisioningStatus))
+	return rest.Refuse(codeBadRequest, "The provisioning status %q is not valid.", rest.Clip(e.ProvisioningStatus))
 }
 
 func (e *enrollment) checkAllocation() error {
-	for _, hub := range e.hubs() {
-		if !validHost(hub) {
-			return refuse(codeBadRequest, "The IoT hub %q is not a host name.", clip(hub))
+	for _, name := range e.hubs() {
+		if !validHost(name) {
+			return rest.Refuse(codeBadRequest, "The IoT hub %q is not a host name.", rest.Clip(name))
 		}
 	}
 	switch e.AllocationPolicy {
 	case "", "hashed", "geoLatency":
 	case "static":
 		if len(e.hubs()) > 1 { // none is accepted, as recorded
-			return refuse(codeBadRequest, "The allocation policy static needs one IoT hub, not %d.", len(e.hubs()))
+			return rest.Refuse(codeBadRequest, "The allocation policy static needs one IoT hub, not %d.", len(e.hubs()))
 		}
 	case "custom":
 		d := e.CustomAllocationDefinition
 		if d == nil || d.WebhookURL == "" || d.APIVersion == "" {
-			return refuse(codeBadRequest, "The allocation policy custom needs a webhookUrl and an apiVersion.")
+			return rest.Refuse(codeBadRequest, "The allocation policy custom needs a webhookUrl and an apiVersion.")
 		}
 	default:
-		return refuse(codeBadRequest, "The allocation policy %q is not valid.", clip(e.AllocationPolicy))
+		return rest.Refuse(codeBadRequest, "The allocation policy %q is not valid.", rest.Clip(e.AllocationPolicy))
 	}
 	return nil
 }
@@ -59,14 +61,14 @@ func (e *enrollment) checkAllocation() error {
 func (e *enrollment) checkObjects() error {
 	if p := e.ReprovisionPolicy; p != nil {
 		if p.UpdateHubAssignment == nil || p.MigrateDeviceData == nil {
-			return refuse(codeBadRequest, "The reprovision policy needs updateHubAssignment and migrateDeviceData.")
+			return rest.Refuse(codeBadRequest, "The reprovision policy needs updateHubAssignment and migrateDeviceData.")
 		}
 		if *p.MigrateDeviceData && !*p.UpdateHubAssignment {
-			return refuse(codeBadRequest, "The reprovision policy cannot migrate data without updating the hub assignment.")
+			return rest.Refuse(codeBadRequest, "The reprovision policy cannot migrate data without updating the hub assignment.")
 		}
 	}
 	if c := e.Capabilities; c != nil && c.IoTEdge == nil {
-		return refuse(codeBadRequest, "The capabilities need iotEdge.")
+		return rest.Refuse(codeBadRequest, "The capabilities need iotEdge.")
 	}
 	return nil
 }
@@ -74,18 +76,10 @@ func (e *enrollment) checkObjects() error {
 // checkTwin refuses an initial twin that a hub would refuse. Which of the two does
 // it, and when, is not documented: see docs/emulator.md.
 func (e *enrollment) checkTwin() error {
-	if faults := rules.CheckInitial(e.members["initialTwin"]); len(faults) > 0 {
-		return refuse(codeTwin, "Invalid initialTwin: %s.", faults[0])
+	if faults := twin.CheckInitial(e.members["initialTwin"]); len(faults) > 0 {
+		return rest.Refuse(codeTwin, "Invalid initialTwin: %s.", faults[0])
 	}
 	return nil
-}
-
-// clip shortens text from outside for a message.
-func clip(text string) string {
-	if len(text) > maxIDLength {
-		return text[:maxIDLength] + "..."
-	}
-	return text
 }
 
 const (
@@ -99,9 +93,6 @@ const (
 func validRegistrationID(id string) bool {
 	return consistsOf(id, maxIDLength, alnum+":._-") && id == strings.Trim(id, ":._-")
 }
-
-// validDeviceID follows IoT Hub's rule for device IDs.
-func validDeviceID(id string) bool { return consistsOf(id, maxIDLength, alnum+"-:.+%_#*?!(),=@;$'") }
 
 // validHost is no more than what keeps other things out of an answer.
 func validHost(host string) bool { return consistsOf(host, 255, alnum+"-._:") }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tpmdps/internal/emulator/rest"
 	"tpmdps/internal/spelling"
 )
 
@@ -43,10 +44,10 @@ func Faults() []Fault {
 // none of it are asked for by name where they act.
 type fault struct {
 	Fault
-	setUp   func(o *Options, n int)   // changes what the service was told
-	answer  func(now time.Time) reply // is every answer, or the first N
-	refusal error                     // is the answer to every request of a device
-	outcome *outcome                  // is the outcome of every registration
+	setUp   func(o *Options, n int)        // changes what the service was told
+	answer  func(now time.Time) rest.Reply // is every answer, or the first N
+	refusal error                          // is the answer to every request of a device
+	outcome *outcome                       // is the outcome of every registration
 }
 
 // outcome is the end of a registration that gets no hub.
@@ -145,7 +146,7 @@ func parseFaults(texts []string) (faults, error) {
 			return nil, unknownFault(text, name)
 		}
 		if given != (faultTable[i].Arg != "") {
-			return nil, fmt.Errorf("fault %q: write %s", clip(text), faultTable[i].Usage())
+			return nil, fmt.Errorf("fault %q: write %s", rest.Clip(text), faultTable[i].Usage())
 		}
 		f[name] = &atomic.Int64{}
 		if !given {
@@ -153,7 +154,7 @@ func parseFaults(texts []string) (faults, error) {
 		}
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 1 || n > maxFaultNumber {
-			return nil, fmt.Errorf("fault %q: want a number from 1 to %d", clip(text), maxFaultNumber)
+			return nil, fmt.Errorf("fault %q: want a number from 1 to %d", rest.Clip(text), maxFaultNumber)
 		}
 		f[name].Store(int64(n))
 	}
@@ -170,7 +171,7 @@ func unknownFault(text, name string) error {
 	if i := slices.Index(names, spelling.Nearest(name, names)); i >= 0 {
 		meant = "perhaps " + faultTable[i].Usage() + "; "
 	}
-	return fmt.Errorf("fault %q: %schoose of %s", clip(text), meant, faultNames())
+	return fmt.Errorf("fault %q: %schoose of %s", rest.Clip(text), meant, faultNames())
 }
 
 func faultNames() string {

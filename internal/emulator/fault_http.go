@@ -1,43 +1,39 @@
 package emulator
 
 import (
-	"fmt"
 	"net"
 	"net/http"
 	"time"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // Answers that stand in for the right ones.
-func proxyRefusal(time.Time) reply {
-	return reply{status: http.StatusProxyAuthRequired, body: htmlPage("Proxy authentication required")}.
-		with("Proxy-Authenticate", `Basic realm="corporate proxy"`)
+func proxyRefusal(time.Time) rest.Reply {
+	return rest.Reply{Status: http.StatusProxyAuthRequired, Body: rest.Page("Proxy authentication required")}.
+		With("Proxy-Authenticate", `Basic realm="corporate proxy"`)
 }
 
-func loginPage(time.Time) reply {
-	return reply{status: http.StatusOK, body: htmlPage("Sign in to the guest network")}
+func loginPage(time.Time) rest.Reply {
+	return rest.Reply{Status: http.StatusOK, Body: rest.Page("Sign in to the guest network")}
 }
 
-func throttled(now time.Time) reply {
-	return refusal(&apiError{code: codeThrottled, message: "Too many requests.", retryAfter: 1}, now)
+func throttled(now time.Time) rest.Reply {
+	return rest.Refusal(&rest.Error{Code: codeThrottled, Message: "Too many requests.", RetryAfter: 1}, now)
 }
 
-func broken(now time.Time) reply {
-	return refusal(refuse(codeInternal, "Internal server error."), now)
-}
-
-// htmlPage makes the kind of page that something in between answers with.
-func htmlPage(title string) html {
-	return html(fmt.Sprintf("<!DOCTYPE html>\n<html><head><title>%s</title></head><body><h1>%[1]s</h1></body></html>\n", title))
+func broken(now time.Time) rest.Reply {
+	return rest.Refusal(rest.Refuse(codeInternal, "Internal server error."), now)
 }
 
 // bend returns the answer that a fault puts in place of the right one, and
 // whether there is one. It does not return when the connection is to end.
-func (s *Server) bend(hr *http.Request) (reply, bool) {
+func (s *Server) bend(hr *http.Request) (rest.Reply, bool) {
 	if s.faults.take(faultDrop) {
 		panic(http.ErrAbortHandler) // the way to close a connection without an answer
 	}
 	if s.faults.on(faultRedirect) && hr.Header.Get("Authorization") != "" {
-		return reply{status: http.StatusFound}.with("Location", s.elsewhere()), true
+		return rest.Reply{Status: http.StatusFound}.With("Location", s.elsewhere()), true
 	}
 	for _, row := range faultTable {
 		if row.answer == nil || !s.faults.on(row.Name) || row.Arg != "" && !s.faults.take(row.Name) {
@@ -45,7 +41,7 @@ func (s *Server) bend(hr *http.Request) (reply, bool) {
 		}
 		return row.answer(s.opts.Now()), true
 	}
-	return reply{}, false
+	return rest.Reply{}, false
 }
 
 // elsewhere is this server under another name: to a client it is another host,

@@ -22,6 +22,7 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"tpmdps/internal/contexttest"
+	"tpmdps/internal/emulator/entra"
 )
 
 // faulty is a server with a fault and a device that it would take.
@@ -117,7 +118,7 @@ var faultEffects = map[string]func(faulty){
 		}
 	},
 	"tls-intercept": func(f faulty) {
-		for _, addr := range []string{f.srv.Addr(), f.srv.hub.listener.Addr().String()} {
+		for _, addr := range []string{f.srv.Addr(), f.srv.hub.Addr().String()} {
 			_, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: f.srv.Roots(), ServerName: "localhost"})
 			var unknown x509.UnknownAuthorityError
 			if !errors.As(err, &unknown) {
@@ -181,7 +182,7 @@ var faultEffects = map[string]func(faulty){
 			f.Errorf("Date = %q, want %q", got, want)
 		}
 		key := f.chip.mustOpen(f.T, a.str(f.T, "authenticationKey")).key
-		short := sas(f.srv.IDScope()+"/registrations/dev1", "registration", key, f.clock.Now().Add(30*time.Second))
+		short := signed(f.srv.IDScope()+"/registrations/dev1", "registration", key, f.clock.Now().Add(30*time.Second))
 		f.register("Authorization", short).expect(f.T, 401, 401002)
 		f.register("Authorization", f.deviceToken("dev1", key)).expect(f.T, 202, 0)
 	},
@@ -228,11 +229,11 @@ var faultEffects = map[string]func(faulty){
 			conn.Close()
 			f.Error("somebody listens on the hub's port")
 		}
-		f.dialWebSocket(f.srv.Host()).mustConnect(f.connect(reg)) // 443 is open
+		f.dialWebSocket(f.srv.Host()).MustConnect(f.connect(reg)) // 443 is open
 	},
 	"hub-sas": func(f faulty) {
 		reg := f.onHub()
-		if got := f.dial().connack(f.connect(reg)); got != packets.ErrRefusedNotAuthorised {
+		if got := f.dial().Connack(f.connect(reg)); got != packets.ErrRefusedNotAuthorised {
 			f.Errorf("CONNACK %d, want 5", got)
 		}
 		f.send("GET", "/devices/dev1/messages/devicebound", "", "Authorization", f.hubToken(reg)).expect(f.T, 401, 0)
@@ -240,14 +241,14 @@ var faultEffects = map[string]func(faulty){
 	"local-auth-disabled": func(f faulty) {
 		f.service("GET", "/enrollments/dev1", "").expect(f.T, 401, 401002)
 		f.service("POST", "/enrollments/query", everything).expect(f.T, 401, 401002)
-		token := f.accessToken(TenantID, nil)
+		token := f.accessToken(entra.TenantID, nil)
 		f.send("POST", "/enrollments/query", everything, "Authorization", "Bearer "+token).expect(f.T, 200, 0)
 		if got := f.result().expect(f.T, 200, 0).str(f.T, "status"); got != "assigned" {
 			f.Errorf("a device is %q", got) // it has no such key
 		}
 	},
 	"hub-drop": func(f faulty) {
-		f.dial().mustConnect(f.connect(f.onHub())).ended("after the CONNACK")
+		f.dial().MustConnect(f.connect(f.onHub())).Ended("after the CONNACK")
 	},
 }
 

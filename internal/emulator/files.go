@@ -25,7 +25,7 @@ func (s *Server) WriteFiles(dir string) error {
 	if err := atomicfile.Put(ca, s.CAPEM(), 0o644); err != nil {
 		return fmt.Errorf("emulator: %w", err)
 	}
-	login, err := s.writeLogin(dir)
+	login, err := s.entra.WriteFiles(dir)
 	if err != nil {
 		return fmt.Errorf("emulator: %w", err)
 	}

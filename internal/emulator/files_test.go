@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tpmdps/internal/emulator/entra"
 )
 
 // The file is what a shell makes of it.
@@ -48,8 +50,8 @@ func TestEnvFile(t *testing.T) {
 		"TPMDPS_DPS":                     c.srv.Endpoint(),
 		"SSL_CERT_FILE":                  filepath.Join(dir, "ca.pem"),
 		"AZURE_AUTHORITY_HOST":           c.srv.Endpoint(),
-		"AZURE_TENANT_ID":                TenantID,
-		"AZURE_CLIENT_ID":                ClientID,
+		"AZURE_TENANT_ID":                entra.TenantID,
+		"AZURE_CLIENT_ID":                entra.ClientID,
 		"AZURE_CLIENT_SECRET":            c.srv.ClientSecret(),
 		"AZURE_FEDERATED_TOKEN_FILE":     filepath.Join(dir, "federated-token"),
 		"IDENTITY_ENDPOINT":              c.srv.Endpoint() + "/msi/token",

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tpmdps/internal/emulator/hub"
+	"tpmdps/internal/emulator/rest"
 )
 
 // identityd sends requests as aziot-identityd 1.6.0 does: the audience in lower
@@ -35,7 +38,7 @@ func (d identityd) send(method, module, body string, headers ...string) answer {
 // listed are the modules that the hub has.
 func (d identityd) listed() (ids []string) {
 	d.Helper()
-	var list []module
+	var list []*hub.Module
 	a := d.send("GET", "", "").expect(d.T, 200, 0)
 	if err := json.Unmarshal(a.body, &list); err != nil || list == nil {
 		d.Fatalf("list %s: %v", a.body, err)
@@ -156,7 +159,7 @@ func TestAzureCLILists(t *testing.T) {
 			seen, token := 0, ""
 			for {
 				headers := []string{"Content-Type", "application/json; charset=utf-8", "Cache-Control", "no-cache, must-revalidate",
-					"Accept", "application/json", "accept-language", "en-US", "x-ms-client-request-id", newGUID()}
+					"Accept", "application/json", "accept-language", "en-US", "x-ms-client-request-id", rest.NewGUID()}
 				if top != "" {
 					headers = append(headers, "x-ms-max-item-count", top)
 				}

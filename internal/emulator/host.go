@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // errMisdirected is for a request by a name that is not the emulator's.
-var errMisdirected = refuse(codeMisdirected, "This emulator does not go by the name in the Host header.")
+var errMisdirected = rest.Refuse(codeMisdirected, "This emulator does not go by the name in the Host header.")
 
 // checkSource refuses what a page in a browser could send. A page of another
 // origin says so in its headers; one whose own name was made to resolve to this
@@ -20,12 +22,12 @@ func (s *Server) checkSource(hr *http.Request) error {
 	}
 	site := hr.Header.Get("Sec-Fetch-Site")
 	if site == "cross-site" || site == "same-site" {
-		return refuse(codeForbidden, "This emulator answers no page of another site.")
+		return rest.Refuse(codeForbidden, "This emulator answers no page of another site.")
 	}
 	for _, origin := range hr.Header.Values("Origin") {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme != "https" || u.Host == "" || !strings.EqualFold(withoutHTTPSPort(u.Host), withoutHTTPSPort(hr.Host)) {
-			return refuse(codeForbidden, "This emulator answers no page of another origin.")
+			return rest.Refuse(codeForbidden, "This emulator answers no page of another origin.")
 		}
 	}
 	return nil

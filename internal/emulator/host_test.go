@@ -113,7 +113,7 @@ func TestHubName(t *testing.T) {
 		c := start(t, Options{MQTT: tt.mqtt, HubName: tt.name})
 		want := tt.want
 		if tt.mqtt != "" {
-			_, port, _ := net.SplitHostPort(c.srv.hub.listener.Addr().String())
+			_, port, _ := net.SplitHostPort(c.srv.hub.Addr().String())
 			want = strings.ReplaceAll(want, "PORT", port)
 		}
 		if got := c.srv.Hub(); got != want {

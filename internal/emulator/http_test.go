@@ -88,19 +88,6 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
-// Times have the ticks of the service, and no zeros behind them.
-func TestTimestamp(t *testing.T) {
-	base := time.Date(2023, 5, 19, 23, 10, 53, 0, time.UTC)
-	for ns, want := range map[int]string{
-		0: "2023-05-19T23:10:53Z", 477793000: "2023-05-19T23:10:53.477793Z", 391551300: "2023-05-19T23:10:53.3915513Z", 500000000: "2023-05-19T23:10:53.5Z",
-		100: "2023-05-19T23:10:53.0000001Z", 99: "2023-05-19T23:10:53Z", 808110000: "2023-05-19T23:10:53.80811Z", 999999999: "2023-05-19T23:10:53.9999999Z",
-	} {
-		if got := timestamp(base.Add(time.Duration(ns))); got != want {
-			t.Errorf("timestamp(%d ns) = %s, want %s", ns, got, want)
-		}
-	}
-}
-
 func TestDateIsTheServicesClock(t *testing.T) {
 	c := start(t, Options{})
 	a := c.send("GET", "/", "")

@@ -2,7 +2,8 @@ package emulator
 
 import (
 	"bytes"
-	"fmt"
+	"crypto/tls"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,191 +11,96 @@ import (
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 	"github.com/gorilla/websocket"
+
+	"tpmdps/internal/emulator/hub/hubtest"
 )
 
 const twinMembers = `,"initialTwin":{"tags":{"line":7},"properties":{"desired":{"speed":{"max":0.12345678901234567890}}}}`
 
+// In tests the hub is patient for longer than hangLimit: a connection that ends
+// was ended by what the test did, and not by the clock.
+func init() { hubPatience = time.Hour }
+
+// onHub provisions a device and returns its registration.
+func onHub(t *testing.T, o Options, members string) (*client, *registration) {
+	t.Helper()
+	chip, _ := chips()
+	o.MQTT = "127.0.0.1:0"
+	c := start(t, o)
+	c.enroll("dev1", chip, members)
+	c.provision("dev1", chip)
+	return c, c.srv.state.registrations["dev1"]
+}
+
+// dial opens a TLS connection to the hub.
+func (c *client) dial() hubtest.Line {
+	c.Helper()
+	return hubtest.Dial(c.T, c.srv.hub.Addr().String(), &tls.Config{RootCAs: c.srv.Roots(), ServerName: "localhost"})
+}
+
+// dialWebSocket opens a WebSocket at host:port.
+func (c *client) dialWebSocket(addr string) hubtest.Line {
+	c.Helper()
+	return hubtest.DialWebSocket(c.T, addr, &tls.Config{RootCAs: c.srv.Roots()})
+}
+
+// hubToken signs as a device does.
+func (c *client) hubToken(reg *registration) string {
+	return hubtest.Token(reg.Hub, reg.DeviceID, reg.HubKey, c.clock.Now().Add(time.Hour))
+}
+
+// connect is the CONNECT of a device that does all as it should.
+func (c *client) connect(reg *registration) *packets.ConnectPacket {
+	return hubtest.Connect(reg.Hub, reg.DeviceID, c.hubToken(reg))
+}
+
 // The two transports, on the ports where they are.
-func lines(c *client) map[string]func() line {
-	return map[string]func() line{
+func lines(c *client) map[string]func() hubtest.Line {
+	return map[string]func() hubtest.Line{
 		"MQTT":                       c.dial,
-		"WebSocket on the hub":       func() line { return c.dialWebSocket(c.srv.Hub()) },
-		"WebSocket on the DPS' port": func() line { return c.dialWebSocket(c.srv.Host()) },
+		"WebSocket on the hub":       func() hubtest.Line { return c.dialWebSocket(c.srv.Hub()) },
+		"WebSocket on the DPS' port": func() hubtest.Line { return c.dialWebSocket(c.srv.Host()) },
 	}
 }
 
-func TestHubTwin(t *testing.T) {
+// A provisioned device meets its twin, whichever way it comes.
+func TestHub(t *testing.T) {
 	c, reg := onHub(t, Options{}, twinMembers)
 	for name, dial := range lines(c) {
 		t.Run(name, func(t *testing.T) {
 			c.T = t
-			reg.Twin = newTwin(&initialTwin{})
-			reg.Twin = newTwin(c.srv.state.enrollments["dev1"].InitialTwin)
-			l := dial().mustConnect(c.connect(reg))
-			if got := l.subscribe("$iothub/twin/res/#", 0); got != 0 {
+			reg.Twin = c.srv.state.enrollments["dev1"].InitialTwin.twin()
+			l := dial().MustConnect(c.connect(reg))
+			if got := l.Subscribe("$iothub/twin/res/#", 0); got != 0 {
 				t.Fatalf("SUBACK %d, want 0", got)
 			}
 			for _, step := range []struct{ topic, payload, want string }{
-				{"$iothub/twin/GET/?$rid=1", "",
-					`$iothub/twin/res/200/?$rid=1 {"desired":{"$version":1,"speed":{"max":0.12345678901234567890}},"reported":{"$version":1}}`},
-				{"$iothub/twin/PATCH/properties/reported/?$rid=a-b", `{"a":{"b":1,"c":2},"d":[1,{"f":[]}]}`,
-					`$iothub/twin/res/204/?$rid=a-b&$version=2 `},
-				{"$iothub/twin/PATCH/properties/reported/?$rid=3", `{"a":{"b":null,"e":{}}}`,
-					`$iothub/twin/res/204/?$rid=3&$version=3 `},
-				{"$iothub/twin/GET/?$rid=4", "",
-					`$iothub/twin/res/200/?$rid=4 {"desired":{"$version":1,"speed":{"max":0.12345678901234567890}},"reported":{"$version":3,"a":{"c":2,"e":{}},"d":[1,{"f":[]}]}}`},
+				{"$iothub/twin/PATCH/properties/reported/?$rid=1", `{"a":{"b":1}}`, `$iothub/twin/res/204/?$rid=1&$version=2 `},
+				{"$iothub/twin/GET/?$rid=2", "",
+					`$iothub/twin/res/200/?$rid=2 {"desired":{"$version":1,"speed":{"max":0.12345678901234567890}},"reported":{"$version":2,"a":{"b":1}}}`},
 			} {
-				if got := l.ask(step.topic, step.payload); got != step.want {
+				if got := l.Ask(step.topic, step.payload); got != step.want {
 					t.Errorf("%s %s = %s, want %s", step.topic, step.payload, got, step.want)
 				}
 			}
-			text := `"` + strings.Repeat("x", 4096) + `"`
-			for _, bad := range []struct {
-				patch string
-				code  int
-			}{
-				{``, 400000}, {`[]`, 400000}, {`null`, 400000},
-				{`{"a.b":1}`, 400004}, {`{"a":{"$x":1}}`, 400004}, {`{"d":[1,null]}`, 400004}, {`{"n":9007199254740993}`, 400004}, {`{"a":1,"a":2}`, 400004},
-				{`{"a":` + text + `,"b":` + text + `,"c":` + text + `,"d":` + text + `,"e":` + text + `,"f":` + text + `,"g":` + text + `,"h":` + text + `}`, 400004},
-				{strings.Repeat(`{"a":`, 11) + `{}` + strings.Repeat(`}`, 11), 400004},
-			} {
-				want := fmt.Sprintf(`$iothub/twin/res/400/?$rid=5 {"errorCode":%d,`, bad.code)
-				if got := l.ask("$iothub/twin/PATCH/properties/reported/?$rid=5", bad.patch); !strings.HasPrefix(got, want) {
-					t.Errorf("patch %.40s = %.80s, want %s", bad.patch, got, want)
-				}
-			}
-			d, ok := c.srv.HubDevice("dev1")
-			if !ok || string(d.Tags) != `{"line":7}` || !strings.Contains(string(d.Twin), `"e":{}`) {
-				t.Errorf("HubDevice() = %+v, %v", d, ok)
+			if tags, err := json.Marshal(reg.Twin.Tags); err != nil || string(tags) != `{"line":7}` {
+				t.Errorf("tags = %s, %v", tags, err)
 			}
 		})
 	}
-}
-
-// A device that has not subscribed to answers hears none; the next one it does.
-func TestHubAnswersSubscribersOnly(t *testing.T) {
-	c, reg := onHub(t, Options{}, "")
-	l := c.dial().mustConnect(c.connect(reg))
-	l.publish("$iothub/twin/GET/?$rid=1", "", 0)
-	l.subscribe("$iothub/twin/res/#", 0)
-	if got := l.ask("$iothub/twin/GET/?$rid=2", ""); !strings.HasPrefix(got, "$iothub/twin/res/200/?$rid=2 ") {
-		t.Errorf("answer = %s, want the second one", got)
+	if connections, messages := c.srv.hub.Seen("dev1"); connections != 3 || messages != 0 {
+		t.Errorf("%d connections and %d messages were counted, want 3 and 0", connections, messages)
 	}
-}
-
-func TestHubRefuses(t *testing.T) {
-	c, reg := onHub(t, Options{}, "")
-	tests := []struct {
-		name string
-		bend func(*packets.ConnectPacket)
-		code byte
-	}{
-		{"as it should be", func(*packets.ConnectPacket) {}, 0},
-		{"older user name", func(p *packets.ConnectPacket) { p.Username = reg.Hub + "/dev1/api-version=2016-11-14" }, 0},
-		{"hub without port", func(p *packets.ConnectPacket) { p.Username = "LOCALHOST/dev1/?api-version=2021-04-12" }, 0},
-		{"MQTT 3.1", func(p *packets.ConnectPacket) { p.ProtocolName, p.ProtocolVersion = "MQIsdp", 3 }, 1},
-		{"client ID", func(p *packets.ConnectPacket) { p.ClientIdentifier = "dev2" }, 2},
-		{"no user name", func(p *packets.ConnectPacket) { p.Username = "" }, 4},
-		{"no api-version", func(p *packets.ConnectPacket) { p.Username = reg.Hub + "/dev1/" }, 4},
-		{"device only", func(p *packets.ConnectPacket) { p.Username = "dev1" }, 4},
-		{"a module", func(p *packets.ConnectPacket) { p.Username = reg.Hub + "/dev1/edgeAgent/?api-version=2021-04-12" }, 4},
-		{"another hub", func(p *packets.ConnectPacket) { p.Username = "other.azure-devices.net/dev1/?api-version=2021-04-12" }, 5},
-		{"unknown device", func(p *packets.ConnectPacket) {
-			p.ClientIdentifier, p.Username = "dev2", reg.Hub+"/dev2/?api-version=2021-04-12"
-		}, 5},
-		{"no token", func(p *packets.ConnectPacket) { p.Password = []byte("secret") }, 5},
-		{"token with a policy", func(p *packets.ConnectPacket) { p.Password = append(p.Password, "&skn=device"...) }, 5},
-		{"broken token", func(p *packets.ConnectPacket) { p.Password = p.Password[:40] }, 5},
-		{"wrong key", func(p *packets.ConnectPacket) {
-			p.Password = []byte(c.hubToken(&registration{Hub: reg.Hub, DeviceID: "dev1", HubKey: make([]byte, 32)}))
-		}, 5},
-		{"for another device", func(p *packets.ConnectPacket) {
-			p.Password = []byte(c.hubToken(&registration{Hub: reg.Hub, DeviceID: "dev", HubKey: reg.HubKey}))
-		}, 5},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			c.T = t
-			p := c.connect(reg)
-			tt.bend(p)
-			l := c.dial()
-			if got := l.connack(p); got != tt.code {
-				t.Errorf("CONNACK %d, want %d", got, tt.code)
-			}
-			if tt.code != 0 {
-				l.ended(tt.name)
-			}
-		})
-	}
-}
-
-// Tokens are good for five minutes beyond their end.
-func TestHubTokenExpires(t *testing.T) {
-	c, reg := onHub(t, Options{}, "")
-	p := c.connect(reg)
-	c.clock.move(time.Hour + 5*time.Minute)
-	c.dial().mustConnect(p)
-	c.clock.move(time.Second)
-	if got := c.dial().connack(p); got != 5 {
-		t.Errorf("CONNACK %d, want 5", got)
-	}
-}
-
-func TestHubTopics(t *testing.T) {
-	c, reg := onHub(t, Options{}, "")
-	for filter, want := range map[string]byte{
-		"$iothub/twin/res/#":                      1,
-		"$iothub/twin/PATCH/properties/desired/#": 1,
-		"$iothub/methods/POST/#":                  1,
-		"devices/dev1/messages/devicebound/#":     1,
-		"devices/dev2/messages/devicebound/#":     0x80,
-		"devices/+/messages/events/#":             0x80,
-		"$SYS/#":                                  0x80,
-		"#":                                       0x80,
+	for user, want := range map[string]byte{ // the hub's name is compared without case and port
+		"LOCALHOST/dev1": packets.Accepted, reg.Hub + "/dev1": packets.Accepted, "localhost:1/dev1": packets.Accepted,
+		"other.azure-devices.net/dev1": packets.ErrRefusedNotAuthorised, "localhost/dev2": packets.ErrRefusedNotAuthorised,
 	} {
-		if got := c.dial().mustConnect(c.connect(reg)).subscribe(filter, 2); got != want {
-			t.Errorf("SUBACK for %s = %#x, want %#x", filter, got, want)
+		p := c.connect(reg)
+		_, p.ClientIdentifier, _ = strings.Cut(user, "/")
+		p.Username = user + "/?api-version=2021-04-12"
+		if got := c.dial().Connack(p); got != want {
+			t.Errorf("CONNACK %d for %s, want %d", got, user, want)
 		}
-	}
-	for _, topic := range []string{"devices/dev1/messages/events/", "devices/dev1/messages/events", "devices/dev1/messages/events/a=b", "$iothub/methods/res/200/?$rid=1"} {
-		l := c.dial().mustConnect(c.connect(reg))
-		l.publish(topic, "x", 1)
-		if got := next[*packets.PubackPacket](l).MessageID; got != 9 {
-			t.Errorf("PUBACK of %s for message %d, want 9", topic, got)
-		}
-	}
-	for _, topic := range []string{"devices/dev2/messages/events/", "devices/dev1/messages/devicebound/", "devices/dev10/messages/events/", "x", "$iothub/twin/res/200/"} {
-		for qos := range byte(2) {
-			l := c.dial().mustConnect(c.connect(reg))
-			l.publish(topic, "x", qos)
-			l.ended(topic)
-		}
-	}
-	l := c.dial().mustConnect(c.connect(reg))
-	l.publish("devices/dev1/messages/events/", "x", 2)
-	l.ended("QoS 2")
-	if d, _ := c.srv.HubDevice("dev1"); d.Messages != 3 {
-		t.Errorf("%d messages were counted, want 3", d.Messages)
-	}
-}
-
-// The second connection ends the first, whichever way they came.
-func TestHubOneConnection(t *testing.T) {
-	c, reg := onHub(t, Options{}, "")
-	first := c.dialWebSocket(c.srv.Hub()).mustConnect(c.connect(reg))
-	second := c.dial().mustConnect(c.connect(reg))
-	first.ended("the first connection")
-	second.send(packets.NewControlPacket(packets.Pingreq))
-	next[*packets.PingrespPacket](second)
-	p := c.connect(reg)
-	p.Password = []byte("SharedAccessSignature no")
-	if got := c.dial().connack(p); got != 5 {
-		t.Errorf("CONNACK %d, want 5", got)
-	}
-	second.send(packets.NewControlPacket(packets.Pingreq)) // who is refused ends nothing
-	next[*packets.PingrespPacket](second)
-	if d, _ := c.srv.HubDevice("dev1"); d.Connections != 2 {
-		t.Errorf("%d connections were counted, want 2", d.Connections)
 	}
 }
 
@@ -205,9 +111,9 @@ func TestTwinLives(t *testing.T) {
 	c, reg := onHub(t, o, twinMembers)
 	report := func(c *client, reg *registration) {
 		t.Helper()
-		l := c.dial().mustConnect(c.connect(reg))
-		l.subscribe("$iothub/twin/res/#", 0)
-		if got := l.ask("$iothub/twin/PATCH/properties/reported/?$rid=1", `{"n":1}`); !strings.Contains(got, "/204/") {
+		l := c.dial().MustConnect(c.connect(reg))
+		l.Subscribe("$iothub/twin/res/#", 0)
+		if got := l.Ask("$iothub/twin/PATCH/properties/reported/?$rid=1", `{"n":1}`); !strings.Contains(got, "/204/") {
 			t.Fatalf("answer = %s, want 204", got)
 		}
 	}
@@ -290,13 +196,13 @@ func TestHubCloses(t *testing.T) {
 	c, reg := onHub(t, Options{}, "")
 	silent := c.dial()
 	half := c.dial()
-	half.Write([]byte{mqttConnect, 100})
-	open := c.dial().mustConnect(c.connect(reg))
+	half.Write([]byte{0x10, 100})
+	open := c.dial().MustConnect(c.connect(reg))
 	ws := c.dialWebSocket(c.srv.Host())
 	if err := c.srv.Close(); err != nil {
 		t.Errorf("Close() = %v", err)
 	}
-	for name, l := range map[string]line{"silent": silent, "half": half, "open": open, "WebSocket": ws} {
-		l.ended(name)
+	for name, l := range map[string]hubtest.Line{"silent": silent, "half": half, "open": open, "WebSocket": ws} {
+		l.Ended(name)
 	}
 }

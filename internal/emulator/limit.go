@@ -2,14 +2,19 @@ package emulator
 
 import (
 	"math"
+	"sync"
 	"time"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // limiter counts operations like the service's quota: so many a minute, each
 // kind by itself. What is not used adds up to a minute's worth.
 type limiter struct {
-	perMinute int // 0 is no limit
-	buckets   map[string]*bucket
+	perMinute int // 0 is unlimited
+
+	mu      sync.Mutex
+	buckets map[string]*bucket
 }
 
 type bucket struct {
@@ -22,6 +27,8 @@ func (l *limiter) take(kind string, now time.Time) error {
 	if l.perMinute == 0 {
 		return nil
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.buckets == nil {
 		l.buckets = map[string]*bucket{}
 	}
@@ -35,7 +42,7 @@ func (l *limiter) take(kind string, now time.Time) error {
 	b.filled = now
 	if b.tokens < 1 {
 		wait := math.Ceil((1 - b.tokens) / perSecond)
-		return &apiError{code: codeThrottled, message: "Too many requests.", retryAfter: int(max(1, wait))}
+		return &rest.Error{Code: codeThrottled, Message: "Too many requests.", RetryAfter: int(max(1, wait))}
 	}
 	b.tokens--
 	return nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tpmdps/internal/challenge"
+	"tpmdps/internal/emulator/sas"
 )
 
 // nonceLifetime is how long a nonce lives on after the device asked for another
@@ -43,12 +44,12 @@ func (n nonces) add(id string, ek, srk *challenge.Key, now time.Time) *nonce {
 }
 
 // find returns the nonce that signed the token, for a device with this EK.
-func (n nonces) find(id string, ek *challenge.Key, token sasToken, target string, now time.Time) (*nonce, bool) {
+func (n nonces) find(id string, ek *challenge.Key, token sas.Token, target string, now time.Time) (*nonce, bool) {
 	for _, c := range n[id] {
 		if !c.superseded.IsZero() && now.Sub(c.superseded) >= nonceLifetime {
 			continue
 		}
-		if c.ek.Same(ek) && token.check(c.key, target, now) == nil {
+		if c.ek.Same(ek) && token.Check(c.key, target, now) == nil {
 			return c, true
 		}
 	}

@@ -1,6 +1,10 @@
 package emulator
 
-import "time"
+import (
+	"time"
+
+	"tpmdps/internal/emulator/rest"
+)
 
 // operation is a registration under way, as the device polls it.
 type operation struct {
@@ -22,7 +26,7 @@ func (ops operations) add(op *operation) string {
 			delete(ops, id)
 		}
 	}
-	id := "5." + newGUID()[:8] + newGUID()[:8] + "." + newGUID()
+	id := "5." + rest.NewGUID()[:8] + rest.NewGUID()[:8] + "." + rest.NewGUID()
 	ops[id] = op
 	return id
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"tpmdps/internal/emulator/rest"
 )
 
 // Page sizes of a query. The first is recorded, the other is ours.
@@ -15,44 +17,44 @@ const (
 
 // query answers POST .../query: all enrollments, in pages. As with the service
 // the registrations are left out of it.
-func (c *collection) query(s *Server, r *request) (reply, error) {
+func (c *collection) query(s *Server, r *request) (rest.Reply, error) {
 	if err := c.checkQuery(r.body); err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	size, err := pageSize(r.Header.Get("x-ms-max-item-count"))
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	after, err := parseContinuation(r.Header.Get("x-ms-continuation"))
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	listed := byPartition(c.in(s.state))
-	rest := listed
+	left := listed
 	// The token names a place and no number: what is created or deleted between
 	// two pages moves no other enrollment.
-	for len(rest) > 0 && rest[0].compare(after) <= 0 {
-		rest = rest[1:]
+	for len(left) > 0 && left[0].compare(after) <= 0 {
+		left = left[1:]
 	}
 	items := make([]any, 0, size)
-	for _, p := range rest[:min(size, len(rest))] {
+	for _, p := range left[:min(size, len(left))] {
 		items = append(items, p.e.shown())
 	}
 	rep := page(items, c.item)
-	if len(items) < len(rest) {
-		rep = rep.with("x-ms-continuation", continuation(listed[:len(listed)-len(rest)+len(items)]))
+	if len(items) < len(left) {
+		rep = rep.With("x-ms-continuation", continuation(listed[:len(listed)-len(left)+len(items)]))
 	}
 	return rep, nil
 }
 
 // page is the answer to a query.
-func page(items []any, kind string) reply {
+func page(items []any, kind string) rest.Reply {
 	if items == nil {
 		items = []any{}
 	}
-	return reply{status: http.StatusOK, body: items}.
-		with("x-ms-item-type", kind).
-		with("X-Content-Type-Options", "nosniff")
+	return rest.Reply{Status: http.StatusOK, Body: items}.
+		With("x-ms-item-type", kind).
+		With("X-Content-Type-Options", "nosniff")
 }
 
 // checkQuery accepts the forms that are recorded, or that the SDKs' samples use,
@@ -62,13 +64,13 @@ func (c *collection) checkQuery(body []byte) error {
 		Query string `json:"query"`
 	}
 	if err := json.Unmarshal(body, &q); err != nil {
-		return refuse(codeBadRequest, "The query is not valid JSON.")
+		return rest.Refuse(codeBadRequest, "The query is not valid JSON.")
 	}
 	switch text := strings.ToLower(strings.Join(strings.Fields(q.Query), " ")); text {
 	case "*", "select *", "select * from " + strings.ToLower(c.path):
 		return nil
 	}
-	return refuse(codeBadRequest, "This emulator knows one query: SELECT *, or SELECT * FROM %s.", c.path)
+	return rest.Refuse(codeBadRequest, "This emulator knows one query: SELECT *, or SELECT * FROM %s.", c.path)
 }
 
 func pageSize(header string) (int, error) {
@@ -77,7 +79,7 @@ func pageSize(header string) (int, error) {
 	}
 	n, err := strconv.Atoi(header)
 	if err != nil || n < 1 {
-		return 0, refuse(codeBadRequest, "The header x-ms-max-item-count is not a positive number.")
+		return 0, rest.Refuse(codeBadRequest, "The header x-ms-max-item-count is not a positive number.")
 	}
 	return min(n, maxPage), nil
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tpmdps/internal/emulator/object"
 )
 
 // recording is testdata/recorded_service.json: what the real service answered.
@@ -116,7 +118,7 @@ func (p *player) play(x exchange, n int) {
 	fill := strings.NewReplacer("{EK}", p.ek, "{n}", strconv.Itoa(n))
 	path, body := fill.Replace(x.Path), fill.Replace(string(x.Body))
 	p.setClock(x.Answer)
-	body = strings.ReplaceAll(body, `"certificate": "certificate"`, `"certificate":`+string(jsonString(p.certificate(x.Answer))))
+	body = strings.ReplaceAll(body, `"certificate": "certificate"`, `"certificate":`+string(object.String(p.certificate(x.Answer))))
 	var headers []string
 	for name, value := range x.Sent {
 		switch name {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"tpmdps/internal/challenge"
+	"tpmdps/internal/emulator/hub"
+	"tpmdps/internal/emulator/rest"
 )
 
 // registration is what the service remembers of a device that proved its
@@ -21,14 +23,14 @@ type registration struct {
 	ErrorCode    int    `json:"errorCode,omitempty"`
 	ErrorMessage string `json:"errorMessage,omitempty"`
 
-	Hub      string   `json:"hub,omitempty"`
-	DeviceID string   `json:"deviceId,omitempty"`
-	HubKey   []byte   `json:"hubKey,omitempty"`
-	EKName   []byte   `json:"ekName,omitempty"` // the chip that the key was made for
-	Hubs     []string `json:"hubs,omitempty"`   // all hubs the device has been on
-	Twin     *twin    `json:"twin,omitempty"`   // there whenever HubKey is
+	Hub      string    `json:"hub,omitempty"`
+	DeviceID string    `json:"deviceId,omitempty"`
+	HubKey   []byte    `json:"hubKey,omitempty"`
+	EKName   []byte    `json:"ekName,omitempty"` // the chip that the key was made for
+	Hubs     []string  `json:"hubs,omitempty"`   // all hubs the device has been on
+	Twin     *hub.Twin `json:"twin,omitempty"`   // there whenever HubKey is
 
-	Modules map[string]*module `json:"modules,omitempty"` // by ID
+	Modules map[string]*hub.Module `json:"modules,omitempty"` // by ID
 }
 
 // registrationState is the service's DeviceRegistrationState, and the device
@@ -61,9 +63,9 @@ func (r *registration) pending(now time.Time) bool { return now.Before(r.Settles
 func (r *registration) state(now time.Time) registrationState {
 	st := registrationState{
 		RegistrationID:         r.RegistrationID,
-		CreatedDateTimeUTC:     timestamp(r.Created),
+		CreatedDateTimeUTC:     rest.Timestamp(r.Created),
 		Status:                 "assigning",
-		LastUpdatedDateTimeUTC: timestamp(r.Updated),
+		LastUpdatedDateTimeUTC: rest.Timestamp(r.Updated),
 		ETag:                   r.ETag,
 	}
 	if r.pending(now) {

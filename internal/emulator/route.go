@@ -6,9 +6,11 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
+
+	"tpmdps/internal/emulator/hub"
+	"tpmdps/internal/emulator/rest"
 )
 
 // Longest bodies that are read, in bytes.
@@ -16,6 +18,9 @@ const (
 	maxDeviceBody  = 96 << 10 // the service's own limit
 	maxServiceBody = 1 << 20
 )
+
+// webSocketPath is where a hub accepts MQTT over HTTPS.
+const webSocketPath = "/$iothub/websocket"
 
 // Kinds of requests, each with a quota of its own.
 const (
@@ -30,11 +35,11 @@ const (
 type route struct {
 	method, path string
 	kind         string
-	handle       func(*Server, *request) (reply, error)
+	handle       func(*Server, *request) (rest.Reply, error)
 }
 
-// The first route that fits is taken: where two fit, the fixed one stands first.
-var routes = []route{
+// The first route that fits is used: where two fit, the fixed one stands first.
+var routes = append([]route{
 	{"POST", "enrollments", kindService, individuals.bulk},
 	{"POST", "enrollments/query", kindService, individuals.query},
 	{"PUT", "enrollments/{id}", kindService, individuals.put},
@@ -53,11 +58,16 @@ var routes = []route{
 	{"PUT", "{scope}/registrations/{id}/register", kindRegister, (*Server).register},
 	{"GET", "{scope}/registrations/{id}/operations/{operation}", kindPoll, (*Server).poll},
 	{"POST", "{scope}/registrations/{id}", kindPoll, (*Server).lookUp},
-	{"GET", "devices/{id}/messages/devicebound", kindHub, (*Server).deviceBound},
-	{"GET", "devices/{id}/modules", kindHub, (*Server).listModules},
-	{"GET", "devices/{id}/modules/{module}", kindHub, (*Server).getModule},
-	{"PUT", "devices/{id}/modules/{module}", kindHub, (*Server).putModule},
-	{"DELETE", "devices/{id}/modules/{module}", kindHub, (*Server).deleteModule},
+}, hubRoutes()...)
+
+// hubRoutes are the operations of the hub.
+func hubRoutes() (list []route) {
+	for _, rt := range hub.Routes() {
+		list = append(list, route{rt.Method, rt.Path, kindHub, func(s *Server, r *request) (rest.Reply, error) {
+			return rt.Handle(s.hub, hub.Request{Request: r.Request, Path: r.path, Body: r.body})
+		}})
+	}
+	return list
 }
 
 // request is a request as the handlers see it: routed, and its body read.
@@ -81,50 +91,65 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	switch {
 	case bent, err != nil:
 	case hr.URL.Path == webSocketPath:
-		s.serveWebSocket(w, hr)
+		s.hub.ServeWebSocket(w, hr)
 		return
 	default:
-		var forEntra bool
-		if rep, forEntra = s.signIn(w, hr); !forEntra {
-			rep, err = s.answer(w, hr)
-		}
+		rep, err = s.dispatch(w, hr)
 	}
 	switch {
 	case err != nil && forHub(hr):
-		rep = hubRefusal(err, s.opts.Now())
+		rep = hub.Refusal(err, s.opts.Now())
 	case err != nil:
-		rep = refusal(err, s.opts.Now())
+		rep = rest.Refusal(err, s.opts.Now())
 	}
-	if werr := rep.write(s.writer(w, hr), s.opts.Now()); werr != nil {
+	if werr := rep.Write(s.writer(w, hr), s.opts.Now()); werr != nil {
 		err = errors.Join(err, werr)
 	}
-	s.opts.Log.Info("request", "method", hr.Method, "path", hr.URL.Path, "status", rep.status,
+	s.opts.Log.Info("request", "method", hr.Method, "path", hr.URL.Path, "status", rep.Status,
 		"duration", time.Since(began), "refusal", err)
 }
 
-func (s *Server) answer(w http.ResponseWriter, hr *http.Request) (reply, error) {
+// forHub reports whether a request is one for the hub, and not for DPS.
+func forHub(hr *http.Request) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(hr.URL.Path, "/"), "/")
+	return strings.EqualFold(first, "devices")
+}
+
+// dispatch has the part that a request is for answer it.
+func (s *Server) dispatch(w http.ResponseWriter, hr *http.Request) (rest.Reply, error) {
 	path, err := segments(hr.URL)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
+	if rep, ok := s.entra.Answer(w, hr, path); ok {
+		return rep, nil
+	}
+	return s.answer(w, hr, path)
+}
+
+// answer routes a request to the operations of the two APIs, and of the hub's.
+func (s *Server) answer(w http.ResponseWriter, hr *http.Request, path []string) (rest.Reply, error) {
 	rt, err := match(hr.Method, path)
 	if err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	r := &request{Request: hr, path: path, apiVersion: hr.URL.Query().Get("api-version")}
-	if !validAPIVersion(r.apiVersion, "2017") {
-		return reply{}, refuse(codeBadRequest, "The query parameter api-version is missing or not supported.")
+	if !validAPIVersion(r.apiVersion) {
+		return rest.Reply{}, rest.Refuse(codeBadRequest, "The query parameter api-version is missing or not supported.")
 	}
 	if r.body, err = readBody(w, hr, rt.kind); err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
+	}
+	if err := s.limit.take(rt.kind, s.opts.Now()); err != nil {
+		return rest.Reply{}, err
+	}
+	if rt.kind == kindHub { // the hub locks its devices by itself
+		return rt.handle(s, r)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.limit.take(rt.kind, s.opts.Now()); err != nil {
-		return reply{}, err
-	}
 	if err := s.admit(r, rt.kind); err != nil {
-		return reply{}, err
+		return rest.Reply{}, err
 	}
 	return rt.handle(s, r)
 }
@@ -132,21 +157,18 @@ func (s *Server) answer(w http.ResponseWriter, hr *http.Request) (reply, error) 
 // admit is the check before every handler: the operator's credentials, or the
 // device's ID scope. Devices prove themselves in their handlers.
 func (s *Server) admit(r *request, kind string) error {
-	switch kind {
-	case kindService:
+	if kind == kindService {
 		return s.authorize(r)
-	case kindHub:
-		return nil
 	}
 	if !strings.EqualFold(r.path[0], s.opts.IDScope) {
-		return refuse(codeNotFound, "There is no provisioning service with the ID scope %q.", clip(r.path[0]))
+		return rest.Refuse(codeNotFound, "There is no provisioning service with the ID scope %q.", rest.Clip(r.path[0]))
 	}
 	return nil
 }
 
-// validAPIVersion reports whether version is a date, maybe with "-preview" behind,
-// of the year since or later.
-func validAPIVersion(version, since string) bool { return version >= since && version < "3" }
+// validAPIVersion reports whether version is a date, maybe with "-preview" after it,
+// since there is a DPS.
+func validAPIVersion(version string) bool { return version >= "2017" && version < "3" }
 
 // segments splits the path. Slashes that are escaped do not split.
 func segments(u *url.URL) ([]string, error) {
@@ -154,7 +176,7 @@ func segments(u *url.URL) ([]string, error) {
 	for i, part := range parts {
 		plain, err := url.PathUnescape(part)
 		if err != nil {
-			return nil, refuse(codeBadRequest, "The path is not valid.")
+			return nil, rest.Refuse(codeBadRequest, "The path is not valid.")
 		}
 		parts[i] = plain
 	}
@@ -164,7 +186,7 @@ func segments(u *url.URL) ([]string, error) {
 func match(method string, path []string) (route, error) {
 	known := false
 	for _, rt := range routes {
-		if !slices.EqualFunc(strings.Split(rt.path, "/"), path, segmentMatches) {
+		if !rest.Match(rt.path, path) {
 			continue
 		}
 		if rt.method == method {
@@ -173,16 +195,9 @@ func match(method string, path []string) (route, error) {
 		known = true
 	}
 	if known {
-		return route{}, refuse(codeMethodNotAllowed, "The method %s is not allowed here.", clip(method))
+		return route{}, rest.Refuse(codeMethodNotAllowed, "The method %s is not allowed here.", rest.Clip(method))
 	}
-	return route{}, refuse(codeNotFound, "There is no such resource.")
-}
-
-func segmentMatches(pattern, segment string) bool {
-	if strings.HasPrefix(pattern, "{") {
-		return segment != ""
-	}
-	return strings.EqualFold(pattern, segment)
+	return route{}, rest.Refuse(codeNotFound, "There is no such resource.")
 }
 
 // readBody reads the body, also where none belongs: Node polls with one.
@@ -194,18 +209,18 @@ func readBody(w http.ResponseWriter, hr *http.Request, kind string) ([]byte, err
 	body, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return nil, refuse(codeTooLarge, "The body is longer than %d bytes.", limit)
+		return nil, rest.Refuse(codeTooLarge, "The body is longer than %d bytes.", limit)
 	}
 	if err != nil {
-		return nil, refuse(codeBadRequest, "The body could not be read.")
+		return nil, rest.Refuse(codeBadRequest, "The body could not be read.")
 	}
 	if len(body) > 0 && !isJSON(hr.Header.Get("Content-Type")) {
-		return nil, refuse(codeMediaType, "The body has to be application/json.")
+		return nil, rest.Refuse(codeMediaType, "The body has to be application/json.")
 	}
 	return body, nil
 }
 
-// isJSON takes a missing Content-Type as JSON: nothing else is ever sent.
+// isJSON accepts a missing Content-Type for JSON: nothing else is ever sent.
 func isJSON(contentType string) bool {
 	media, _, err := mime.ParseMediaType(contentType)
 	return contentType == "" || err == nil && media == "application/json"

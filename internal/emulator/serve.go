@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -35,7 +36,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 		s.listener = refusing(s.listener)
 	}
 	if s.opts.MQTT != "" {
-		if s.hub, err = s.startHub(ctx, conf); err != nil {
+		if err := s.startHub(ctx, conf); err != nil {
 			s.listener.Close()
 			return fmt.Errorf("emulator: hub: %w", err)
 		}
@@ -45,6 +46,44 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	set := make(chan struct{})
 	s.stop = context.AfterFunc(ctx, func() { <-set; s.Close() })
 	close(set)
+	return nil
+}
+
+// startHub has the hub listen for devices.
+func (s *Server) startHub(ctx context.Context, conf *tls.Config) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", s.opts.MQTT)
+	if err != nil {
+		return err
+	}
+	if s.faults.on(faultHubRefuse) {
+		l = refusing(l)
+	}
+	return s.hub.Serve(l, conf)
+}
+
+// refused stands in for a listener: nothing listens, but a server can run.
+type refused struct {
+	net.Listener
+	done chan struct{}
+	once *sync.Once
+}
+
+// refusing closes l and stands in for it.
+func refusing(l net.Listener) net.Listener {
+	l.Close()
+	return refused{l, make(chan struct{}), &sync.Once{}}
+}
+
+// Accept implements net.Listener.
+func (r refused) Accept() (net.Conn, error) {
+	<-r.done
+	return nil, net.ErrClosed
+}
+
+// Close implements net.Listener.
+func (r refused) Close() error {
+	r.once.Do(func() { close(r.done) })
 	return nil
 }
 
@@ -60,7 +99,7 @@ func (s *Server) certificate(hosts []string) (tls.Certificate, error) {
 	return ca.issue(hosts...)
 }
 
-// serve answers HTTP on the listener, and on the hub's for who speaks it there.
+// serve answers HTTP on the listener, and on the hub's port for those who speak it there.
 func (s *Server) serve(conf *tls.Config) {
 	var http1 http.Protocols
 	http1.SetHTTP1(true) // no SDK speaks HTTP/2 to DPS, and the C one needs Content-Length
@@ -78,8 +117,8 @@ func (s *Server) serve(conf *tls.Config) {
 	}
 	s.served = make(chan error, 2)
 	go func() { s.served <- s.http.ServeTLS(s.listener, "", "") }()
-	if s.hub != nil {
-		go func() { s.served <- s.http.Serve(s.hub.http) }()
+	if s.hub.Addr() != nil {
+		go func() { s.served <- s.http.Serve(s.hub.HTTP()) }()
 	}
 }
 
@@ -103,8 +142,8 @@ func (s *Server) shutdown() error {
 		s.http.Close() // a client that hangs in the middle of a request
 	}
 	err := s.serveError()
-	if s.hub != nil {
-		err = errors.Join(err, s.serveError(), s.hub.close())
+	if s.hub.Addr() != nil {
+		err = errors.Join(err, s.serveError(), s.hub.Close())
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/atomicfile"
+	"tpmdps/internal/emulator/hub"
 )
 
 // stateSchema names the layout of the state file.
@@ -113,7 +114,7 @@ func (st *state) decode(data []byte) error {
 			return errors.New("a registration is null")
 		}
 		if r.HubKey != nil && r.Twin == nil { // written before there were twins
-			r.Twin = newTwin(nil)
+			r.Twin = hub.NewTwin(nil, nil)
 		}
 		st.registrations[fold(r.RegistrationID)] = r
 	}
