@@ -33,6 +33,7 @@ import (
 	"tpmdps/internal/identity"
 	"tpmdps/internal/network"
 	"tpmdps/internal/provision"
+	"tpmdps/internal/secretfile"
 	"tpmdps/internal/softtpm"
 	"tpmdps/internal/tpm"
 )
@@ -157,7 +158,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{provision.ErrNotAssigned, 33, "look at the linked hubs and the allocation policy of the DPS; keep error code and time for support"},
 	{tpm.ErrBlob, 33, "something between here and DPS changes its answers, or the service has changed; keep the output of -v"},
 
-	{errRemovable, 2, "whoever finds the medium has the secret: copy it onto this machine's disk; if it must be: --secret-on-removable-media"},
+	{secretfile.ErrRemovable, 2, "whoever finds the medium has the secret: copy it onto this machine's disk; if it must be: --secret-on-removable-media"},
 	{errNoDPS, 2, "name it with --dps NAME, or in TPMDPS_DPS"},
 	{errCredential, 30, "set PROVISIONING_CONNECTION_STRING, or give --connection-string-file, --sas-token-file or --auth-type login"},
 	{errNoLogin, 30, "az login, or name the kind with --credential: device-code needs no browser here; environment wants AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"},
@@ -180,7 +181,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{dps.ErrTooLarge, 21, hintForeign},
 	{errOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},
 	{atomicfile.ErrChanged, 15, "run the same command again: it starts from what the file is now"},
-	{errLate, 20, "whatever writes to it has to end; give more time with --timeout"},
+	{errInputWait, 20, "whatever writes to it has to end; give more time with --timeout"},
 	{filelock.ErrHeld, 20, "wait until the other program is done, or end it; give more time with --timeout"},
 	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
 	{errDisagree, 41, "the hint at the failed line says what to do"},

@@ -59,7 +59,7 @@ func lastOf(r io.Reader, limit int) ([]byte, error) {
 		n, err := r.Read(kept[len(kept):cap(kept)])
 		kept = kept[:len(kept)+n]
 		switch {
-		case errors.Is(err, errLate):
+		case errors.Is(err, errInputWait):
 			return nil, err // it names the file itself
 		case errors.Is(err, io.EOF):
 			return kept[(max(0, len(kept)-limit)+1)&^1:], nil

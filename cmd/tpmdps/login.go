@@ -132,7 +132,7 @@ func login(s *session, transport *http.Client) (*signIn, error) {
 	in := &signIn{kind: name, session: s}
 	// A certificate is read here.
 	in.inner, err = awaited(s.ctx, "what "+name+" signs in with", "its end did not come", func() (azcore.TokenCredential, error) { return loginKinds[i].make(o) })
-	if errors.Is(err, errLate) {
+	if errors.Is(err, errInputWait) {
 		return nil, err
 	}
 	if err != nil {

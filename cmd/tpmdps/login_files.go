@@ -32,11 +32,11 @@ func (s *session) checkLoginFiles(kind string, from environment.Login) error {
 		case info.IsDir():
 			return file.Wrong("it names a folder, not a file", "name the file that the sign-in is done with, or take the variable out", nil)
 		}
-		if err := s.checkPlace(file.Value); err != nil {
+		if err := s.secretPolicy().CheckPath(file.Value); err != nil {
 			return err
 		}
 		if file == certificate {
-			s.warnReadable(info, file.Value)
+			s.secretPolicy().CheckMode(info, file.Value)
 		}
 	}
 	return nil

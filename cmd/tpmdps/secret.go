@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,11 +11,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/dps"
-	"tpmdps/internal/text"
+	"tpmdps/internal/secretfile"
 )
-
-// errRemovable is for a secret where it can be lost.
-var errRemovable = errors.New("a secret on removable media")
 
 // secretVariables are those of the environment in which this program, or
 // azidentity, finds a secret.
@@ -28,24 +21,23 @@ var secretVariables = []string{
 	"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_PASSWORD", "IDENTITY_HEADER", "MSI_SECRET",
 }
 
-// errEmptySecret is for a file without a secret.
-var errEmptySecret = errors.New("it is empty")
+// secretPolicy says where this run's secrets may be.
+func (s *session) secretPolicy() secretfile.Policy {
+	return secretfile.Policy{Machine: thisMachine.Machine, AllowRemovable: s.flag.Bool("secret-on-removable-media"), Warn: s.warn}
+}
 
 // readPassword reads a hierarchy's password: its bytes count as they are, but for
 // encoding and line end.
 func (s *session) readPassword(path string) ([]byte, error) {
 	password, err := s.readSecret(path)
-	if errors.Is(err, errEmptySecret) {
+	if errors.Is(err, secretfile.ErrEmpty) {
 		err = fmt.Errorf("%w; leave the flag out for an empty password", err)
 	}
 	return password, err
 }
 
-// maxSecret bounds a password, a connection string, a token.
-const maxSecret = 16 << 10
-
-// readSecret reads a password, a connection string or a token from a file; the
-// line end that editors add is no part of it. An empty path is no secret.
+// readSecret reads a password, a connection string or a token from a file. An empty
+// path is no secret.
 func (s *session) readSecret(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
@@ -58,10 +50,7 @@ func (s *session) readSecret(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if err := s.checkOpen(f.file(), path); err != nil {
-		return nil, err
-	}
-	secret, err := s.secretFrom(f, path)
+	secret, err := s.secretFrom(secretfile.Source{Reader: f, File: f.file(), Path: path}, path)
 	if err != nil {
 		return nil, err
 	}
@@ -72,79 +61,8 @@ func (s *session) readSecret(path string) ([]byte, error) {
 	return secret, nil
 }
 
-// checkPlace refuses a secret on a stick: it would be carried away with it.
-func (s *session) checkPlace(path string) error {
-	medium := removable(path)
-	if medium == "" || s.flag.Bool("secret-on-removable-media") {
-		return nil
-	}
-	return fmt.Errorf("%w: %s lies on %s", errRemovable, path, medium)
-}
-
-// warnReadable says that others can read a secret. Windows has other rights,
-// which the mode does not tell.
-func (s *session) warnReadable(info fs.FileInfo, path string) {
-	if !info.Mode().IsRegular() || runtime.GOOS == "windows" {
-		return
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		s.say("warning: %s: others can read it (mode %04o): chmod 600 %[1]s", path, mode)
-	}
-}
-
-// checkOpen does both for a file that is open. One of no known place, such as a
-// pipe, lies nowhere.
-func (s *session) checkOpen(f *os.File, path string) error {
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return nil
-	}
-	if err := s.checkPlace(path); err != nil {
-		return err
-	}
-	s.warnReadable(info, path)
-	return nil
-}
-
-// secretFrom reads a secret, and makes it known to whatever is printed.
-func (s *session) secretFrom(r io.Reader, name string) ([]byte, error) {
-	secret, err := secretFrom(r, name)
-	s.learn(string(secret))
-	return secret, err
-}
-
-// secretFrom reads what a person, an editor or a secret store has written.
-func secretFrom(r io.Reader, name string) ([]byte, error) {
-	data, err := readAtMost(r, name, maxSecret)
-	if err != nil {
-		return nil, err
-	}
-	secret := bytes.TrimRight(secretText(data), "\r\n")
-	switch {
-	case len(secret) == 0:
-		return nil, fmt.Errorf("%w %s: %w", errInputs, name, errEmptySecret)
-	case slices.Contains(secret, 0):
-		return nil, fmt.Errorf("%w %s: a zero byte cannot be part of a secret here", errInputs, name)
-	}
-	return secret, nil
-}
-
-// secretText undoes the encoding in which Windows writes a file, where that is
-// beyond doubt, and changes nothing else: a password may be any bytes. UTF-16
-// without its mark counts if each character is one that a keyboard of the West has.
-func secretText(data []byte) []byte {
-	decoded, err := text.Decode(data)
-	if err != nil || decoded.Encoding == text.Mixed {
-		return data
-	}
-	if decoded.Encoding == text.BareUTF16 && strings.ContainsFunc(string(decoded.UTF8), func(r rune) bool { return r > 0xff }) {
-		return data
-	}
-	return decoded.UTF8
-}
-
-// readSecretFD reads a secret from a file descriptor that the caller opened:
-// it is in no file and in no environment then.
+// readSecretFD reads a secret from a file descriptor that the caller opened: then it
+// is in no file and in no environment.
 func (s *session) readSecretFD(flag string) ([]byte, error) {
 	n := s.flag.Int(flag)
 	switch {
@@ -157,30 +75,29 @@ func (s *session) readSecretFD(flag string) ([]byte, error) {
 	}
 	f := os.NewFile(uintptr(n), fmt.Sprintf("file descriptor %d", n))
 	defer f.Close()
-	if err := s.checkDescriptor(f, n); err != nil {
-		return nil, err
-	}
-	return s.secretFrom(newInput(s.ctx, f.Name(), f), f.Name())
+	return s.secretFrom(secretfile.Source{Reader: newInput(s.ctx, f.Name(), f), File: f}, f.Name())
 }
 
 // readSecretIn reads a secret from standard input.
 func (s *session) readSecretIn() ([]byte, error) {
-	if in, ok := s.in.(*input); ok && in.file() != nil {
-		if err := s.checkDescriptor(in.file(), 0); err != nil {
-			return nil, err
-		}
+	source := secretfile.Source{Reader: s.in}
+	if in, ok := s.in.(*input); ok {
+		source.File = in.file()
 	}
-	return s.secretFrom(s.in, "standard input")
+	return s.secretFrom(source, "standard input")
 }
 
-// checkDescriptor looks where a redirection leads to: a shell opens what lies on
-// a stick as willingly as this program.
-func (s *session) checkDescriptor(f *os.File, n int) error {
-	path, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", n))
-	if err != nil || !filepath.IsAbs(path) { // not on Linux, or a pipe
-		return nil
+// secretFrom reads a secret, and makes it known to whatever is printed.
+func (s *session) secretFrom(source secretfile.Source, name string) ([]byte, error) {
+	secret, err := s.secretPolicy().Read(source)
+	switch {
+	case errors.Is(err, errInputWait), errors.Is(err, secretfile.ErrRemovable):
+		return nil, err // it names the file itself
+	case err != nil:
+		return nil, cannotRead(name, err)
 	}
-	return s.checkOpen(f, path)
+	s.learn(string(secret))
+	return secret, nil
 }
 
 // keyFlags say where a connection string or a SAS token is. The last ones are
@@ -284,7 +201,7 @@ func (s *session) undress(h handedIn) (handedIn, error) {
 	case err != nil:
 		return h, h.named(fmt.Errorf("%w: %w", dps.ErrConnectionString, err))
 	case text == "":
-		return h, fmt.Errorf("%w %s: %w", errInputs, h.from, errEmptySecret)
+		return h, fmt.Errorf("%w %s: %w", errInputs, h.from, secretfile.ErrEmpty)
 	}
 	h.text = text
 	return h, nil

@@ -86,7 +86,7 @@ func mintToken(s *session) error {
 		r.Token = text
 		return s.printSecret(r)
 	}
-	if err := s.checkPlace(out); err != nil {
+	if err := s.secretPolicy().CheckPath(out); err != nil {
 		return err
 	}
 	if err := atomicfile.Create(out, []byte(text+"\n"), 0o600); errors.Is(err, fs.ErrExist) {
