@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/dictionary"
+	"tpmdps/internal/operator"
 	"tpmdps/internal/text"
 )
 
@@ -83,7 +84,7 @@ func isFile(name string) bool {
 func ownMessages() []dictionary.Message {
 	var all []dictionary.Message
 	for _, e := range exits {
-		if e.is != errUsage { // which is not printed
+		if e.is != errUsage && e.is != operator.ErrOptions { // which are not printed
 			all = append(all, dictionary.Message{Text: e.is.Error(), Code: e.code, Do: e.hint})
 		}
 	}

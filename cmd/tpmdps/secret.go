@@ -6,11 +6,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strings"
 
-	"github.com/urfave/cli/v2"
-
-	"tpmdps/internal/dps"
 	"tpmdps/internal/secretfile"
 )
 
@@ -98,111 +94,4 @@ func (s *session) secretFrom(source secretfile.Source, name string) ([]byte, err
 	}
 	s.learn(string(secret))
 	return secret, nil
-}
-
-// keyFlags say where a connection string or a SAS token is. The last ones are
-// there to be refused: az takes them, so people type them.
-func keyFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "connection-string-file", Usage: "read the connection string from `FILE` (or set PROVISIONING_CONNECTION_STRING)"},
-		&cli.IntFlag{Name: "connection-string-fd", DefaultText: "none", Usage: "read the connection string from the open file descriptor `N`"},
-		&cli.StringFlag{Name: "connection-string", Aliases: []string{"login", "l"}, Hidden: true, Usage: "refused: a command line can be read by all"},
-	}
-}
-
-// tokenFlags are those of a ready SAS token.
-func tokenFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "sas-token-file", Usage: "read a SAS token from `FILE` (or set TPMDPS_SAS_TOKEN)"},
-		&cli.IntFlag{Name: "sas-token-fd", DefaultText: "none", Usage: "read a SAS token from the open file descriptor `N`"},
-		&cli.StringFlag{Name: "sas-token", Hidden: true, Usage: "refused: a command line can be read by all"},
-	}
-}
-
-// refuseSecrets refuses a secret on the command line, whatever it is: it is
-// out already, and the operator must know.
-func (s *session) refuseSecrets() error {
-	for _, name := range []string{"connection-string", "sas-token"} {
-		if s.flag.IsSet(name) {
-			return fmt.Errorf("%w: --%s: a command line is seen by every user of this machine and kept in histories and logs; "+
-				"use --%[2]s-file, --%[2]s-fd or the environment, and if this machine has other users, renew the key", errUsage, name)
-		}
-	}
-	return nil
-}
-
-// handedIn is a connection string or a SAS token that was handed in.
-type handedIn struct {
-	text    string
-	isToken bool
-	from    string // the file or variable, for people
-}
-
-// named says where a credential is from that is not what it is given for.
-func (h handedIn) named(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", h.from, err)
-}
-
-// keyText is a connection string or a SAS token, and which of them. What is
-// named on the command line goes before the environment, a token before a
-// connection string: it is the narrower one.
-func (s *session) keyText() (handedIn, error) {
-	var named []string
-	for _, name := range []string{"sas-token-file", "sas-token-fd", "connection-string-file", "connection-string-fd"} {
-		if s.flag.IsSet(name) {
-			named = append(named, name)
-		}
-	}
-	switch {
-	case len(named) > 1:
-		return handedIn{}, fmt.Errorf("%w: --%s and --%s exclude each other", errUsage, named[0], named[1])
-	case len(named) == 1:
-		return s.keyFile(named[0])
-	}
-	for _, name := range []string{"TPMDPS_SAS_TOKEN", "PROVISIONING_CONNECTION_STRING"} {
-		if text := os.Getenv(name); text != "" {
-			// A shell leaves of a file in UTF-16 its mark and no zero byte.
-			text = strings.TrimPrefix(strings.TrimPrefix(text, "\xff\xfe"), "\xfe\xff")
-			return s.undress(handedIn{text, name == "TPMDPS_SAS_TOKEN", name + " (from the environment)"})
-		}
-	}
-	return handedIn{}, errCredential
-}
-
-// keyFile reads it from the file or the file descriptor that a flag names.
-func (s *session) keyFile(flag string) (h handedIn, err error) {
-	h.isToken = strings.HasPrefix(flag, "sas-token")
-	var secret []byte
-	if strings.HasSuffix(flag, "-fd") {
-		h.from = "--" + flag
-		secret, err = s.readSecretFD(flag)
-	} else {
-		h.from = s.flag.String(flag)
-		secret, err = s.readSecret(h.from)
-	}
-	if err != nil {
-		return h, err
-	}
-	h.text = string(secret)
-	return s.undress(h)
-}
-
-// undress takes off what stands around a credential, and makes what is left known to
-// whatever is printed.
-func (s *session) undress(h handedIn) (handedIn, error) {
-	text, err := dps.CredentialText(h.text)
-	s.learn(text)
-	switch {
-	case err != nil && h.isToken:
-		return h, h.named(fmt.Errorf("%w: %w: %w", dps.ErrCredential, dps.ErrToken, err))
-	case err != nil:
-		return h, h.named(fmt.Errorf("%w: %w", dps.ErrConnectionString, err))
-	case text == "":
-		return h, fmt.Errorf("%w %s: %w", errInputs, h.from, secretfile.ErrEmpty)
-	}
-	h.text = text
-	return h, nil
 }

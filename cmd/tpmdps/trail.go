@@ -111,7 +111,7 @@ func (s *session) openTrail(service service) (*trail, error) {
 	s.warnWritable(path)
 	host, _ := os.Hostname() // unknown is ""
 	return &trail{t, audit.Entry{
-		Account: accountName(), Credential: text.Printable(service.operator.String(), 200),
+		Account: accountName(), Credential: text.Printable(service.String(), 200),
 		Host: text.Printable(host, 255), Tool: application(), Service: service.Endpoint(),
 	}, s.redact}, nil
 }
