@@ -32,7 +32,9 @@ import (
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/network"
+	"tpmdps/internal/operator"
 	"tpmdps/internal/provision"
+	"tpmdps/internal/secretfile"
 	"tpmdps/internal/softtpm"
 	"tpmdps/internal/tpm"
 )
@@ -40,8 +42,6 @@ import (
 // Errors that only the command line knows.
 var (
 	errUsage      = errors.New("usage")
-	errNoDPS      = errors.New("no DPS named")
-	errCredential = errors.New("no credential for the service API")
 	errBatch      = errors.New("damaged batch")
 	errPartly     = errors.New("part of the batch failed")
 	errInputs     = errors.New("cannot read")
@@ -68,6 +68,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{context.Canceled, 130, ""},
 	{environment.ErrVariable, 2, "correct the variable that is named, or take it out"},
 	{errUsage, 2, ""},
+	{operator.ErrOptions, 2, ""},
 	{enroll.ErrNotTPM, 51, "copy those with az, or leave them out: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\""},
 	{network.ErrNoCertificate, 2, "give the certificate of the CA: PEM, DER or PKCS #7 (.p7b)"},
 	{errPartly, 51, "correct what failed and run the same command again: what is done is found unchanged"},
@@ -157,22 +158,10 @@ var exits = slices.Concat(diskExits(), []exit{
 	{provision.ErrNotAssigned, 33, "look at the linked hubs and the allocation policy of the DPS; keep error code and time for support"},
 	{tpm.ErrBlob, 33, "something between here and DPS changes its answers, or the service has changed; keep the output of -v"},
 
-	{errRemovable, 2, "whoever finds the medium has the secret: copy it onto this machine's disk; if it must be: --secret-on-removable-media"},
-	{errNoDPS, 2, "name it with --dps NAME, or in TPMDPS_DPS"},
-	{errCredential, 30, "set PROVISIONING_CONNECTION_STRING, or give --connection-string-file, --sas-token-file or --auth-type login"},
-	{errNoLogin, 30, "az login, or name the kind with --credential: device-code needs no browser here; environment wants AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"},
-	{errTenant, 30, "name the tenant of the DPS, not a home tenant, in AZURE_TENANT_ID, or: az login --tenant ID; an application has to be of that tenant, too"},
-	{errTokenExpired, 30, "sign in again: az login, or --credential device-code"},
-	{errAppSecret, 30, "compare with the application's certificates and secrets in the portal: expired, of another application, or the secret's ID in place of its value?"},
-	{errAudience, 30, "the token has to be for https://azure-devices-provisioning.net; the tenant has to know that service"},
-	{errLoginClock, 30, "set this machine's clock: timedatectl; assertions and tokens are good for minutes only"},
-	{errConditional, 30, "a rule of the tenant asks for more, such as a second factor: --credential device-code or browser, or ask who administers Entra ID"},
-	{errSignIn, 30, "a code (AADSTS and a number) stands in Microsoft's reference of Entra ID's error codes; -vv shows what was sent and answered"},
-	{errRole, 30, ""},
-	{errPolicy, 30, ""},
-	{errSASExpired, 30, ""},
-	{errIPFilter, 30, "run it from a network that the DPS lets in: see its networking page in the portal for IP filter, public access and private endpoints"},
-	{errClock, 30, ""},
+	{secretfile.ErrRemovable, 2, "whoever finds the medium has the secret: copy it onto this machine's disk; if it must be: --secret-on-removable-media"},
+	{operator.ErrNoDPS, 2, "name it with --dps NAME, or in TPMDPS_DPS"},
+	{operator.ErrNoCredential, 30, "set PROVISIONING_CONNECTION_STRING, or give --connection-string-file, --sas-token-file or --auth-type login"},
+}, operatorReasons(), []exit{
 	{dps.ErrConnectionString, 30, ""},
 	{dps.ErrCredential, 30, ""},
 
@@ -180,7 +169,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{dps.ErrTooLarge, 21, hintForeign},
 	{errOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},
 	{atomicfile.ErrChanged, 15, "run the same command again: it starts from what the file is now"},
-	{errLate, 20, "whatever writes to it has to end; give more time with --timeout"},
+	{errInputWait, 20, "whatever writes to it has to end; give more time with --timeout"},
 	{filelock.ErrHeld, 20, "wait until the other program is done, or end it; give more time with --timeout"},
 	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
 	{errDisagree, 41, "the hint at the failed line says what to do"},
@@ -208,6 +197,15 @@ func diskExits() []exit {
 	return all
 }
 
+// operatorReasons are why nobody could sign in, or the service refused who did.
+func operatorReasons() []exit {
+	var all []exit
+	for _, reason := range operator.Reasons() {
+		all = append(all, exit{reason, 30, reason.Hint()})
+	}
+	return all
+}
+
 // hinter is an error that knows what to do about it.
 type hinter interface {
 	error
@@ -217,13 +215,9 @@ type hinter interface {
 // verdict finds exit code and hint for an error.
 func verdict(err error) exit {
 	var format *identity.FormatError
-	var refused *refusal
 	var auth *tpm.AuthError
 	for _, e := range exits {
 		if errors.Is(err, e.is) {
-			if errors.As(err, &refused) && refused.is == e.is && refused.hint != "" {
-				e.hint = refused.hint
-			}
 			if e.is == tpm.ErrOccupied {
 				e.hint = occupiedHint(err, e.hint)
 			}
@@ -262,7 +256,7 @@ func verdict(err error) exit {
 		return exit{code: 21, hint: "if a proxy inspects TLS here, give its CA with --ca-file; otherwise check the host name"}
 	// A system error counts as one of the network's (syscall.Errno has its
 	// methods), so the files' come first.
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, secretfile.ErrEmpty):
 		return exit{code: 2}
 	case isDisk:
 		return verdict(cause)

@@ -108,7 +108,7 @@ func TestInterruptsHideNothing(t *testing.T) {
 	}{
 		{context.Canceled, true},
 		{fmt.Errorf("dial: %w", context.Canceled), true},
-		{&lateError{"stdin", "its end did not come", context.Canceled}, true},
+		{&inputWaitError{"stdin", "its end did not come", context.Canceled}, true},
 		{net.ErrClosed, true},
 		{io.ErrUnexpectedEOF, true},
 		{tpm.ErrAnswer, true},

@@ -293,7 +293,7 @@ func TestCanaryIsFoundInAScript(t *testing.T) {
 				return nil
 			},
 		})
-		if matched := regexp.MustCompile("^a secret got out: .*" + want).MatchString(got.failed); matched != (want != "") || want == "" && got.failed != "" {
+		if matched := regexp.MustCompile("^what got out: .*" + want).MatchString(got.failed); matched != (want != "") || want == "" && got.failed != "" {
 			t.Errorf("%q: it failed with %q, want %q", script, got.failed, want)
 		}
 	}

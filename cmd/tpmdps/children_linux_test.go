@@ -40,7 +40,7 @@ func TestChildrenInheritNoSecret(t *testing.T) {
 	for _, tt := range tests {
 		setCanaries(t)
 		dir := t.TempDir()
-		script := "#!/bin/sh\n{ echo \"$@\"; env; } >" + dir + "/$(basename $0).told\nexit 1\n"
+		script := "#!/bin/sh\n{ echo \"$@\"; env; } >" + dir + "/$(basename $0).output\nexit 1\n"
 		for _, name := range tt.programs {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil {
 				t.Fatal(err)
@@ -59,16 +59,16 @@ func TestChildrenInheritNoSecret(t *testing.T) {
 		var out bytes.Buffer
 		run(t.Context(), append([]string{"tpmdps"}, tt.args...), streams{strings.NewReader(""), &out, &out})
 		for _, name := range tt.programs {
-			told, err := os.ReadFile(filepath.Join(dir, name+".told"))
-			if err != nil || !bytes.Contains(told, []byte("PATH=")) {
+			given, err := os.ReadFile(filepath.Join(dir, name+".output"))
+			if err != nil || !bytes.Contains(given, []byte("PATH=")) {
 				t.Errorf("%s: %s was not started: %v\n%s", tt.args[0], name, err, &out)
 				continue
 			}
 			if name != "swtpm" {
-				told = bytes.ReplaceAll(told, []byte("canary-proxy"), nil)
+				given = bytes.ReplaceAll(given, []byte("canary-proxy"), nil)
 			}
-			if at := bytes.Index(told, []byte(canary)); at >= 0 {
-				t.Errorf("%s: %s is handed %q", tt.args[0], name, told[max(0, at-40):min(len(told), at+30)])
+			if at := bytes.Index(given, []byte(canary)); at >= 0 {
+				t.Errorf("%s: %s is handed %q", tt.args[0], name, given[max(0, at-40):min(len(given), at+30)])
 			}
 		}
 		if after := os.Environ(); len(after) != len(before) {

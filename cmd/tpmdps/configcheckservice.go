@@ -91,7 +91,7 @@ func unanswered(err error) string {
 func (c service) facts(s *session, id string, chip []byte) (*edge.ServiceFacts, error) {
 	e, err := c.Enrollment(s.ctx, id)
 	if err != nil && !saysNone(err) {
-		return nil, c.operator.explain(err)
+		return nil, c.Explain(err)
 	}
 	facts := &edge.ServiceFacts{}
 	if err == nil {
@@ -100,7 +100,7 @@ func (c service) facts(s *session, id string, chip []byte) (*edge.ServiceFacts, 
 			facts.EndorsementKey = e.Attestation.TPM.EndorsementKey
 		}
 		if facts.State, facts.NoState, err = registrationFacts(s, c, e); err != nil {
-			return facts, c.operator.explain(err)
+			return facts, c.Explain(err)
 		}
 	}
 	return facts, c.others(s, id, chip, facts)
@@ -112,7 +112,7 @@ func (c service) facts(s *session, id string, chip []byte) (*edge.ServiceFacts, 
 func (c service) others(s *session, id string, chip []byte, facts *edge.ServiceFacts) error {
 	found, err := enroll.Others(s.ctx, c.ServiceClient, id, chip)
 	if err != nil {
-		return c.operator.explain(err)
+		return c.Explain(err)
 	}
 	if len(found) == 0 && !(facts.Enrolled && (chip == nil || facts.IsOf(chip))) && (chip != nil || identity.IsDerived(id)) {
 		var all bool

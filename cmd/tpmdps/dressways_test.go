@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"tpmdps/internal/audit"
+	"tpmdps/internal/secretfile"
 )
 
 // dressed is how a file is handed in, and what shows that it was read.
@@ -65,7 +66,7 @@ func valueWith(line string) func(*testing.T, string) (int, string) {
 
 // passwordOf reads a password as the flags do.
 func passwordOf(_ *testing.T, data string) (int, string) {
-	secret, err := secretFrom(strings.NewReader(data), "FILE")
+	secret, err := secretfile.Read(strings.NewReader(data))
 	if err != nil {
 		return 2, err.Error()
 	}

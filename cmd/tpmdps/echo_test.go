@@ -170,7 +170,7 @@ func runAgainstEcho(t *testing.T, form func(string) string, kind int) (printed s
 	key := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte(canary+"\xfb\xff"), 4))
 	const application, login = "canary~Application.Secret+7/8", "somebody:canary+Proxy/Login"
 	t.Setenv("AZURE_CLIENT_SECRET", application)
-	t.Setenv("HTTP_PROXY", "http://"+login+"@127.0.0.1:9")
+	t.Setenv("HTTP_PROXY", "http://"+strings.ReplaceAll(login, "/", "%2F")+"@127.0.0.1:9")
 	service := &echo{form: form, secrets: []string{key, application, strings.TrimPrefix(login, "somebody:")}, kind: kind}
 	server := httptest.NewUnstartedServer(service)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)

@@ -148,7 +148,7 @@ func (r emulatorResult) show(w io.Writer) error {
 // newEmulator reads the files of --dir and --state, which may take as long as it will.
 func newEmulator(s *session, opts emulator.Options) (*emulator.Server, error) {
 	server, err := awaited(s.ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
-	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, errLate) && !errors.Is(err, atomicfile.ErrInUse) {
+	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, errInputWait) && !errors.Is(err, atomicfile.ErrInUse) {
 		err = fmt.Errorf("%w its files: %w", errInputs, err)
 	}
 	if address := (*net.AddrError)(nil); errors.As(err, &address) {

@@ -107,7 +107,7 @@ func enrollAll(s *session, b batch, entries []inventory.Entry) error {
 		if err == nil && !out.DryRun && writes(item) {
 			s.did("%s was enrolled (%s)", item.RegistrationID, item.Action)
 		}
-		err = b.service.operator.explain(err)
+		err = b.service.Explain(err)
 		out.Items = append(out.Items, enrollItem{item, describe(item, err), servedIn(err), err})
 		if err := rows.print(out.Items[len(out.Items)-1]); err != nil {
 			return errors.Join(unrecorded, fmt.Errorf("stopped: %d of %d records were tried: print the result: %w", len(out.Items), len(entries), err))
@@ -160,7 +160,7 @@ func (b batch) enroll(e inventory.Entry) (item enroll.Item, err, unrecorded erro
 	for _, c := range item.Unconfirmed {
 		b.say("warning: %s: written, but the service answers that %s", item.RegistrationID, c)
 	}
-	return item, err, b.trail.outcome(b.ctx, intent, item, b.service.operator.explain(err))
+	return item, err, b.trail.outcome(b.ctx, intent, item, b.service.Explain(err))
 }
 
 // stopsBatch says whether the next record would fail in the same way.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/dictionary"
+	"tpmdps/internal/operator"
 	"tpmdps/internal/text"
 )
 
@@ -59,7 +60,7 @@ func lastOf(r io.Reader, limit int) ([]byte, error) {
 		n, err := r.Read(kept[len(kept):cap(kept)])
 		kept = kept[:len(kept)+n]
 		switch {
-		case errors.Is(err, errLate):
+		case errors.Is(err, errInputWait):
 			return nil, err // it names the file itself
 		case errors.Is(err, io.EOF):
 			return kept[(max(0, len(kept)-limit)+1)&^1:], nil
@@ -83,7 +84,7 @@ func isFile(name string) bool {
 func ownMessages() []dictionary.Message {
 	var all []dictionary.Message
 	for _, e := range exits {
-		if e.is != errUsage { // which is not printed
+		if e.is != errUsage && e.is != operator.ErrOptions { // which are not printed
 			all = append(all, dictionary.Message{Text: e.is.Error(), Code: e.code, Do: e.hint})
 		}
 	}

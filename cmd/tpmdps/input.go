@@ -72,7 +72,7 @@ func lenientText(data []byte) []byte {
 func readAtMost(r io.Reader, name string, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
-		if errors.Is(err, errLate) {
+		if errors.Is(err, errInputWait) {
 			return nil, err // it names the file itself
 		}
 		return nil, cannotRead(name, err)

@@ -19,39 +19,6 @@ func utf16LE(s string) string {
 	return string(out)
 }
 
-// Of a secret only the encoding and the line end are undone.
-func TestSecretFrom(t *testing.T) {
-	for data, want := range map[string]string{
-		"pass word\n":                         "pass word",
-		" pass \r\n":                          " pass ",
-		"p\u00e4ss\u200b":                     "p\u00e4ss\u200b",
-		"p\xe4ss\n":                           "p\xe4ss", // a code page, or any bytes
-		"\xff\x01\xfe":                        "\xff\x01\xfe",
-		"\xef\xbb\xbfp\u00e4ss\r\n":           "p\u00e4ss",
-		"\xff\xfe" + utf16LE("p\u00e4ss\r\n"): "p\u00e4ss",
-		"\xff\xfe" + utf16LE("\u4e2d\u56fd"):  "\u4e2d\u56fd",
-		utf16LE("p\u00e4ss\r\n"):              "p\u00e4ss",
-		"\xfe\xff\x00p\x00w\x00\r\x00\n":      "pw",
-		"\x00p\x00w":                          "pw",
-	} {
-		if got, err := secretFrom(strings.NewReader(data), "f"); err != nil || string(got) != want {
-			t.Errorf("secretFrom(%q) = %q, %v, want %q", data, got, err, want)
-		}
-	}
-	for data, want := range map[string]string{
-		"ab\x00cd":                 "a zero byte cannot be part of a secret",
-		"\x00\x00":                 "a zero byte",
-		"a" + utf16LE("b\n"):       "a zero byte", // it changes half-way: not to be guessed
-		utf16LE("\u4e2d") + "\x00": "a zero byte",
-		"\xff\xfe":                 "it is empty",
-		"\xef\xbb\xbf\r\n":         "it is empty",
-	} {
-		if got, err := secretFrom(strings.NewReader(data), "f"); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("secretFrom(%q) = %q, %v, want %q", data, got, err, want)
-		}
-	}
-}
-
 // A payload is read as Windows writes it, and sent as UTF-8; what is wrong is named
 // with its line.
 func TestReadObject(t *testing.T) {

@@ -8,20 +8,20 @@ import (
 	"os"
 )
 
-// errLate is for an input that did not come as long as the run lasted.
-var errLate = errors.New("before the time was over")
+// errInputWait is for an input that did not come before the run ended.
+var errInputWait = errors.New("before the time was over")
 
-// lateError says what did not come. It wraps errLate and why the run is over.
-type lateError struct {
+// inputWaitError says what did not come. It wraps errInputWait and why the run ended.
+type inputWaitError struct {
 	name, what string
 	cause      error
 }
 
-func (e *lateError) Error() string {
-	return fmt.Sprintf("%v %s: %s %v", errInputs, e.name, e.what, errLate)
+func (e *inputWaitError) Error() string {
+	return fmt.Sprintf("%v %s: %s %v", errInputs, e.name, e.what, errInputWait)
 }
 
-func (e *lateError) Unwrap() []error { return []error{errLate, e.cause} }
+func (e *inputWaitError) Unwrap() []error { return []error{errInputWait, e.cause} }
 
 // awaited returns what f does, or an error when the run is over before that. Nothing
 // can call off the opening of a pipe at whose other end is nobody, nor a read of a
@@ -33,7 +33,7 @@ func awaited[T any](ctx context.Context, name, what string, f func() (T, error))
 	}
 	var none T
 	if ctx.Err() != nil {
-		return none, &lateError{name, what, context.Cause(ctx)}
+		return none, &inputWaitError{name, what, context.Cause(ctx)}
 	}
 	answers := make(chan answer, 1)
 	go func() {
@@ -44,7 +44,7 @@ func awaited[T any](ctx context.Context, name, what string, f func() (T, error))
 	case a := <-answers:
 		return a.value, a.err
 	case <-ctx.Done():
-		return none, &lateError{name, what, context.Cause(ctx)}
+		return none, &inputWaitError{name, what, context.Cause(ctx)}
 	}
 }
 
@@ -65,7 +65,7 @@ const maxRead = 64 << 10
 func openInput(ctx context.Context, path string) (*input, error) {
 	f, err := awaited(ctx, path, "it did not open (a pipe that nobody writes to?)", func() (*os.File, error) { return os.Open(path) })
 	switch {
-	case errors.Is(err, errLate):
+	case errors.Is(err, errInputWait):
 		return nil, err
 	case err != nil:
 		return nil, cannotRead(path, err)
@@ -84,7 +84,7 @@ func (in *input) Read(p []byte) (int, error) {
 	}
 	buf := in.buf[:min(len(p), len(in.buf))]
 	n, err := awaited(in.ctx, in.name, "its end did not come", func() (int, error) { return in.source.Read(buf) })
-	if errors.Is(err, errLate) {
+	if errors.Is(err, errInputWait) {
 		return 0, err
 	}
 	return copy(p, buf[:n]), err

@@ -221,7 +221,7 @@ func TestLateInputsAreNamed(t *testing.T) {
 	if v := verdict(err); v.code != 20 || err.Error() != "cannot read pipe: it did not open before the time was over" {
 		t.Errorf("awaited() = %v, exit code %d", err, v.code)
 	}
-	if _, err := openInput(deadline, pipe); !errors.Is(err, errLate) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), pipe) {
+	if _, err := openInput(deadline, pipe); !errors.Is(err, errInputWait) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), pipe) {
 		t.Errorf("openInput() = %v", err)
 	}
 	r, w := io.Pipe()
@@ -229,7 +229,7 @@ func TestLateInputsAreNamed(t *testing.T) {
 	reading, interrupt := context.WithCancel(t.Context())
 	go func() { io.WriteString(w, "begin"); interrupt() }()
 	data, err := readAtMost(newInput(reading, "standard input", r), "standard input", 100)
-	if !errors.Is(err, errLate) || !errors.Is(err, context.Canceled) || data != nil || err.Error() != "cannot read standard input: its end did not come before the time was over" {
+	if !errors.Is(err, errInputWait) || !errors.Is(err, context.Canceled) || data != nil || err.Error() != "cannot read standard input: its end did not come before the time was over" {
 		t.Errorf("readAtMost() = %q, %v", data, err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -13,6 +12,7 @@ import (
 	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/operator"
 	"tpmdps/internal/text"
 )
 
@@ -60,7 +60,7 @@ func tokenMintCommand() command {
 func mintToken(s *session) error {
 	life := s.flag.Duration("ttl")
 	if life < minTokenLife || life > maxTokenLife {
-		return fmt.Errorf("%w: --ttl %s: give a time from %s to %s", errUsage, life, inWords(minTokenLife), inWords(maxTokenLife))
+		return fmt.Errorf("%w: --ttl %s: give a time from %s to %s", errUsage, life, text.Duration(minTokenLife), text.Duration(maxTokenLife))
 	}
 	id := s.flag.String("registration-id")
 	if id != "" {
@@ -86,7 +86,7 @@ func mintToken(s *session) error {
 		r.Token = text
 		return s.printSecret(r)
 	}
-	if err := s.checkPlace(out); err != nil {
+	if err := s.secretPolicy().CheckPath(out); err != nil {
 		return err
 	}
 	if err := atomicfile.Create(out, []byte(text+"\n"), 0o600); errors.Is(err, fs.ErrExist) {
@@ -104,15 +104,11 @@ func (s *session) policyKey() (dps.ConnectionString, error) {
 	if err := s.refuseSecrets(); err != nil {
 		return dps.ConnectionString{}, err
 	}
-	given, err := s.keyText()
-	if err == nil && given.isToken {
-		err = fmt.Errorf("%w: a SAS token cannot make another one; give the connection string of a policy", errCredential)
-	}
+	key, err := s.operatorKey()
 	if err != nil {
 		return dps.ConnectionString{}, err
 	}
-	cs, err := dps.ParseConnectionString(given.text)
-	return cs, given.named(err)
+	return operator.PolicyKey(key, s.learn)
 }
 
 func tokenShowCommand() command {
@@ -179,56 +175,13 @@ func (r tokenResult) show(w io.Writer) error {
 	left := time.Duration(r.RemainingSeconds) * time.Second
 	ends := r.ExpiresAt.Format(time.RFC3339)
 	if left > 0 {
-		ends += ", in " + inWords(left)
+		ends += ", in " + text.Duration(left)
 	} else {
-		ends += ", expired " + inWords(-left) + " ago"
+		ends += ", expired " + text.Duration(-left) + " ago"
 	}
-	rows := [][]string{{"opens", scopeInWords(r.Resource)}, {"resource", r.Resource}, {"policy", r.Policy}, {"ends", ends}}
+	rows := [][]string{{"opens", operator.Scope(r.Resource)}, {"resource", r.Resource}, {"policy", r.Policy}, {"ends", ends}}
 	if r.File != "" {
 		rows = append(rows, []string{"written to", r.File})
 	}
 	return table(w, nil, rows)
-}
-
-// scopeInWords says what a resource is of a DPS.
-func scopeInWords(resource string) string {
-	host, path, _ := strings.Cut(resource, "/")
-	first, rest, _ := strings.Cut(path, "/")
-	switch {
-	case path == "":
-		return "everything that the policy may, on " + host
-	case first == "enrollments" && rest == "":
-		return "all enrollments of " + host
-	case first == "enrollments" && !strings.Contains(rest, "/"):
-		return "the enrollment " + rest + " of " + host
-	case first == "registrations":
-		return "a registration: this is the token of a device"
-	}
-	if _, after, _ := strings.Cut(resource, "/registrations/"); after != "" {
-		return "the registration of " + after + ": this is the token of a device, not of an operator"
-	}
-	return "/" + path + " of " + host
-}
-
-// inWords says a time in its two largest units.
-func inWords(d time.Duration) string {
-	d = d.Round(time.Second)
-	var parts []string
-	for _, unit := range []struct {
-		size time.Duration
-		name string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
-		n := d / unit.size
-		d -= n * unit.size
-		switch {
-		case n == 1:
-			parts = append(parts, "1 "+unit.name)
-		case n > 1:
-			parts = append(parts, fmt.Sprintf("%d %ss", n, unit.name))
-		}
-	}
-	if len(parts) == 0 {
-		return "0 seconds"
-	}
-	return strings.Join(parts[:min(2, len(parts))], " ")
 }

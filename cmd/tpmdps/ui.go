@@ -188,6 +188,9 @@ func (u *ui) say(format string, args ...any) {
 	fmt.Fprintf(u.err, format+"\n", args...)
 }
 
+// warn prints a warning for people.
+func (u *ui) warn(message string) { u.say("warning: %s", message) }
+
 // progress prints a line for those who watch; with JSON, where stderr is for one
 // error in JSON, there are none.
 func (u *ui) progress(format string, args ...any) {

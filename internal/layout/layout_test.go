@@ -92,8 +92,8 @@ var restricted = []struct {
 	{"os/exec", []string{"internal/softtpm", "internal/aziot", "internal/vmtest/init"}, false,
 		"other processes are the software TPM, and the programs of IoT Edge and udev: iotedge, aziotctl, systemctl, udevadm"},
 	{"github.com/olekukonko/tablewriter/...", []string{"cmd/..."}, false, "stages return values, the commands draw them"},
-	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity/...", []string{"cmd/..."}, false,
-		"the operator chooses the credential, the stages are handed it"},
+	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity/...", []string{"internal/operator"}, false,
+		"one package signs in, the stages are handed who did"},
 	{"testing/...", []string{"internal/contexttest", "internal/emulator/hub/hubtest", "internal/softtpm/softtpmtest"}, false, "for tests"},
 }
 

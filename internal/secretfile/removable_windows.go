@@ -1,14 +1,17 @@
-package main
+package secretfile
 
 import (
 	"path/filepath"
 
 	"golang.org/x/sys/windows"
+
+	"tpmdps/internal/host"
 )
 
-// removable names the drive that a file lies on, if it can be pulled out. What
-// cannot be found out is taken for built in.
-func removable(path string) string {
+// removable names the drive that a path lies on, if it can be pulled out. What
+// cannot be found out counts as built in. The drives are always those of this
+// machine.
+func removable(_ host.Machine, path string) string {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return ""

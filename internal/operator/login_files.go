@@ -1,4 +1,4 @@
-package main
+package operator
 
 import (
 	"errors"
@@ -8,15 +8,15 @@ import (
 	"tpmdps/internal/environment"
 )
 
-// checkLoginFiles looks at the files that azidentity will read as it looks at its
-// own: a certificate's key and a federated token are secrets as well. A cluster
-// gives its tokens a mode that suits it, so those are not warned of.
-func (s *session) checkLoginFiles(kind string, from environment.Login) error {
-	certificate, token := from.Certificate, from.TokenFile
-	if kind != "environment" && kind != "default" || from.Secret {
+// checkLoginFiles checks the place and the mode of the files that azidentity will
+// read: a certificate's key and a federated token are secrets as well. A cluster
+// gives its tokens a mode that suits it, so that is no reason for a warning.
+func (o Options) checkLoginFiles(login environment.Login) error {
+	certificate, token := login.Certificate, login.TokenFile
+	if o.Credential != "environment" && o.Credential != "default" || login.Secret {
 		certificate.Value = ""
 	}
-	if kind != "workload" && kind != "default" {
+	if o.Credential != "workload" && o.Credential != "default" {
 		token.Value = ""
 	}
 	for _, file := range []environment.Setting{certificate, token} {
@@ -28,15 +28,15 @@ func (s *session) checkLoginFiles(kind string, from environment.Login) error {
 		case errors.Is(err, fs.ErrNotExist):
 			return file.Wrong("there is no such file", "name the file that the sign-in is done with, or take the variable out", nil)
 		case err != nil:
-			continue // azidentity says so
+			continue // azidentity reports it
 		case info.IsDir():
 			return file.Wrong("it names a folder, not a file", "name the file that the sign-in is done with, or take the variable out", nil)
 		}
-		if err := s.checkPlace(file.Value); err != nil {
+		if err := o.Files.CheckPath(file.Value); err != nil {
 			return err
 		}
 		if file == certificate {
-			s.warnReadable(info, file.Value)
+			o.Files.CheckMode(info, file.Value)
 		}
 	}
 	return nil

@@ -1,37 +1,25 @@
-package main
+package operator
 
 import (
-	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
-	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/dps"
-	"tpmdps/internal/environment"
 	"tpmdps/internal/network"
 	"tpmdps/internal/text"
 )
 
-// loginFlags say how to sign in to Microsoft Entra ID, and to which cloud's.
-func loginFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "credential", Value: "default", Usage: "with --auth-type login, sign in by `KIND`: " + strings.Join(credentialKinds(), ", ")},
-		&cli.StringFlag{Name: "cloud", Value: "public", Usage: "the `CLOUD` of the DPS: public, usgov or china"},
-	}
-}
-
-// loginKind makes one kind of credential of azidentity's.
+// loginKind is one kind of credential of azidentity.
 type loginKind struct {
 	name string
 	make func(loginOptions) (azcore.TokenCredential, error)
@@ -49,7 +37,7 @@ var loginKinds = []loginKind{
 	{"device-code", func(o loginOptions) (azcore.TokenCredential, error) {
 		return azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{
 			ClientOptions: o.client, DisableInstanceDiscovery: o.private,
-			TenantID: o.tenant, ClientID: o.publicClient, UserPrompt: o.prompt})
+			TenantID: o.tenant, ClientID: o.publicClient, UserPrompt: o.showCode})
 	}},
 	{"browser", func(o loginOptions) (azcore.TokenCredential, error) {
 		return azidentity.NewInteractiveBrowserCredential(&azidentity.InteractiveBrowserCredentialOptions{
@@ -76,7 +64,8 @@ var loginKinds = []loginKind{
 	}},
 }
 
-func credentialKinds() []string {
+// CredentialKinds are the names of the kinds of sign-in, the default first.
+func CredentialKinds() []string {
 	var names []string
 	for _, k := range loginKinds {
 		names = append(names, k.name)
@@ -84,79 +73,76 @@ func credentialKinds() []string {
 	return names
 }
 
-// loginOptions are what the kinds take from the flags and the environment.
+// loginOptions are what the kinds need of the options and the environment.
 type loginOptions struct {
 	client       policy.ClientOptions
-	private      bool // the authority is none of Microsoft's
+	private      bool // the authority is not one of Microsoft's
 	tenant       string
 	clientID     string // AZURE_CLIENT_ID
 	publicClient string // the same, where it cannot be a service's
-	prompt       devicePrompt
+	prompt       func(ctx context.Context, page, code string) error
 }
 
-// login makes the credential that --credential names.
-func login(s *session, transport *http.Client) (*signIn, error) {
-	c, err := s.cloud()
+// showCode passes a device code on to the prompt.
+func (o loginOptions) showCode(ctx context.Context, m azidentity.DeviceCodeMessage) error {
+	return o.prompt(ctx, m.VerificationURL, m.UserCode)
+}
+
+// login makes the credential that the options name, whose files are read here.
+func login(ctx context.Context, o Options) (*signIn, error) {
+	if err := o.Environment.CheckLogin(o.Credential); err != nil {
+		return nil, err
+	}
+	settings, err := o.loginOptions()
 	if err != nil {
 		return nil, err
 	}
-	name := s.flag.String("credential")
-	i := slices.IndexFunc(loginKinds, func(k loginKind) bool { return k.name == name })
-	if i < 0 {
-		return nil, fmt.Errorf("%w: --credential %q: choose %s", errUsage, text.Printable(name, 20), strings.Join(credentialKinds(), ", "))
-	}
-	env := variables()
-	if err := env.CheckLogin(name); err != nil {
+	if err := o.checkLoginFiles(o.Environment.Login()); err != nil {
 		return nil, err
 	}
-	from := env.Login()
-	checked := *transport
-	checked.Transport = dps.CheckFraming(transport.Transport)
-	o := loginOptions{
-		client:   policy.ClientOptions{Cloud: c.config, Transport: &checked, Retry: policy.RetryOptions{ShouldRetry: mayPass}},
-		tenant:   from.Tenant,
-		clientID: from.ClientID,
-		prompt:   showDeviceCode(s.err),
-	}
-	if !from.Secret && from.Certificate.Value == "" && from.TokenFile.Value == "" {
-		o.publicClient = o.clientID
-	}
-	if host := authorityHost(c, from); !ofMicrosoft(host) && name != "cli" && name != "managed-identity" { // which ask others
-		// Microsoft's directory of authorities does not know it, and would be asked.
-		o.private = true
-		s.say("warning: signing in at %s, as AZURE_AUTHORITY_HOST says: it is none of Microsoft's", text.Printable(host, 80))
-	}
-	if err := s.checkLoginFiles(name, from); err != nil {
+	kind := loginKinds[slices.IndexFunc(loginKinds, func(k loginKind) bool { return k.name == o.Credential })]
+	in := &signIn{kind: kind.name, inform: o.Inform, learn: o.Learn}
+	var failed error
+	err = o.Await(ctx, "what "+kind.name+" signs in with", func() { in.inner, failed = kind.make(settings) })
+	switch {
+	case err != nil: // what goes on to run has the sign-in to itself
 		return nil, err
+	case failed != nil:
+		return nil, in.noCredential(failed)
 	}
-	in := &signIn{kind: name, session: s}
-	// A certificate is read here.
-	in.inner, err = awaited(s.ctx, "what "+name+" signs in with", "its end did not come", func() (azcore.TokenCredential, error) { return loginKinds[i].make(o) })
-	if errors.Is(err, errLate) {
-		return nil, err
-	}
-	if err != nil {
-		return nil, noCredential(s, name, err)
-	}
-	hideFromChildren(name)
 	return in, nil
 }
 
-// authorityHost is where azidentity will sign in.
-func authorityHost(c cloudNames, from environment.Login) string {
-	text := cmp.Or(c.config.ActiveDirectoryAuthorityHost, from.Authority, clouds[0].config.ActiveDirectoryAuthorityHost)
-	if u, err := url.Parse(text); err == nil && u.Host != "" {
-		return u.Host
+// loginOptions finds out where and as whom to sign in.
+func (o Options) loginOptions() (loginOptions, error) {
+	c, err := o.cloud()
+	if err != nil {
+		return loginOptions{}, err
 	}
-	return text
+	from := o.Environment.Login()
+	checked := *o.Client.HTTPClient
+	checked.Transport = dps.CheckFraming(checked.Transport)
+	settings := loginOptions{
+		client:   policy.ClientOptions{Cloud: c.config, Transport: &checked, Retry: policy.RetryOptions{ShouldRetry: mayRetry}},
+		tenant:   from.Tenant,
+		clientID: from.ClientID,
+		prompt:   o.Prompt,
+	}
+	if !from.Secret && from.Certificate.Value == "" && from.TokenFile.Value == "" {
+		settings.publicClient = from.ClientID
+	}
+	asksEntra := o.Credential != "cli" && o.Credential != "managed-identity" // the others ask another program
+	if host := authorityHost(c, from); asksEntra && !isMicrosoft(host) {
+		// Microsoft's directory of authorities does not know it, and would be asked.
+		settings.private = true
+		o.Warn(fmt.Sprintf("signing in at %s, as AZURE_AUTHORITY_HOST says: it is none of Microsoft's", text.Printable(host, 80)))
+	}
+	return settings, nil
 }
 
-// errSignIn is what a sign-in that was refused for no known reason wraps.
-var errSignIn = errors.New("the sign-in was refused")
-
-// mayPass is azcore's own rule, but for certificates and proxies: what they
-// refuse they do not take a second later.
-func mayPass(answer *http.Response, err error) bool {
+// mayRetry is azcore's own rule, except for certificates and proxies: what they refuse
+// they will refuse a second later as well.
+func mayRetry(answer *http.Response, err error) bool {
 	var certificate *tls.CertificateVerificationError
 	if err != nil {
 		return !errors.As(err, &certificate) && !errors.Is(err, network.ErrProxy) && !errors.Is(err, network.ErrProxyLogin)

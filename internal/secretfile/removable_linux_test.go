@@ -1,18 +1,14 @@
-package main
+package secretfile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// The scripts have a stick where there is none.
-func init() {
-	if root := os.Getenv("TPMDPS_TEST_KERNEL"); root != "" {
-		kernelFiles = root
-	}
-}
+	"tpmdps/internal/host"
+)
 
 // A kernel's files as they are on a machine with a disk, a stick, a USB disk
 // that does not call itself removable, and a card reader.
@@ -80,11 +76,11 @@ func TestRemovable(t *testing.T) {
 		"/nowhere/emmc/cs":        "",
 		"/nowhere/twice/cs":       "",
 	} {
-		if got := removableUnder(root, path); got != want {
+		if got := removable(host.Machine{Root: root}, path); got != want {
 			t.Errorf("removable(%s) = %q, want %q", path, got, want)
 		}
 	}
-	if got := removableUnder(t.TempDir(), "/nowhere/stick/cs"); got != "" {
+	if got := removable(host.Machine{Root: t.TempDir()}, "/nowhere/stick/cs"); got != "" {
 		t.Errorf("without a kernel's files: %q", got)
 	}
 }
@@ -114,7 +110,32 @@ func TestRemovableFollowsLinks(t *testing.T) {
 	if err := os.Symlink(filepath.Join(stick, "cs"), link); err != nil {
 		t.Fatal(err)
 	}
-	if got := removableUnder(root, link); got == "" {
+	if got := removable(host.Machine{Root: root}, link); got == "" {
 		t.Error("a link to a stick was not followed")
+	}
+	policy := Policy{Machine: host.Machine{Root: root}, Warn: func(string) {}}
+	folder := filepath.Join(dir, "folder")
+	if err := os.Symlink(stick, folder); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{link, filepath.Join(folder, "cs"), filepath.Join(folder, "new"), filepath.Join(stick, "new"), filepath.Join(dir, "folder/../folder/new")} {
+		if err := policy.CheckPath(path); !errors.Is(err, ErrRemovable) || !strings.Contains(err.Error(), path+" lies on 8:1, "+stick) {
+			t.Errorf("CheckPath(%s) = %v", path, err)
+		}
+		policy.AllowRemovable = true
+		if err := policy.CheckPath(path); err != nil {
+			t.Errorf("CheckPath(%s) = %v, and it is allowed", path, err)
+		}
+		policy.AllowRemovable = false
+	}
+	for _, name := range []string{link, ""} {
+		f, err := os.Open(link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if got, err := policy.Read(Source{f, f, name}); !errors.Is(err, ErrRemovable) || got != nil {
+			t.Errorf("Read, opened as %q: %q, %v", name, got, err)
+		}
 	}
 }

@@ -1,9 +1,13 @@
-package main
+package operator
 
-import "testing"
+import (
+	"testing"
 
-// A name of the environment is believed only where it cannot come from the user.
-func TestAccountName(t *testing.T) {
+	"tpmdps/internal/environment"
+)
+
+// A name in the environment counts only where it cannot come from the user.
+func TestLocalAccount(t *testing.T) {
 	users := map[string]string{"0": "root", "1000": "alice", "1001": "eve, through sudo from root", "1002": "bob\u202e\n\"", "1003": "PLANT\\carol"}
 	for _, tt := range []struct {
 		uid              int
@@ -36,7 +40,7 @@ func TestAccountName(t *testing.T) {
 		{7777, "alice", "1000", "uid 7777"},
 	} {
 		byID := func(uid string) (string, bool) { name, ok := users[uid]; return name, ok }
-		got := runner{tt.uid, tt.sudoUser, tt.sudoID, byID}.String()
+		got := localAccount{tt.uid, tt.sudoUser, tt.sudoID, byID}.String()
 		if got != tt.want {
 			t.Errorf("uid %d, SUDO_USER %q, SUDO_UID %q: %q, want %q", tt.uid, tt.sudoUser, tt.sudoID, got, tt.want)
 		}
@@ -45,5 +49,25 @@ func TestAccountName(t *testing.T) {
 		if name, ok := nameOfUID(uid); ok {
 			t.Errorf("nameOfUID(%q) = %q", uid, name)
 		}
+	}
+}
+
+// The variables are handed in: what this process has does not count.
+func TestLocalAccountOfVariables(t *testing.T) {
+	self, ok := nameOfUID("0")
+	if !ok {
+		self = "uid 0"
+	}
+	t.Setenv("SUDO_USER", self)
+	t.Setenv("SUDO_UID", "0")
+	if got := LocalAccount(0, environment.Of(nil, false)); got != self {
+		t.Errorf("without variables: %q, want %q", got, self)
+	}
+	want := self
+	if ok {
+		want += ", through sudo from " + self
+	}
+	if got := LocalAccount(0, environment.Of([]string{"SUDO_USER=" + self, "SUDO_UID=0"}, false)); got != want {
+		t.Errorf("with sudo's: %q, want %q", got, want)
 	}
 }

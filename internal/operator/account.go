@@ -1,25 +1,22 @@
-package main
+package operator
 
 import (
 	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"tpmdps/internal/text"
 )
 
-// account is who a token is for, by its own claims. They are read, not
-// verified: that is the service's affair, and they are shown, not trusted.
+// account is who a token is for, by its own claims. They are shown and not trusted:
+// verifying them is left to the service.
 type account struct {
 	Name     string // of a user
 	App      string // application ID
@@ -38,7 +35,7 @@ func (a account) String() string {
 	return who + ", tenant " + cmp.Or(a.Tenant, "unknown")
 }
 
-// readAccount reads the claims of a token. One that is no JWT has none.
+// readAccount reads the claims of a token. One that is not a JWT has none.
 func readAccount(token string) account {
 	var claims struct {
 		UPN               string  `json:"upn"`
@@ -73,12 +70,13 @@ func readAccount(token string) account {
 	return a
 }
 
-// signIn is a credential of azidentity's that says who it signed in as, and
-// words its errors. It implements azcore.TokenCredential.
+// signIn is a credential of azidentity that reports who signed in, and makes its
+// errors readable. It implements azcore.TokenCredential.
 type signIn struct {
-	kind    string
-	inner   azcore.TokenCredential
-	session *session
+	kind   string
+	inner  azcore.TokenCredential
+	inform func(message string)
+	learn  func(secrets ...string)
 
 	mu      sync.Mutex
 	account account // of the last token
@@ -89,14 +87,14 @@ type signIn struct {
 func (in *signIn) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	token, err := in.inner.GetToken(ctx, o)
 	if err != nil {
-		return token, signInError(in.session, in.kind, err)
+		return token, in.explain(err)
 	}
-	in.session.learn(token.Token)
+	in.learn(token.Token)
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	now := readAccount(token.Token)
 	if !in.known || now.String() != in.account.String() {
-		in.session.say("signed in as %s", now)
+		in.inform("signed in as " + now.String())
 	}
 	in.account, in.known = now, true
 	return token, nil
@@ -107,18 +105,4 @@ func (in *signIn) last() account {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.account
-}
-
-// devicePrompt shows a device code.
-type devicePrompt = func(context.Context, azidentity.DeviceCodeMessage) error
-
-// showDeviceCode prints the code so that it can be read from across a bench,
-// and copied from a terminal. -q does not silence it: the run would wait for
-// something that nobody was told of.
-func showDeviceCode(w io.Writer) devicePrompt {
-	return func(_ context.Context, m azidentity.DeviceCodeMessage) error {
-		_, err := fmt.Fprintf(w, "\nTo sign in, open this page on any device:\n\n    %s\n\nand enter this code:\n\n    %s\n\n",
-			text.Printable(m.VerificationURL, 200), text.Printable(m.UserCode, 40))
-		return err
-	}
 }
