@@ -185,6 +185,7 @@ func (s *session) tpm() (tpm.Address, tpm.Options, error) {
 	if err != nil {
 		return addr, tpm.Options{}, err
 	}
+	s.onChip(addr)
 	opts, err := s.tpmOptions()
 	return addr, opts, err
 }
