@@ -160,6 +160,7 @@ func (s *session) orFile(addr tpm.Address, opts tpm.Options, file edge.Config) (
 	if file.TCTI != "" && !s.onCommandLine("tpm") {
 		addr, err = tpm.ParseAddress(file.TCTI)
 	}
+	s.onChip(addr)
 	return addr, opts, err
 }
 
