@@ -103,11 +103,19 @@ func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts,
 	var found []edge.Finding
 	var chipErr, serviceErr error
 	facts.Chip, found, facts.NoChip, chipErr = chipKey(s, path, data, file)
+	var gone *goneChip
 	switch {
 	case errors.Is(chipErr, tpm.ErrAuth): // the chip is named
 		facts.ChipHint = "correct the password in " + path + ", or give the chip's with --endorsement-auth-file FILE"
+	case s.namesChip(file) && edge.CheckTCTI(file.TCTI) != nil:
+		facts.ChipHint = "correct the tcti in " + path + " first"
+	case errors.As(chipErr, &gone):
+		facts.ChipGone, facts.ChipHint = true, s.hintFor(chipErr)
 	case chipErr != nil:
 		facts.ChipHint = s.hintFor(chipErr)
+	}
+	if errors.Is(chipErr, tpm.ErrPermission) && !s.toldChip(file) {
+		chipErr = nil // what this user cannot look at is not wrong
 	}
 	facts.Device, facts.NoDevice = givenDevice(s.ctx)
 	serviceErr = askService(s, &facts)
@@ -125,20 +133,26 @@ func smallID(id string) string {
 
 // chipKey reads the EK of the chip that the flags name, or the file, or this
 // machine's, and finds where chip and file disagree. None is no error, unless one
-// was named.
+// was named: by a flag, or by the file of this very machine.
 func chipKey(s *session, path string, data []byte, file edge.Config) (ek []byte, found []edge.Finding, why string, err error) {
+	if err := edge.CheckTCTI(file.TCTI); err != nil && s.namesChip(file) { // a finding of the file
+		return nil, nil, fmt.Sprintf("%s names no chip: %v", identity.Printable(file.TCTI, 100), err), nil
+	}
 	addr, opts, err := s.tpmOr(file)
 	if err == nil {
 		var chip chipFacts
 		chip, err = askChip(s.ctx, addr, opts, file)
-		ek, found = chip.ek, chip.findings(path, data, addr.String())
+		ek, found = chip.ek, chip.findings(path, data, addr)
 	}
 	if err == nil {
 		return ek, found, "", nil
 	}
+	if errors.Is(err, tpm.ErrNoDevice) && s.namesChip(file) && ofThisMachine(path) {
+		err = &goneChip{path, file.TCTI, err}
+		return nil, found, identity.Printable(err.Error(), 300), err
+	}
 	why = identity.Printable(err.Error(), 200)
-	absent := func(is error) bool { return errors.Is(err, is) }
-	if !s.flag.IsSet("tpm") && slices.ContainsFunc([]error{tpm.ErrNoDevice, tpm.ErrPermission, tpm.ErrAddress}, absent) {
+	if !s.toldChip(file) && (errors.Is(err, tpm.ErrNoDevice) || errors.Is(err, tpm.ErrAddress)) {
 		err = nil
 	}
 	return nil, found, why, err
@@ -203,6 +217,11 @@ func (r *checkResult) conclude(asked error) error {
 		}
 		r.next = "correct the file and run this again"
 		return fmt.Errorf("%s: %w: %s, the first is %s%s", r.File, errFindings, count(r.failures, "error"), first.Rule, inLine(first.Line))
+	case errors.As(asked, new(*goneChip)) && edge.OnlyChip(r.Ticks):
+		var gone *goneChip
+		errors.As(asked, &gone)
+		r.next = gone.where() + "; do what the hint says and run this again"
+		return asked
 	case edge.Disagree(r.Ticks):
 		i := slices.IndexFunc(r.Ticks, func(t edge.Tick) bool { return t.Status == edge.Fail })
 		r.next = "do what the hint says and run this again"

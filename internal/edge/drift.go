@@ -35,6 +35,9 @@ type Facts struct {
 	// what to do about that, "" to name the chip.
 	Chip             []byte
 	NoChip, ChipHint string
+	// ChipGone: the file itself names a chip, and this machine, whose file it is, does
+	// not have it. The chip is then a disagreement.
+	ChipGone bool
 	// RegistrationID is the file's, "" if it has none.
 	RegistrationID string
 	// File is its path, "-" for standard input: hints name it.
@@ -98,6 +101,16 @@ func Disagree(ticks []Tick) bool {
 	return false
 }
 
+// OnlyChip tells whether the chip alone failed: it is not there.
+func OnlyChip(ticks []Tick) bool {
+	for _, t := range ticks {
+		if (t.Status == Fail) != (t.Name == "chip") {
+			return false
+		}
+	}
+	return true
+}
+
 // Count returns how many comparisons failed, and how many came out with a warning.
 func Count(ticks []Tick) (failed, doubts int) {
 	for _, t := range ticks {
@@ -129,6 +142,9 @@ func (f Facts) chip() Tick {
 	t := Tick{Name: "chip", Status: OK}
 	if f.Chip == nil {
 		t.Status, t.Detail, t.Hint = Skipped, f.NoChip, cmp.Or(f.ChipHint, "name the chip with --tpm, or run this on the machine itself")
+		if f.ChipGone {
+			t.Status = Fail
+		}
 		return t
 	}
 	t.Detail = fmt.Sprintf("EK %s, registration ID %s", fingerprint(f.Chip), identity.RegistrationIDs(f.Chip).Base32)
