@@ -49,10 +49,10 @@ func configCheck(s *session) error {
 	}
 	facts, found, asked := gather(s, path, data, report.Config)
 	report.Findings = append(report.Findings, found...)
-	r := checkResult{File: path, Findings: report.Findings, Ticks: edge.Drift(facts)}
+	r := checkResult{File: path, Findings: report.Findings, Ticks: edge.Drift(facts), DPS: facts.DPS}
 	r.failures, r.warnings = report.Count()
 	err = r.conclude(asked)
-	r.NotCompared, r.Add = edge.NotCompared(r.Ticks)
+	r.NotCompared, r.Add = facts.NotCompared(r.Ticks)
 	r.Verdict = r.verdict()
 	return s.printAfter(err, r)
 }
@@ -99,7 +99,7 @@ func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
 // gather asks the chip, the service and this machine. What cannot be asked is
 // noted; an error is for what should have been possible.
 func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts, []edge.Finding, error) {
-	facts := edge.Facts{RegistrationID: smallID(file.RegistrationID), File: path}
+	facts := edge.Facts{RegistrationID: smallID(file.RegistrationID), File: path, IDScope: file.IDScope, Endpoint: file.GlobalEndpoint}
 	var found []edge.Finding
 	var chipErr, serviceErr error
 	facts.Chip, found, facts.NoChip, chipErr = chipKey(s, path, data, file)
@@ -188,8 +188,10 @@ type checkResult struct {
 	Result   string         `json:"result"` // pass or fail
 	Findings []edge.Finding `json:"findings"`
 	Ticks    []edge.Tick    `json:"ticks"`
-	// NotCompared are the names of the ticks that were skipped, and Add is what to
-	// give so that they are not; "" where nothing helps.
+	// DPS is the host of the service API that was asked, "" if none was.
+	DPS string `json:"dps"`
+	// NotCompared are the names of the ticks that were skipped, and [edge.ScopeName],
+	// and Add is what to give so that they are not; "" where nothing helps.
 	NotCompared []string `json:"not_compared"`
 	Add         string   `json:"add"`
 	// Verdict is the last line for people, without the word before it.

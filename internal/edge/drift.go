@@ -42,6 +42,9 @@ type Facts struct {
 	RegistrationID string
 	// File is its path, "-" for standard input: hints name it.
 	File string
+	// IDScope and Endpoint are the file's, "" if it has none; DPS is the host of the
+	// service API that was asked, or was to be, "" if none.
+	IDScope, Endpoint, DPS string
 	// Service is what DPS says; nil: NoService says why it was not asked or did not
 	// answer. NoServiceHint is what to do about that, "" to give a credential.
 	Service                  *ServiceFacts
@@ -85,8 +88,7 @@ type RegistrationFacts struct {
 }
 
 // Drift compares chip, file, enrollment and device in four ticks, in this order.
-// The service API does not tell the ID scope, so that is not compared: only a
-// registration shows whether it is right.
+// The service API does not tell the ID scope: see [Facts.NotCompared].
 func Drift(f Facts) []Tick {
 	return []Tick{f.chip(), f.file(), f.enrollment(), f.device()}
 }
@@ -183,6 +185,8 @@ func (f Facts) file() Tick {
 	case f.Service == nil:
 		t.Status, t.Detail = Skipped, f.RegistrationID+" is a name; only the enrollment says whose it is"
 		t.Hint = f.serviceHint()
+	case !f.Service.Enrolled || f.Service.EndorsementKey == "":
+		t.Status, t.Detail = Skipped, f.RegistrationID+" is a name, and no enrollment says whose it is"
 	default:
 		t.Detail = f.RegistrationID + " is a name; the enrollment says whose it is"
 	}
