@@ -72,7 +72,7 @@ func daemonAccess(file edge.Config) []edge.Finding {
 
 // readForCheck reads the file, and how it is kept; "-" is standard input.
 func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
-	var o edge.CheckOptions
+	o := edge.CheckOptions{Path: path}
 	if runtime.GOOS != "windows" {
 		o.Root = os.DirFS("/")
 	}

@@ -182,11 +182,14 @@ func fileAuths(file edge.Config) tpm.HierarchyAuths {
 	return tpm.HierarchyAuths{Endorsement: []byte(file.EndorsementAuth), Owner: []byte(file.OwnerAuth)}
 }
 
-// otherTCTI is how IoT Edge opens its chip if that is another one; else "".
+// otherTCTI is how IoT Edge opens its chip, in words, if that is another one; else "".
 func otherTCTI(file edge.Config, chip tpm.Address) string {
 	tcti := tctiOf(file)
 	if runtime.GOOS == "windows" || aziot.SameChip(tcti, chip.TCTI()) {
 		return ""
+	}
+	if file.TCTI == "" {
+		return tcti + " (its default, as the file has no tcti)"
 	}
 	return tcti
 }
