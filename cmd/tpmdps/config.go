@@ -150,6 +150,9 @@ func edgeConfig(s *session) (edge.Config, error) {
 	if _, err := chooseID(s); err != nil {
 		return cfg, err
 	}
+	if err := cfg.CheckFilledIn(); err != nil {
+		return cfg, err
+	}
 	early := cfg
 	if early.IDScope == "" {
 		early.IDScope = "0ne00000000" // the file may have one

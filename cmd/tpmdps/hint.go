@@ -173,6 +173,7 @@ func (c commandLine) addTo(s string) string {
 // names tells whether a sentence names the command that runs, or a flag of this
 // program's that was given. The flags of another command are another matter.
 func (c commandLine) names(s string) bool {
+	s = strings.ReplaceAll(s, "--config - ", "--config "+stdout+" ")
 	for _, m := range commandInHint.FindAllStringSubmatch(s, -1) {
 		if m[1] == c.command && !c.lacks(m[2]) {
 			return true
@@ -191,16 +192,23 @@ func (c commandLine) names(s string) bool {
 // where a hint names another word.
 func (c commandLine) gave(flag, word string) bool {
 	value, given := c.flags[flag]
+	if flag == "config" && word == stdout && value == "-" {
+		_, checks := c.flags["check"] // which reads it
+		return given && !checks
+	}
 	return given && (!slices.Contains(choices[flag], word) || word == value)
 }
 
 // choices are the words that hints name for flags that have a choice of them.
-var choices = map[string][]string{"until": {"challenge"}}
+var choices = map[string][]string{"until": {"challenge"}, "config": {stdout}}
+
+// stdout stands for the - of a flag, which is not a word.
+const stdout = "stdout"
 
 // lacks tells whether one of the flags was not given.
 func (c commandLine) lacks(flags string) bool {
 	for _, m := range flagInHint.FindAllStringSubmatch(flags, -1) {
-		if _, given := c.flags[m[1]]; !given {
+		if !c.gave(m[1], m[2]) {
 			return true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -129,6 +130,28 @@ func (a Address) Software() bool {
 		return !strings.HasPrefix(a.path, "/dev/")
 	}
 	return false
+}
+
+// TCTI spells the address as tpm2-tss reads it, for whoever starts in another
+// directory: a bare path is not a TCTI, and paths in it begin with /. Of a path that
+// is not there, what is below /dev is taken for a device.
+func (a Address) TCTI() string {
+	switch a.kind {
+	case addressPath:
+		resolved, err := resolvePath(a.path)
+		if err != nil {
+			resolved = Address{kind: addressUnix, path: a.path}
+		}
+		if strings.HasPrefix(a.path, "/dev/") {
+			resolved.kind = addressDevice
+		}
+		return resolved.TCTI()
+	case addressDevice, addressUnix:
+		if path, err := filepath.Abs(a.path); err == nil && !strings.HasPrefix(a.path, "/") {
+			a.path = path
+		}
+	}
+	return a.String()
 }
 
 // String spells the address so that [ParseAddress] reads it back.

@@ -110,6 +110,9 @@ func New(ctx context.Context, t transport.TPM, opts Options) (*Device, error) {
 // Address says where the TPM was found, spelt so that [ParseAddress] takes it.
 func (d *Device) Address() string { return d.address.String() }
 
+// TCTI is the same as tpm2-tss reads it: see [Address.TCTI].
+func (d *Device) TCTI() string { return d.address.TCTI() }
+
 // Close ends the sessions that are left, and the connection. Where answers were
 // unusable it looks for what these left on the chip, if need be on a connection
 // that is opened anew.
