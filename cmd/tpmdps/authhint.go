@@ -18,6 +18,10 @@ const (
 func authHint(e *tpm.AuthError) string {
 	const nvIndex, persistent = 0x01, 0x81
 	switch {
+	case e.None && e.Handle == handleOwner:
+		return "leave --owner-auth-file out, or owner in [tpm.hierarchy_authorization] of config.toml; is it the endorsement hierarchy's password?"
+	case e.None && e.Handle == handleEndorsement:
+		return "leave --endorsement-auth-file out, or endorsement in [tpm.hierarchy_authorization] of config.toml; is it the owner hierarchy's password?"
 	case e.Handle == handleOwner:
 		return "give the hierarchy's password: --owner-auth-file FILE"
 	case e.Handle == handleEndorsement:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type command struct {
 	flags       []cli.Flag
 	exits       []int         // besides 0, 1, 2 and 130
 	timeout     time.Duration // of the whole run, unless --timeout says otherwise; 0 is none
+	fileFlag    string        // the flag that a file's name without one is most likely meant for
 	argument    string        // what its one argument stands for, such as FILE; "" where it takes none
 	dashes      bool          // the argument may begin with a dash: see argumentWithDash
 	subcommands []command     // instead of run
@@ -92,9 +94,13 @@ func (c command) build(s streams) *cli.Command {
 		cmd.OnUsageError = argumentWithDash
 	}
 	cmd.Flags = append(slices.Clone(c.flags), sharedFlags()...)
+	withoutEmptyVariables(cmd.Flags)
 	cmd.Action = func(flag *cli.Context) error {
 		if c.argument == "" && flag.Args().First() == "help" {
 			return newApp(s).RunContext(flag.Context, append(strings.Fields(flag.Command.HelpName), "--help"))
+		}
+		if err := checkTyped(flag); err != nil {
+			return err
 		}
 		arg, err := c.oneArgument(flag)
 		if err != nil {
@@ -114,29 +120,22 @@ func (c command) build(s streams) *cli.Command {
 		defer cancel()
 		u.in = newInput(ctx, "standard input", u.in)
 		run := &session{ui: u, ctx: ctx, flag: flag, arg: arg}
-		if err := run.noEmptyFlag(); err != nil {
-			return err
-		}
 		return disk.After(run.done, run.ofVariable(c.run(run)))
 	}
 	return cmd
 }
 
-// noEmptyFlag refuses a flag whose value is the empty text: in a script that is a
-// variable or a file that was not there, and to do as if the flag were not given
-// would take this machine's key in place of the one that was meant. Only --tpm
-// has a meaning for it.
-func (s *session) noEmptyFlag() error {
-	for _, f := range s.flag.Command.Flags {
-		text, ok := f.(*cli.StringFlag)
-		if !ok || text.Name == "tpm" || s.flag.String(text.Name) != "" {
-			continue
-		}
-		if slices.ContainsFunc(text.Names(), s.onCommandLine) {
-			return fmt.Errorf("%w: --%s has no value: leave it out, or look at what was to fill it in", errUsage, text.Name)
+// withoutEmptyVariables has an empty variable of the environment count as one that
+// is not set: the next one that stands for the flag counts then.
+func withoutEmptyVariables(flags []cli.Flag) {
+	for _, f := range flags {
+		if text, ok := f.(*cli.StringFlag); ok {
+			text.EnvVars = slices.DeleteFunc(text.EnvVars, func(name string) bool {
+				value, set := os.LookupEnv(name)
+				return set && value == ""
+			})
 		}
 	}
-	return nil
 }
 
 // buildGroup makes a command that has only others below it.
@@ -186,6 +185,7 @@ func (s *session) tpm() (tpm.Address, tpm.Options, error) {
 	if err != nil {
 		return addr, tpm.Options{}, err
 	}
+	s.onChip(addr)
 	opts, err := s.tpmOptions()
 	return addr, opts, err
 }

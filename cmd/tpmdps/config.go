@@ -18,8 +18,9 @@ import (
 
 func configCommand() command {
 	return command{
-		name:  "config",
-		usage: "write IoT Edge's config.toml, or edit it in place",
+		name:     "config",
+		fileFlag: "config",
+		usage:    "write IoT Edge's config.toml, or edit it in place",
 		description: "Writes a configuration that provisions IoT Edge 1.4 to 1.6 through DPS with the\n" +
 			"TPM. An existing file is edited: only the keys that flags name change, comments\n" +
 			"and order stay, the old file is kept beside it. A new one is made of IoT Edge's\n" +
@@ -147,6 +148,9 @@ func edgeConfig(s *session) (edge.Config, error) {
 	}
 	cfg.EndorsementAuth, cfg.OwnerAuth = string(opts.EndorsementAuth), string(opts.OwnerAuth)
 	if _, err := chooseID(s); err != nil {
+		return cfg, err
+	}
+	if err := cfg.CheckFilledIn(); err != nil {
 		return cfg, err
 	}
 	early := cfg

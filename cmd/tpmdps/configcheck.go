@@ -50,10 +50,10 @@ func configCheck(s *session) error {
 	}
 	facts, found, asked := gather(s, path, data, report.Config)
 	report.Findings = append(report.Findings, found...)
-	r := checkResult{File: path, Findings: report.Findings, Ticks: edge.Drift(facts)}
+	r := checkResult{File: path, Findings: report.Findings, Ticks: edge.Drift(facts), DPS: facts.DPS}
 	r.failures, r.warnings = report.Count()
 	err = r.conclude(asked)
-	r.NotCompared, r.Add = edge.NotCompared(r.Ticks)
+	r.NotCompared, r.Add = facts.NotCompared(r.Ticks)
 	r.Verdict = r.verdict()
 	return s.printAfter(err, r)
 }
@@ -73,7 +73,7 @@ func daemonAccess(file edge.Config) []edge.Finding {
 
 // readForCheck reads the file, and how it is kept; "-" is standard input.
 func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
-	var o edge.CheckOptions
+	o := edge.CheckOptions{Path: path}
 	if runtime.GOOS != "windows" {
 		o.Root = os.DirFS("/")
 	}
@@ -100,15 +100,23 @@ func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
 // gather asks the chip, the service and this machine. What cannot be asked is
 // noted; an error is for what should have been possible.
 func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts, []edge.Finding, error) {
-	facts := edge.Facts{RegistrationID: smallID(file.RegistrationID), File: path}
+	facts := edge.Facts{RegistrationID: smallID(file.RegistrationID), File: path, IDScope: file.IDScope, Endpoint: file.GlobalEndpoint}
 	var found []edge.Finding
 	var chipErr, serviceErr error
 	facts.Chip, found, facts.NoChip, chipErr = chipKey(s, path, data, file)
+	var gone *goneChip
 	switch {
 	case errors.Is(chipErr, tpm.ErrAuth): // the chip is named
 		facts.ChipHint = "correct the password in " + path + ", or give the chip's with --endorsement-auth-file FILE"
+	case s.namesChip(file) && edge.CheckTCTI(file.TCTI) != nil:
+		facts.ChipHint = "correct the tcti in " + path + " first"
+	case errors.As(chipErr, &gone):
+		facts.ChipGone, facts.ChipHint = true, s.hintFor(chipErr)
 	case chipErr != nil:
 		facts.ChipHint = s.hintFor(chipErr)
+	}
+	if errors.Is(chipErr, tpm.ErrPermission) && !s.toldChip(file) {
+		chipErr = nil // what this user cannot look at is not wrong
 	}
 	facts.Device, facts.NoDevice = givenDevice(s.ctx)
 	serviceErr = askService(s, &facts)
@@ -126,20 +134,26 @@ func smallID(id string) string {
 
 // chipKey reads the EK of the chip that the flags name, or the file, or this
 // machine's, and finds where chip and file disagree. None is no error, unless one
-// was named.
+// was named: by a flag, or by the file of this very machine.
 func chipKey(s *session, path string, data []byte, file edge.Config) (ek []byte, found []edge.Finding, why string, err error) {
+	if err := edge.CheckTCTI(file.TCTI); err != nil && s.namesChip(file) { // a finding of the file
+		return nil, nil, fmt.Sprintf("%s names no chip: %v", text.Printable(file.TCTI, 100), err), nil
+	}
 	addr, opts, err := s.tpmOr(file)
 	if err == nil {
 		var chip chipFacts
 		chip, err = askChip(s.ctx, addr, opts, file)
-		ek, found = chip.ek, chip.findings(path, data, addr.String())
+		ek, found = chip.ek, chip.findings(path, data, addr)
 	}
 	if err == nil {
 		return ek, found, "", nil
 	}
+	if errors.Is(err, tpm.ErrNoDevice) && s.namesChip(file) && ofThisMachine(path) {
+		err = &goneChip{path, file.TCTI, err}
+		return nil, found, text.Printable(err.Error(), 300), err
+	}
 	why = text.Printable(err.Error(), 200)
-	absent := func(is error) bool { return errors.Is(err, is) }
-	if !s.flag.IsSet("tpm") && slices.ContainsFunc([]error{tpm.ErrNoDevice, tpm.ErrPermission, tpm.ErrAddress}, absent) {
+	if !s.toldChip(file) && (errors.Is(err, tpm.ErrNoDevice) || errors.Is(err, tpm.ErrAddress)) {
 		err = nil
 	}
 	return nil, found, why, err
@@ -175,8 +189,10 @@ type checkResult struct {
 	Result   string         `json:"result"` // pass or fail
 	Findings []edge.Finding `json:"findings"`
 	Ticks    []edge.Tick    `json:"ticks"`
-	// NotCompared are the names of the ticks that were skipped, and Add is what to
-	// give so that they are not; "" where nothing helps.
+	// DPS is the host of the service API that was asked, "" if none was.
+	DPS string `json:"dps"`
+	// NotCompared are the names of the ticks that were skipped, and [edge.ScopeName],
+	// and Add is what to give so that they are not; "" where nothing helps.
 	NotCompared []string `json:"not_compared"`
 	Add         string   `json:"add"`
 	// Verdict is the last line for people, without the word before it.
@@ -204,6 +220,11 @@ func (r *checkResult) conclude(asked error) error {
 		}
 		r.next = "correct the file and run this again"
 		return fmt.Errorf("%s: %w: %s, the first is %s%s", r.File, errFindings, text.Count(r.failures, "error"), first.Rule, inLine(first.Line))
+	case errors.As(asked, new(*goneChip)) && edge.OnlyChip(r.Ticks):
+		var gone *goneChip
+		errors.As(asked, &gone)
+		r.next = gone.where() + "; do what the hint says and run this again"
+		return asked
 	case edge.Disagree(r.Ticks):
 		i := slices.IndexFunc(r.Ticks, func(t edge.Tick) bool { return t.Status == edge.Fail })
 		r.next = "do what the hint says and run this again"

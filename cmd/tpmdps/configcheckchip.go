@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"runtime"
 
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
@@ -45,14 +46,47 @@ func askChip(ctx context.Context, addr tpm.Address, opts tpm.Options, file edge.
 	return f, ek.Close()
 }
 
+// goneChip is a chip that the file names and that this machine does not have.
+type goneChip struct {
+	file, tcti string
+	err        error
+}
+
+// Error says what the file and the machine disagree about.
+func (g *goneChip) Error() string {
+	return fmt.Sprintf("%s: %v", g.where(), g.err)
+}
+
+// where is what the last line says of it.
+func (g *goneChip) where() string {
+	return fmt.Sprintf("this machine has no chip at %s, which %s names", text.Printable(g.tcti, 100), g.file)
+}
+
+// Unwrap gives the reason.
+func (g *goneChip) Unwrap() error { return g.err }
+
+// Hint leads to the file, not to another chip.
+func (g *goneChip) Hint() string {
+	return "correct the tcti: tpmdps config --tcti TCTI" + edge.FileFlag(g.file) + "; if the file is for another machine, check it there"
+}
+
+// namesChip tells whether it is the file that says which chip is asked.
+func (s *session) namesChip(file edge.Config) bool { return file.TCTI != "" && !s.onCommandLine("tpm") }
+
+// toldChip tells whether it is a flag or a variable that says so.
+func (s *session) toldChip(file edge.Config) bool { return s.flag.IsSet("tpm") && !s.namesChip(file) }
+
+// ofThisMachine tells whether a file is one that IoT Edge on this machine could read.
+func ofThisMachine(path string) bool { return runtime.GOOS == "linux" && path != "-" }
+
 // findings are what is wrong between the chip and the file.
-func (f chipFacts) findings(path string, data []byte, addr string) []edge.Finding {
+func (f chipFacts) findings(path string, data []byte, addr tpm.Address) []edge.Finding {
 	list := []edge.Finding{}
-	if f.other != "" {
+	if _, err := edge.Parse(data); f.other != "" && err == nil { // else the fix could not be made
 		list = append(list, edge.Finding{
 			Rule: ruleChip, Severity: edge.Warning, Key: "tpm.tcti",
 			Message: fmt.Sprintf("IoT Edge opens another chip: %s, and this check asked %s", f.other, addr),
-			Fix:     "leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti " + text.ShellWord(addr) + " --config " + text.ShellWord(path),
+			Fix:     "leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti " + text.ShellWord(addr.TCTI()) + " --config " + text.ShellWord(path),
 		})
 	}
 	for _, fault := range f.faults {

@@ -38,7 +38,7 @@ func askService(s *session, facts *edge.Facts) error {
 		facts.NoService, facts.NoServiceHint = "DPS was not asked: there is no credential", emptyCredential()
 		return nil
 	case id == "":
-		facts.NoService, facts.NoServiceHint = "the file has no registration ID to ask for", "tpmdps config --check says in its findings what to type"
+		facts.NoService, facts.NoServiceHint = "the file has no registration ID to ask for", "give the file a registration ID first; the findings say what to type"
 		return nil
 	case identity.CheckRegistrationID(id) != nil:
 		facts.NoService, facts.NoServiceHint = "the file's registration ID cannot be one, so DPS was not asked for it", "correct the registration ID first"
@@ -49,6 +49,7 @@ func askService(s *session, facts *edge.Facts) error {
 		facts.NoService, facts.NoServiceHint = "DPS was not asked: "+text.Printable(text.Plain(err.Error()), 200), s.hintFor(err)
 		return err
 	}
+	facts.DPS = client.Host()
 	facts.Service, err = client.facts(s, id, facts.Chip)
 	if err != nil && facts.Service == nil {
 		facts.NoService, facts.NoServiceHint = unanswered(err), s.hintFor(err)

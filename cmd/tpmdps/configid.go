@@ -26,7 +26,7 @@ func registrationID(s *session, inFile string, read func() (identity.Record, err
 	record, err := read()
 	if err != nil {
 		if inFile != "" && given == "" {
-			err = fmt.Errorf("is %q in the file this chip's registration ID? (--registration-id %[1]s keeps it unasked): %w", inFile, err)
+			err = fmt.Errorf("the chip could not be asked whether %q in the file is its registration ID (--registration-id %[1]s keeps it unasked): %w", inFile, err)
 		}
 		return "", false, err
 	}

@@ -17,8 +17,9 @@ import (
 
 func emulatorCommand() command {
 	return command{
-		name:  "emulator",
-		usage: "run a DPS and a hub on this machine, for trying and for tests",
+		name:     "emulator",
+		fileFlag: "state",
+		usage:    "run a DPS and a hub on this machine, for trying and for tests",
 		description: "Serves the device API and the enrollment API of a DPS over HTTPS, and an IoT hub\n" +
 			"over MQTT, with a certificate authority of its own, real challenges for the TPM\n" +
 			"and real checks of tokens. With --dir it writes ca.pem and emulator.env; a shell that sources the\n" +

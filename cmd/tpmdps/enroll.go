@@ -17,8 +17,9 @@ import (
 
 func enrollCommand() command {
 	return command{
-		name:  "enroll",
-		usage: "enter the chip, or a batch of records, into DPS",
+		name:     "enroll",
+		fileFlag: "from",
+		usage:    "enter the chip, or a batch of records, into DPS",
 		description: "Makes an individual enrollment for this machine's chip, for the records in --from,\n" +
 			"or for one --endorsement-key. Running it again changes nothing. An enrollment with\n" +
 			"other settings is left alone unless --update is given, one with another key unless\n" +

@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/dictionary"
+	"tpmdps/internal/tpm"
 )
 
 // commandLine is what was typed and who typed it, as far as a hint has to know:
@@ -16,6 +19,15 @@ type commandLine struct {
 	command string            // such as "enroll" or "token mint"; "" where none is known
 	flags   map[string]string // those that were given, by their long names, with their values
 	root    bool
+	// chip is where the run looks for its TPM, once that is known; may be nil.
+	chip *tpm.Address
+}
+
+// onChip notes where a run looks for its TPM: hints for a software TPM are others.
+func (s *session) onChip(addr tpm.Address) {
+	if c := lineIn(s.ctx); c.chip != nil {
+		*c.chip = addr
+	}
 }
 
 // isRoot tells whether sudo is of no use. It is never so on Windows.
@@ -78,7 +90,9 @@ func longNames(flags []cli.Flag) map[string]longName {
 type lineKey struct{}
 
 func withLine(ctx context.Context, args []string) context.Context {
-	return context.WithValue(ctx, lineKey{}, parseLine(args))
+	c := parseLine(args)
+	c.chip = new(tpm.Address)
+	return context.WithValue(ctx, lineKey{}, c)
 }
 
 // lineIn is the command line of a run; that of nothing where there is none.
@@ -100,6 +114,9 @@ var leftOut = regexp.MustCompile(`(?i)\b(?:leave|omit|without) --[a-z][a-z0-9-]*
 // semicolons, each that names a flag that was given, or the command that runs, is
 // said in another way, or left out.
 func (c commandLine) fit(hint string) string {
+	if c.chip != nil && c.chip.Software() {
+		hint = dictionary.ForSoftwareTPM(hint)
+	}
 	if hint == "" {
 		return ""
 	}
@@ -156,6 +173,7 @@ func (c commandLine) addTo(s string) string {
 // names tells whether a sentence names the command that runs, or a flag of this
 // program's that was given. The flags of another command are another matter.
 func (c commandLine) names(s string) bool {
+	s = strings.ReplaceAll(s, "--config - ", "--config "+stdout+" ")
 	for _, m := range commandInHint.FindAllStringSubmatch(s, -1) {
 		if m[1] == c.command && !c.lacks(m[2]) {
 			return true
@@ -174,16 +192,23 @@ func (c commandLine) names(s string) bool {
 // where a hint names another word.
 func (c commandLine) gave(flag, word string) bool {
 	value, given := c.flags[flag]
+	if flag == "config" && word == stdout && value == "-" {
+		_, checks := c.flags["check"] // which reads it
+		return given && !checks
+	}
 	return given && (!slices.Contains(choices[flag], word) || word == value)
 }
 
 // choices are the words that hints name for flags that have a choice of them.
-var choices = map[string][]string{"until": {"challenge"}}
+var choices = map[string][]string{"until": {"challenge"}, "config": {stdout}}
+
+// stdout stands for the - of a flag, which is not a word.
+const stdout = "stdout"
 
 // lacks tells whether one of the flags was not given.
 func (c commandLine) lacks(flags string) bool {
 	for _, m := range flagInHint.FindAllStringSubmatch(flags, -1) {
-		if _, given := c.flags[m[1]]; !given {
+		if !c.gave(m[1], m[2]) {
 			return true
 		}
 	}

@@ -93,7 +93,6 @@ var instead = map[string][]string{
 	"correct the line that is named, or make the record again: tpmdps read-ek -o jsonl":                          {wrongFile},
 	"tpmdps config --check --config FILE says what to type":                                                      {wrongFile},
 	"tpmdps config --check says where and why":                                                                   {wrongFile},
-	"tpmdps config --config - prints one that is right":                                                          {"docs/tpmdps.1.md has one that is right"},
 	"leave --registration-id out to use the ID that is derived from the chip":                                    {"leave the ID out to use the one that is derived from the chip"},
 	"--id-format base32 takes the chip's ID":                                                                     {"the chip's own ID is the one in base32"},
 	"--registration-id ID keeps the one of the file":                                                             {"the file has another one"},

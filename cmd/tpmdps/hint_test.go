@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
@@ -200,5 +201,43 @@ func TestHintsOfFailedRegistrations(t *testing.T) {
 		if v := verdict(err); v.code != 33 || !strings.HasPrefix(v.hint, row.want) {
 			t.Errorf("%d %q: exit code %d, hint %q, want %q", row.code, row.message, v.code, v.hint, row.want)
 		}
+	}
+}
+
+// No hint for a TPM on a socket speaks of this machine's devices and firmware, and
+// each one says something all the same.
+func TestHintsForSoftwareTPMs(t *testing.T) {
+	hardware := regexp.MustCompile(`/dev/tpm|fuser -v /dev|firmware setup|machine off and on|[Rr]estart (of )?the machine`)
+	before, after := 0, 0
+	for _, way := range []string{"swtpm:", "swtpm:path=/run/box.sock", "mssim:", "./box/sock", "box/sock"} {
+		addr, err := tpm.ParseAddress(way)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, hint := range allHints(t) {
+			line := commandLine{command: "verify", flags: map[string]string{"tpm": way}, chip: &addr}
+			got := line.fit(hint)
+			if hardware.MatchString(hint) {
+				before++
+			}
+			if hardware.MatchString(got) && !strings.Contains(hint, "tcti = ") && got != hint { // that is about config.toml, or a response code
+				t.Errorf("%s: %q becomes %q", way, hint, got)
+				after++
+			}
+			if got == "" || strings.HasPrefix(got, ";") || strings.Contains(got, ";;") || strings.HasSuffix(got, " ") {
+				t.Errorf("%s: %q becomes %q", way, hint, got)
+			}
+			if hint == dictionary.TPMAdvice(0x101) && got != hint || strings.HasPrefix(hint, "switch the machine off and on again") && (!strings.Contains(got, "absolute path") || !strings.Contains(got, "log")) {
+				t.Errorf("0x101: %q", got)
+			}
+		}
+	}
+	t.Logf("%d hints name hardware, %d for a software TPM", before, after)
+	if before < 50 {
+		t.Errorf("only %d hints name hardware", before)
+	}
+	chip, _ := tpm.ParseAddress("/dev/tpm0")
+	if got := (commandLine{command: "verify", chip: &chip}).fit(hintBusy); !strings.Contains(got, "fuser") {
+		t.Errorf("the hint for a device is %q", got)
 	}
 }

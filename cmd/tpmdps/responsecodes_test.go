@@ -17,6 +17,7 @@ import (
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/softtpm"
 	"tpmdps/internal/softtpm/softtpmtest"
+	"tpmdps/internal/tpm"
 )
 
 // responseCodes are those of TPM 2.0 Part 2, 6.6.3 (table 16), by the exit code
@@ -315,7 +316,13 @@ func (p *player) judge(t *testing.T, r refusedCode, e ended, repeats int) {
 		return
 	}
 	exit, hint := r.expect()
-	hint = parseLine(append([]string{"tpmdps"}, p.args...)).fit(hint)
+	line := parseLine(append([]string{"tpmdps"}, p.args...))
+	software, err := tpm.ParseAddress("swtpm:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line.chip = &software // the chip of these tests is on a socket
+	hint = line.fit(hint)
 	if e.code != exit || !strings.HasPrefix(e.Hint, hint) {
 		t.Errorf("%v: exit code %d, hint %q, want %d, %q\n%s", r, e.code, e.Hint, exit, hint, e.Error)
 	}

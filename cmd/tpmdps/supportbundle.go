@@ -24,8 +24,9 @@ import (
 
 func supportBundleCommand() command {
 	return command{
-		name:  "support-bundle",
-		usage: "pack what a helper needs to know into one zip without secrets",
+		name:     "support-bundle",
+		fileFlag: "out",
+		usage:    "pack what a helper needs to know into one zip without secrets",
 		description: "Looks at the chip, the configuration, the way to DPS and the system, and packs what\n" +
 			"it sees into a new zip, mode 0600, with a verdict at the top of its README.txt: what\n" +
 			"is broken, and what was not looked at. Nothing is changed by looking: nothing is\n" +

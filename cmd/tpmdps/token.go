@@ -38,8 +38,9 @@ func tokenCommand() command {
 
 func tokenMintCommand() command {
 	return command{
-		name:  "mint",
-		usage: "make a SAS token for the enrollments of a DPS, or for one of them",
+		name:     "mint",
+		fileFlag: "connection-string-file",
+		usage:    "make a SAS token for the enrollments of a DPS, or for one of them",
 		description: "Makes a token with the key of a shared access policy, without asking the service. It\n" +
 			"opens the enrollments alone, whatever else the policy may; the policy itself needs\n" +
 			"EnrollmentRead and EnrollmentWrite and nothing more.",

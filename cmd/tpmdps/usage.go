@@ -15,6 +15,9 @@ import (
 // usageError says what is wrong with the flags in the spelling in which they
 // are typed, with two dashes, and which flag was meant.
 func usageError(c *cli.Context, err error, _ bool) error {
+	if strings.HasPrefix(err.Error(), "Cannot use two forms of the same flag: ") && len(c.Lineage()) > 1 {
+		return twoForms(c)
+	}
 	if name, ok := strings.CutPrefix(err.Error(), "flag needs an argument: -"); ok {
 		return fmt.Errorf("%w: %s needs a value behind it", errUsage, dashed(name))
 	}
@@ -23,6 +26,9 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	}
 	if flag, bad := strings.CutPrefix(err.Error(), "bad flag syntax: "); bad {
 		return fmt.Errorf("%w: %s: a flag is written with two dashes and its name, such as --%s", errUsage, text.Printable(flag, 40), flagNames(c.Command.VisibleFlags())[0])
+	}
+	if m := badValue.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Errorf("%w: %s", errUsage, wrongValue(flagCalled(c.Command, m[2]), m[1], m[2], m[3]))
 	}
 	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !ok {
@@ -167,7 +173,7 @@ func (c command) oneArgument(flag *cli.Context) (string, error) {
 	case c.argument == "" && flag.NArg() > 0 && strayValue(flag) != "":
 		return "", fmt.Errorf("%w: %s", errUsage, strayValue(flag))
 	case c.argument == "" && flag.NArg() > 0:
-		return "", fmt.Errorf("%w: %s takes no arguments, only flags: %q", errUsage, name, first)
+		return "", fmt.Errorf("%w: %s takes no arguments, only flags: %q%s", errUsage, name, first, c.meantWord(flag))
 	case c.argument != "" && flag.NArg() == 0:
 		return "", fmt.Errorf("%w: %s: %s is missing; it stands behind the flags", errUsage, name, c.argument)
 	case strings.HasPrefix(second, "-") && !(c.dashes && noFlag.MatchString(second)):

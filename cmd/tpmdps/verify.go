@@ -26,8 +26,9 @@ import (
 
 func verifyCommand() command {
 	return command{
-		name:  "verify",
-		usage: "prove that the chip can provision itself",
+		name:     "verify",
+		fileFlag: "config",
+		usage:    "prove that the chip can provision itself",
 		description: "Makes the round trip of a device's first start, layer by layer: the chip, the\n" +
 			"network, the clock, the challenge of DPS, the registration and its assignment, the\n" +
 			"hub's key, the hub, and the device's twin there. Stops at the first step that\n" +

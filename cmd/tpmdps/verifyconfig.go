@@ -159,8 +159,12 @@ func (s *session) orFile(addr tpm.Address, opts tpm.Options, file edge.Config) (
 		opts.OwnerAuth = []byte(file.OwnerAuth)
 	}
 	if file.TCTI != "" && !s.onCommandLine("tpm") {
+		if err := edge.CheckTCTI(file.TCTI); err != nil {
+			return addr, opts, &fileFault{s.flag.String("config"), fmt.Errorf("tpm.tcti is %q: %w", text.Printable(file.TCTI, 100), err)}
+		}
 		addr, err = tpm.ParseAddress(file.TCTI)
 	}
+	s.onChip(addr)
 	return addr, opts, err
 }
 
@@ -180,11 +184,14 @@ func fileAuths(file edge.Config) tpm.HierarchyAuths {
 	return tpm.HierarchyAuths{Endorsement: []byte(file.EndorsementAuth), Owner: []byte(file.OwnerAuth)}
 }
 
-// otherTCTI is how IoT Edge opens its chip if that is another one; else "".
+// otherTCTI is how IoT Edge opens its chip, in words, if that is another one; else "".
 func otherTCTI(file edge.Config, chip tpm.Address) string {
 	tcti := tctiOf(file)
-	if runtime.GOOS == "windows" || aziot.SameChip(tcti, chip.String()) {
+	if runtime.GOOS == "windows" || aziot.SameChip(tcti, chip.TCTI()) {
 		return ""
+	}
+	if file.TCTI == "" {
+		return tcti + " (its default, as the file has no tcti)"
 	}
 	return tcti
 }

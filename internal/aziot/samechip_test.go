@@ -35,6 +35,13 @@ func TestSameChip(t *testing.T) {
 		{"swtpm:port=2321", "mssim:host=127.0.0.1,port=2321", false},
 		{"mssim:host=a", "mssim:host=b,port=2321", false},
 		{"libmine.so", "device", false},
+
+		// A bare path is an address, and not a TCTI.
+		{"./b/sock", "./b/sock", false},
+		{"/run/a", "/run/a", false},
+		{"/run/a", "swtpm:path=/run/a", false},
+		{"/dev/tpmrm0", "device", false},
+		{"b/sock", "b/sock", false},
 	}
 	for _, tt := range tests {
 		if got := SameChip(tt.tcti, tt.address); got != tt.want {

@@ -65,8 +65,13 @@ func (w way) number() (string, bool) {
 // SameChip says whether a TCTI string leads to the chip at an address, which is
 // spelt as one, too. A machine's two nodes are one chip, and the daemon tpm2-abrmd
 // is a way to the first one. Where a module of its own leads cannot be said: to
-// another one.
-func SameChip(tcti, address string) bool { return destination(tcti) == destination(address) }
+// another one. A bare path is an address, but not a TCTI: it leads nowhere.
+func SameChip(tcti, address string) bool {
+	if module, _, _ := strings.Cut(tcti, ":"); strings.Contains(module, "/") && !strings.Contains(path.Base(module), ".so") {
+		return false
+	}
+	return destination(tcti) == destination(address)
+}
 
 // destination is where a string leads, spelt in one way.
 func destination(tcti string) string {

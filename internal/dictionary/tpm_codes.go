@@ -37,7 +37,7 @@ var responses = map[uint16]responseText{
 		why: "a software TPM without a start-up, or a machine whose firmware skips it", do: "switch the machine off and on. A chip without firmware in front of it: tpm2_startup -c; swtpm: --flags startup-clear"},
 	0x101: {name: "FAILURE", means: "the chip refuses: its self test failed, or a command failed inside of it",
 		why: "some chips, and every software TPM on libtpms, answer so when a key of DPS was wrapped for another EK, and go on working afterwards; otherwise the chip is in failure mode",
-		do:  "if only the challenge of DPS fails, " + doOtherKey + ". If every command fails, switch the machine off and on; if it persists, the chip needs newer firmware or is broken: tpm2_gettestresult"},
+		do:  "if only the challenge of DPS fails, " + doOtherKey + ". If every command fails, switch the machine off and on; if it persists, the chip needs newer firmware or is broken: tpm2_gettestresult. A software TPM most often cannot read or write its state: give swtpm an absolute path (--tpmstate dir=/PATH), since --daemon changes the directory, and look at its log"},
 	0x103: {name: "SEQUENCE", means: "a sequence of commands was used in the wrong order", do: doProgram},
 	0x10b: {name: "PRIVATE", means: "not in use"},
 	0x119: {name: "HMAC", means: "not in use"},

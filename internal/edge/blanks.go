@@ -1,8 +1,11 @@
 package edge
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
+
+	"tpmdps/internal/text"
 )
 
 // The blanks of documentation, forms and build tools: what nobody has filled in.
@@ -39,6 +42,21 @@ func isBlank(text string) (blank, sure bool) {
 	return false, false
 }
 
+// CheckFilledIn refuses settings that are placeholders of documentation, such as SCOPE
+// in a command that was copied. The error wraps [ErrInvalid].
+func (c Config) CheckFilledIn() error {
+	for _, told := range []struct{ key, value string }{
+		{"id_scope", c.IDScope}, {"registration_id", c.RegistrationID}, {"global_endpoint", strings.Trim(strings.TrimPrefix(c.GlobalEndpoint, "https://"), "/")},
+		{"hostname", c.Hostname}, {"payload", c.PayloadURI}, {"tcti", c.TCTI},
+	} {
+		blank, sure := isBlank(told.value)
+		if sure || blank && told.key == "id_scope" {
+			return fmt.Errorf("%w: %s: %q is a placeholder; give your own value", ErrInvalid, told.key, text.Printable(told.value, 60))
+		}
+	}
+	return nil
+}
+
 // blank reports a value that nobody filled in. It tells whether that is all there
 // is to say of the value.
 func (c *checker) blank(n *node, k key) bool {
@@ -54,9 +72,9 @@ func (c *checker) blank(n *node, k key) bool {
 		return false
 	}
 	refused := len(k.values) > 0 || k.text != nil && k.text(text) != nil
-	f := Finding{Rule: "placeholder", own: isName(n.name), Message: n.name + " is a blank of the template or of the documentation that nobody filled in"}
+	f := Finding{Rule: "placeholder", own: isName(n.name), Message: n.name + " is a placeholder of the template or of the documentation; nobody has filled it in"}
 	if !refused && (!sure || k.secret) {
-		f.Severity, f.Message = Warning, n.name+" looks like a blank of the documentation that nobody filled in"
+		f.Severity, f.Message = Warning, n.name+" looks like a placeholder of the documentation that nobody has filled in"
 	}
 	fixes := []string{ownValue}
 	switch {

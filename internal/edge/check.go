@@ -55,6 +55,9 @@ type CheckOptions struct {
 	Root fs.FS
 	// File says how the file is kept. nil: that is not looked at.
 	File *FileFacts
+	// Path is the file's, "-" for standard input, for the commands that fixes show; ""
+	// for IoT Edge's own.
+	Path string
 }
 
 // Report is what Check found.
@@ -89,6 +92,9 @@ func Check(data []byte, o CheckOptions) Report {
 	c.file()
 	order := func(a, b Finding) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) }
 	slices.SortStableFunc(c.findings, order)
+	for i := range c.findings {
+		c.findings[i].Fix = forFile(c.findings[i].Fix, o.Path)
+	}
 	return Report{Findings: append([]Finding{}, c.findings...), Config: c.config, Secrets: c.secrets}
 }
 

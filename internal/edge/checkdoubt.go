@@ -20,10 +20,12 @@ func (c *checker) doubts(n *node, k key) {
 		return
 	}
 	f := Finding{Rule: cmp.Or(k.rule, "wrong-value"), Severity: Warning, Message: fmt.Sprintf("%s: %s", n.name, why), Fix: "correct the value, or leave it if it is meant so"}
-	switch k.rule {
-	case "registration-id":
+	switch {
+	case k.name == "tcti":
+		f.Fix = fixAbsolute
+	case k.rule == "registration-id":
 		f.Fix = n.name + " = " + tomledit.Quote(strings.ToLower(n.entry.Text))
-	case "id-scope":
+	case k.rule == "id-scope":
 		f.Fix = "compare it with the ID scope on the overview page of the DPS"
 	}
 	c.at(n, f)

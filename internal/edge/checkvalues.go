@@ -112,10 +112,8 @@ func (c *checker) wrongText(n *node, k key, err error) {
 		f.Rule = k.rule
 	}
 	switch {
-	case k.name == "tcti" && strings.HasPrefix(n.entry.Text, "/dev/"):
-		f.Fix = "tcti = " + tomledit.Quote("device:"+n.entry.Text)
-	case k.name == "tcti" && strings.HasPrefix(n.entry.Text, "/"):
-		f.Fix = "tcti = " + tomledit.Quote("swtpm:path="+n.entry.Text)
+	case k.name == "tcti":
+		f.Fix = fixTCTI(n.entry.Text)
 	case k.rule == "endpoint":
 		f.Fix = "global_endpoint = " + tomledit.Quote(DefaultGlobalEndpoint)
 	case strings.HasPrefix(n.entry.Text, "/") && k.text("file://"+n.entry.Text) == nil && k.secret:

@@ -101,7 +101,7 @@ func (c Config) Validate() error {
 	if c.PayloadURI != "" {
 		check("payload", checkDocumentURL(c.PayloadURI))
 	}
-	check("tcti", checkText(c.TCTI))
+	check("tcti", CheckTCTI(c.TCTI))
 	if c.AuthKeyIndex != nil && (*c.AuthKeyIndex == 0x00_00_01 || *c.AuthKeyIndex == 0x01_00_01) {
 		check("auth_key_index", fmt.Errorf("%#06x is the place of the chip's own key (EK or SRK)", *c.AuthKeyIndex))
 	}

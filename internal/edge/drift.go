@@ -35,10 +35,16 @@ type Facts struct {
 	// what to do about that, "" to name the chip.
 	Chip             []byte
 	NoChip, ChipHint string
+	// ChipGone: the file itself names a chip, and this machine, whose file it is, does
+	// not have it. The chip is then a disagreement.
+	ChipGone bool
 	// RegistrationID is the file's, "" if it has none.
 	RegistrationID string
 	// File is its path, "-" for standard input: hints name it.
 	File string
+	// IDScope and Endpoint are the file's, "" if it has none; DPS is the host of the
+	// service API that was asked, or was to be, "" if none.
+	IDScope, Endpoint, DPS string
 	// Service is what DPS says; nil: NoService says why it was not asked or did not
 	// answer. NoServiceHint is what to do about that, "" to give a credential.
 	Service                  *ServiceFacts
@@ -82,8 +88,7 @@ type RegistrationFacts struct {
 }
 
 // Drift compares chip, file, enrollment and device in four ticks, in this order.
-// The service API does not tell the ID scope, so that is not compared: only a
-// registration shows whether it is right.
+// The service API does not tell the ID scope: see [Facts.NotCompared].
 func Drift(f Facts) []Tick {
 	return []Tick{f.chip(), f.file(), f.enrollment(), f.device()}
 }
@@ -96,6 +101,16 @@ func Disagree(ticks []Tick) bool {
 		}
 	}
 	return false
+}
+
+// OnlyChip tells whether the chip alone failed: it is not there.
+func OnlyChip(ticks []Tick) bool {
+	for _, t := range ticks {
+		if (t.Status == Fail) != (t.Name == "chip") {
+			return false
+		}
+	}
+	return true
 }
 
 // Count returns how many comparisons failed, and how many came out with a warning.
@@ -129,6 +144,9 @@ func (f Facts) chip() Tick {
 	t := Tick{Name: "chip", Status: OK}
 	if f.Chip == nil {
 		t.Status, t.Detail, t.Hint = Skipped, f.NoChip, cmp.Or(f.ChipHint, "name the chip with --tpm, or run this on the machine itself")
+		if f.ChipGone {
+			t.Status = Fail
+		}
 		return t
 	}
 	t.Detail = fmt.Sprintf("EK %s, registration ID %s", fingerprint(f.Chip), identity.RegistrationIDs(f.Chip).Base32)
@@ -167,6 +185,8 @@ func (f Facts) file() Tick {
 	case f.Service == nil:
 		t.Status, t.Detail = Skipped, f.RegistrationID+" is a name; only the enrollment says whose it is"
 		t.Hint = f.serviceHint()
+	case !f.Service.Enrolled || f.Service.EndorsementKey == "":
+		t.Status, t.Detail = Skipped, f.RegistrationID+" is a name, and no enrollment says whose it is"
 	default:
 		t.Detail = f.RegistrationID + " is a name; the enrollment says whose it is"
 	}

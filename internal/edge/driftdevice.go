@@ -86,7 +86,7 @@ func (f Facts) assigned(t Tick, s RegistrationFacts) Tick {
 		t.Status, t.Detail = Warn, "DPS says that it is assigned, and to no hub"
 		t.Hint = "look at the registration in the portal, then register again: sudo iotedge system reprovision"
 	case f.Device == nil:
-		t.Status, t.Detail = OK, fmt.Sprintf("%s; %s", there, f.NoDevice)
+		t.Status, t.Detail = Skipped, fmt.Sprintf("DPS assigned %s; %s", there, f.NoDevice) // one side is nothing to compare
 	case strings.EqualFold(f.Device.Hub, s.Hub) && f.Device.DeviceID == s.DeviceID:
 		t.Status, t.Detail = OK, there.String()+", and so says IoT Edge here"
 	default:

@@ -68,7 +68,7 @@ func (f Facts) enrollment() Tick {
 	case s.Enrolled && !f.keyMatches() && len(s.Others) > 0:
 		t.Hint = fmt.Sprintf("%s: the same key is enrolled as %s", f.command(" --registration-id "+s.Others[0].RegistrationID), s.Others[0])
 	}
-	return t
+	return f.atEndpoint(t)
 }
 
 func (f Facts) enrolled() Tick {

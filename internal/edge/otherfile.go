@@ -45,13 +45,13 @@ var otherFiles = []otherFile{
 	{func(f shape) bool {
 		return f.toml == 0 && f.keys["provisioning"] && (f.yaml > 1 || f.lines == 1) || f.toml == 0 && f.keys["agent"] && f.keys["hostname"]
 	},
-		"the file is the config.yaml of IoT Edge 1.1", "sudo iotedge config import makes a config.toml of it; or tpmdps config --id-scope SCOPE writes a new one"},
+		"the file is the config.yaml of IoT Edge 1.1", "sudo iotedge config import makes a config.toml of it; or move it away, and tpmdps config --id-scope SCOPE writes a new one"},
 	{func(f shape) bool { return f.toml == 0 && f.keys["apiVersion"] && f.keys["kind"] },
 		"the file is a manifest of Kubernetes", "check the config.toml that is in it, in a file of its own"},
 	{func(f shape) bool {
 		return f.toml == 0 && (f.first == "---" || f.yaml > 1) && f.yaml*2 > f.lines && f.first != "{"
 	},
-		"the file is YAML, not TOML", "check the config.toml that is made of it; or tpmdps config --id-scope SCOPE writes a new one"},
+		"the file is YAML, not TOML", "check the config.toml that is made of it; or move it away, and tpmdps config --id-scope SCOPE writes a new one"},
 	{func(f shape) bool {
 		return jsonOpening.MatchString(f.first) && strings.HasSuffix(f.last, closing[f.first[0]]) && f.toml == 0
 	},

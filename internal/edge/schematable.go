@@ -80,7 +80,7 @@ var provisioningKeys = []key{
 }
 
 var tpmKeys = []key{
-	{name: "tcti", is: isText, text: checkTCTI},
+	{name: "tcti", is: isText, text: CheckTCTI, doubt: doubtTCTI},
 	{name: "auth_key_index", is: isNumber, max: maxAuthKeyIndex},
 	{name: "hierarchy_authorization", is: isTable, keys: []key{
 		{name: "endorsement", is: isText, text: checkPassword, secret: true, stub: "hello"},

@@ -39,19 +39,6 @@ func checkNotEmpty(s string) error {
 	return nil
 }
 
-// checkTCTI finds a bare path, which tpm2-tss takes for the name of a library.
-func checkTCTI(s string) error {
-	switch {
-	case strings.HasPrefix(s, "/dev/"):
-		return errors.New("a device needs the word device: before its path")
-	case strings.HasPrefix(s, "/"):
-		return errors.New("a bare path needs device: before it if it is a device, and swtpm:path= if it is a socket")
-	case strings.Contains(s, "://"):
-		return errors.New("a TCTI is not a URL: it has the form device:/dev/tpmrm0 or swtpm:host=NAME,port=N")
-	}
-	return checkText(s)
-}
-
 func checkInfinite(s string) error {
 	if !strings.EqualFold(s, "infinite") {
 		return errors.New(`it is "infinite", or a number without quotes`)

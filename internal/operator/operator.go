@@ -148,6 +148,9 @@ func (op *Operator) account() account {
 	return op.login.last()
 }
 
+// Host is the host of the DPS that is asked, with its port if one was named.
+func (op *Operator) Host() string { return strings.TrimPrefix(op.endpoint, "https://") }
+
 // String names the credential, never what is secret in it.
 func (op *Operator) String() string {
 	switch {

@@ -15,7 +15,7 @@ func (t *trip) openTPM(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	t.device = d
-	return saw("%s: %s", d.Address(), d.Description()).and(t.req.Configured.other(d.Address())), nil
+	return saw("%s: %s", d.Address(), d.Description()).and(t.req.Configured.other(d.TCTI())), nil
 }
 
 func (t *trip) checkCapabilities(context.Context) (outcome, error) {

@@ -38,14 +38,14 @@ type Configured struct {
 }
 
 // other is a warning where IoT Edge opens another chip. What this trip shows says
-// nothing of that one.
-func (c *Configured) other(address string) outcome {
+// nothing of that one. tcti is this trip's chip, as IoT Edge would be given it.
+func (c *Configured) other(tcti string) outcome {
 	if c == nil || c.OtherTCTI == "" {
 		return outcome{}
 	}
 	return outcome{warn: true,
-		detail: fmt.Sprintf("IoT Edge opens another chip with %s: %s, not %s", c.File, c.OtherTCTI, address),
-		hint:   fmt.Sprintf("leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti %s --config %s", text.ShellWord(address), text.ShellWord(c.File)),
+		detail: fmt.Sprintf("IoT Edge opens another chip with %s: %s, not %s", c.File, c.OtherTCTI, tcti),
+		hint:   fmt.Sprintf("leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti %s --config %s", text.ShellWord(tcti), text.ShellWord(c.File)),
 	}
 }
 

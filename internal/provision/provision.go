@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tpmdps/internal/dps"
@@ -247,6 +248,9 @@ func (t *trip) take(ctx context.Context, s step) error {
 		seen, err = s.run(t, ctx)
 		err = t.asForeign(err)
 	}
+	if t.req.Offline && seen.detail != "" && strings.HasPrefix(s.name, "dps.") {
+		seen.detail = offline + seen.detail
+	}
 	done := Step{Name: s.name, Status: OK, MS: time.Since(start).Milliseconds(), Detail: seen.detail, Hint: seen.hint}
 	switch {
 	case err != nil:
@@ -260,6 +264,10 @@ func (t *trip) take(ctx context.Context, s step) error {
 	t.report(done)
 	return err
 }
+
+// offline stands before what a service in this process said, so that nobody takes it
+// for a registration.
+const offline = "offline, the service in this process: "
 
 func (t *trip) report(s Step) {
 	t.result.Steps = append(t.result.Steps, s)

@@ -141,6 +141,9 @@ func (t *trip) awaitAssignment(ctx context.Context) (outcome, error) {
 	}
 	state := t.operation.State
 	t.result.AssignedHub, t.result.DeviceID, t.result.Substatus = state.AssignedHub, state.DeviceID, state.Substatus
+	if t.req.Offline {
+		return saw("device %s gets a key; nothing is registered at DPS", state.DeviceID), nil
+	}
 	return saw("device %s on %s%s", state.DeviceID, state.AssignedHub, parenthesised(state.Substatus)), nil
 }
 

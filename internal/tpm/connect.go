@@ -1,6 +1,7 @@
 package tpm
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -35,6 +36,9 @@ func connect(ctx context.Context, addr Address) (Address, transport.TPMCloser, e
 		t, err := openDevice(addr.path)
 		return addr, t, err
 	case addressUnix:
+		if err := isSocket(addr.path); err != nil {
+			return addr, nil, err
+		}
 		t, err := dial(ctx, addr, "unix", addr.path)
 		return addr, t, err
 	case addressTCP:
@@ -60,6 +64,21 @@ func resolvePath(path string) (Address, error) {
 		return Address{}, fmt.Errorf("%w: %s is a directory", ErrNoDevice, path)
 	}
 	return Address{}, fmt.Errorf("%w: %s is a file, neither a device nor a socket", ErrNoDevice, path)
+}
+
+// isSocket says what is there instead of a socket. That nothing is there, connect(2)
+// says itself.
+func isSocket(path string) error {
+	fi, err := os.Stat(path)
+	switch {
+	case err != nil || fi.Mode()&fs.ModeSocket != 0:
+		return nil
+	case fi.IsDir():
+		return fmt.Errorf("%w: %s is a directory, not a socket", ErrNoDevice, path)
+	case fi.Mode()&fs.ModeDevice != 0:
+		return fmt.Errorf("%w: %s is a device, not a socket", ErrNoDevice, path)
+	}
+	return fmt.Errorf("%w: %s is a file, not a socket", ErrNoDevice, path)
 }
 
 // ofAddress marks an error as the given address's fault: it names no TPM of a
@@ -148,6 +167,13 @@ type framed struct{ net.Conn }
 // the answer to it.
 const errUnasked = framingError("bytes follow on the answer that do not belong to it")
 
+// errControl: what is there is swtpm's control channel. It answers a command of a
+// TPM with TPM_BAD_ORDINAL of TPM 1.2 in four bytes (swtpm, ctrlchannel.c), which no
+// answer of a TPM begins with.
+const errControl = framingError("it is the control channel of swtpm that answers, not its TPM")
+
+var controlRefusal = []byte{0, 0, 0, 0x0a}
+
 // Write sends a command.
 func (f framed) Write(p []byte) (int, error) {
 	if pending(f.Conn) {
@@ -161,14 +187,23 @@ func (f framed) Read(p []byte) (int, error) {
 	if len(p) < responseHeader {
 		return 0, io.ErrShortBuffer
 	}
-	if n, err := io.ReadFull(f.Conn, p[:responseHeader]); err != nil {
+	n, err := io.ReadFull(f.Conn, p[:len(controlRefusal)])
+	if err == nil && bytes.Equal(p[:n], controlRefusal) {
+		return 0, errControl
+	}
+	if err == nil {
+		var rest int
+		rest, err = io.ReadFull(f.Conn, p[n:responseHeader])
+		n += rest
+	}
+	if err != nil {
 		return 0, cut(n, err)
 	}
 	size := binary.BigEndian.Uint32(p[2:6])
 	if size < responseHeader || size > uint32(len(p)) {
 		return responseHeader, nil // the guard refuses it by its size
 	}
-	n, err := io.ReadFull(f.Conn, p[responseHeader:size])
+	n, err = io.ReadFull(f.Conn, p[responseHeader:size])
 	n += responseHeader
 	if err != nil {
 		return 0, cut(n, err)

@@ -25,6 +25,8 @@ func TestParseAddress(t *testing.T) {
 		"device":                           "device",
 		"/dev/tpmrm0":                      "/dev/tpmrm0",
 		"./swtpm.sock":                     "./swtpm.sock",
+		"box/swtpm.sock":                   "box/swtpm.sock",
+		"../box/swtpm.sock":                "../box/swtpm.sock",
 		"device:/dev/tpm0":                 "device:/dev/tpm0",
 		"swtpm:path=/run/a.sock":           "swtpm:path=/run/a.sock",
 		"swtpm:host=127.0.0.1,port=2321":   "swtpm:host=127.0.0.1,port=2321",
@@ -44,6 +46,12 @@ func TestParseAddress(t *testing.T) {
 	for text, want := range map[string]string{
 		"tabrmd": "tabrmd daemon", "tpmrm0": "give a path", "swtpm:speed=9": "not a setting",
 		"mssim:path=/x": "not a setting", "swtpm:port=many": "port", "device:": "give a path",
+		"sock": "./sock", "swtpm:path": "path in \"swtpm:path\" has no value: write swtpm:path=SOCKET", "mssim:port": "write mssim:port=2321",
+		"swtpm:host": "write swtpm:host=", "swtpm:path=": "path= has no value", "swtpm:host=,port=1": "host= has no value", "swtpm:port=": "port= has no value",
+		"swtpm:/run/sock": "perhaps swtpm:path=/run/sock", "swtpm:box/sock": "perhaps swtpm:path=box/sock", "swtpm:2321": "perhaps swtpm:port=2321",
+		"swtpm:bench:2321": "perhaps swtpm:host=bench,port=2321", "mssim:bench": "perhaps mssim:host=bench", "mssim:bench:2321": "perhaps mssim:host=bench,port=2321",
+		"swtpm:path=a,path=b": "path= stands twice", "swtpm:port=1,port=2": "port= stands twice", "swtpm:path=a,port=1": "no host= and port=",
+		"libtss2-tcti-device.so:/dev/tpm0": "give a path",
 	} {
 		if _, err := ParseAddress(text); !errors.Is(err, ErrAddress) || !strings.Contains(err.Error(), want) {
 			t.Errorf("ParseAddress(%q) = %v, want %q in it", text, err, want)

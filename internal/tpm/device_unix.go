@@ -39,7 +39,10 @@ func openDevice(path string) (transport.TPMCloser, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	if fi.Mode()&fs.ModeCharDevice == 0 {
+	switch {
+	case fi.Mode()&fs.ModeSocket != 0:
+		return nil, fmt.Errorf("%w: %s is a socket, not a device", ErrNoDevice, path)
+	case fi.Mode()&fs.ModeCharDevice == 0:
 		return nil, fmt.Errorf("%w: %s is not a device", ErrNoDevice, path)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0)

@@ -36,9 +36,11 @@ const maxAuth = 64
 // switched off.
 func (d *Device) ProveHierarchyAuth(h Hierarchy, auth []byte) (err error) {
 	doing := fmt.Sprintf("prove the %s hierarchy's password", h)
+	d.proving = tpm2.TPMHandle(h)
+	defer func() { d.proving = 0 }()
 	auth = bytes.TrimRight(auth, "\x00") // a chip keeps it without: Part 1, 19.6.4.3
 	if len(auth) > maxAuth {
-		return fmt.Errorf("%s: %w", doing, &AuthError{Handle: uint32(h), Of: d.nameOf(tpm2.TPMHandle(h))})
+		return fmt.Errorf("%s: %w", doing, &AuthError{Handle: uint32(h), Of: d.nameOf(d.proving), None: d.hasNoPassword(d.proving)})
 	}
 	unsalt, err := d.ensureSalt(auth)
 	if err != nil {

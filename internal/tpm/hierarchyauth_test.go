@@ -135,3 +135,33 @@ func TestCompareHierarchyAuths(t *testing.T) {
 		})
 	}
 }
+
+// A password for a hierarchy that has none is refused with these words, whichever
+// way it was given; a wrong one for a hierarchy with a password is not.
+func TestPasswordForAHierarchyWithoutOne(t *testing.T) {
+	onEach(t, func(t *testing.T, chip *recorder) {
+		try := map[string]func() error{
+			"endorsement, proved": func() error {
+				return open(t, chip, Options{}).ProveHierarchyAuth(HierarchyEndorsement, []byte("given"))
+			},
+			"owner, proved": func() error { return open(t, chip, Options{}).ProveHierarchyAuth(HierarchyOwner, []byte("given")) },
+			"endorsement":   func() error { return twoKeys(t, chip, Options{EndorsementAuth: []byte("given")}, false) },
+			"owner":         func() error { return twoKeys(t, chip, Options{OwnerAuth: []byte("given")}, false) },
+		}
+		for name, refuse := range try {
+			err := refuse()
+			var auth *AuthError
+			if !errors.As(err, &auth) || !auth.None || !strings.Contains(err.Error(), "it has none") {
+				t.Errorf("%s, without a password: %v", name, err)
+			}
+		}
+		setPasswords(t, chip, "right")
+		for name, refuse := range try {
+			err := refuse()
+			var auth *AuthError
+			if !errors.As(err, &auth) || auth.None || strings.Contains(err.Error(), "it has none") {
+				t.Errorf("%s, with a password: %v", name, err)
+			}
+		}
+	})
+}

@@ -63,6 +63,7 @@ type Device struct {
 	secrecy     *heldSession              // encrypts for all commands of the SRK, while it is held
 	endorsement *heldSession              // proves the endorsement hierarchy's password, while it is held
 	noContexts  bool                      // the chip refused to save or load an object's context
+	proving     tpm2.TPMHandle            // the hierarchy whose password ProveHierarchyAuth tries; 0: none
 	frugal      bool                      // it has no room for sessions that are held: each ends with its command
 }
 
@@ -76,11 +77,11 @@ func Open(ctx context.Context, addr Address, opts Options) (*Device, error) {
 	given := addr
 	addr, t, err := connect(ctx, addr)
 	if err != nil {
-		return nil, ofAddress(given, err)
+		return nil, withAdvice(given, ofAddress(given, err))
 	}
 	d, err := New(ctx, t, opts)
 	if err != nil {
-		return nil, ofAddress(given, fmt.Errorf("%s: %w", addr, errors.Join(err, t.Close())))
+		return nil, withAdvice(given, ofAddress(given, fmt.Errorf("%s: %w", addr, errors.Join(err, t.Close()))))
 	}
 	d.address, d.close = addr, t.Close
 	d.reopen = func(ctx context.Context) (transport.TPMCloser, error) {
@@ -108,6 +109,9 @@ func New(ctx context.Context, t transport.TPM, opts Options) (*Device, error) {
 
 // Address says where the TPM was found, spelt so that [ParseAddress] takes it.
 func (d *Device) Address() string { return d.address.String() }
+
+// TCTI is the same as tpm2-tss reads it: see [Address.TCTI].
+func (d *Device) TCTI() string { return d.address.TCTI() }
 
 // Close ends the sessions that are left, and the connection. Where answers were
 // unusable it looks for what these left on the chip, if need be on a connection

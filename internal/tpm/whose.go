@@ -16,12 +16,17 @@ type AuthError struct {
 	Handle uint32
 	// Of names it, such as "the owner hierarchy".
 	Of string
+	// None: the hierarchy has no password at all, and one was given.
+	None bool
 }
 
 // Error says what is refused and whose it is.
 func (e *AuthError) Error() string {
 	if e.Of == "" {
 		return ErrAuth.Error()
+	}
+	if e.None {
+		return ErrAuth.Error() + " of " + e.Of + ": it has none, the chip says"
 	}
 	return ErrAuth.Error() + " of " + e.Of
 }
@@ -49,7 +54,24 @@ func (d *Device) authError(rc tpm2.TPMRC) *AuthError {
 		return &AuthError{}
 	}
 	handle := tpm2.TPMHandle(binary.BigEndian.Uint32(d.t.asked[4*(n-1):]))
-	return &AuthError{Handle: uint32(handle), Of: d.nameOf(handle)}
+	return &AuthError{Handle: uint32(handle), Of: d.nameOf(handle), None: d.gave(handle) && d.hasNoPassword(handle)}
+}
+
+// gave tells whether this run was given a password for a hierarchy, or proves one.
+func (d *Device) gave(handle tpm2.TPMHandle) bool {
+	return handle == d.proving || handle == tpm2.TPMRHOwner && len(d.opts.OwnerAuth) > 0 || handle == tpm2.TPMRHEndorsement && len(d.opts.EndorsementAuth) > 0
+}
+
+// hasNoPassword asks the chip whether a hierarchy is without a password, which is
+// why it refuses every other than the empty one (TPMA_PERMANENT, Part 2, 8.6).
+func (d *Device) hasNoPassword(handle tpm2.TPMHandle) bool {
+	bit, known := map[tpm2.TPMHandle]uint32{tpm2.TPMRHOwner: 1 << 0, tpm2.TPMRHEndorsement: 1 << 1}[handle]
+	if !known {
+		return false
+	}
+	values, err := d.readGroup(tpm2.TPMPTPermanent)
+	permanent, told := values[tpm2.TPMPTPermanent]
+	return err == nil && told && permanent&bit == 0
 }
 
 // nameOf names what a handle stands for, for people.

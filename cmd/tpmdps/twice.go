@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/text"
+)
+
+// typedFlag is a flag as it was typed.
+type typedFlag struct {
+	flag   cli.Flag
+	name   string // as it was typed, without dashes
+	value  string // "" for a flag without one
+	inline bool   // the value was in the same argument: --name=value
+	at     int    // which argument it was; those of -qv have the same
+}
+
+// flagsTyped are the flags of a command in the order in which they were typed, as
+// package flag and urfave/cli read them: up to the first argument that is not a
+// flag. args are the program's own, with its name and the command's.
+func flagsTyped(args []string, c *cli.Command) []typedFlag {
+	var all []typedFlag
+	i := 1
+	for words := len(strings.Fields(c.HelpName)) - 1; words > 0 && i < len(args); i++ {
+		if !strings.HasPrefix(args[i], "-") {
+			words--
+		}
+	}
+	for ; i < len(args) && strings.HasPrefix(args[i], "-") && args[i] != "-" && args[i] != "--"; i++ {
+		at := i
+		name, value, inline := strings.Cut(strings.TrimPrefix(args[i], "-"), "=")
+		names := []string{strings.TrimPrefix(name, "-")}
+		if flagCalled(c, names[0]) == nil && !strings.HasPrefix(name, "-") {
+			names = strings.Split(name, "") // -qv
+		}
+		for _, one := range names {
+			f := flagCalled(c, one)
+			if f == nil {
+				return all // the parser says what is wrong with it
+			}
+			typed := typedFlag{flag: f, name: one, value: value, inline: inline, at: at}
+			if needsValue(f) && !inline && i+1 < len(args) {
+				i++
+				typed.value = args[i]
+			}
+			all = append(all, typed)
+		}
+	}
+	return all
+}
+
+// flagCalled is a command's flag of that name; nil where there is none.
+func flagCalled(c *cli.Command, name string) cli.Flag {
+	for _, f := range c.Flags {
+		if slices.Contains(f.Names(), name) {
+			return f
+		}
+	}
+	return nil
+}
+
+// needsValue tells a flag with a value from one that is on by being there.
+func needsValue(f cli.Flag) bool {
+	documented, ok := f.(cli.DocGenerationFlag)
+	return ok && documented.TakesValue()
+}
+
+// hasOneValue tells a flag with a value from those that may be given several times:
+// lists and labels.
+func hasOneValue(f cli.Flag) bool {
+	if generic, ok := f.(*cli.GenericFlag); ok {
+		_, several := generic.Value.(labels)
+		return !several
+	}
+	list, ok := f.(cli.DocGenerationSliceFlag)
+	return needsValue(f) && !(ok && list.IsSliceFlag())
+}
+
+// checkTyped refuses two things that would be left out without a word. One is a flag
+// with one value that was given twice, under whichever of its names: of two batches,
+// or two chips, one would be ignored. The other is a flag whose value is the empty
+// text: in a script that is a variable or a file that was not there, and to do as if
+// the flag were not given would take this machine's key, or its chip, instead of the
+// one that was meant.
+func checkTyped(c *cli.Context) error {
+	args, _ := c.App.Metadata[metadataArgs].([]string)
+	first := map[string]typedFlag{}
+	for _, now := range flagsTyped(args, c.Command) {
+		long := now.flag.Names()[0]
+		before, given := first[long]
+		first[long] = now
+		switch {
+		case !hasOneValue(now.flag):
+		case now.value == "":
+			return fmt.Errorf("%w: %s has no value: leave it out, or look at what was to fill it in", errUsage, dashed(long))
+		case !given:
+		case isHidden(now.flag): // those are secrets
+			return fmt.Errorf("%w: %s and %s are given: it has one value", errUsage, dashed(before.name), dashed(now.name))
+		default:
+			return fmt.Errorf("%w: %s is given twice, as %s %s and %s %s: it has one value, so leave one of them out", errUsage, dashed(long),
+				dashed(before.name), text.Printable(before.value, 80), dashed(now.name), text.Printable(now.value, 80))
+		}
+	}
+	return nil
+}
+
+func isHidden(f cli.Flag) bool {
+	visible, ok := f.(cli.VisibleFlag)
+	return ok && !visible.IsVisible()
+}
+
+// twoForms is for a flag that was given under two of its names, which urfave/cli
+// refuses. For one that is on by being there, and for a list, that is as good as one
+// name twice: the command runs with the first name for both.
+func twoForms(c *cli.Context) error {
+	if err := checkTyped(c); err != nil {
+		return err
+	}
+	args, _ := c.App.Metadata[metadataArgs].([]string)
+	renamed, end := []string{c.Command.Name}, 0
+	for _, f := range flagsTyped(args, c.Command) {
+		long := "--" + f.flag.Names()[0]
+		if f.inline || needsValue(f.flag) {
+			long += "=" + f.value
+		}
+		renamed = append(renamed, long)
+		end = f.at + 1
+		if needsValue(f.flag) && !f.inline {
+			end++
+		}
+	}
+	again := cli.NewContext(c.App, nil, c.Lineage()[1])
+	again.Command = c.Command
+	return c.Command.Run(again, append(renamed, args[min(end, len(args)):]...)...)
+}
