@@ -47,9 +47,9 @@ func configCheck(s *session) error {
 	if path != "-" {
 		report.Findings = append(report.Findings, daemonAccess(report.Config)...)
 	}
-	facts, found, asked := gather(s, path, data, report.Config)
-	report.Findings = append(report.Findings, found...)
-	r := checkResult{File: path, Findings: report.Findings, Ticks: edge.Drift(facts)}
+	facts, chip, asked := gather(s, path, data, report.Config)
+	report.Findings = append(report.Findings, chip.found...)
+	r := checkResult{File: path, Findings: report.Findings, Ticks: edge.Drift(facts), stops: chip.stops}
 	r.failures, r.warnings = report.Count()
 	err = r.conclude(asked)
 	r.NotCompared, r.Add = edge.NotCompared(r.Ticks)
@@ -98,11 +98,11 @@ func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
 
 // gather asks the chip, the service and this machine. What cannot be asked is
 // noted; an error is for what should have been possible.
-func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts, []edge.Finding, error) {
+func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts, chipFacts, error) {
 	facts := edge.Facts{RegistrationID: smallID(file.RegistrationID), File: path}
-	var found []edge.Finding
 	var chipErr, serviceErr error
-	facts.Chip, found, facts.NoChip, chipErr = chipKey(s, path, data, file)
+	chip, why, chipErr := chipKey(s, path, data, file)
+	facts.Chip, facts.NoChip = chip.ek, why
 	switch {
 	case errors.Is(chipErr, tpm.ErrAuth): // the chip is named
 		facts.ChipHint = "correct the password in " + path + ", or give the chip's with --endorsement-auth-file FILE"
@@ -111,7 +111,7 @@ func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts,
 	}
 	facts.Device, facts.NoDevice = givenDevice(s.ctx)
 	serviceErr = askService(s, &facts)
-	return facts, found, errors.Join(chipErr, serviceErr)
+	return facts, chip, errors.Join(chipErr, serviceErr)
 }
 
 // smallID is a registration ID as DPS compares it, which enroll accepts too. One
@@ -126,22 +126,22 @@ func smallID(id string) string {
 // chipKey reads the EK of the chip that the flags name, or the file, or this
 // machine's, and finds where chip and file disagree. None is no error, unless one
 // was named.
-func chipKey(s *session, path string, data []byte, file edge.Config) (ek []byte, found []edge.Finding, why string, err error) {
+func chipKey(s *session, path string, data []byte, file edge.Config) (chip chipFacts, why string, err error) {
 	addr, opts, err := s.tpmOr(file)
 	if err == nil {
-		var chip chipFacts
-		chip, err = askChip(s.ctx, addr, opts, file)
-		ek, found = chip.ek, chip.findings(path, data, addr.String())
+		chip, err = askChip(s.ctx, addr, opts, path, file)
+		chip.found = chip.findings(path, data, addr.String())
 	}
 	if err == nil {
-		return ek, found, "", nil
+		return chip, "", nil
 	}
+	chip.ek = nil
 	why = identity.Printable(err.Error(), 200)
 	absent := func(is error) bool { return errors.Is(err, is) }
 	if !s.flag.IsSet("tpm") && slices.ContainsFunc([]error{tpm.ErrNoDevice, tpm.ErrPermission, tpm.ErrAddress}, absent) {
 		err = nil
 	}
-	return nil, found, why, err
+	return chip, why, err
 }
 
 // deviceInfoPaths can be moved by tests.
@@ -183,6 +183,7 @@ type checkResult struct {
 
 	failures, warnings int
 	next               string
+	stops              error // of a round trip on this chip
 }
 
 // conclude makes the verdict. The file's own faults go before drift, because
@@ -196,6 +197,10 @@ func (r *checkResult) conclude(asked error) error {
 		if first.Rule == ruleAccess { // it comes last, so the file itself is right
 			r.next = "give IoT Edge the chip and run this again"
 			return fmt.Errorf("%w: %s", errDaemonAccess, first.Message)
+		}
+		if first.Rule == ruleChip && r.stops != nil {
+			r.next = "do what is said of the chip and run this again"
+			return fmt.Errorf("%s is not to blame: %w", r.File, r.stops)
 		}
 		if first.Rule == ruleAuth {
 			r.next = "give IoT Edge the chip's password and run this again"
