@@ -31,7 +31,7 @@ func (n Names) Carry(hint string) string {
 		if m[1] == "config" {
 			flag, value = "--config", n.File
 		}
-		if value == "" || m[1] == "config" && m[2] == "" || strings.Contains(m[2], " "+flag+" ") && !strings.HasSuffix(m[2], " "+flag+" FILE") {
+		if value == "" || m[1] == "config" && m[2] == "" || strings.HasSuffix(m[2], " "+flag) || strings.Contains(m[2], " "+flag+" ") && !strings.HasSuffix(m[2], " "+flag+" FILE") {
 			return named
 		}
 		return "tpmdps " + m[1] + strings.TrimSuffix(m[2], " "+flag+" FILE") + " " + flag + " " + text.ShellWord(value)
@@ -40,11 +40,11 @@ func (n Names) Carry(hint string) string {
 
 // names are those of this run.
 func (t *trip) names() Names {
-	n := Names{RegistrationID: t.result.RegistrationID}
+	n := Names{RegistrationID: strings.ToLower(t.result.RegistrationID)} // as enroll accepts it
 	if c := t.req.Configured; c != nil {
 		n.File = c.File
 	}
-	if t.ek != nil && strings.EqualFold(n.RegistrationID, t.own().Base32) {
+	if t.ek != nil && n.RegistrationID == t.own().Base32 {
 		n.RegistrationID = ""
 	}
 	return n
