@@ -160,7 +160,7 @@ func (g *gatherer) request() (req provision.Request, why string, err error) {
 		req.RegistrationID = "" // the one that the chip makes; the check names the other
 	}
 	req.IDFrom = s.idFrom(g.file.RegistrationID)
-	if path := s.flag.String("config"); g.file != (edge.Config{}) {
+	if path := s.flag.String("config"); g.file != (edge.Config{}) && !g.unusable { // of a file that cannot be read, nothing is to be compared
 		req.Configured, req.Survey = s.configured(path, g.file, g.address), true
 	}
 	switch {
