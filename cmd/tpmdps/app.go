@@ -92,6 +92,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{provision.ErrConfiguredAuth, 41, ""}, // as well
 	{tpm.ErrOtherChip, 31, "the enrollment was made with another chip's key: compare with tpmdps read-ek; only if this machine replaces the enrolled one, which can then no longer provision: tpmdps enroll --replace-ek"},
 	{softtpm.ErrNotInstalled, 10, hintSwtpm},
+	{tpm.ErrGone, 10, "it was there when this run began: was swtpm, the resource manager or the machine's TPM service stopped or restarted? Run it again; if it goes away each time, look at its log (of /dev/tpm0: dmesg)"},
 	{tpm.ErrWrongAddress, 10, "is swtpm, or another TPM, running there? Compare the address with --tpm, TPMDPS_TPM and TPM2TOOLS_TCTI (without them it is this machine's own TPM)"},
 	{tpm.ErrAnswer, 12, hintAnswer},
 	{tpm.ErrNoDevice, 10, "is the TPM switched on in the firmware setup (Security, TPM or PTT or fTPM)? Another one is named with --tpm"},
@@ -127,6 +128,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{errOverwrite, 15, "choose another file with --out, print it with --out -, or move the old one away"},
 	{fs.ErrExist, 15, "choose another file with --config, print it with --config -, or move the old one away"},
 
+	{network.ErrBroken, 20, hintBroken},
 	{network.ErrName, 20, "check the name servers of this machine (resolvectl status), and the name"},
 	{network.ErrConnect, 20, "check cable, address and firewall: port 443 out to DPS, 8883 or 443 out to the hub; and HTTPS_PROXY"},
 	{network.ErrProxyLogin, 21, hintProxyLogin},
@@ -216,6 +218,7 @@ type hinter interface {
 func verdict(err error) exit {
 	var format *identity.FormatError
 	var auth *tpm.AuthError
+	var failed *provision.StepError
 	for _, e := range exits {
 		if errors.Is(err, e.is) {
 			if e.is == tpm.ErrOccupied {
@@ -231,6 +234,9 @@ func verdict(err error) exit {
 			e.hint = refusedHint(err, e)
 			if knows := hinter(nil); errors.As(err, &knows) && errors.Is(knows, e.is) {
 				e.hint = cmp.Or(knows.Hint(), e.hint)
+			}
+			if errors.As(err, &failed) {
+				e.hint = failed.Names.Carry(e.hint)
 			}
 			return e
 		}
@@ -266,11 +272,19 @@ func verdict(err error) exit {
 		return exit{code: 1}
 	case errors.Is(err, context.DeadlineExceeded):
 		return exit{code: 20, hint: "the time was over: check the network, or give more with --timeout"}
+	case isBroken(err):
+		return exit{code: 20, hint: hintBroken}
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return exit{code: 20, hint: "check cable, name resolution and firewall (port 443 out), and HTTPS_PROXY"}
 	}
 	return exit{code: 1, hint: "unexpected error; please report it and attach the output of -v"}
 }
+
+// isBroken: within verdict, network is a variable.
+var isBroken = network.Broken
+
+// hintBroken is for an answer that did not come to its end.
+const hintBroken = "name, connection and TLS were in order, and the answer broke off: try again; if it persists, a proxy or firewall on the way cuts connections or inspects TLS (HTTPS_PROXY)"
 
 func formatHint(f *identity.FormatError, otherwise string) string {
 	switch {

@@ -48,9 +48,9 @@ func configCheck(s *session) error {
 	if path != "-" {
 		report.Findings = append(report.Findings, daemonAccess(report.Config)...)
 	}
-	facts, found, asked := gather(s, path, data, report.Config)
-	report.Findings = append(report.Findings, found...)
-	r := checkResult{File: path, Findings: report.Findings, Ticks: edge.Drift(facts), DPS: facts.DPS}
+	facts, chip, asked := gather(s, path, data, report.Config)
+	report.Findings = append(report.Findings, chip.found...)
+	r := checkResult{File: path, Findings: report.Findings, Ticks: edge.Drift(facts), DPS: facts.DPS, stops: chip.stops}
 	r.failures, r.warnings = report.Count()
 	err = r.conclude(asked)
 	r.NotCompared, r.Add = facts.NotCompared(r.Ticks)
@@ -99,11 +99,11 @@ func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
 
 // gather asks the chip, the service and this machine. What cannot be asked is
 // noted; an error is for what should have been possible.
-func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts, []edge.Finding, error) {
+func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts, chipFacts, error) {
 	facts := edge.Facts{RegistrationID: smallID(file.RegistrationID), File: path, IDScope: file.IDScope, Endpoint: file.GlobalEndpoint}
-	var found []edge.Finding
 	var chipErr, serviceErr error
-	facts.Chip, found, facts.NoChip, chipErr = chipKey(s, path, data, file)
+	chip, why, chipErr := chipKey(s, path, data, file)
+	facts.Chip, facts.NoChip = chip.ek, why
 	var gone *goneChip
 	switch {
 	case errors.Is(chipErr, tpm.ErrAuth): // the chip is named
@@ -120,7 +120,7 @@ func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts,
 	}
 	facts.Device, facts.NoDevice = givenDevice(s.ctx)
 	serviceErr = askService(s, &facts)
-	return facts, found, errors.Join(chipErr, serviceErr)
+	return facts, chip, errors.Join(chipErr, serviceErr)
 }
 
 // smallID is a registration ID as DPS compares it, which enroll accepts too. One
@@ -135,28 +135,28 @@ func smallID(id string) string {
 // chipKey reads the EK of the chip that the flags name, or the file, or this
 // machine's, and finds where chip and file disagree. None is no error, unless one
 // was named: by a flag, or by the file of this very machine.
-func chipKey(s *session, path string, data []byte, file edge.Config) (ek []byte, found []edge.Finding, why string, err error) {
+func chipKey(s *session, path string, data []byte, file edge.Config) (chip chipFacts, why string, err error) {
 	if err := edge.CheckTCTI(file.TCTI); err != nil && s.namesChip(file) { // a finding of the file
-		return nil, nil, fmt.Sprintf("%s names no chip: %v", text.Printable(file.TCTI, 100), err), nil
+		return chip, fmt.Sprintf("%s names no chip: %v", text.Printable(file.TCTI, 100), err), nil
 	}
 	addr, opts, err := s.tpmOr(file)
 	if err == nil {
-		var chip chipFacts
-		chip, err = askChip(s.ctx, addr, opts, file)
-		ek, found = chip.ek, chip.findings(path, data, addr)
+		chip, err = askChip(s.ctx, addr, opts, path, file)
+		chip.found = chip.findings(path, data, addr)
 	}
 	if err == nil {
-		return ek, found, "", nil
+		return chip, "", nil
 	}
+	chip.ek = nil
 	if errors.Is(err, tpm.ErrNoDevice) && s.namesChip(file) && ofThisMachine(path) {
 		err = &goneChip{path, file.TCTI, err}
-		return nil, found, text.Printable(err.Error(), 300), err
+		return chip, text.Printable(err.Error(), 300), err
 	}
 	why = text.Printable(err.Error(), 200)
 	if !s.toldChip(file) && (errors.Is(err, tpm.ErrNoDevice) || errors.Is(err, tpm.ErrAddress)) {
 		err = nil
 	}
-	return nil, found, why, err
+	return chip, why, err
 }
 
 // deviceInfoPaths can be moved by tests.
@@ -200,6 +200,7 @@ type checkResult struct {
 
 	failures, warnings int
 	next               string
+	stops              error // of a round trip on this chip
 }
 
 // conclude makes the verdict. The file's own faults go before drift, because
@@ -213,6 +214,10 @@ func (r *checkResult) conclude(asked error) error {
 		if first.Rule == ruleAccess { // it comes last, so the file itself is right
 			r.next = "give IoT Edge the chip and run this again"
 			return fmt.Errorf("%w: %s", errDaemonAccess, first.Message)
+		}
+		if first.Rule == ruleChip && r.stops != nil {
+			r.next = "do what is said of the chip and run this again"
+			return fmt.Errorf("%s is not to blame: %w", r.File, r.stops)
 		}
 		if first.Rule == ruleAuth {
 			r.next = "give IoT Edge the chip's password and run this again"

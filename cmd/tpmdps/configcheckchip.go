@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -22,28 +23,57 @@ const (
 // chipFacts are what a check wants to know of the chip.
 type chipFacts struct {
 	ek     []byte
+	found  []edge.Finding  // what is wrong between the chip and the file
 	faults []tpm.AuthFault // of the file's passwords
-	other  string          // how IoT Edge opens its chip, where it is not this one
+	doubts []provision.Doubt
+	stops  error  // why no round trip would come to its end on this chip
+	other  string // how IoT Edge opens its chip, where it is not this one
 }
 
 // askChip reads the EK, and has the chip say before whether the file's passwords
 // are its own: with a wrong one the EK may not be had at all.
-func askChip(ctx context.Context, addr tpm.Address, opts tpm.Options, file edge.Config) (f chipFacts, err error) {
-	d, err := tpm.Open(ctx, addr, opts)
-	if err != nil {
-		return f, err
+func askChip(ctx context.Context, addr tpm.Address, opts tpm.Options, path string, file edge.Config) (f chipFacts, err error) {
+	err = looking(opts, func(opts tpm.Options) (err error) {
+		d, err := tpm.Open(ctx, addr, opts)
+		if err != nil {
+			return err
+		}
+		defer joinClose(&err, d)
+		f = chipFacts{}
+		if f.faults, err = d.CompareHierarchyAuths(fileAuths(file)); err != nil {
+			return err
+		}
+		f.other = otherTCTI(file, addr)
+		ek, err := d.EK()
+		if err != nil {
+			return err
+		}
+		f.ek = ek.Public
+		if err := ek.Close(); err != nil {
+			return err
+		}
+		return f.doubt(d, path, file)
+	})
+	return f, err
+}
+
+// doubt looks at what else IoT Edge will fail with on this chip. A password that is
+// named already is not named again by what needs it.
+func (f *chipFacts) doubt(d *tpm.Device, path string, file edge.Config) error {
+	c := provision.Configured{File: path, KeyHandle: keyHandle(file)}
+	if path == "-" {
+		c.File = ""
 	}
-	defer joinClose(&err, d)
-	if f.faults, err = d.CompareHierarchyAuths(fileAuths(file)); err != nil {
-		return f, err
+	var err error
+	f.doubts, err = provision.Doubts(d, c)
+	switch {
+	case errors.Is(err, tpm.ErrAuth) && len(f.faults) > 0:
+		return nil
+	case errors.Is(err, tpm.ErrHierarchy), errors.Is(err, tpm.ErrAuth):
+		f.stops = err
+		return nil
 	}
-	f.other = otherTCTI(file, addr)
-	ek, err := d.EK()
-	if err != nil {
-		return f, err
-	}
-	f.ek = ek.Public
-	return f, ek.Close()
+	return err
 }
 
 // goneChip is a chip that the file names and that this machine does not have.
@@ -94,6 +124,12 @@ func (f chipFacts) findings(path string, data []byte, addr tpm.Address) []edge.F
 		list = append(list, edge.Finding{
 			Rule: ruleAuth, Severity: edge.Error, Key: "tpm.hierarchy_authorization." + fault.Hierarchy.String(), Message: what, Fix: fix,
 		})
+	}
+	for _, d := range f.doubts {
+		list = append(list, edge.Finding{Rule: ruleChip, Severity: edge.Warning, Key: "tpm", Message: d.What, Fix: d.Fix})
+	}
+	if f.stops != nil {
+		list = append(list, edge.Finding{Rule: ruleChip, Severity: edge.Error, Key: "tpm", Message: text.Plain(f.stops.Error()), Fix: verdict(f.stops).hint})
 	}
 	for i := range list {
 		list[i].Line, list[i].Column = edge.LineOf(data, list[i].Key)

@@ -77,7 +77,7 @@ func supportBundle(s *session) error {
 	}
 	data, manifest, err := bundle.Pack(bundle.Bundle{
 		Folder: name, Tool: "tpmdps " + version, Created: now, Parts: parts, Redact: g.redactor(),
-		Verdict: bundle.Conclude(g.evidence), Registered: g.registered,
+		Verdict: bundle.Conclude(g.evidence), Registered: g.registered, Flushed: strings.Join(g.flushed, "; "),
 	})
 	if err != nil {
 		return err

@@ -15,21 +15,44 @@ import (
 // onChip opens the chip for one part. Each opens it anew, so that one in which
 // it hung, or was reset, does not take the others along.
 func (g *gatherer) onChip(use func(*tpm.Device) (any, error)) func(context.Context) (any, error) {
-	return func(ctx context.Context) (any, error) {
+	return func(ctx context.Context) (value any, err error) {
 		if g.nowhere != nil {
 			return nil, g.nowhere
 		}
-		d, err := tpm.Open(ctx, g.address, g.options)
-		if err != nil {
+		err = looking(g.options, func(opts tpm.Options) error {
+			d, err := tpm.Open(ctx, g.address, opts)
+			if err != nil {
+				return err
+			}
+			defer func() {
+				if err := d.Close(); err != nil {
+					g.s.log.Debug("close the TPM", "error", err)
+				}
+			}()
+			value, err = use(d)
+			return err
+		})
+		return value, err
+	}
+}
+
+// chipFacts are what is wrong between the chip and the file, besides the key. A chip
+// that cannot be asked is named by verify.json.
+func (g *gatherer) chipFacts(ctx context.Context, file readConfig) (f chipFacts) {
+	if g.unusable {
+		return f
+	}
+	_, err := g.onChip(func(d *tpm.Device) (_ any, err error) {
+		f = chipFacts{}
+		if f.faults, err = d.CompareHierarchyAuths(fileAuths(g.file)); err != nil {
 			return nil, err
 		}
-		defer func() {
-			if err := d.Close(); err != nil {
-				g.s.log.Debug("close the TPM", "error", err)
-			}
-		}()
-		return use(d)
+		return nil, f.doubt(d, file.path, g.file)
+	})(ctx)
+	if err != nil {
+		g.s.log.Debug("compare the chip with the configuration", "error", err)
 	}
+	return f
 }
 
 func (g *gatherer) recordSource() source {
@@ -50,20 +73,22 @@ func (g *gatherer) propertiesSource() source {
 // checkSource is what config --check finds. The enrollment is not asked for:
 // that would take a credential, and those have no place near a bundle.
 func (g *gatherer) checkSource(file readConfig, report edge.Report, record identity.Record) source {
-	return source{"check.json", "what is wrong with that configuration, and whether it fits chip and device", true, quickly,
+	return source{"check.json", "what is wrong with that configuration, and whether it fits chip and device", true, keyLimit,
 		func(ctx context.Context) (any, error) {
 			if file.data == nil {
 				return nil, notHere("there is no configuration to check")
 			}
 			facts := edge.Facts{
-				RegistrationID: smallID(report.Config.RegistrationID), NoChip: "the chip's key could not be read",
+				RegistrationID: smallID(report.Config.RegistrationID), File: file.path, NoChip: "the chip's key could not be read",
 				NoService: "a support bundle does not ask DPS for the enrollment: tpmdps config --check does",
 			}
 			if ek, err := base64.StdEncoding.DecodeString(record.EndorsementKey); err == nil && len(ek) > 0 {
 				facts.Chip, facts.NoChip = ek, ""
 			}
 			facts.Device, facts.NoDevice = givenDevice(ctx)
-			r := checkResult{File: file.path, Findings: report.Findings, Ticks: edge.Drift(facts)}
+			chip := g.chipFacts(ctx, file)
+			report.Findings = append(report.Findings, chip.findings(file.path, file.data, g.address.String())...)
+			r := checkResult{File: file.path, Findings: report.Findings, Ticks: edge.Drift(facts), stops: chip.stops}
 			r.failures, r.warnings = report.Count()
 			r.conclude(nil) // the verdict is in the result
 			return r, nil
@@ -102,7 +127,13 @@ func (g *gatherer) verifySource() source {
 			if why != "" {
 				out.Mode = "offline"
 			}
-			if out.tripResult, out.err = roundTrip(ctx, req); out.err != nil { // how it failed is in the result
+			_ = looking(req.TPMOptions, func(opts tpm.Options) error {
+				req.TPMOptions = opts
+				out.tripResult, out.err = roundTrip(ctx, req)
+				return out.err
+			})
+			if out.err != nil { // how it failed is in the result
+				out.err = stepErrors(out.err)[0]
 				out.ExitCode = verdict(out.err).code
 				out.ExitName = names[out.ExitCode]
 			}
@@ -128,10 +159,9 @@ func (g *gatherer) request() (req provision.Request, why string, err error) {
 	if _, err := identity.FoldRegistrationID(req.RegistrationID); err != nil {
 		req.RegistrationID = "" // the one that the chip makes; the check names the other
 	}
-	if path := s.flag.String("config"); g.file != (edge.Config{}) {
-		req.IDFrom, req.Configured = path, s.configured(path, g.file, g.address)
-		// A bundle is to show the rest as well, so that these are warnings.
-		req.Configured.Overruled = []tpm.Hierarchy{tpm.HierarchyEndorsement, tpm.HierarchyOwner}
+	req.IDFrom = s.idFrom(g.file.RegistrationID)
+	if path := s.flag.String("config"); g.file != (edge.Config{}) && !g.unusable { // of a file that cannot be read, nothing is to be compared
+		req.Configured, req.Survey = s.configured(path, g.file, g.address), true
 	}
 	switch {
 	case s.flag.Bool("offline"):

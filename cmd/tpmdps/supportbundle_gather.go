@@ -26,6 +26,7 @@ type gatherer struct {
 	parts   []bundle.Part
 
 	evidence   bundle.Evidence // for the verdict
+	flushed    []string        // what of a killed run was taken off the chip
 	registered bool            // by the round trip
 	unusable   bool            // verify --config could not use the file
 }
@@ -64,6 +65,10 @@ func newGatherer(s *session) (*gatherer, error) {
 	if errors.Is(err, tpm.ErrAddress) && !s.onCommandLine("tpm") {
 		g.nowhere = err
 		g.options, err = s.tpmOptions()
+	}
+	g.options.Flushed = func(what string) {
+		g.flushed = append(g.flushed, what)
+		s.say("%s", what)
 	}
 	return g, err
 }

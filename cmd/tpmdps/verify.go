@@ -98,11 +98,34 @@ func roundTrip(ctx context.Context, req provision.Request) (tripResult, error) {
 	if err != nil {
 		out.Outcome = "fail"
 	}
-	var failed *provision.StepError
-	if errors.As(err, &failed) {
-		out.hint(failed.Step, lineIn(ctx).fit(verdict(err).hint))
+	for _, one := range stepErrors(err) {
+		var failed *provision.StepError
+		if errors.As(one, &failed) {
+			out.hint(failed.Step, lineIn(ctx).fit(verdict(one).hint))
+		}
 	}
 	return out, err
+}
+
+// stepErrors are the errors of the steps that failed, in order: of a survey there may
+// be two. Without one it is the error itself.
+func stepErrors(err error) []error {
+	if all := splitSteps(err); len(all) > 1 {
+		return all
+	}
+	return []error{err}
+}
+
+func splitSteps(err error) (all []error) {
+	if _, is := err.(*provision.StepError); is {
+		return []error{err}
+	}
+	if joined, is := err.(interface{ Unwrap() []error }); is {
+		for _, one := range joined.Unwrap() {
+			all = append(all, splitSteps(one)...)
+		}
+	}
+	return all
 }
 
 // showStep prints a step when it has ended. Why one failed is left to the error
@@ -316,11 +339,22 @@ func (r tripResult) show(w io.Writer) error {
 	if r.DeviceID != "" && r.DeviceID != r.RegistrationID && r.AssignedHub != offlineHub {
 		who += ", as device " + r.DeviceID
 	}
-	if _, err := fmt.Fprintf(w, "%s%s\n      %s\n", passed(w), r.proved(last.Name), who); err != nil || r.otherChip == "" {
+	if _, err := fmt.Fprintf(w, "%s%s\n      %s\n", passed(w), r.proved(last.Name), who); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "      but not with the chip that IoT Edge opens: %s\n", r.otherChip)
-	return err
+	for _, s := range r.Steps {
+		but := s.Name + ": " + s.Detail
+		switch {
+		case s.Status != provision.Warn:
+			continue
+		case s.Name == "tpm.open" && r.otherChip != "":
+			but = "not with the chip that IoT Edge opens: " + r.otherChip
+		}
+		if _, err := fmt.Fprintf(w, "      but %s\n", but); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // proved says in words what a trip that passed has shown.

@@ -31,7 +31,7 @@ func (s *session) configFile() (edge.Config, error) {
 	}
 	s.learn(edge.SecretValues(data)...)
 	if len(bytes.TrimSpace(lenientText(data))) == 0 {
-		return edge.Config{}, fmt.Errorf("%s: %w: it is empty", path, errConfigFile)
+		return edge.Config{}, &fileFault{path, errors.New("it is empty")}
 	}
 	c, err := edge.Parse(data)
 	astray := edge.Check(data, edge.CheckOptions{}).Astray()
@@ -171,13 +171,21 @@ func (s *session) orFile(addr tpm.Address, opts tpm.Options, file edge.Config) (
 // configured is what the file says of the way to the chip, and where the flags say
 // something else. The file's passwords alone count: IoT Edge has no others.
 func (s *session) configured(path string, file edge.Config, chip tpm.Address) *provision.Configured {
-	c := &provision.Configured{File: path, Auths: fileAuths(file), OtherTCTI: otherTCTI(file, chip)}
+	c := &provision.Configured{File: path, Auths: fileAuths(file), OtherTCTI: otherTCTI(file, chip), KeyHandle: keyHandle(file)}
 	for flag, hierarchy := range map[string]tpm.Hierarchy{"endorsement-auth-file": tpm.HierarchyEndorsement, "owner-auth-file": tpm.HierarchyOwner} {
 		if s.onCommandLine(flag) {
 			c.Overruled = append(c.Overruled, hierarchy)
 		}
 	}
 	return c
+}
+
+// keyHandle is where IoT Edge keeps the key from DPS.
+func keyHandle(file edge.Config) uint32 {
+	if file.AuthKeyIndex == nil {
+		return tpm.HandleDPSKey
+	}
+	return 0x81000000 + *file.AuthKeyIndex
 }
 
 func fileAuths(file edge.Config) tpm.HierarchyAuths {

@@ -63,6 +63,9 @@ type Bundle struct {
 	Verdict Verdict
 	// Registered: the device was registered in the service for it.
 	Registered bool
+	// Flushed says what was taken off the chip to have memory for looking; "" where
+	// nothing was. handles.json was gathered before.
+	Flushed string
 	// Redact takes the secrets out of a text. It is called for every part, every
 	// reason, and every text of the verdict.
 	Redact func(string) string

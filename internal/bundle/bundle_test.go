@@ -184,3 +184,27 @@ func TestName(t *testing.T) {
 		}
 	}
 }
+
+// What was taken off the chip to have memory is in README.txt, and only then.
+func TestReadmeSaysWhatWasFlushed(t *testing.T) {
+	for _, flushed := range []string{"", "flushed 1 key"} {
+		for _, registered := range []bool{false, true} {
+			b := sample()
+			b.Flushed, b.Registered = flushed, registered
+			data, _, err := Pack(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, text := range unpack(t, data) {
+				if !strings.HasSuffix(name, readmeName) {
+					continue
+				}
+				text = strings.Join(strings.Fields(text), " ")
+				if says := strings.Contains(text, "flushed 1 key"); says != (flushed != "") || strings.Contains(text, "Nothing on the machine, on its chip") && says ||
+					strings.Contains(text, "The device was registered in the service") == strings.Contains(text, "nothing was registered") {
+					t.Errorf("flushed %q, registered %v:\n%s", flushed, registered, text)
+				}
+			}
+		}
+	}
+}

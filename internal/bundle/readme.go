@@ -3,6 +3,8 @@ package bundle
 import (
 	"fmt"
 	"strings"
+
+	"tpmdps/internal/text"
 )
 
 // readme says in plain words what is in the zip and what is not, for who sends
@@ -12,6 +14,15 @@ func readme(b Bundle, m Manifest) []byte {
 	changed := "Nothing on the machine, on its chip or in the\nservice was changed for it, and nothing was registered."
 	if b.Registered {
 		changed = "Nothing on the machine or on its chip was changed\nfor it. The device was registered in the service, as --until asked for."
+	}
+	if b.Flushed != "" {
+		changed = "What a killed run had left in the chip's memory was\nin the way and was removed; handles.json was made before: " + text.OneLine(b.Redact(b.Flushed), maxReason) +
+			".\nNothing else on the machine or on its chip was changed for it."
+		if b.Registered {
+			changed += " The device was\nregistered in the service, as --until asked for."
+		} else {
+			changed += " Nothing in the\nservice was changed, and nothing was registered."
+		}
 	}
 	fmt.Fprintf(&t, "Support bundle of a machine with a TPM\n\nWhat it shows:\n\n  %s\n\nMade by %s, %s (UTC). %s\n",
 		strings.Join(m.Verdict.Lines(), "\n  "), m.Tool, m.CreatedAt.Format("2006-01-02 15:04:05"), changed)

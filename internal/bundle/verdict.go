@@ -160,7 +160,7 @@ const maxOthers = 3
 func Conclude(e Evidence) Verdict {
 	v := Verdict{Result: ResultNone, Seen: []Layer{}, Findings: []Finding{}, Unseen: []Unseen{}}
 	stopped := e.trip(&v)
-	v.Findings = append(v.Findings, e.others(stopped)...)
+	v.Findings = append(v.Findings, e.others(stopped, v.Findings)...)
 	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(e.rank(a), e.rank(b)) })
 	if len(v.Findings) > 0 {
 		v.Result = ResultFault
@@ -189,11 +189,14 @@ func (e Evidence) rank(f Finding) int {
 func (e Evidence) trip(v *Verdict) (stopped *Finding) {
 	for _, s := range e.Steps {
 		f := Finding{Part: "verify.json", Step: s.Name, What: strings.TrimPrefix(s.Detail, s.Name+": "), Next: s.Hint}
-		switch s.Status {
-		case "warn":
+		switch {
+		case s.Status == "warn":
 			f.Layer, f.Warning = cmp.Or(stepLayers[s.Name], Chip), true
 			v.Findings = append(v.Findings, f)
-		case "fail":
+		case s.Status == "fail" && stopped != nil: // the trip went on to show it
+			f.Layer = cmp.Or(stepLayers[s.Name], Chip)
+			v.Findings = append(v.Findings, f)
+		case s.Status == "fail":
 			f.Layer, f.Command, f.Code, f.Name = layerOf(s.Name, e.Code), "tpmdps verify", e.Code, e.Name
 			v.Findings, stopped = append(v.Findings, f), &f
 		}
@@ -205,15 +208,20 @@ func (e Evidence) trip(v *Verdict) (stopped *Finding) {
 	return stopped
 }
 
-// others are the findings of other parts, without those of the chip where the trip
-// has stopped at it: they say the same.
-func (e Evidence) others(stopped *Finding) []Finding {
+// others are the findings of other parts, without those that the trip has found as
+// well: those of the chip where the trip has stopped at a step of the chip's, and
+// those that the same thing puts right. What the trip has passed on the chip is no
+// fault: commands that need more of the chip than it does may still fail.
+func (e Evidence) others(stopped *Finding, trip []Finding) []Finding {
 	var kept []Finding
 	of := map[Layer]int{}
+	atChip := stopped != nil && (stopped.Layer == Chip || strings.HasPrefix(stopped.Step, "tpm.") && stopped.Layer == Configuration)
+	passed := stopped == nil && e.looked()[Chip]
 	for _, f := range e.Others {
-		if stopped != nil && stopped.Layer == Chip && f.Layer == Chip && !f.Warning {
+		if atChip && f.Layer == Chip && !f.Warning || slices.ContainsFunc(trip, f.sameRemedy) {
 			continue
 		}
+		f.Warning = f.Warning || passed && f.Layer == Chip
 		if of[f.Layer]++; of[f.Layer] <= maxOthers {
 			kept = append(kept, f)
 		}
@@ -226,6 +234,10 @@ func (e Evidence) others(stopped *Finding) []Finding {
 	}
 	return kept
 }
+
+// sameRemedy tells whether two findings are put right by the same thing, and so are
+// one.
+func (f Finding) sameRemedy(other Finding) bool { return f.Next != "" && f.Next == other.Next }
 
 // seen sorts the layers into those that were looked at and those that were not, and
 // says why not.

@@ -103,3 +103,40 @@ func TestVerdictIsRedacted(t *testing.T) {
 		t.Errorf("it reads %q", text)
 	}
 }
+
+// A verdict judges as verify does: what verify passed on the chip is no fault, what
+// follows from its fault is not said twice, and what goes on after one is seen.
+func TestConcludeAsVerifyDoes(t *testing.T) {
+	locked := Finding{Layer: Chip, Step: "lockout", What: "locked out", Next: "wait"}
+	record := Finding{Layer: Chip, Step: "record.json", What: "refuses the password", Command: "tpmdps read-ek", Code: 12, Next: "give it"}
+	auth := Finding{Layer: Configuration, Step: "tpm-auth", What: "c.toml lacks it", Command: "tpmdps config --check", Code: 41, Next: "what to do"}
+	survey := steps("net.tcp", "fail")
+	survey[1] = Step{"tpm.capabilities", "fail", "c.toml lacks it", "what to do"}
+	survey[5].Hint = "plug it in"
+	for name, tt := range map[string]struct {
+		e     Evidence
+		lines string
+	}{
+		"a lockout that stops nothing": {Evidence{Steps: steps("hub.twin", "ok"), Others: []Finding{locked}}, "WARNING  chip, at lockout"},
+		"a part that failed by itself": {Evidence{Steps: steps("tpm.activate", "ok"), Others: []Finding{record}}, "WARNING  chip, at record.json"},
+		"a password":                   {Evidence{Steps: steps("tpm.capabilities", "fail"), Code: 41, Others: []Finding{record, auth}}, "FAULT  configuration, at tpm.capabilities"},
+		"a password, and the network":  {Evidence{Steps: survey, Code: 41, Others: []Finding{auth}}, "FAULT  configuration, at tpm.capabilities|ALSO  network, at net.tcp"},
+		"a warning in both":            {Evidence{Steps: steps("hub.twin", "warn"), Others: []Finding{{Layer: Chip, Next: "what to do", Warning: true}}}, "WARNING  hub, at hub.twin"},
+		"before the trip":              {Evidence{Others: []Finding{record}}, "FAULT  chip, at record.json"},
+	} {
+		v := Conclude(tt.e)
+		var got []string
+		for _, line := range v.Lines() {
+			head, _, _ := strings.Cut(line, ":")
+			if strings.Contains(head, ", at ") {
+				got = append(got, head)
+			}
+			if strings.HasPrefix(strings.ToLower(line), "no fault found") && strings.Contains(line, "chip") && strings.Contains(tt.lines, "WARNING  chip") {
+				t.Errorf("%s: praised beside a warning: %s", name, line)
+			}
+		}
+		if strings.Join(got, "|") != tt.lines {
+			t.Errorf("%s: %q, want %q", name, got, tt.lines)
+		}
+	}
+}

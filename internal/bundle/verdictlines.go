@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tpmdps/internal/text"
@@ -13,9 +14,12 @@ func (v Verdict) Lines() []string {
 	for i, f := range v.Findings {
 		lines = append(lines, f.lines(i == 0)...)
 	}
-	seen := make([]string, len(v.Seen))
-	for i, layer := range v.Seen {
-		seen[i] = layer.Title()
+	var seen []string
+	for _, layer := range v.Seen {
+		// "No fault found" beside a warning would read as if it did not count.
+		if !slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.Layer == layer }) {
+			seen = append(seen, layer.Title())
+		}
 	}
 	switch {
 	case len(v.Findings) == 0 && len(seen) == 0:

@@ -66,7 +66,7 @@ func checkProxy(_ context.Context, proxy *url.URL, _ *http.Request, answer *http
 type boundedTransport struct{ http.RoundTripper }
 
 func newBoundedTransport(client *http.Client) boundedTransport {
-	return boundedTransport{CheckFraming(client.Transport)}
+	return boundedTransport{network.WatchHandshakes(CheckFraming(client.Transport))}
 }
 
 // Do implements azcore's policy.Transporter.
@@ -102,7 +102,10 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 // seconds: whoever waits at the bench should hear of them at once.
 func mayPass(err error) bool {
 	var lookup *net.DNSError
+	var cut *network.CutHandshake
 	switch {
+	case errors.As(err, &cut):
+		return true
 	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrMalformed), errors.Is(err, network.ErrProxy), errors.Is(err, network.ErrProxyLogin),
 		errors.Is(err, network.ErrTLS), isTrustError(err):
 		return false

@@ -40,7 +40,9 @@ func Layer(err error) (what, step string) {
 	case is(context.DeadlineExceeded):
 		return "no answer in time", ""
 	case errors.As(err, &op):
-		return "the connection broke", "net.tcp"
+		return brokeOff, "net.tcp"
 	}
 	return "", ""
 }
+
+const brokeOff = "the connection broke"

@@ -39,7 +39,7 @@ func (r *Route) Secure(ctx context.Context) (Handshake, error) {
 	if err := conn.HandshakeContext(ctx); err != nil {
 		r.conn.Close()
 		r.conn = nil
-		return Handshake{}, handshakeError(cmp.Or(watch.err, err))
+		return Handshake{}, r.throughProxy(handshakeError(cmp.Or(watch.err, err)))
 	}
 	r.mu.Lock()
 	r.ready, r.conn = conn, nil

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,23 +31,18 @@ func (t *trip) checkCapabilities(context.Context) (outcome, error) {
 	return seen.and(auths), err
 }
 
-// lookAtKeyHandle sees whether IoT Edge can keep its key where it is used to.
+// lookAtKeyHandle sees whether IoT Edge can keep its key where it is used to, or
+// where its configuration says.
 func (t *trip) lookAtKeyHandle() (outcome, error) {
-	o, err := t.device.Occupant(tpm.HandleDPSKey)
-	if err != nil {
-		return outcome{}, err
+	handle, file := uint32(tpm.HandleDPSKey), ""
+	if c := t.req.Configured; c != nil {
+		handle, file = cmp.Or(c.KeyHandle, handle), c.File
 	}
-	if o != nil && !o.DPSKey {
-		index, err := t.device.FreeAuthKeyIndex()
-		if err != nil {
-			return outcome{}, err
-		}
-		return outcome{warn: true,
-			detail: fmt.Sprintf("%#x, where IoT Edge keeps the key from DPS, holds %s", o.Handle, o.Is),
-			hint:   fmt.Sprintf("let IoT Edge use another handle: tpmdps config --auth-key-index %#06x", index),
-		}, nil
+	taken, err := KeyHandleTaken(t.device, handle, file)
+	if err != nil || taken == nil {
+		return outcome{detail: "every command that DPS attestation needs", praise: true}, err
 	}
-	return saw("every command that DPS attestation needs"), nil
+	return outcome{warn: true, detail: taken.What, hint: taken.Fix}, nil
 }
 
 func (t *trip) findEK(context.Context) (outcome, error) {
@@ -63,10 +59,7 @@ func (t *trip) findEK(context.Context) (outcome, error) {
 		}
 	}
 	seen := outcome{detail: whence(ek)}
-	if f := t.foreign(); f != nil {
-		seen = seen.and(outcome{warn: true, detail: fmt.Sprintf("the registration ID %s is made of another chip's key", f.ID), hint: f.Hint()})
-	}
-	return seen, nil
+	return seen.and(t.doubtful()), nil
 }
 
 func (t *trip) findSRK(context.Context) (outcome, error) {
@@ -76,8 +69,7 @@ func (t *trip) findSRK(context.Context) (outcome, error) {
 	}
 	t.srk = srk
 	if srk.Warning != "" {
-		return outcome{warn: true, detail: whence(srk) + "; " + srk.Warning,
-			hint: "make a new one, if nothing else needs the key there: tpm2_evictcontrol -c 0x81000001, then tpmdps read-ek --persist"}, nil
+		return outcome{warn: true, detail: whence(srk) + "; " + srk.Warning, hint: newSRK}, nil
 	}
 	return outcome{detail: whence(srk)}, nil
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"tpmdps/internal/identity"
 	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
@@ -18,7 +17,7 @@ var (
 	// not the chip's, or lacks one. See [AuthFaultsError].
 	ErrConfiguredAuth = errors.New("IoT Edge's configuration and the chip disagree")
 	// ErrForeignID: the registration ID is made of another chip's key, and DPS, or
-	// this chip, refused what was done under it. See [ForeignIDError].
+	// this chip, refused what was done under it. See [IDError].
 	ErrForeignID = errors.New("the registration ID is made of another chip's key")
 )
 
@@ -29,6 +28,9 @@ type Configured struct {
 	File string
 	// Auths are the hierarchies' passwords in it.
 	Auths tpm.HierarchyAuths
+	// KeyHandle is where IoT Edge keeps the key from DPS: by its auth_key_index, or
+	// [tpm.HandleDPSKey].
+	KeyHandle uint32
 	// Overruled are the hierarchies of which the operator gave the password, so that
 	// a fault of the file's is a warning.
 	Overruled []tpm.Hierarchy
@@ -119,63 +121,12 @@ func DescribeAuthFault(f tpm.AuthFault, file string) (what, fix string) {
 	return fmt.Sprintf("the chip has an %s password and %s has none: %s", f.Hierarchy, file, fails), fix
 }
 
-// ForeignIDError is an [ErrForeignID]: what was refused, and whose ID it was for.
-type ForeignIDError struct {
-	// ID is the one that was used, Own the one that is made of this chip's key.
-	ID, Own string
-	// From is the file that the ID is from, or the flag or the variable; "" where
-	// that is not known.
-	From string
-	Err  error
-}
-
-// Error says whose it is first.
-func (e *ForeignIDError) Error() string {
-	return fmt.Sprintf("%s is made of another chip's key: %v", e.ID, e.Err)
-}
-
-// Unwrap returns both: what it is and what was refused.
-func (e *ForeignIDError) Unwrap() []error { return []error{ErrForeignID, e.Err} }
-
-// Hint leads to this chip's own ID. The enrollment of the other one is its
-// machine's, and stays.
-func (e *ForeignIDError) Hint() string {
-	switch {
-	case strings.HasPrefix(e.From, "--"):
-		return fmt.Sprintf("is it another machine's? Leave %s out to use this chip's own, %s", e.From, e.Own)
-	case e.From == strings.ToUpper(e.From) && e.From != "":
-		return fmt.Sprintf("is it another machine's? Unset %s to use this chip's own, %s", e.From, e.Own)
-	case e.From == "":
-		return "was it copied from another machine? This chip's own is " + e.Own
-	}
-	return fmt.Sprintf("was %s copied from another machine? tpmdps config --registration-id %s --config %[1]s", e.From, e.Own)
-}
-
-// foreign is what to say of the registration ID where it is another chip's; nil
-// where it is not.
-func (t *trip) foreign() *ForeignIDError {
-	if t.ek == nil || !identity.IsForeign(t.req.RegistrationID, t.ek.Public) {
-		return nil
-	}
-	return &ForeignIDError{ID: t.req.RegistrationID, Own: identity.RegistrationIDs(t.ek.Public).Base32, From: t.req.IDFrom}
-}
-
-// asForeign names the reason for a refusal that follows from the ID. Its own
-// advice would be to give the other machine's enrollment this chip's key.
-func (t *trip) asForeign(err error) error {
-	if !errors.Is(err, ErrOtherEK) && !errors.Is(err, ErrNotEnrolled) && !errors.Is(err, tpm.ErrOtherChip) {
-		return err
-	}
-	f := t.foreign()
-	if f == nil {
-		return err
-	}
-	f.Err = err
-	return f
-}
-
-// and joins what two looks at the same thing saw.
+// and joins what two looks at the same thing saw. What is wrong is said alone: after
+// "all is there" it would be missed.
 func (o outcome) and(other outcome) outcome {
+	if o.praise && other.warn {
+		o.detail = ""
+	}
 	if other.detail != "" {
 		o.detail = strings.TrimPrefix(o.detail+"; "+other.detail, "; ")
 	}

@@ -115,7 +115,7 @@ func meaning(err error) error {
 	}
 	var e *dps.Error
 	if !errors.As(err, &e) {
-		return err
+		return network.AsBroken(err)
 	}
 	sentinel, known := meanings[dictionary.Judge(e.Said()).Meaning]
 	if !known {

@@ -26,7 +26,7 @@ func (t *trip) dialHub(ctx context.Context) (outcome, error) {
 	}
 	c, err := hub.Dial(ctx, opts)
 	if err != nil {
-		return outcome{}, err
+		return outcome{}, t.ofAssignment(err)
 	}
 	t.connection = c
 	facts := c.Facts

@@ -66,6 +66,9 @@ type Request struct {
 	// Configured is IoT Edge's configuration, where the trip is to show that it is
 	// right; else nil.
 	Configured *Configured
+	// Survey has the trip go on after what it found wrong with Configured, to show the
+	// rest as well. It ends with that fault all the same.
+	Survey bool
 	// HexID derives the hex ID instead, as the documented Linux recipe does.
 	HexID bool
 	// Payload goes to a custom allocation policy: a JSON object, or nil.
@@ -161,6 +164,7 @@ type outcome struct {
 	detail  string
 	warn    bool
 	skipped bool
+	praise  bool // the detail says that nothing is wrong
 	hint    string
 }
 
@@ -198,6 +202,7 @@ type trip struct {
 	nonceKey *tpm.HMACKey
 	hubKey   *tpm.HMACKey
 
+	refused   bool // a survey goes on with a password that is not the chip's
 	asked     bool // the first request was made
 	askedAt   time.Time
 	answer    dps.Answer
@@ -222,6 +227,7 @@ func Run(ctx context.Context, req Request) (_ Result, err error) {
 	if goal < 0 { // every step would be skipped, and that would pass for success
 		return t.result, fmt.Errorf("there is no goal %q", req.Until)
 	}
+	var noted error // by a survey
 	for _, s := range itinerary {
 		if err != nil || slices.Index(Goals(), s.goal) > goal {
 			t.report(Step{Name: s.name, Status: Skipped})
@@ -233,8 +239,12 @@ func Run(ctx context.Context, req Request) (_ Result, err error) {
 			defer cancel()
 		}
 		err = t.take(ctx, s)
+		if req.Survey && errors.Is(err, ErrConfiguredAuth) {
+			noted, err = err, nil
+			t.refused = true
+		}
 	}
-	return t.result, err
+	return t.result, errors.Join(noted, err)
 }
 
 // take does one step and reports it.
@@ -246,7 +256,11 @@ func (t *trip) take(ctx context.Context, s step) error {
 		err = ctx.Err()
 	} else {
 		seen, err = s.run(t, ctx)
-		err = t.asForeign(err)
+		err = t.byID(err)
+	}
+	if t.refused && errors.Is(err, tpm.ErrAuth) {
+		t.report(Step{Name: s.name, Status: Skipped, MS: time.Since(start).Milliseconds(), Detail: "it needs the password that tpm.capabilities names"})
+		return &StepError{Step: s.name, Err: err, Names: t.names()}
 	}
 	if t.req.Offline && seen.detail != "" && strings.HasPrefix(s.name, "dps.") {
 		seen.detail = offline + seen.detail
@@ -255,7 +269,7 @@ func (t *trip) take(ctx context.Context, s step) error {
 	switch {
 	case err != nil:
 		done.Status, done.Detail = Fail, text.Plain(err.Error())
-		err = &StepError{Step: s.name, Err: err}
+		err = &StepError{Step: s.name, Err: err, Names: t.names()}
 	case seen.warn:
 		done.Status = Warn
 	case seen.skipped:
@@ -298,6 +312,8 @@ func (t *trip) close() error {
 type StepError struct {
 	Step string
 	Err  error
+	// Names are what the commands in a hint need to act on what the trip was about.
+	Names Names
 }
 
 // Error gives the step's name and the cause.

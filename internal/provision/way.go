@@ -83,7 +83,10 @@ func (t *trip) readClock(ctx context.Context) (outcome, error) {
 	}
 	t.ask(ctx)
 	date := t.answerDate()
-	if date.IsZero() {
+	switch {
+	case date.IsZero() && network.Broken(t.answerErr):
+		return skip("no whole answer came"), nil
+	case date.IsZero():
 		return skip("the answer has no date"), nil
 	}
 	t.skew = clockSkew(date, t.askedAt, time.Now()).Round(time.Second)

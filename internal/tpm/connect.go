@@ -109,7 +109,7 @@ func openError(what string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		sentinel = ErrPermission
-	case errors.Is(err, syscall.EBUSY):
+	case errors.Is(err, syscall.EBUSY), errors.Is(err, syscall.EAGAIN): // of a socket: those that wait fill its queue
 		sentinel = ErrBusy
 	}
 	return fmt.Errorf("%w: open %s: %w", sentinel, what, cause(err))

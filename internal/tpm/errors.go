@@ -15,6 +15,9 @@ var (
 	// ErrWrongAddress, besides ErrNoDevice: the address was given, and leads to
 	// no TPM. Where it is one of a software TPM, that does not run.
 	ErrWrongAddress = errors.New("no TPM at the address that was given")
+	// ErrGone, besides ErrNoDevice: it answered, and then the connection ended within
+	// the run: it, or what stands before it, was stopped or restarted.
+	ErrGone = errors.New("the TPM went away during this run")
 	// ErrPermission: the TPM is there, this user may not open it, or the
 	// operating system blocks a command for this user.
 	ErrPermission = errors.New("no permission on the TPM")

@@ -173,7 +173,7 @@ func (g *guard) exchange(cmd []byte, limit time.Duration) ([]byte, error) {
 				// answer: what is on the chip can still be flushed.
 				return slices.Clone(retry), nil
 			}
-			return a.rsp, transportError(a.err)
+			return a.rsp, g.gone(transportError(a.err))
 		case <-timer.C:
 			if over {
 				return nil, timeoutIsBusy(g.ctx.Err())
@@ -208,6 +208,29 @@ func transportError(err error) error {
 	}
 	return openError("the TPM", err)
 }
+
+// gone says of a transport that fails after answers that the chip was there: no
+// firmware setup, and no address, is to be looked at.
+func (g *guard) gone(err error) error {
+	if g.sent == 0 || !errors.Is(err, ErrNoDevice) {
+		return err
+	}
+	return goneError{err, g.sent}
+}
+
+// goneError is an [ErrGone] and what it was before.
+type goneError struct {
+	err      error
+	answered int
+}
+
+// Error implements error.
+func (e goneError) Error() string {
+	return fmt.Sprintf("%v: it answered %d commands, then: %v", ErrGone, e.answered, e.err)
+}
+
+// Unwrap returns both.
+func (e goneError) Unwrap() []error { return []error{ErrGone, e.err} }
 
 // outOfStep says whether the connection ended, or carries something else than
 // answers to what is asked, so that only another one reaches the chip. A chip that

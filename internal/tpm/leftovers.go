@@ -41,7 +41,9 @@ func (d *Device) watch() {
 	if d.opts.Ledgers == "" || !hasLedgers {
 		return
 	}
-	d.settle()
+	if !d.opts.KeepLeftovers {
+		d.settle()
+	}
 	d.t.holds.first = d.begin
 }
 

@@ -37,6 +37,9 @@ type Options struct {
 	// notes what it makes there, so that the next one can clean up behind one that
 	// was killed. It must not outlast the start of the machine. Empty: none is kept.
 	Ledgers string
+	// KeepLeftovers leaves on the chip what a run that was killed left there, for
+	// those who are only to look. What this run makes is noted all the same.
+	KeepLeftovers bool
 	// Flushed is called with a sentence for people when something that an earlier
 	// run left was taken off the chip. It may be nil.
 	Flushed func(what string)

@@ -1,0 +1,131 @@
+package provision
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"tpmdps/internal/identity"
+	"tpmdps/internal/text"
+	"tpmdps/internal/tpm"
+)
+
+// IDError is a refusal that follows from the registration ID, by what that is to the
+// chip's own. It wraps the refusal.
+type IDError struct {
+	// ID is the one that was used, Own the one that is made of this chip's key.
+	ID, Own string
+	// From is the file that the ID is from, or the flag or the variable; "" where
+	// that is not known.
+	From string
+	// Is says what the ID is to the chip: "made of another chip's key".
+	Is  string
+	Err error
+
+	kind idKind
+}
+
+type idKind int
+
+// What an ID may be.
+const (
+	foreignID idKind = iota // made of another chip's key
+	nearID                  // almost one of this chip's
+	otherForm               // this chip's, in one of its two forms
+	nameID                  // a name of somebody's choice
+)
+
+// Error says whose it is first.
+func (e *IDError) Error() string { return fmt.Sprintf("%s is %s: %v", e.ID, e.Is, e.Err) }
+
+// Unwrap returns both where the ID is another chip's: what it is and what was
+// refused.
+func (e *IDError) Unwrap() []error {
+	if e.kind == foreignID {
+		return []error{ErrForeignID, e.Err}
+	}
+	return []error{e.Err}
+}
+
+// Hint leads to this chip's own ID. The enrollment of another chip is its machine's,
+// and stays; one under a slip of the pen is nobody's. A name, and the chip's ID in
+// its other form, may be meant as they are: then they are enrolled.
+func (e *IDError) Hint() string {
+	const enroll = "; if it is to be that one: tpmdps enroll --registration-id "
+	switch e.kind {
+	case foreignID:
+		return e.own("is it another machine's", "was it copied from another machine")
+	case nearID:
+		return e.own("is it misspelt", "is it misspelt")
+	}
+	return e.own("is the chip enrolled under its own ID", "is the chip enrolled under its own ID") + enroll + text.ShellWord(strings.ToLower(e.ID))
+}
+
+// own asks, and says how the chip's own ID is used instead.
+func (e *IDError) own(asked, copied string) string {
+	switch {
+	case strings.HasPrefix(e.From, "--"):
+		return fmt.Sprintf("%s? Leave %s out to use this chip's own, %s", asked, e.From, e.Own)
+	case e.From == strings.ToUpper(e.From) && e.From != "":
+		return fmt.Sprintf("%s? Unset %s to use this chip's own, %s", asked, e.From, e.Own)
+	case e.From == "":
+		return copied + "? This chip's own is " + e.Own
+	case e.kind == foreignID:
+		copied = strings.Replace(copied, "it", text.ShellWord(e.From), 1)
+	}
+	return fmt.Sprintf("%s? tpmdps config --registration-id %s --config %s", copied, e.Own, text.ShellWord(e.From))
+}
+
+// own are the IDs that are made of the chip's key.
+func (t *trip) own() identity.IDs { return identity.RegistrationIDs(t.ek.Public) }
+
+// whose says what the registration ID is to the chip; nil where it was derived from
+// it for this run, or the chip's key is not known yet.
+func (t *trip) whose() *IDError {
+	id := t.req.RegistrationID
+	if t.ek == nil || id == "" {
+		return nil
+	}
+	e := &IDError{ID: id, Own: t.own().Base32, From: t.req.IDFrom}
+	slipOf, slip := identity.NearMiss(id, t.ek.Public)
+	switch form := identity.MadeOf(id, t.ek.Public); {
+	case form == "hex":
+		e.kind, e.Is = otherForm, "the hex form of this chip's own ID, "+e.Own
+	case form != "":
+		e.kind, e.Is = otherForm, "this chip's own ID, whose hex form is "+t.own().Hex
+		e.Own = t.own().Hex
+	case slip != "":
+		e.kind, e.Is = nearID, fmt.Sprintf("almost this chip's own ID, %s: %s", slipOf, slip)
+	case identity.IsForeign(id, t.ek.Public):
+		e.kind, e.Is = foreignID, "made of another chip's key"
+	default:
+		e.kind, e.Is = nameID, "a name, and not this chip's own ID, "+e.Own
+	}
+	return e
+}
+
+// doubtful is a warning where the registration ID is hardly this machine's; the
+// zero value where it may be.
+func (t *trip) doubtful() outcome {
+	e := t.whose()
+	if e == nil || e.kind != foreignID && e.kind != nearID {
+		return outcome{}
+	}
+	return outcome{warn: true, detail: fmt.Sprintf("the registration ID %s is %s", e.ID, e.Is), hint: e.Hint()}
+}
+
+// byID names the reason for a refusal that follows from the ID. The refusal's own
+// advice would be to give the other machine's enrollment this chip's key, or to
+// enroll what is enrolled already.
+func (t *trip) byID(err error) error {
+	notEnrolled := errors.Is(err, ErrNotEnrolled)
+	e := t.whose()
+	switch {
+	case e == nil, !notEnrolled && !errors.Is(err, ErrOtherEK) && !errors.Is(err, tpm.ErrOtherChip):
+		return err
+	case !notEnrolled && e.kind != foreignID && e.kind != nearID:
+		return err
+	}
+	e.Err = err
+	return e
+}
