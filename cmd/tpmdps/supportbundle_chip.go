@@ -87,7 +87,7 @@ func (g *gatherer) checkSource(file readConfig, report edge.Report, record ident
 			}
 			facts.Device, facts.NoDevice = givenDevice(ctx)
 			chip := g.chipFacts(ctx, file)
-			report.Findings = append(report.Findings, chip.findings(file.path, file.data, g.address.String())...)
+			report.Findings = append(report.Findings, chip.findings(file.path, file.data, g.address)...)
 			r := checkResult{File: file.path, Findings: report.Findings, Ticks: edge.Drift(facts), stops: chip.stops}
 			r.failures, r.warnings = report.Count()
 			r.conclude(nil) // the verdict is in the result

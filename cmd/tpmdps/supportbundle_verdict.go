@@ -9,6 +9,7 @@ import (
 	"tpmdps/internal/bundle"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/provision"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
 
@@ -104,6 +105,6 @@ func (g *gatherer) judgePart(p bundle.Part, value any, err error) {
 		// What it stops, verify.json says: keys that are exempt open all the same.
 		e.Others = append(e.Others, bundle.Finding{Layer: bundle.Chip, Part: p.Name, Step: "lockout", Warning: true,
 			What: fmt.Sprintf("the chip is locked out: it counted %s and accepts %d; it forgets one every %d s",
-				count(int(c.Lockout.Counter), "wrong password"), c.Lockout.Max, c.Lockout.IntervalSeconds), Next: g.hint(tpm.ErrLockout)})
+				text.Count(int(c.Lockout.Counter), "wrong password"), c.Lockout.Max, c.Lockout.IntervalSeconds), Next: g.hint(tpm.ErrLockout)})
 	}
 }
