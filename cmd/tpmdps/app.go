@@ -65,6 +65,7 @@ var names = dictionary.ExitNames()
 // wrap them.
 var exits = slices.Concat(diskExits(), []exit{
 	{context.Canceled, 130, ""},
+	{errOvertime, 20, hintOvertime},
 	{environment.ErrVariable, 2, "correct the variable that is named, or take it out"},
 	{errUsage, 2, ""},
 	{enroll.ErrNotTPM, 51, "copy those with az, or leave them out: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\""},
@@ -74,7 +75,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
 	{errNoTPM, 50, "only enrollments with TPM attestation can be copied: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\" has those"},
 	{errBatch, 50, "correct the line that is named, or make the record again: tpmdps read-ek -o jsonl"},
-	{audit.ErrLocked, 20, "wait until the other run is done, or end it; give more time with --timeout"},
+	{audit.ErrLocked, 20, "wait until the other run is done, or end it; raise --timeout"},
 	{audit.ErrKey, 2, "give the key the lines were signed with: --audit-key-file FILE; or begin another trail"},
 	{errEmptyTrail, 50, "if something was recorded in it, its lines are gone: compare it with a copy, or with a noted head (--head)"},
 	{audit.ErrDamaged, 50, "tpmdps audit verify FILE names the first bad line; keep the file as it is, and begin a new one"},
@@ -88,6 +89,7 @@ var exits = slices.Concat(diskExits(), []exit{
 
 	{provision.ErrForeignID, 31, ""},      // the error itself knows what to do
 	{provision.ErrConfiguredAuth, 41, ""}, // as well
+	{provision.ErrHubKey, 31, "leave the enrollment as it is: it has this chip's key, which opened DPS's challenge just now; run it again, and if it persists, something between here and DPS changes its answers: keep the output of -v"},
 	{tpm.ErrOtherChip, 31, "the enrollment was made with another chip's key: compare with tpmdps read-ek; only if this machine replaces the enrolled one, which can then no longer provision: tpmdps enroll --replace-ek"},
 	{softtpm.ErrNotInstalled, 10, hintSwtpm},
 	{tpm.ErrWrongAddress, 10, "is swtpm, or another TPM, running there? Compare the address with --tpm, TPMDPS_TPM and TPM2TOOLS_TCTI (without them it is this machine's own TPM)"},
@@ -152,7 +154,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{provision.ErrAllocation, 33, dictionary.Advice(400207)},
 	{provision.ErrNoHub, 33, dictionary.Advice(400208)},
 	{provision.ErrHubUnauthorized, 33, dictionary.Advice(400209)},
-	{provision.ErrStillAssigning, 33, "give it more time, such as --timeout 5m; if it stays so, look at the DPS's linked hubs"},
+	{provision.ErrStillAssigning, 20, "raise --timeout; if it stays so, look at the DPS's linked hubs"},
 	{provision.ErrNotAssigned, 33, "look at the linked hubs and the allocation policy of the DPS; keep error code and time for support"},
 	{tpm.ErrBlob, 33, "something between here and DPS changes its answers, or the service has changed; keep the output of -v"},
 
@@ -179,8 +181,8 @@ var exits = slices.Concat(diskExits(), []exit{
 	{dps.ErrTooLarge, 21, hintForeign},
 	{errOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},
 	{atomicfile.ErrChanged, 15, "run the same command again: it starts from what the file is now"},
-	{errLate, 20, "whatever writes to it has to end; give more time with --timeout"},
-	{filelock.ErrHeld, 20, "wait until the other program is done, or end it; give more time with --timeout"},
+	{errLate, 20, "whatever writes to it has to end; raise --timeout"},
+	{filelock.ErrHeld, 20, "wait until the other program is done, or end it; raise --timeout"},
 	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
 	{errDisagree, 41, "the hint at the failed line says what to do"},
 	{edge.ErrInvalid, 2, ""},
@@ -270,7 +272,7 @@ func verdict(err error) exit {
 	case errors.As(err, &file):
 		return exit{code: 1}
 	case errors.Is(err, context.DeadlineExceeded):
-		return exit{code: 20, hint: "the time was over: check the network, or give more with --timeout"}
+		return exit{code: 20, hint: "the time was over: check the network; raise --timeout"}
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return exit{code: 20, hint: "check cable, name resolution and firewall (port 443 out), and HTTPS_PROXY"}
 	}

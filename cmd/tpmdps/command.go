@@ -117,7 +117,7 @@ func (c command) build(s streams) *cli.Command {
 		if err := run.noEmptyFlag(); err != nil {
 			return err
 		}
-		return disk.After(run.done, run.ofVariable(c.run(run)))
+		return overtime(ctx, disk.After(run.done, run.ofVariable(c.run(run))))
 	}
 	return cmd
 }

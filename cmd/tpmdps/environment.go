@@ -44,7 +44,7 @@ func (s *session) way() (w way, err error) {
 		Trust:  env.Trust(),
 		Read:   func(path string) ([]byte, error) { return readLimited(s.ctx, path, network.MaxCertificates) },
 		System: func() (*x509.CertPool, error) { // SSL_CERT_FILE may name a pipe
-			return awaited(s.ctx, "the system's certificates", "their end did not come", x509.SystemCertPool)
+			return awaited(s.ctx, "the system's certificates", "", x509.SystemCertPool)
 		},
 	}.Load()
 	return w, err

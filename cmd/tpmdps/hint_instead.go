@@ -67,8 +67,6 @@ var instead = map[string][]string{
 	"if a proxy inspects TLS here, give its CA with --ca-file and to IoT Edge":                                      {"if a proxy inspects TLS here: its CA has to be in the file that was given, and IoT Edge needs it too"},
 	"if a proxy inspects TLS here, give its CA with --ca-file":                                                      {"if a proxy inspects TLS here: its CA has to be in the file that was given"},
 	"give the proxy's CA with --ca-file":                                                                            {"if a proxy inspects TLS here: its CA has to be in the file that was given"},
-	"give it more time, such as --timeout 5m":                                                                       {"give it more time than that"},
-	"the time was over: check the network, or give more with --timeout":                                             {"the time was over: check the network, or give more of it"},
 	"the step that failed says which: tpmdps verify":                                                                {showsLayer},
 	"tpmdps verify does the whole exchange and shows both clocks":                                                   {"the step clock compares both clocks"},
 	"register again: tpmdps verify, or sudo iotedge system reprovision":                                             {"register again: sudo iotedge system reprovision", "register again: iotedge system reprovision"},

@@ -163,7 +163,7 @@ func (t *trip) foreign() *ForeignIDError {
 // asForeign names the reason for a refusal that follows from the ID. Its own
 // advice would be to give the other machine's enrollment this chip's key.
 func (t *trip) asForeign(err error) error {
-	if !errors.Is(err, ErrOtherEK) && !errors.Is(err, ErrNotEnrolled) && !errors.Is(err, tpm.ErrOtherChip) {
+	if errors.Is(err, ErrHubKey) || !errors.Is(err, ErrOtherEK) && !errors.Is(err, ErrNotEnrolled) && !errors.Is(err, tpm.ErrOtherChip) {
 		return err
 	}
 	f := t.foreign()
