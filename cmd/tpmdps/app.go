@@ -30,6 +30,7 @@ import (
 	"tpmdps/internal/filelock"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/inventory"
 	"tpmdps/internal/network"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/softtpm"
@@ -74,6 +75,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
 	{errNoTPM, 50, "only enrollments with TPM attestation can be copied: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\" has those"},
+	{inventory.ErrEnrollment, 50, "correct the enrollment at the line that is named, or have it written anew: az iot dps enrollment list -o json"},
 	{errBatch, 50, "correct the line that is named, or make the record again: tpmdps read-ek -o jsonl"},
 	{audit.ErrLocked, 20, "wait until the other run is done, or end it; raise --timeout"},
 	{audit.ErrKey, 2, "give the key the lines were signed with: --audit-key-file FILE; or begin another trail"},
@@ -172,6 +174,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{errRole, 30, ""},
 	{errPolicy, 30, ""},
 	{errSASExpired, 30, ""},
+	{errOtherDPS, 30, ""},
 	{errIPFilter, 30, "run it from a network that the DPS lets in: see its networking page in the portal for IP filter, public access and private endpoints"},
 	{errClock, 30, ""},
 	{dps.ErrConnectionString, 30, ""},

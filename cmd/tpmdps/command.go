@@ -117,6 +117,12 @@ func (c command) build(s streams) *cli.Command {
 		if err := run.noEmptyFlag(); err != nil {
 			return err
 		}
+		if err := run.oneReader(arg); err != nil {
+			return err
+		}
+		if err := run.checkVariables(slices.Contains(c.exits, 10)); err != nil {
+			return err
+		}
 		return overtime(ctx, disk.After(run.done, run.ofVariable(c.run(run))))
 	}
 	return cmd

@@ -105,6 +105,7 @@ var instead = map[string][]string{
 	"az login, or name the kind with --credential: device-code needs no browser here":                                                   {"az login, or " + otherCreds},
 	"sign in again: az login, or --credential device-code":                                                                              {"sign in again: az login"},
 	"a rule of the tenant asks for more, such as a second factor: --credential device-code or browser, or ask who administers Entra ID": {"a rule of the tenant asks for more, such as a second factor: " + askAdmin},
+	"name that DPS with --dps, or give the connection string of the one that is named":                                                  {"give the connection string of the DPS that was named"},
 	"name that DPS with --dps, or make a token for this one: tpmdps token mint":                                                         {"make a token for the DPS that was named"},
 
 	// Of explain, whose entries are asked for from everywhere.

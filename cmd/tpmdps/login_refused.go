@@ -17,6 +17,7 @@ var (
 	errRole       = errors.New("the account's role does not allow it")
 	errPolicy     = errors.New("the shared access policy does not allow it")
 	errSASExpired = errors.New("the SAS token has expired")
+	errOtherDPS   = errors.New("the credential is for another DPS")
 	errIPFilter   = errors.New("the service does not take requests from this network")
 	errClock      = errors.New("this machine's clock is wrong")
 )

@@ -266,7 +266,10 @@ func (s *session) keyFile(flag string) (h handedIn, err error) {
 		h.from = s.flag.String(flag)
 		secret, err = s.readSecret(h.from)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errEmptySecret):
+		return h, fmt.Errorf("%w: %w", errCredential, err)
+	case err != nil:
 		return h, err
 	}
 	h.text = string(secret)
@@ -284,7 +287,7 @@ func (s *session) undress(h handedIn) (handedIn, error) {
 	case err != nil:
 		return h, h.named(fmt.Errorf("%w: %w", dps.ErrConnectionString, err))
 	case text == "":
-		return h, fmt.Errorf("%w %s: %w", errInputs, h.from, errEmptySecret)
+		return h, fmt.Errorf("%w: %w %s: %w", errCredential, errInputs, h.from, errEmptySecret)
 	}
 	h.text = text
 	return h, nil

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,8 +106,13 @@ func keyCredential(s *session, endpoint string, who operator) (string, dps.Crede
 		endpoint = "https://" + cs.HostName
 	}
 	// A token that is made for one DPS is of use to whoever receives it.
-	if named, err := dps.ServiceEndpoint(endpoint); err != nil || !strings.EqualFold(named, "https://"+cs.HostName) {
-		return "", dps.Credential{}, who, errors.Join(err, fmt.Errorf("%w: --dps (or TPMDPS_DPS) names %s, the connection string is for %s", errUsage, identity.Printable(endpoint, 100), cs.HostName))
+	named, err := dps.ServiceEndpoint(endpoint)
+	if err != nil {
+		return "", dps.Credential{}, who, err
+	}
+	if !strings.EqualFold(named, "https://"+cs.HostName) {
+		return "", dps.Credential{}, who, &refusal{errOtherDPS, "name that DPS with --dps, or give the connection string of the one that is named",
+			fmt.Errorf("--dps (or TPMDPS_DPS) names %s, the connection string is for %s", identity.Printable(strings.TrimPrefix(endpoint, "https://"), 100), cs.HostName)}
 	}
 	who.policy = identity.Printable(cs.KeyName, 64)
 	return endpoint, dps.SharedKey(cs), who, nil
