@@ -237,6 +237,9 @@ func verdict(err error) exit {
 			if e.is != identity.ErrSample && errors.As(err, &format) {
 				e.hint = formatHint(format, e.hint)
 			}
+			if e.is == network.ErrCertificate && ofEmulator(err) {
+				e.hint = hintOtherEmulator
+			}
 			e.hint = codeHint(err, e)
 			e.hint = refusedHint(err, e)
 			if knows := hinter(nil); errors.As(err, &knows) && errors.Is(knows, e.is) {
@@ -262,6 +265,8 @@ func verdict(err error) exit {
 		return exit{code: 14, hint: formatHint(format, "")}
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return exit{code: 22, hint: hintClock}
+	case ofEmulator(err):
+		return exit{code: 21, hint: hintOtherEmulator}
 	case errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert):
 		return exit{code: 21, hint: "if a proxy inspects TLS here, give its CA with --ca-file; otherwise check the host name"}
 	// A system error counts as one of the network's (syscall.Errno has its
@@ -280,6 +285,20 @@ func verdict(err error) exit {
 		return exit{code: 20, hint: "check cable, name resolution and firewall (port 443 out), and HTTPS_PROXY"}
 	}
 	return exit{code: 1, hint: "unexpected error; please report it and attach the output of -v"}
+}
+
+// hintOtherEmulator is for an emulator that is not trusted here.
+const hintOtherEmulator = "an emulator answers, of another run or directory than the one that is trusted here: set -a; . DIR/emulator.env; set +a"
+
+// ofEmulator tells whether a certificate that is not trusted is an emulator's.
+func ofEmulator(err error) bool {
+	var verify *tls.CertificateVerificationError
+	if errors.As(err, &verify) {
+		return slices.ContainsFunc(verify.UnverifiedCertificates, func(c *x509.Certificate) bool {
+			return strings.HasPrefix(c.Issuer.CommonName, emulator.AuthorityName)
+		})
+	}
+	return errors.Is(err, network.ErrCertificate) && strings.Contains(err.Error(), emulator.AuthorityName)
 }
 
 func formatHint(f *identity.FormatError, otherwise string) string {
