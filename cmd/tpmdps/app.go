@@ -116,7 +116,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
 	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
 	{enroll.ErrHub, 2, "az iot dps linked-hub list --dps-name NAME lists the hubs of that DPS: link this one to it (az iot dps linked-hub create), or choose one of those; one hub for all is named with --iot-hubs"},
-	{enroll.ErrDuplicate, 15, "two machines cannot share a key or an ID: read the second one again"},
+	{enroll.ErrDuplicate, 15, "nothing was enrolled: of each pair take one out of the file; if they are two machines, one was read twice: read it again"},
 	{aziot.ErrNotRoot, 11, "run it again with sudo"},
 	{aziot.ErrNotInstalled, 2, aziot.HintInstall},
 	{aziot.ErrNoRule, 2, "with tcti = \"device:/dev/tpmrm0\" the daemon opens the kernel's own resource manager"},

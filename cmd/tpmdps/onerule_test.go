@@ -148,3 +148,35 @@ func connectionStringFile(t *testing.T) string {
 	}
 	return file
 }
+
+// A line that is pasted into explain is a text also where it begins with a flag: no flag
+// has a blank in it.
+func TestExplainLinesThatBeginWithDashes(t *testing.T) {
+	for _, line := range []string{
+		"--edge-enabled is on by being there: 0x9a2", "--timeout 10: TPM_RC_LOCKOUT", "-o: 0x921", "--dps (or TPMDPS_DPS) names x: 404201", "- 0x9a2",
+	} {
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), []string{"tpmdps", "explain", line}, streams{strings.NewReader(""), &out, &errs}); code != 0 {
+			t.Errorf("%q: exit code %d: %s", line, code, errs.String())
+		}
+	}
+}
+
+// Both IDs of a key that is there twice are named, with their lines, and a hint that fits
+// a file.
+func TestDuplicatesNameIDsAndLines(t *testing.T) {
+	one := func(id string) string {
+		return `{"registrationId":"` + id + `","attestation":{"type":"tpm","tpm":{"endorsementKey":"` + otherEK() + `"}}}`
+	}
+	for _, file := range []string{one("line7-01") + "\n\n" + one("line7-02"), "[" + one("line7-01") + ",\n\n" + one("line7-02") + "]"} {
+		f := ends(t, file, "enroll", "--from", "-", "--connection-string-file", connectionStringFile(t))
+		for _, part := range []string{"line7-01", "line7-02", "lines 1 and 3", "and different registration IDs"} {
+			if f.Code != 15 || !strings.Contains(f.Error, part) {
+				t.Errorf("%d %s; want %s", f.Code, f.Error, part)
+			}
+		}
+		if !strings.Contains(f.Hint, "take one out of the file") {
+			t.Errorf("hint %q", f.Hint)
+		}
+	}
+}
