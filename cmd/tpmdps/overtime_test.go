@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tpmdps/internal/audit"
 	"tpmdps/internal/contexttest"
@@ -112,4 +113,26 @@ type hangs struct{ ctx context.Context }
 func (h hangs) Read([]byte) (int, error) {
 	<-h.ctx.Done()
 	return 0, h.ctx.Err()
+}
+
+// What is worth another try says so.
+func TestRetryableErrors(t *testing.T) {
+	for _, tt := range []struct {
+		err     error
+		want    bool
+		seconds int64
+	}{
+		{&dps.Error{Status: 429, Form: dps.FormDPS, RetryAfter: 1500 * time.Millisecond}, true, 2},
+		{fmt.Errorf("%w: %w", provision.ErrUnavailable, &dps.Error{Status: 503, RetryAfter: 9 * time.Second}), true, 9},
+		{overtimeError{tpm.ErrBusy}, true, 0},
+		{tpm.ErrBusy, true, 0},
+		{tpm.ErrLockout, false, 0},
+		{tpm.ErrAuth, false, 0},
+		{tpm.ErrFailure, false, 0},
+		{provision.ErrNotEnrolled, false, 0},
+	} {
+		if got, seconds := again(tt.err, verdict(tt.err).code); got != tt.want || seconds != tt.seconds {
+			t.Errorf("%v: %v after %d s, want %v after %d", tt.err, got, seconds, tt.want, tt.seconds)
+		}
+	}
 }
