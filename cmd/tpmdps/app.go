@@ -31,6 +31,7 @@ import (
 	"tpmdps/internal/host"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/inventory"
 	"tpmdps/internal/network"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/provision"
@@ -66,6 +67,7 @@ var names = dictionary.ExitNames()
 // wrap them.
 var exits = slices.Concat(diskExits(), []exit{
 	{context.Canceled, 130, ""},
+	{errOvertime, 20, hintOvertime},
 	{environment.ErrVariable, 2, "correct the variable that is named, or take it out"},
 	{errUsage, 2, ""},
 	{operator.ErrOptions, 2, ""},
@@ -75,8 +77,9 @@ var exits = slices.Concat(diskExits(), []exit{
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
 	{errNoTPM, 50, "only enrollments with TPM attestation can be copied: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\" has those"},
+	{inventory.ErrEnrollment, 50, "correct the enrollment at the line that is named, or have it written anew: az iot dps enrollment list -o json"},
 	{errBatch, 50, "correct the line that is named, or make the record again: tpmdps read-ek -o jsonl"},
-	{audit.ErrLocked, 20, "wait until the other run is done, or end it; give more time with --timeout"},
+	{audit.ErrLocked, 20, "wait until the other run is done, or end it; raise --timeout"},
 	{audit.ErrKey, 2, "give the key the lines were signed with: --audit-key-file FILE; or begin another trail"},
 	{errEmptyTrail, 50, "if something was recorded in it, its lines are gone: compare it with a copy, or with a noted head (--head)"},
 	{audit.ErrDamaged, 50, "tpmdps audit verify FILE names the first bad line; keep the file as it is, and begin a new one"},
@@ -90,6 +93,7 @@ var exits = slices.Concat(diskExits(), []exit{
 
 	{provision.ErrForeignID, 31, ""},      // the error itself knows what to do
 	{provision.ErrConfiguredAuth, 41, ""}, // as well
+	{provision.ErrHubKey, 31, "leave the enrollment as it is: it has this chip's key, which opened DPS's challenge just now; run it again, and if it persists, something between here and DPS changes its answers: keep the output of -v"},
 	{tpm.ErrOtherChip, 31, "the enrollment was made with another chip's key: compare with tpmdps read-ek; only if this machine replaces the enrolled one, which can then no longer provision: tpmdps enroll --replace-ek"},
 	{softtpm.ErrNotInstalled, 10, hintSwtpm},
 	{tpm.ErrGone, 10, "it was there when this run began: was swtpm, the resource manager or the machine's TPM service stopped or restarted? Run it again; if it goes away each time, look at its log (of /dev/tpm0: dmesg)"},
@@ -115,8 +119,8 @@ var exits = slices.Concat(diskExits(), []exit{
 	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
 	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
 	{enroll.ErrHub, 2, "az iot dps linked-hub list --dps-name NAME lists the hubs of that DPS: link this one to it (az iot dps linked-hub create), or choose one of those; one hub for all is named with --iot-hubs"},
-	{enroll.ErrDuplicate, 15, "two machines cannot share a key or an ID: read the second one again"},
 	{host.ErrNotRoot, 11, "run it again with sudo"},
+	{enroll.ErrDuplicate, 15, "nothing was enrolled: of each pair take one out of the file; if they are two machines, one was read twice: read it again"},
 	{aziot.ErrNotInstalled, 2, aziot.HintInstall},
 	{aziot.ErrNoRule, 2, "with tcti = \"device:/dev/tpmrm0\" the daemon opens the kernel's own resource manager"},
 	{aziot.ErrConfig, 40, "tpmdps config --check says where and why"},
@@ -156,7 +160,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{provision.ErrAllocation, 33, dictionary.Advice(400207)},
 	{provision.ErrNoHub, 33, dictionary.Advice(400208)},
 	{provision.ErrHubUnauthorized, 33, dictionary.Advice(400209)},
-	{provision.ErrStillAssigning, 33, "give it more time, such as --timeout 5m; if it stays so, look at the DPS's linked hubs"},
+	{provision.ErrStillAssigning, 20, "raise --timeout; if it stays so, look at the DPS's linked hubs"},
 	{provision.ErrNotAssigned, 33, "look at the linked hubs and the allocation policy of the DPS; keep error code and time for support"},
 	{tpm.ErrBlob, 33, "something between here and DPS changes its answers, or the service has changed; keep the output of -v"},
 
@@ -171,8 +175,8 @@ var exits = slices.Concat(diskExits(), []exit{
 	{dps.ErrTooLarge, 21, hintForeign},
 	{errOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},
 	{atomicfile.ErrChanged, 15, "run the same command again: it starts from what the file is now"},
-	{errInputWait, 20, "whatever writes to it has to end; give more time with --timeout"},
-	{filelock.ErrHeld, 20, "wait until the other program is done, or end it; give more time with --timeout"},
+	{errInputWait, 20, "whatever writes to it has to end; raise --timeout"},
+	{filelock.ErrHeld, 20, "wait until the other program is done, or end it; raise --timeout"},
 	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
 	{errDisagree, 41, "the hint at the failed line says what to do"},
 	{edge.ErrInvalid, 2, ""},
@@ -230,6 +234,9 @@ func verdict(err error) exit {
 			if e.is != identity.ErrSample && errors.As(err, &format) {
 				e.hint = formatHint(format, e.hint)
 			}
+			if e.is == network.ErrCertificate && ofEmulator(err) {
+				e.hint = hintOtherEmulator
+			}
 			e.hint = codeHint(err, e)
 			e.hint = refusedHint(err, e)
 			if knows := hinter(nil); errors.As(err, &knows) && errors.Is(knows, e.is) {
@@ -258,6 +265,8 @@ func verdict(err error) exit {
 		return exit{code: 14, hint: formatHint(format, "")}
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return exit{code: 22, hint: hintClock}
+	case ofEmulator(err):
+		return exit{code: 21, hint: hintOtherEmulator}
 	case errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert):
 		return exit{code: 21, hint: "if a proxy inspects TLS here, give its CA with --ca-file; otherwise check the host name"}
 	// A system error counts as one of the network's (syscall.Errno has its
@@ -271,7 +280,7 @@ func verdict(err error) exit {
 	case errors.As(err, &file):
 		return exit{code: 1}
 	case errors.Is(err, context.DeadlineExceeded):
-		return exit{code: 20, hint: "the time was over: check the network, or give more with --timeout"}
+		return exit{code: 20, hint: "timed out: check the network, or raise --timeout"}
 	case isBroken(err):
 		return exit{code: 20, hint: hintBroken}
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -285,6 +294,20 @@ var isBroken = network.Broken
 
 // hintBroken is for an answer that did not come to its end.
 const hintBroken = "name, connection and TLS were in order, and the answer broke off: try again; if it persists, a proxy or firewall on the way cuts connections or inspects TLS (HTTPS_PROXY)"
+
+// hintOtherEmulator is for an emulator that is not trusted here.
+const hintOtherEmulator = "an emulator answers, of another run or directory than the one that is trusted here: set -a; . DIR/emulator.env; set +a"
+
+// ofEmulator tells whether a certificate that is not trusted is an emulator's.
+func ofEmulator(err error) bool {
+	var verify *tls.CertificateVerificationError
+	if errors.As(err, &verify) {
+		return slices.ContainsFunc(verify.UnverifiedCertificates, func(c *x509.Certificate) bool {
+			return strings.HasPrefix(c.Issuer.CommonName, emulator.AuthorityName)
+		})
+	}
+	return errors.Is(err, network.ErrCertificate) && strings.Contains(err.Error(), emulator.AuthorityName)
+}
 
 func formatHint(f *identity.FormatError, otherwise string) string {
 	switch {

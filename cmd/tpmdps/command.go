@@ -120,7 +120,13 @@ func (c command) build(s streams) *cli.Command {
 		defer cancel()
 		u.in = newInput(ctx, "standard input", u.in)
 		run := &session{ui: u, ctx: ctx, flag: flag, arg: arg}
-		return disk.After(run.done, run.ofVariable(c.run(run)))
+		if err := run.oneReader(arg); err != nil {
+			return err
+		}
+		if err := run.checkVariables(slices.Contains(c.exits, 10)); err != nil {
+			return err
+		}
+		return overtime(ctx, disk.After(run.done, run.ofVariable(c.run(run))))
 	}
 	return cmd
 }

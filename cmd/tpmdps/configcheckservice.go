@@ -68,7 +68,9 @@ func emptyCredential() string {
 }
 
 // hintFor is the hint that the error itself would end the run with.
-func (s *session) hintFor(err error) string { return lineIn(s.ctx).fit(verdict(err).hint) }
+func (s *session) hintFor(err error) string {
+	return lineIn(s.ctx).fit(verdict(overtime(s.ctx, err)).hint)
+}
 
 // unanswered says at which layer asking the service failed.
 func unanswered(err error) string {

@@ -62,10 +62,17 @@ func runEmulator(s *session) (err error) {
 		ReadOnlyPolicy: s.flag.Bool("read-only-policy"),
 	}
 	ready := s.flag.String("ready-file")
-	if ready != "" { // one that a killed run left says nothing of this one
-		if err := emulator.RemoveReady(ready, 0); err != nil {
+	if ready != "" {
+		if err := emulator.CheckReady(ready); err != nil {
 			return err
 		}
+	}
+	if opts.Dir != "" {
+		lock, err := awaited(s.ctx, "the files of --dir", "their end did not come", func() (io.Closer, error) { return emulator.OwnDir(opts.Dir) })
+		if err != nil {
+			return err
+		}
+		defer joinClose(&err, lock)
 	}
 	server, err := newEmulator(s, opts)
 	if err != nil {
@@ -75,6 +82,11 @@ func runEmulator(s *session) (err error) {
 		return &listenFault{fmt.Errorf("%w: %w", emulator.ErrOptions, err)}
 	}
 	defer joinClose(&err, server)
+	if ready != "" { // one that a killed run left says nothing of this one; one that runs would have the ports
+		if err := emulator.RemoveReady(ready, 0); err != nil {
+			return err
+		}
+	}
 	for _, addr := range []string{opts.Listen, opts.MQTT} {
 		if !loopback(addr) {
 			s.say("warning: %s can be reached from other machines; its keys protect nothing", addr)

@@ -62,7 +62,7 @@ func runEnroll(s *session) (err error) {
 		return err
 	}
 	records := inv.Records()
-	if err := enroll.CheckBatch(records); err != nil {
+	if err := inv.CheckDuplicates(); err != nil {
 		return err
 	}
 	if !s.flag.Bool("foreign-id") {

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -44,7 +43,7 @@ func (s *session) way() (w way, err error) {
 		Trust:  env.Trust(),
 		Read:   func(path string) ([]byte, error) { return readLimited(s.ctx, path, network.MaxCertificates) },
 		System: func() (*x509.CertPool, error) { // SSL_CERT_FILE may name a pipe
-			return awaited(s.ctx, "the system's certificates", "their end did not come", x509.SystemCertPool)
+			return awaited(s.ctx, "the system's certificates", "", x509.SystemCertPool)
 		},
 	}.Load()
 	return w, err
@@ -73,11 +72,52 @@ func (s *session) ofVariable(err error) error {
 				continue
 			}
 			if from, set := variables().First(known.EnvVars...); set && from.Value == value {
-				return fmt.Errorf("%s: %w", from.Variable, err)
+				return &variableFault{from.Variable, of.flag, err}
 			}
 		}
 	}
 	return err
+}
+
+// checkVariables refuses a variable that stands for a flag of this command and has
+// something around its value, such as the line end of a batch file: what is named
+// then is not what was meant. That of the chip counts where a chip is used.
+func (s *session) checkVariables(usesChip bool) error {
+	for _, f := range s.flag.Command.Flags {
+		known, ok := f.(*cli.StringFlag)
+		if !ok || len(known.EnvVars) == 0 || s.onCommandLine(known.Name) || known.Name == "tpm" && !usesChip {
+			continue
+		}
+		from, set := variables().First(known.EnvVars...)
+		if !set {
+			continue
+		}
+		if err := from.Bare(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// variableFault is an error of a value that stands in a variable. Its hint does not
+// name the flag, which was not given.
+type variableFault struct {
+	variable, flag string
+	err            error
+}
+
+func (e *variableFault) Error() string { return e.variable + ": " + e.err.Error() }
+func (e *variableFault) Unwrap() error { return e.err }
+
+// Hint is what to do about the variable; "" where the error's own hint names no flag.
+func (e *variableFault) Hint() string {
+	switch e.flag {
+	case "tpm":
+		return "for example " + e.variable + "=/dev/tpmrm0"
+	case "registration-id":
+		return "take the variable out to use the ID that is derived from the chip"
+	}
+	return ""
 }
 
 // printableStart is the start of a value that an error shows as it is.

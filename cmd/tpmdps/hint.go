@@ -108,7 +108,7 @@ var (
 
 // leftOut are flags that a hint says to leave out: those are named because they
 // were given.
-var leftOut = regexp.MustCompile(`(?i)\b(?:leave|omit|without) --[a-z][a-z0-9-]*`)
+var leftOut = regexp.MustCompile(`(?i)\b(?:leave|omit|without|raise) --[a-z][a-z0-9-]*`)
 
 // fit makes a hint one for this command line: of its sentences, parted by
 // semicolons, each that names a flag that was given, or the command that runs, is

@@ -67,8 +67,6 @@ var instead = map[string][]string{
 	"if a proxy inspects TLS here, give its CA with --ca-file and to IoT Edge":                                      {"if a proxy inspects TLS here: its CA has to be in the file that was given, and IoT Edge needs it too"},
 	"if a proxy inspects TLS here, give its CA with --ca-file":                                                      {"if a proxy inspects TLS here: its CA has to be in the file that was given"},
 	"give the proxy's CA with --ca-file":                                                                            {"if a proxy inspects TLS here: its CA has to be in the file that was given"},
-	"give it more time, such as --timeout 5m":                                                                       {"the time that was given is too short for it"},
-	"the time was over: check the network, or give more with --timeout":                                             {"the time was over: check the network, or give more of it"},
 	"the step that failed says which: tpmdps verify":                                                                {showsLayer},
 	"tpmdps verify does the whole exchange and shows both clocks":                                                   {"the step clock compares both clocks"},
 	"register again: tpmdps verify, or sudo iotedge system reprovision":                                             {"register again: sudo iotedge system reprovision", "register again: iotedge system reprovision"},
@@ -106,6 +104,7 @@ var instead = map[string][]string{
 	"az login, or name the kind with --credential: device-code needs no browser here":                                                   {"az login, or " + otherCreds},
 	"sign in again: az login, or --credential device-code":                                                                              {"sign in again: az login"},
 	"a rule of the tenant asks for more, such as a second factor: --credential device-code or browser, or ask who administers Entra ID": {"a rule of the tenant asks for more, such as a second factor: " + askAdmin},
+	"name that DPS with --dps, or give the connection string of the one that is named":                                                  {"give the connection string of the DPS that was named"},
 	"name that DPS with --dps, or make a token for this one: tpmdps token mint":                                                         {"make a token for the DPS that was named"},
 
 	// Of explain, whose entries are asked for from everywhere.

@@ -162,7 +162,7 @@ func TestHintsSayWhatElse(t *testing.T) {
 		{"enroll", "to change the enrollment: add --update", "to change the enrollment: add --update"},
 		{"enroll --replace-ek", "the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek", "the enrollment has another chip's key, or another tool's: " + askOffice},
 		{"enroll", "enable it: tpmdps enroll --provisioning-status enabled --update", "enable it: the same command with --provisioning-status enabled --update"},
-		{"verify --timeout 2s", "give it more time, such as --timeout 5m; look at the hubs", "the time that was given is too short for it; look at the hubs"},
+		{"verify --timeout 2s", "raise --timeout; look at the hubs", "raise --timeout; look at the hubs"},
 		{"verify --until assigned", "--until challenge registers nothing", "--until challenge registers nothing"},
 		{"config --file F", "tpmdps config --check says where and why", "tpmdps config --check says where and why"},
 		{"config --check --file F", "tpmdps config --check says where and why", wrongFile},

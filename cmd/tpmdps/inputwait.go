@@ -6,18 +6,24 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 )
 
 // errInputWait is for an input that did not come before the run ended.
 var errInputWait = errors.New("before the time was over")
 
-// inputWaitError says what did not come. It wraps errInputWait and why the run ended.
+// inputWaitError says what did not come. It wraps errInputWait and why the run is over. Of what
+// the run had no time to wait for, or what ends by itself, there is nothing to say:
+// what is empty.
 type inputWaitError struct {
 	name, what string
 	cause      error
 }
 
 func (e *inputWaitError) Error() string {
+	if e.what == "" {
+		return fmt.Sprintf("%v %s %v", errInputs, e.name, errInputWait)
+	}
 	return fmt.Sprintf("%v %s: %s %v", errInputs, e.name, e.what, errInputWait)
 }
 
@@ -33,7 +39,7 @@ func awaited[T any](ctx context.Context, name, what string, f func() (T, error))
 	}
 	var none T
 	if ctx.Err() != nil {
-		return none, &inputWaitError{name, what, context.Cause(ctx)}
+		return none, &inputWaitError{name, "", context.Cause(ctx)}
 	}
 	answers := make(chan answer, 1)
 	go func() {
@@ -63,9 +69,17 @@ const maxRead = 64 << 10
 
 // openInput opens a file for reading.
 func openInput(ctx context.Context, path string) (*input, error) {
-	f, err := awaited(ctx, path, "it did not open (a pipe that nobody writes to?)", func() (*os.File, error) { return os.Open(path) })
+	var pipe atomic.Bool
+	f, err := awaited(ctx, path, "it did not open (a pipe that nobody writes to?)", func() (*os.File, error) {
+		info, err := os.Stat(path) // before it is opened: that may last
+		pipe.Store(err == nil && !info.Mode().IsRegular())
+		return os.Open(path)
+	})
+	var late *inputWaitError
 	switch {
-	case errors.Is(err, errInputWait):
+	case errors.As(err, &late) && !pipe.Load():
+		return nil, &inputWaitError{path, "", late.cause}
+	case late != nil:
 		return nil, err
 	case err != nil:
 		return nil, cannotRead(path, err)
@@ -83,7 +97,11 @@ func (in *input) Read(p []byte) (int, error) {
 		in.buf = make([]byte, maxRead)
 	}
 	buf := in.buf[:min(len(p), len(in.buf))]
-	n, err := awaited(in.ctx, in.name, "its end did not come", func() (int, error) { return in.source.Read(buf) })
+	what := "its end did not come"
+	if in.regular() {
+		what = ""
+	}
+	n, err := awaited(in.ctx, in.name, what, func() (int, error) { return in.source.Read(buf) })
 	if errors.Is(err, errInputWait) {
 		return 0, err
 	}
@@ -94,6 +112,16 @@ func (in *input) Read(p []byte) (int, error) {
 func (in *input) file() *os.File {
 	f, _ := in.source.(*os.File)
 	return f
+}
+
+// regular tells whether it is a file, whose end is where it is.
+func (in *input) regular() bool {
+	f := in.file()
+	if f == nil {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode().IsRegular()
 }
 
 // Close closes the file, if it is one.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/operator"
+	"tpmdps/internal/secretfile"
 	"tpmdps/internal/text"
 )
 
@@ -136,6 +138,9 @@ func (s *session) operatorKey() (k operator.Key, err error) {
 	} else {
 		k.Source = s.flag.String(flag)
 		secret, err = s.readSecret(k.Source)
+	}
+	if errors.Is(err, secretfile.ErrEmpty) {
+		err = fmt.Errorf("%w: %w", operator.ErrNoCredential, err)
 	}
 	k.Text, k.IsToken = string(secret), strings.HasPrefix(flag, "sas-token")
 	return k, err

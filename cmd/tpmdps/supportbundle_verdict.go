@@ -46,7 +46,9 @@ func (g *gatherer) noTrip(err error) {
 	g.evidence.Code, g.evidence.Name, g.evidence.What, g.evidence.Next = v.code, names[v.code], err.Error(), g.hint(err)
 }
 
-func (g *gatherer) hint(err error) string { return lineIn(g.s.ctx).fit(verdict(err).hint) }
+func (g *gatherer) hint(err error) string {
+	return lineIn(g.s.ctx).fit(verdict(overtime(g.s.ctx, err)).hint)
+}
 
 // judgeConfig keeps what is wrong with the configuration.
 func (g *gatherer) judgeConfig(r checkResult) {

@@ -34,14 +34,20 @@ func untilEvent(parent context.Context, limit time.Duration) (context.Context, c
 	}
 	ctx, cancel := context.WithCancelCause(parent)
 	l := &timeLimit{Context: ctx, deadline: time.Now().Add(limit), done: make(chan struct{})}
-	go func() {
+	end := func() {
 		select {
 		case <-ends:
 			cancel(context.DeadlineExceeded)
 		case <-ctx.Done():
 		}
 		close(l.done)
-	}()
+	}
+	select {
+	case <-ends:
+		end() // before the run begins
+	default:
+		go end()
+	}
 	return l, func() { cancel(context.Canceled) }
 }
 

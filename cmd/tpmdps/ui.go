@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fatih/color"
 	"github.com/mattn/go-isatty"
@@ -20,9 +21,12 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/disk"
+	"tpmdps/internal/dps"
+	"tpmdps/internal/hub"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/redact"
 	"tpmdps/internal/text"
+	"tpmdps/internal/tpm"
 )
 
 // streams are the program's own standard streams. The result goes to out and
@@ -255,6 +259,27 @@ type failure struct {
 	Step  string `json:"step"`
 	Hint  string `json:"hint"`
 	served
+	RetryAfter int64 `json:"retry_after_s"`
+	Retryable  bool  `json:"retryable"`
+}
+
+// again says whether the same command may succeed by itself later, and how many seconds
+// the service asks to wait; 0 where it does not say. Of a chip that only waits: a
+// password that is refused is not to be tried in a loop.
+func again(err error, code int) (retryable bool, seconds int64) {
+	var refused *dps.Error
+	if errors.As(err, &refused) {
+		seconds = int64((refused.RetryAfter + time.Second - 1) / time.Second)
+	}
+	switch code {
+	case 20, 32:
+		return true, seconds
+	case 12:
+		return errors.Is(err, tpm.ErrBusy) || errors.Is(err, tpm.ErrResources), seconds
+	case 34:
+		return errors.Is(err, hub.ErrUnavailable), seconds
+	}
+	return false, seconds
 }
 
 // printError writes the one error of the run to stderr: a line of what
@@ -264,6 +289,7 @@ func (s streams) printError(err error, v exit, asJSON bool) {
 	said = text.Printable(said, 4000) // a certificate's or a file's text may be in it
 	if asJSON {
 		f := failure{Error: said, Code: v.code, Name: names[v.code], Hint: v.hint, served: servedIn(err)}
+		f.Retryable, f.RetryAfter = again(err, v.code)
 		var step *provision.StepError
 		if errors.As(err, &step) {
 			f.Step = step.Step

@@ -104,7 +104,7 @@ func allFlags(c *cli.Command) []cli.Flag {
 
 // noFlag is an argument that begins with a dash and can be no flag: a negative
 // number, or the text of a list or a rule ("- Failed to provision at line 2411").
-var noFlag = regexp.MustCompile(`^(?:-[0-9]|--?\s)`)
+var noFlag = regexp.MustCompile(`^(?:-[0-9]|--?\s|--?[a-z][-a-z0-9=]*:?\s)`)
 
 // argumentWithDash is the handler of errors for a command whose argument may be
 // such a text, which the parser took for a flag: the command line is parsed

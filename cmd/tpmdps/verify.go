@@ -91,6 +91,7 @@ func (s *session) trip(req provision.Request) (tripResult, error) {
 // roundTrip makes the trip, and puts the hint to the step that failed.
 func roundTrip(ctx context.Context, req provision.Request) (tripResult, error) {
 	res, err := provision.Run(ctx, req)
+	err = overtime(ctx, err)
 	out := tripResult{Outcome: "pass", Result: res}
 	if req.Configured != nil {
 		out.otherChip = req.Configured.OtherTCTI

@@ -22,7 +22,7 @@ var exitCodes = []struct {
 	{30, "credentials", "the operator's credential is missing, wrong, or has too few rights", "a connection string of the hub instead of the DPS, a rotated key, a policy without EnrollmentWrite", "set PROVISIONING_CONNECTION_STRING to that of the DPS"},
 	{31, "device-refused", "DPS refuses this device", "not enrolled, disabled, enrolled with another key, or another ID scope", "tpmdps read-ek shows key and both IDs; enroll it: tpmdps enroll"},
 	{32, "unavailable", "DPS throttles or is down, after all retries", "many machines at once: the quota is 1,000 operations a minute", "try again in some minutes, with pauses that grow"},
-	{33, "not-assigned", "the registration ended without a usable assignment to a hub, or not in time", "no linked hub, a stale link, or a custom allocation that fails", "explain the error code in the message"},
+	{33, "not-assigned", "the registration ended without a usable assignment to a hub", "no linked hub, a stale link, or a custom allocation that fails", "explain the error code in the message"},
 	{34, "hub-refused", "the hub refused the device", "the device is disabled on the hub, its key was rotated there, or the hub throttles", "look at the device: az iot hub device-identity show; register again: tpmdps verify"},
 	{40, "config-invalid", "an existing configuration is not valid", "a key in the wrong table, a value without quotes", "correct the file; tpmdps config --config - prints one that is right"},
 	{41, "disagreement", "configuration, chip and enrollment do not belong together", "a disk that was moved to another machine", "compare tpmdps read-ek with config.toml"},

@@ -154,8 +154,9 @@ func (c *call) explain(r request, err error) error {
 		return err
 	}
 	switch {
-	case c.answer != nil && c.answer.StatusCode >= http.StatusBadRequest:
-		// Not an answer that came in the very moment: it refuses nothing.
+	case c.answer != nil && repeated(c.answer):
+		// Not an answer that came in the very moment, nor one whose body did not: they
+		// refuse nothing.
 		return fmt.Errorf("%w; the last answer was: %w", over{err}, refusal(readAnswer(r, c.answer)))
 	case c.err != nil && !errors.Is(c.err, err):
 		return fmt.Errorf("%w; before that: %w", over{err}, c.err)
@@ -175,6 +176,13 @@ func (o over) Error() string {
 
 func (o over) Unwrap() error { return o.cause }
 
+// repeated tells whether an answer is one after which the request is sent again.
+func repeated(resp *http.Response) bool {
+	return runtime.HasStatusCode(resp, http.StatusRequestTimeout, http.StatusTooManyRequests,
+		http.StatusInternalServerError, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout)
+}
+
 // shouldRetry decides in azcore's stead, which knows neither hopeless transport
 // errors nor the caller's deadline: a Retry-After that ends after it would be
 // waited for in vain, so the answer is returned at once.
@@ -182,9 +190,7 @@ func shouldRetry(resp *http.Response, err error) bool {
 	if err != nil {
 		return mayPass(err)
 	}
-	if !runtime.HasStatusCode(resp, http.StatusRequestTimeout, http.StatusTooManyRequests,
-		http.StatusInternalServerError, http.StatusBadGateway,
-		http.StatusServiceUnavailable, http.StatusGatewayTimeout) {
+	if !repeated(resp) {
 		return false
 	}
 	if resp.Request == nil {

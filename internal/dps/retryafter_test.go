@@ -47,9 +47,11 @@ func TestRetryAfterHeaders(t *testing.T) {
 }
 
 // A deadline that passes in the moment of a good answer is a deadline: the answer
-// refused nothing, and came from the service. A refusal before it is its cause.
+// refused nothing, and came from the service. So is one in the moment of an answer that
+// is not asked for again, such as the 401 with the challenge. A refusal of the try before
+// is its cause.
 func TestDeadlineAfterAnAnswer(t *testing.T) {
-	for status, refused := range map[int]bool{200: false, 202: false, 429: true, 503: true} {
+	for status, refused := range map[int]bool{200: false, 202: false, 302: false, 400: false, 401: false, 404: false, 409: false, 408: true, 429: true, 500: true, 503: true} {
 		c := &call{answer: &http.Response{StatusCode: status, Body: http.NoBody}}
 		err := c.explain(request{method: "GET", path: "/"}, context.DeadlineExceeded)
 		var e *Error

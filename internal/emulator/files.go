@@ -36,6 +36,7 @@ func (s *Server) WriteFiles(dir string) error {
 		{"IOTHUB_DEVICE_DPS_ID_SCOPE", s.opts.IDScope},
 		{"TPMDPS_DPS", s.Endpoint()},
 		{"SSL_CERT_FILE", ca},
+		{"SSL_CERT_DIR", dir}, // or the folder of another one, or the system's, would be trusted, too
 	}, login...) {
 		fmt.Fprintf(&env, "%s=%s\n", v[0], shellQuote(v[1]))
 	}

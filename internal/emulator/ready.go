@@ -27,17 +27,10 @@ func WriteReady(path string, id int) error {
 // only that of this run. One that is not there, or that another program wrote, is
 // left alone.
 func RemoveReady(path string, id int) error {
-	text, err := readStart(path, 32)
+	is, err := readyID(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("emulator: %w", err)
-	}
-	is, err := strconv.Atoi(strings.TrimSuffix(text, "\n"))
-	switch {
-	case err != nil || text != string(readyLine(is)):
-		return fmt.Errorf("%w: --ready-file %s: another program wrote that file; name another one, or remove it", ErrOptions, path)
+	case err != nil || is == 0:
+		return err
 	case id != 0 && id != is:
 		return nil // another one is running
 	}
@@ -45,6 +38,29 @@ func RemoveReady(path string, id int) error {
 		return fmt.Errorf("emulator: %w", err)
 	}
 	return nil
+}
+
+// CheckReady refuses a file that another program wrote, and removes nothing: an emulator
+// that cannot start must leave the file of one that runs.
+func CheckReady(path string) error {
+	_, err := readyID(path)
+	return err
+}
+
+// readyID is the process that a file of [WriteReady] names; 0 where there is none.
+func readyID(path string) (int, error) {
+	text, err := readStart(path, 32)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("emulator: %w", err)
+	}
+	is, err := strconv.Atoi(strings.TrimSuffix(text, "\n"))
+	if err != nil || text != string(readyLine(is)) {
+		return 0, fmt.Errorf("%w: --ready-file %s: another program wrote that file; name another one, or remove it", ErrOptions, path)
+	}
+	return is, nil
 }
 
 func readyLine(id int) []byte { return fmt.Appendf(nil, "%d\n", id) }

@@ -39,8 +39,8 @@ func CheckBatch(records []identity.Record) error {
 			found = append(found, fmt.Errorf("records %d and %d have the registration ID %s and different endorsement keys",
 				first.index+1, i+1, text.Printable(r.RegistrationID, 128)))
 		} else if sameEK && again.other != id {
-			found = append(found, fmt.Errorf("records %d and %d have the endorsement key %s and different registration IDs",
-				again.index+1, i+1, describeEK(ek)))
+			found = append(found, fmt.Errorf("records %d and %d have the endorsement key %s and different registration IDs, %s and %s",
+				again.index+1, i+1, describeEK(ek), text.Printable(records[again.index].RegistrationID, 128), text.Printable(r.RegistrationID, 128)))
 		}
 		if !sameID {
 			byID[id] = place{i, string(ek)}

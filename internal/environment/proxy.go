@@ -90,7 +90,7 @@ func (p Proxies) For(service *url.URL) *url.URL {
 // Secure is the variable that names the proxy for https; "" if there is none.
 func (p Proxies) Secure() string { return p.secure }
 
-const proxyForm = "write http://HOST:PORT or, with a login, http://NAME:PASSWORD@HOST:PORT"
+const proxyForm = "write http://HOST:PORT; a login stands before HOST: NAME, a colon, PASSWORD and an @"
 
 const proxyEscapes = "in NAME and PASSWORD, write each sign that is not a letter, a digit or one of - . _ ~ as % and its two hex digits: " +
 	`\ is %5C, @ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25`

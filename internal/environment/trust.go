@@ -35,6 +35,14 @@ func (s Setting) Wrong(reason, advice string, cause error) error {
 	return &Error{s.Variable, reason, advice, cause}
 }
 
+// Bare returns the [Error] of a value with something around it that is not a part of it.
+func (s Setting) Bare() error {
+	if reason := s.Dressed(); reason != "" {
+		return s.wrong(reason, howToSet)
+	}
+	return nil
+}
+
 // Dressed says what stands around the value that is not a part of it, such as quotes;
 // "" is nothing.
 func (s Setting) Dressed() string { return dressed(s.Value) }

@@ -26,7 +26,7 @@ func (b *reader) enrollment(raw []byte, line int) error {
 	}
 	o, err := newObject("", raw)
 	if err != nil {
-		return fmt.Errorf("%w: %w", identity.ErrRecord, err)
+		return ofEnrollment{fmt.Errorf("%w: %w", identity.ErrRecord, err)}
 	}
 	e := enrollment{object: o, inv: b.inv, entry: Entry{Line: line}}
 	e.sdk = o.nulls && !onlyStatusIsNull(raw) || o.names["registrationid"] != "registrationId"
@@ -34,11 +34,20 @@ func (b *reader) enrollment(raw []byte, line int) error {
 		if id := e.entry.Record.RegistrationID; id != "" {
 			err = fmt.Errorf("%s: %w", id, err)
 		}
-		return fmt.Errorf("%w: %w", identity.ErrRecord, err)
+		return ofEnrollment{fmt.Errorf("%w: %w", identity.ErrRecord, err)}
 	}
 	b.inv.Entries = append(b.inv.Entries, e.entry)
 	return nil
 }
+
+// ErrEnrollment is wrapped by the errors of enrollments of a DPS, which no chip has to
+// be read again for: something in the file is to be corrected.
+var ErrEnrollment = errors.New("an enrollment cannot be used")
+
+type ofEnrollment struct{ error }
+
+// Unwrap returns the error and what it is of.
+func (e ofEnrollment) Unwrap() []error { return []error{e.error, ErrEnrollment} }
 
 // onlyStatusIsNull tells whether the service itself may have written the nulls of
 // an enrollment: it leaves out every member that is null but this one.

@@ -9,7 +9,9 @@ package inventory
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tpmdps/internal/enroll"
@@ -88,6 +90,43 @@ func (i *Inventory) Override(said enroll.Settings) error {
 	slices.Sort(i.Overridden)
 	return nil
 }
+
+// CheckDuplicates is [enroll.CheckBatch], which counts records, with the lines of the
+// file at which they begin.
+func (i Inventory) CheckDuplicates() error {
+	err := enroll.CheckBatch(i.Records())
+	if err == nil || len(i.Entries) == 0 || i.Entries[0].Line == 0 {
+		return err
+	}
+	var lines []int
+	for _, e := range i.Entries {
+		if e.Other == "" {
+			lines = append(lines, e.Line)
+		}
+	}
+	said := recordNumbers.ReplaceAllStringFunc(err.Error(), func(s string) string {
+		m := recordNumbers.FindStringSubmatch(s)
+		first, _ := strconv.Atoi(m[1])
+		second, _ := strconv.Atoi(m[2])
+		if second > len(lines) {
+			return s
+		}
+		return fmt.Sprintf("%s (lines %d and %d)", s, lines[first-1], lines[second-1])
+	})
+	return placed{said, err}
+}
+
+// recordNumbers are those of CheckBatch.
+var recordNumbers = regexp.MustCompile(`records ([0-9]+) and ([0-9]+)`)
+
+// placed is an error in other words.
+type placed struct {
+	said string
+	err  error
+}
+
+func (e placed) Error() string { return e.said }
+func (e placed) Unwrap() error { return e.err }
 
 // maxNamed bounds how many entries a sentence names.
 const maxNamed = 5

@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -66,7 +65,7 @@ func (k Key) bare(learn func(secrets ...string)) (string, error) {
 	case err != nil:
 		return "", k.wrong(fmt.Errorf("%w: %w", dps.ErrConnectionString, err))
 	case bare == "":
-		return "", fmt.Errorf("cannot read %s: %w", k.Source, secretfile.ErrEmpty)
+		return "", fmt.Errorf("%w: cannot read %s: %w", ErrNoCredential, k.Source, secretfile.ErrEmpty)
 	}
 	return bare, nil
 }
@@ -98,9 +97,13 @@ func (op *Operator) useKey(_ context.Context, o Options, endpoint string) (strin
 		endpoint = own
 	}
 	// A token that is made for one DPS is of use to whoever receives it.
-	if named, err := dps.ServiceEndpoint(endpoint); err != nil || !strings.EqualFold(named, own) {
-		return "", dps.Credential{}, errors.Join(err, fmt.Errorf("%w: --dps (or TPMDPS_DPS) names %s, the connection string is for %s",
-			ErrOptions, text.Printable(endpoint, 100), cs.HostName))
+	named, err := dps.ServiceEndpoint(endpoint)
+	if err != nil {
+		return "", dps.Credential{}, err
+	}
+	if !strings.EqualFold(named, own) {
+		return "", dps.Credential{}, &refusal{otherDPS, "name that DPS with --dps, or give the connection string of the one that is named",
+			fmt.Errorf("--dps (or TPMDPS_DPS) names %s, the connection string is for %s", text.Printable(strings.TrimPrefix(endpoint, "https://"), 100), cs.HostName)}
 	}
 	op.policy = text.Printable(cs.KeyName, 64)
 	return endpoint, dps.SharedKey(cs), nil

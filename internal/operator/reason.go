@@ -26,6 +26,7 @@ const (
 	tokenExpired  Reason = "the SAS token has expired"
 	networkDenied Reason = "the service does not take requests from this network"
 	wrongClock    Reason = "this machine's clock is wrong"
+	otherDPS      Reason = "the credential is for another DPS"
 )
 
 // reasons are all of them with what to do next. A hint that depends on who was
@@ -47,6 +48,7 @@ var reasons = []struct {
 	{tokenExpired, ""},
 	{networkDenied, "run it from a network that the DPS lets in: see its networking page in the portal for IP filter, public access and private endpoints"},
 	{wrongClock, ""},
+	{otherDPS, ""},
 }
 
 // Reasons lists all of them: first those of a sign-in, then those of the service.

@@ -111,7 +111,10 @@ func (t *trip) activateChallenge(context.Context) (outcome, error) {
 func (t *trip) importHubKey(context.Context) (outcome, error) {
 	state := t.operation.State
 	key, err := t.activate(state.TPM.AuthenticationKey)
-	if err != nil {
+	switch {
+	case errors.Is(err, tpm.ErrOtherChip): // which opened the challenge of the same enrollment
+		return outcome{}, fmt.Errorf("%w: %w", ErrHubKey, err)
+	case err != nil:
 		return outcome{}, err
 	}
 	t.hubKey = key

@@ -284,6 +284,7 @@ func TestRunWithWrongAnswers(t *testing.T) {
 			return 200, []byte(`{"status":"failed","registrationState":{"errorCode":500001,"errorMessage":"ErrorCode:IotHubUnauthorizedAccess;Unauthorized"}}`)
 		}, 3, "dps.assigned", ErrHubUnauthorized},
 		{"hub key for another EK", func(int, []byte) (int, []byte) { return 200, assigned(other) }, 3, "tpm.hubkey", tpm.ErrOtherChip},
+		{"hub key for another EK, of a chip that opened the challenge", func(int, []byte) (int, []byte) { return 200, assigned(other) }, 3, "tpm.hubkey", ErrHubKey},
 		{"hub key cut short", func(int, []byte) (int, []byte) { return 200, assigned(other[:700]) }, 3, "tpm.hubkey", tpm.ErrBlob},
 	}
 	for _, tt := range tests {

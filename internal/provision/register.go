@@ -40,6 +40,9 @@ var (
 	ErrScope = errors.New("DPS does not know the ID scope")
 	// ErrHubAnswered: the refusal has the form of an IoT Hub's.
 	ErrHubAnswered = errors.New("an IoT Hub answered, not a DPS")
+	// ErrHubKey: the chip that opened the challenge cannot open the key for its hub.
+	// The enrollment has this chip's key, so that is not what is wrong.
+	ErrHubKey = errors.New("the key for the hub is not for the chip that opened the challenge")
 	// ErrStillAssigning: the time was over before the service had decided.
 	ErrStillAssigning = errors.New("not assigned in time")
 	// ErrClock: the clocks differ by more than a token can bridge.
@@ -171,11 +174,23 @@ func (t *trip) pause(ctx context.Context, asked time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return fmt.Errorf("%w: still %s when the time was over", ErrStillAssigning, t.operation.Status)
+			return &stillAssigning{t.operation.Status, ctx.Err()}
 		}
 		return ctx.Err()
 	}
 }
+
+// stillAssigning is [ErrStillAssigning] at the end of the time.
+type stillAssigning struct {
+	status string
+	cause  error
+}
+
+func (e *stillAssigning) Error() string {
+	return fmt.Sprintf("%v: still %s when the time was over", ErrStillAssigning, e.status)
+}
+
+func (e *stillAssigning) Unwrap() []error { return []error{ErrStillAssigning, e.cause} }
 
 // longPause is one that is told of even where it is the first.
 const longPause = 10 * time.Second

@@ -121,7 +121,7 @@ func (t *trip) byID(err error) error {
 	notEnrolled := errors.Is(err, ErrNotEnrolled)
 	e := t.whose()
 	switch {
-	case e == nil, !notEnrolled && !errors.Is(err, ErrOtherEK) && !errors.Is(err, tpm.ErrOtherChip):
+	case e == nil, errors.Is(err, ErrHubKey), !notEnrolled && !errors.Is(err, ErrOtherEK) && !errors.Is(err, tpm.ErrOtherChip):
 		return err
 	case !notEnrolled && e.kind != foreignID && e.kind != nearID:
 		return err

@@ -132,9 +132,20 @@ func cause(err error) error {
 func dial(ctx context.Context, addr Address, network, target string) (transport.TPMCloser, error) {
 	conn, err := (&net.Dialer{Timeout: dialLimit}).DialContext(ctx, network, target)
 	if err != nil {
-		return nil, openError(addr.String(), err)
+		return nil, dialError(ctx, addr, err)
 	}
 	return wire{framed{conn}}, nil
+}
+
+// dialError tells the end of the run's time from a TPM that is not there. The dialer
+// goes by the deadline's clock, now and then a moment before the context does.
+func dialError(ctx context.Context, addr Address, err error) error {
+	at, limited := ctx.Deadline()
+	var way net.Error
+	if late := limited && !time.Now().Before(at) || ctx.Err() != nil; late && errors.As(err, &way) && way.Timeout() {
+		return timeoutIsBusy(fmt.Errorf("open %s: %w: %w", addr, cause(err), context.DeadlineExceeded))
+	}
+	return openError(addr.String(), err)
 }
 
 // maxResponse is the longest answer: the buffer of the kernel's driver.

@@ -265,10 +265,19 @@ func (g *guard) afterAnswers(cc tpm2.TPMCC, err error) error {
 // interruption what it is.
 func timeoutIsBusy(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%w: the time of this run is over: %w", ErrBusy, err)
+		return runOver{err}
 	}
 	return err
 }
+
+// runOver is an [ErrBusy] of which nobody can say whether the TPM is busy: it had no
+// more time to answer.
+type runOver struct{ cause error }
+
+func (runOver) Error() string { return "the time of this run was over before the TPM answered" }
+
+// Unwrap returns what it stands for and why.
+func (e runOver) Unwrap() []error { return []error{ErrBusy, e.cause} }
 
 // commandNames are the commands that this package sends, as the specification
 // calls them.
