@@ -13,6 +13,7 @@ import (
 
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/host"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/text"
@@ -178,7 +179,7 @@ func provedBy(s *session, path string) (provision.Request, error) {
 	if err != nil {
 		return provision.Request{}, err
 	}
-	s.learn(edge.SecretValues(data)...)
+	s.learn(mask.Secrets(data)...)
 	file, err := edge.Parse(data)
 	if err != nil {
 		return provision.Request{}, &fileFault{path, err}

@@ -11,6 +11,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/drift"
+	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
@@ -44,23 +47,23 @@ func configCheck(s *session) error {
 	if err != nil {
 		return err
 	}
-	report := edge.Check(data, options)
+	report := lint.Check(data, options)
 	if path != "-" {
 		report.Findings = append(report.Findings, daemonAccess(report.Config)...)
 	}
 	facts, found, asked := gather(s, path, data, report.Config)
 	report.Findings = append(report.Findings, found...)
-	r := checkResult{File: path, Findings: report.Findings, Ticks: edge.Drift(facts)}
+	r := checkResult{File: path, Findings: report.Findings, Ticks: drift.Compare(facts)}
 	r.failures, r.warnings = report.Count()
 	err = r.conclude(asked)
-	r.NotCompared, r.Add = edge.NotCompared(r.Ticks)
+	r.NotCompared, r.Add = drift.NotCompared(r.Ticks)
 	r.Verdict = r.verdict()
 	return s.printAfter(err, r)
 }
 
 // daemonAccess is a finding if the user that IoT Edge's TPM daemon runs as may not
 // open the chip that the file names.
-func daemonAccess(file edge.Config) []edge.Finding {
+func daemonAccess(file edge.Config) []lint.Finding {
 	if runtime.GOOS != "linux" {
 		return nil
 	}
@@ -68,18 +71,18 @@ func daemonAccess(file edge.Config) []edge.Finding {
 	if !found {
 		return nil
 	}
-	return []edge.Finding{f}
+	return []lint.Finding{f}
 }
 
 // readForCheck reads the file, and how it is kept; "-" is standard input.
-func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
-	var o edge.CheckOptions
+func readForCheck(s *session, path string) ([]byte, lint.Options, error) {
+	var o lint.Options
 	if runtime.GOOS != "windows" {
 		o.Root = os.DirFS("/")
 	}
 	if path == "-" {
 		data, err := readAtMost(s.in, "standard input", edge.MaxFile)
-		s.learn(edge.SecretValues(data)...)
+		s.learn(mask.Secrets(data)...)
 		return data, o, err
 	}
 	f, err := openInput(s.ctx, path)
@@ -93,15 +96,15 @@ func readForCheck(s *session, path string) ([]byte, edge.CheckOptions, error) {
 	}
 	o.File = fileFacts(info, path)
 	data, err := readAtMost(f, path, edge.MaxFile)
-	s.learn(edge.SecretValues(data)...)
+	s.learn(mask.Secrets(data)...)
 	return data, o, err
 }
 
 // gather asks the chip, the service and this machine. What cannot be asked is
 // noted; an error is for what should have been possible.
-func gather(s *session, path string, data []byte, file edge.Config) (edge.Facts, []edge.Finding, error) {
-	facts := edge.Facts{RegistrationID: smallID(file.RegistrationID), File: path}
-	var found []edge.Finding
+func gather(s *session, path string, data []byte, file edge.Config) (drift.Facts, []lint.Finding, error) {
+	facts := drift.Facts{RegistrationID: smallID(file.RegistrationID), File: path}
+	var found []lint.Finding
 	var chipErr, serviceErr error
 	facts.Chip, found, facts.NoChip, chipErr = chipKey(s, path, data, file)
 	switch {
@@ -127,7 +130,7 @@ func smallID(id string) string {
 // chipKey reads the EK of the chip that the flags name, or the file, or this
 // machine's, and finds where chip and file disagree. None is no error, unless one
 // was named.
-func chipKey(s *session, path string, data []byte, file edge.Config) (ek []byte, found []edge.Finding, why string, err error) {
+func chipKey(s *session, path string, data []byte, file edge.Config) (ek []byte, found []lint.Finding, why string, err error) {
 	addr, opts, err := s.tpmOr(file)
 	if err == nil {
 		var chip chipFacts
@@ -146,10 +149,10 @@ func chipKey(s *session, path string, data []byte, file edge.Config) (ek []byte,
 }
 
 // deviceInfoPaths can be moved by tests.
-var deviceInfoPaths = edge.DeviceInfoPaths
+var deviceInfoPaths = drift.DeviceInfoPaths
 
 // givenDevice reads what IoT Edge on this machine was given.
-func givenDevice(ctx context.Context) (*edge.DeviceInfo, string) {
+func givenDevice(ctx context.Context) (*drift.DeviceInfo, string) {
 	for _, path := range deviceInfoPaths {
 		data, err := readLimited(ctx, path, 64<<10)
 		switch {
@@ -160,7 +163,7 @@ func givenDevice(ctx context.Context) (*edge.DeviceInfo, string) {
 		case err != nil:
 			return nil, text.Printable(err.Error(), 200)
 		}
-		d, err := edge.ParseDeviceInfo(data)
+		d, err := drift.ParseDeviceInfo(data)
 		if err != nil {
 			return nil, err.Error()
 		}
@@ -173,8 +176,8 @@ func givenDevice(ctx context.Context) (*edge.DeviceInfo, string) {
 type checkResult struct {
 	File     string         `json:"file"`
 	Result   string         `json:"result"` // pass or fail
-	Findings []edge.Finding `json:"findings"`
-	Ticks    []edge.Tick    `json:"ticks"`
+	Findings []lint.Finding `json:"findings"`
+	Ticks    []drift.Tick   `json:"ticks"`
 	// NotCompared are the names of the ticks that were skipped, and Add is what to
 	// give so that they are not; "" where nothing helps.
 	NotCompared []string `json:"not_compared"`
@@ -193,7 +196,7 @@ func (r *checkResult) conclude(asked error) error {
 	r.Result = "fail"
 	switch {
 	case r.failures > 0:
-		first := r.Findings[slices.IndexFunc(r.Findings, func(f edge.Finding) bool { return f.Severity == edge.Error })]
+		first := r.Findings[slices.IndexFunc(r.Findings, func(f lint.Finding) bool { return f.Severity == lint.Error })]
 		if first.Rule == ruleAccess { // it comes last, so the file itself is right
 			r.next = "give IoT Edge the chip and run this again"
 			return fmt.Errorf("%w: %s", errDaemonAccess, first.Message)
@@ -204,8 +207,8 @@ func (r *checkResult) conclude(asked error) error {
 		}
 		r.next = "correct the file and run this again"
 		return fmt.Errorf("%s: %w: %s, the first is %s%s", r.File, errFindings, text.Count(r.failures, "error"), first.Rule, inLine(first.Line))
-	case edge.Disagree(r.Ticks):
-		i := slices.IndexFunc(r.Ticks, func(t edge.Tick) bool { return t.Status == edge.Fail })
+	case drift.Disagree(r.Ticks):
+		i := slices.IndexFunc(r.Ticks, func(t drift.Tick) bool { return t.Status == drift.Fail })
 		r.next = "do what the hint says and run this again"
 		return fmt.Errorf("%s, chip, enrollment and device: %w: %s: %s", r.File, errDisagree, r.Ticks[i].Name, r.Ticks[i].Detail)
 	case asked != nil:

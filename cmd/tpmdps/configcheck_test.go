@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/drift"
 )
 
 func TestGivenDevice(t *testing.T) {
@@ -40,9 +40,9 @@ func TestGivenDevice(t *testing.T) {
 // A terminal that shows them gets the signs of aziotctl; the words are for all
 // others.
 func TestCheckSigns(t *testing.T) {
-	r := checkResult{File: "f", Result: "fail", next: "next", failures: 1, Ticks: []edge.Tick{
-		{Name: "chip", Status: edge.OK, Detail: "a"}, {Name: "file", Status: edge.Warn, Detail: "b", Hint: "c"},
-		{Name: "enrollment", Status: edge.Fail, Detail: "d"}, {Name: "device", Status: edge.Skipped, Detail: "e"},
+	r := checkResult{File: "f", Result: "fail", next: "next", failures: 1, Ticks: []drift.Tick{
+		{Name: "chip", Status: drift.OK, Detail: "a"}, {Name: "file", Status: drift.Warn, Detail: "b", Hint: "c"},
+		{Name: "enrollment", Status: drift.Fail, Detail: "d"}, {Name: "device", Status: drift.Skipped, Detail: "e"},
 	}}
 	var b bytes.Buffer
 	if err := r.write(&b, signs); err != nil {

@@ -6,15 +6,15 @@ import (
 	"io/fs"
 	"syscall"
 
-	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/lint"
 )
 
 // fileFacts say how the file is kept. What is no file, such as a pipe, has no
 // mode worth a word.
-func fileFacts(info fs.FileInfo, path string) *edge.FileFacts {
+func fileFacts(info fs.FileInfo, path string) *lint.FileFacts {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || !info.Mode().IsRegular() {
 		return nil
 	}
-	return &edge.FileFacts{Path: path, Mode: info.Mode(), UID: stat.Uid, GID: stat.Gid}
+	return &lint.FileFacts{Path: path, Mode: info.Mode(), UID: stat.Uid, GID: stat.Gid}
 }

@@ -7,6 +7,7 @@ import (
 
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/lint"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
@@ -46,19 +47,19 @@ func askChip(ctx context.Context, addr tpm.Address, opts tpm.Options, file edge.
 }
 
 // findings are what is wrong between the chip and the file.
-func (f chipFacts) findings(path string, data []byte, addr string) []edge.Finding {
-	list := []edge.Finding{}
+func (f chipFacts) findings(path string, data []byte, addr string) []lint.Finding {
+	list := []lint.Finding{}
 	if f.other != "" {
-		list = append(list, edge.Finding{
-			Rule: ruleChip, Severity: edge.Warning, Key: "tpm.tcti",
+		list = append(list, lint.Finding{
+			Rule: ruleChip, Severity: lint.Warning, Key: "tpm.tcti",
 			Message: fmt.Sprintf("IoT Edge opens another chip: %s, and this check asked %s", f.other, addr),
 			Fix:     "leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti " + text.ShellWord(addr) + " --config " + text.ShellWord(path),
 		})
 	}
 	for _, fault := range f.faults {
 		what, fix := provision.DescribeAuthFault(fault, path)
-		list = append(list, edge.Finding{
-			Rule: ruleAuth, Severity: edge.Error, Key: "tpm.hierarchy_authorization." + fault.Hierarchy.String(), Message: what, Fix: fix,
+		list = append(list, lint.Finding{
+			Rule: ruleAuth, Severity: lint.Error, Key: "tpm.hierarchy_authorization." + fault.Hierarchy.String(), Message: what, Fix: fix,
 		})
 	}
 	for i := range list {

@@ -10,7 +10,7 @@ import (
 
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
-	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/network"
@@ -31,7 +31,7 @@ const lookThrough = 1000
 
 // askService asks the service for the file's enrollment and for its last
 // registration; chip is the EK, nil where it is not known.
-func askService(s *session, facts *edge.Facts) error {
+func askService(s *session, facts *drift.Facts) error {
 	id := facts.RegistrationID
 	switch {
 	case !s.asksService():
@@ -60,7 +60,7 @@ func askService(s *session, facts *edge.Facts) error {
 func emptyCredential() string {
 	for _, name := range []string{"TPMDPS_SAS_TOKEN", "PROVISIONING_CONNECTION_STRING"} {
 		if text, set := os.LookupEnv(name); set && text == "" {
-			return name + " is set and empty; set it, or " + edge.HintCredential
+			return name + " is set and empty; set it, or " + drift.HintCredential
 		}
 	}
 	return ""
@@ -88,14 +88,14 @@ func unanswered(err error) string {
 
 // facts are what the service says of an ID and of a chip. Facts beside an error are
 // those that could be had.
-func (c service) facts(s *session, id string, chip []byte) (*edge.ServiceFacts, error) {
+func (c service) facts(s *session, id string, chip []byte) (*drift.ServiceFacts, error) {
 	e, err := c.Enrollment(s.ctx, id)
 	if err != nil && !saysNone(err) {
 		return nil, c.operator.explain(err)
 	}
-	facts := &edge.ServiceFacts{}
+	facts := &drift.ServiceFacts{}
 	if err == nil {
-		*facts = edge.ServiceFacts{Enrolled: true, Disabled: strings.EqualFold(e.ProvisioningStatus, "disabled"), Attestation: e.Attestation.Type}
+		*facts = drift.ServiceFacts{Enrolled: true, Disabled: strings.EqualFold(e.ProvisioningStatus, "disabled"), Attestation: e.Attestation.Type}
 		if e.Attestation.TPM != nil {
 			facts.EndorsementKey = e.Attestation.TPM.EndorsementKey
 		}
@@ -109,7 +109,7 @@ func (c service) facts(s *session, id string, chip []byte) (*edge.ServiceFacts, 
 // others looks for the same key under other IDs: under those that are made of it,
 // and under any where the file's is not enrolled with it. Not being allowed to list
 // enrollments is not a fault of what is checked.
-func (c service) others(s *session, id string, chip []byte, facts *edge.ServiceFacts) error {
+func (c service) others(s *session, id string, chip []byte, facts *drift.ServiceFacts) error {
 	found, err := enroll.Others(s.ctx, c.ServiceClient, id, chip)
 	if err != nil {
 		return c.operator.explain(err)
@@ -126,7 +126,7 @@ func (c service) others(s *session, id string, chip []byte, facts *edge.ServiceF
 		}
 	}
 	for _, one := range found {
-		facts.Others = append(facts.Others, edge.OtherEnrollment(one))
+		facts.Others = append(facts.Others, drift.OtherEnrollment(one))
 	}
 	return nil
 }
@@ -142,7 +142,7 @@ func saysNone(err error) bool {
 
 // registrationFacts are what became of the enrollment's last registration. A
 // token for enrollments alone does not open that.
-func registrationFacts(s *session, client service, e dps.Enrollment) (_ *edge.RegistrationFacts, why string, err error) {
+func registrationFacts(s *session, client service, e dps.Enrollment) (_ *drift.RegistrationFacts, why string, err error) {
 	state := e.RegistrationState
 	if state == nil {
 		asked, err := client.RegistrationState(s.ctx, e.RegistrationID)
@@ -156,7 +156,7 @@ func registrationFacts(s *session, client service, e dps.Enrollment) (_ *edge.Re
 		}
 		state = &asked
 	}
-	return &edge.RegistrationFacts{
+	return &drift.RegistrationFacts{
 		Status: state.Status, Hub: state.AssignedHub, DeviceID: cmp.Or(state.DeviceID, e.DeviceID, e.RegistrationID),
 		Code: state.ErrorCode, Message: state.ErrorMessage,
 	}, "", nil

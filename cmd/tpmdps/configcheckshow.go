@@ -7,18 +7,18 @@ import (
 	"os"
 	"strings"
 
-	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/text"
 )
 
 // What stands before a tick: the signs that aziotctl prints, or words.
 var (
-	signs = map[edge.Status]string{edge.OK: "√", edge.Warn: "‼", edge.Fail: "×", edge.Skipped: "-"}
-	words = map[edge.Status]string{edge.OK: "ok     ", edge.Warn: "warn   ", edge.Fail: "fail   ", edge.Skipped: "skipped"}
+	signs = map[drift.Status]string{drift.OK: "√", drift.Warn: "‼", drift.Fail: "×", drift.Skipped: "-"}
+	words = map[drift.Status]string{drift.OK: "ok     ", drift.Warn: "warn   ", drift.Fail: "fail   ", drift.Skipped: "skipped"}
 )
 
 // marks are the signs where a terminal can show them, and else the words.
-func marks(w io.Writer) map[edge.Status]string {
+func marks(w io.Writer) map[drift.Status]string {
 	locale := strings.ToLower(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG")))
 	if isTerminal(w) && strings.Contains(strings.ReplaceAll(locale, "-", ""), "utf8") {
 		return signs
@@ -27,7 +27,7 @@ func marks(w io.Writer) map[edge.Status]string {
 }
 
 // write prints the findings, the four ticks and the verdict.
-func (r checkResult) write(w io.Writer, marks map[edge.Status]string) error {
+func (r checkResult) write(w io.Writer, marks map[drift.Status]string) error {
 	var b strings.Builder
 	for _, f := range r.Findings {
 		where := "file"
@@ -57,7 +57,7 @@ func (r checkResult) write(w io.Writer, marks map[edge.Status]string) error {
 // verdict is the last line: how many findings and ticks speak against the file, what
 // was not looked at, and what comes next. Whether it passed, its exit code says too.
 func (r checkResult) verdict() string {
-	failed, doubts := edge.Count(r.Ticks)
+	failed, doubts := drift.Count(r.Ticks)
 	parts := []string{text.Count(r.failures, "error")}
 	if r.Result == "fail" && r.failures == 0 {
 		parts[0] = "no error in the file itself"

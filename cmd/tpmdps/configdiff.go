@@ -8,7 +8,7 @@ import (
 	"github.com/fatih/color"
 	"github.com/rogpeppe/go-internal/diff"
 
-	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/text"
 )
 
@@ -22,7 +22,7 @@ func (t target) diff(text []byte) string {
 	case !t.exists:
 		name = os.DevNull
 	}
-	a, b := edge.MaskPair(old, text)
+	a, b := mask.Pair(old, text)
 	d := string(diff.Diff(name, a, t.path, b))
 	_, d, _ = strings.Cut(d, "\n") // the line "diff old new" is no part of the format
 	return d

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/lint"
 	"tpmdps/internal/text"
 )
 
@@ -63,12 +64,12 @@ func (t target) fault(r configResult) string {
 	if t.legacy {
 		return ""
 	}
-	var o edge.CheckOptions
+	var o lint.Options
 	if info, err := os.Stat(t.path); err == nil {
 		o.File = fileFacts(info, t.path)
 	}
-	report := edge.Check(r.data, o)
-	i := slices.IndexFunc(report.Findings, func(f edge.Finding) bool { return f.Severity == edge.Error })
+	report := lint.Check(r.data, o)
+	i := slices.IndexFunc(report.Findings, func(f lint.Finding) bool { return f.Severity == lint.Error })
 	if i < 0 {
 		return ""
 	}

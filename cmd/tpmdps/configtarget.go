@@ -12,6 +12,7 @@ import (
 
 	"tpmdps/internal/disk"
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/text"
 )
@@ -50,7 +51,7 @@ func findTarget(s *session) (target, error) {
 		return t, s.excludes("config -", "dry-run")
 	}
 	err := t.read(s)
-	s.learn(edge.SecretValues(t.text)...)
+	s.learn(mask.Secrets(t.text)...)
 	return t, err
 }
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/drift"
+	"tpmdps/internal/edge/lint"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
@@ -49,13 +51,13 @@ func (g *gatherer) propertiesSource() source {
 
 // checkSource is what config --check finds. The enrollment is not asked for:
 // that would take a credential, and those have no place near a bundle.
-func (g *gatherer) checkSource(file readConfig, report edge.Report, record identity.Record) source {
+func (g *gatherer) checkSource(file readConfig, report lint.Report, record identity.Record) source {
 	return source{"check.json", "what is wrong with that configuration, and whether it fits chip and device", true, quickly,
 		func(ctx context.Context) (any, error) {
 			if file.data == nil {
 				return nil, notHere("there is no configuration to check")
 			}
-			facts := edge.Facts{
+			facts := drift.Facts{
 				RegistrationID: smallID(report.Config.RegistrationID), NoChip: "the chip's key could not be read",
 				NoService: "a support bundle does not ask DPS for the enrollment: tpmdps config --check does",
 			}
@@ -63,7 +65,7 @@ func (g *gatherer) checkSource(file readConfig, report edge.Report, record ident
 				facts.Chip, facts.NoChip = ek, ""
 			}
 			facts.Device, facts.NoDevice = givenDevice(ctx)
-			r := checkResult{File: file.path, Findings: report.Findings, Ticks: edge.Drift(facts)}
+			r := checkResult{File: file.path, Findings: report.Findings, Ticks: drift.Compare(facts)}
 			r.failures, r.warnings = report.Count()
 			r.conclude(nil) // the verdict is in the result
 			return r, nil

@@ -7,7 +7,8 @@ import (
 	"slices"
 
 	"tpmdps/internal/bundle"
-	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/drift"
+	"tpmdps/internal/edge/lint"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
 )
@@ -53,11 +54,11 @@ func (g *gatherer) judgeConfig(r checkResult) {
 	e.Checked, e.Unusable = true, g.unusable
 	// What a line has may be why the file as a whole lacks something.
 	inOrder := slices.Clone(r.Findings)
-	slices.SortStableFunc(inOrder, func(a, b edge.Finding) int { return cmp.Compare(min(b.Line, 1), min(a.Line, 1)) })
+	slices.SortStableFunc(inOrder, func(a, b lint.Finding) int { return cmp.Compare(min(b.Line, 1), min(a.Line, 1)) })
 	for _, f := range inOrder {
 		found := bundle.Finding{
 			Layer: bundle.Configuration, Part: "check.json", Step: f.Rule, What: r.File + inLine(f.Line) + ": " + f.Message, Next: f.Fix,
-			Warning: f.Severity != edge.Error,
+			Warning: f.Severity != lint.Error,
 		}
 		if !found.Warning {
 			g.endsCheck(&found, code)
@@ -65,7 +66,7 @@ func (g *gatherer) judgeConfig(r checkResult) {
 		e.Others = append(e.Others, found)
 	}
 	for _, t := range r.Ticks {
-		if t.Status == edge.Fail {
+		if t.Status == drift.Fail {
 			found := bundle.Finding{Layer: bundle.Configuration, Part: "check.json", Step: t.Name, What: t.Detail, Next: t.Hint}
 			g.endsCheck(&found, code)
 			e.Others = append(e.Others, found)

@@ -14,6 +14,8 @@ import (
 
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/edge/mask"
 )
 
 // errDaemonAccess: the chip is kept from IoT Edge.
@@ -79,7 +81,7 @@ func daemonTCTI(s *session) string {
 	if errors.Is(err, fs.ErrNotExist) {
 		return aziot.DefaultTCTI
 	}
-	s.learn(edge.SecretValues(data)...)
+	s.learn(mask.Secrets(data)...)
 	var c edge.Config
 	if err == nil {
 		c, err = edge.Parse(data)
@@ -128,10 +130,10 @@ const ruleAccess = "tpm-access"
 // accessFinding is what config --check has to say of the daemon's access; found
 // is false where that is nothing. That a machine has no IoT Edge, or no chip, is
 // no fault of its file.
-func accessFinding(a aziot.Access) (f edge.Finding, found bool) {
-	f = edge.Finding{Rule: ruleAccess, Severity: edge.Warning, Key: "tpm.tcti", Message: fmt.Sprintf("%s opens %s: %s", a.User, a.Node, a.Reason), Fix: a.Hint}
+func accessFinding(a aziot.Access) (f lint.Finding, found bool) {
+	f = lint.Finding{Rule: ruleAccess, Severity: lint.Warning, Key: "tpm.tcti", Message: fmt.Sprintf("%s opens %s: %s", a.User, a.Node, a.Reason), Fix: a.Hint}
 	if a.Verdict == aziot.Denied {
-		f.Severity, f.Message = edge.Error, fmt.Sprintf("%s may not open %s (%s %s:%s): %s", a.User, a.Node, a.Mode, a.Owner, a.Group, a.Reason)
+		f.Severity, f.Message = lint.Error, fmt.Sprintf("%s may not open %s (%s %s:%s): %s", a.User, a.Node, a.Mode, a.Owner, a.Group, a.Reason)
 	}
 	return f, a.Verdict == aziot.Denied || a.Verdict == aziot.Allowed && a.Hint != ""
 }

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"tpmdps/internal/aziot"
-	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/lint"
 )
 
 func TestAccessFinding(t *testing.T) {
@@ -12,11 +12,11 @@ func TestAccessFinding(t *testing.T) {
 	tests := []struct {
 		verdict  aziot.Verdict
 		hint     string
-		severity edge.Severity // "" for none
+		severity lint.Severity // "" for none
 		message  string
 	}{
-		{aziot.Denied, a.Hint, edge.Error, "aziottpm may not open /dev/tpmrm0 (crw-rw---- tss:tss): it is tss's"},
-		{aziot.Allowed, a.Hint, edge.Warning, "aziottpm opens /dev/tpmrm0: it is tss's"},
+		{aziot.Denied, a.Hint, lint.Error, "aziottpm may not open /dev/tpmrm0 (crw-rw---- tss:tss): it is tss's"},
+		{aziot.Allowed, a.Hint, lint.Warning, "aziottpm opens /dev/tpmrm0: it is tss's"},
 		{aziot.Allowed, "", "", ""},
 		{aziot.NoUser, a.Hint, "", ""},
 		{aziot.NoNode, a.Hint, "", ""},

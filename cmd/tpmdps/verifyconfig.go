@@ -11,6 +11,8 @@ import (
 
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/text"
@@ -29,12 +31,12 @@ func (s *session) configFile() (edge.Config, error) {
 	if err != nil {
 		return edge.Config{}, err
 	}
-	s.learn(edge.SecretValues(data)...)
+	s.learn(mask.Secrets(data)...)
 	if len(bytes.TrimSpace(lenientText(data))) == 0 {
 		return edge.Config{}, fmt.Errorf("%s: %w: it is empty", path, errConfigFile)
 	}
 	c, err := edge.Parse(data)
-	astray := edge.Check(data, edge.CheckOptions{}).Astray()
+	astray := lint.Check(data, lint.Options{}).Astray()
 	if err != nil {
 		for _, f := range astray {
 			err = fmt.Errorf("%w; line %d: %s", err, f.Line, f.Message)
@@ -45,7 +47,7 @@ func (s *session) configFile() (edge.Config, error) {
 		if required.value != "" || s.flag.String(required.flag) != "" {
 			continue
 		}
-		if f, ok := edge.Meant(astray, required.key); ok {
+		if f, ok := lint.Meant(astray, required.key); ok {
 			return c, &fileFault{path, fmt.Errorf("it has no %s; line %d: %s", required.key, f.Line, f.Message)}
 		}
 	}

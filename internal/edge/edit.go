@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tpmdps/internal/edge/schema"
 	"tpmdps/internal/tomledit"
 )
 
@@ -48,8 +49,8 @@ type EditOptions struct {
 // ErrOtherProvisioning; or wraps ErrInvalid when the file would not work even
 // then.
 func (c Config) ApplyTo(file []byte, o EditOptions) (Edit, error) {
-	if len(file) > MaxFile {
-		return Edit{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(file), MaxFile)
+	if len(file) > schema.MaxFile {
+		return Edit{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(file), schema.MaxFile)
 	}
 	doc, err := tomledit.Parse(file)
 	if err != nil {
@@ -93,14 +94,14 @@ func (c Config) settings() []setting {
 	add(c.AutoReprovisioningMode, "auto_reprovisioning_mode", setting{})
 	add("dps", "provisioning.source", setting{})
 	add(c.GlobalEndpoint, "provisioning.global_endpoint", setting{})
-	add(DefaultGlobalEndpoint, "provisioning.global_endpoint", setting{missing: true})
+	add(schema.DefaultGlobalEndpoint, "provisioning.global_endpoint", setting{missing: true})
 	add(c.IDScope, "provisioning.id_scope", setting{})
 	add(c.PayloadURI, "provisioning.payload.uri", setting{})
 	add("tpm", "provisioning.attestation.method", setting{})
 	add(c.RegistrationID, "provisioning.attestation.registration_id", setting{})
 	add(c.TCTI, "tpm.tcti", setting{})
 	if c.AuthKeyIndex != nil {
-		list = append(list, setting{path: []string{"tpm", "auth_key_index"}, value: int64(*c.AuthKeyIndex), text: index24(c.AuthKeyIndex)})
+		list = append(list, setting{path: []string{"tpm", "auth_key_index"}, value: int64(*c.AuthKeyIndex), text: schema.FormatIndex(*c.AuthKeyIndex)})
 	}
 	add(c.EndorsementAuth, "tpm.hierarchy_authorization.endorsement", setting{secret: true})
 	add(c.OwnerAuth, "tpm.hierarchy_authorization.owner", setting{secret: true})
@@ -209,8 +210,8 @@ func (e *editor) finish() (Edit, error) {
 		return Edit{}, errors.New("the edit would change more of the file than it should; nothing was written")
 	}
 	data := e.doc.Bytes()
-	if len(data) > MaxFile {
-		return Edit{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(data), MaxFile)
+	if len(data) > schema.MaxFile {
+		return Edit{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(data), schema.MaxFile)
 	}
 	config, err := read(e.doc, e.old)
 	if err != nil {

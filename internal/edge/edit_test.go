@@ -15,6 +15,9 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/edgetest"
+	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/edge/schema"
 	"tpmdps/internal/tomledit"
 )
 
@@ -112,7 +115,7 @@ func TestApplyToLongFile(t *testing.T) {
 // has the template's form.
 func TestApplyToOfficialFiles(t *testing.T) {
 	for _, name := range []string{"iotedge/config.toml.edge.template", "iotedge/dps-tpm/super-config.toml", "iot-identity-service/dps-tpm/config.toml"} {
-		old := readFile(t, filepath.Join(samples(t), filepath.FromSlash(name)))
+		old := readFile(t, filepath.Join(edgetest.Samples(t), filepath.FromSlash(name)))
 		e, err := told.ApplyTo(old, edge.EditOptions{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -121,7 +124,7 @@ func TestApplyToOfficialFiles(t *testing.T) {
 		golden(t, filepath.Join("testdata", "edit", strings.ReplaceAll(name, "/", "-")+".changes"), changes(diff.Diff("old", old, "new", e.Data)))
 		checkEdit(t, old, e, false)
 		noNewFault(t, old, e.Data)
-		if failures, _ := edge.Check(e.Data, edge.CheckOptions{}).Count(); failures > 0 {
+		if failures, _ := lint.Check(e.Data, lint.Options{}).Count(); failures > 0 {
 			t.Errorf("%s has %d errors", name, failures)
 		}
 	}
@@ -147,8 +150,8 @@ func changes(diff []byte) []byte {
 func noNewFault(t *testing.T, old, edited []byte) {
 	t.Helper()
 	faults := func(file []byte) (all []string) {
-		for _, f := range edge.Check(file, edge.CheckOptions{}).Findings {
-			if f.Severity == edge.Error {
+		for _, f := range lint.Check(file, lint.Options{}).Findings {
+			if f.Severity == lint.Error {
 				all = append(all, f.Rule+" "+f.Key)
 			}
 		}
@@ -278,7 +281,7 @@ func TestApplyToRefuses(t *testing.T) {
 
 func TestApplyToSameMeaning(t *testing.T) {
 	const file = "[provisioning]\nsource='dps'\nglobal_endpoint='https://Global.azure-devices-provisioning.net'\nid_scope='0ne0012AB34'\nattestation={method='tpm',registration_id='box-7'}\n[tpm]\nauth_key_index=257\n"
-	c := edge.Config{IDScope: "0ne0012AB34", RegistrationID: "box-7", GlobalEndpoint: edge.DefaultGlobalEndpoint, AuthKeyIndex: index(0x101)}
+	c := edge.Config{IDScope: "0ne0012AB34", RegistrationID: "box-7", GlobalEndpoint: schema.DefaultGlobalEndpoint, AuthKeyIndex: index(0x101)}
 	e, err := c.ApplyTo([]byte(file), edge.EditOptions{})
 	if err != nil || len(e.Changes) != 0 || string(e.Data) != file {
 		t.Errorf("ApplyTo() = %v, %v; want no change", e.Changes, err)
