@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/configfile"
 	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
@@ -14,15 +16,12 @@ import (
 // that the file may have had would be lost. Each is tried once, which no chip counts
 // for its hierarchies. Where there is no chip to ask, that is said. What goes to
 // standard output may be for another machine.
-func provePasswords(s *session, t target, told edge.Config) (err error) {
-	given, path := edge.Config{EndorsementAuth: told.EndorsementAuth, OwnerAuth: told.OwnerAuth}, t.path
-	if given == (edge.Config{}) || path == "-" {
+func provePasswords(s *session, req configfile.Request, fileTCTI string) (err error) {
+	given, path := edge.Config{EndorsementAuth: req.Other.EndorsementAuth, OwnerAuth: req.Other.OwnerAuth}, req.Path
+	if given == (edge.Config{}) || path == configfile.Stdout {
 		return nil
 	}
-	tcti := told.TCTI
-	if file, err := edge.Parse(t.text); tcti == "" && t.exists && err == nil {
-		tcti = file.TCTI
-	}
+	tcti := cmp.Or(req.Other.TCTI, fileTCTI)
 	named := s.onCommandLine("tpm") || tcti == "" && s.flag.String("tpm") != ""
 	addr, opts, err := s.tpmOr(edge.Config{TCTI: tcti})
 	var faults []tpm.AuthFault

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"tpmdps/internal/edge/drift"
-	"tpmdps/internal/text"
 )
 
 // What stands before a tick: the signs that aziotctl prints, or words.
@@ -46,41 +45,12 @@ func (r checkResult) write(w io.Writer, marks map[drift.Status]string) error {
 		}
 	}
 	word := failed(w)
-	if r.Result == "pass" {
+	if r.Outcome == "pass" {
 		word = passed(w)
 	}
-	fmt.Fprintf(&b, "%s%s\n", word, r.verdict())
+	fmt.Fprintf(&b, "%s%s\n", word, r.Verdict)
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// verdict is the last line: how many findings and ticks speak against the file, what
-// was not looked at, and what comes next. Whether it passed, its exit code says too.
-func (r checkResult) verdict() string {
-	failed, doubts := drift.Count(r.Ticks)
-	parts := []string{text.Count(r.failures, "error")}
-	if r.Result == "fail" && r.failures == 0 {
-		parts[0] = "no error in the file itself"
-	}
-	if failed > 0 {
-		parts = append(parts, text.Count(failed, "disagreement"))
-	}
-	parts = append(parts, text.Count(r.warnings+doubts, "warning"))
-	line := r.File + ": " + strings.Join(parts, ", ")
-	if len(r.NotCompared) > 0 {
-		line += "; not compared: " + strings.Join(r.NotCompared, ", ")
-		if r.Add != "" && r.Result == "pass" {
-			line += " (" + r.Add + ")"
-		}
-	}
-	return line + "; " + r.next
-}
-
-func inLine(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" in line %d", n)
 }
 
 func (r checkResult) lines() []any { return []any{r} }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/edge/lint"
 	"tpmdps/internal/hub"
@@ -58,17 +59,16 @@ func (g *gatherer) checkSource(file readConfig, report lint.Report, record ident
 				return nil, notHere("there is no configuration to check")
 			}
 			facts := drift.Facts{
-				RegistrationID: smallID(report.Config.RegistrationID), NoChip: "the chip's key could not be read",
+				RegistrationID: checkup.FoldedID(report.Config.RegistrationID), NoChip: "the chip's key could not be read",
 				NoService: "a support bundle does not ask DPS for the enrollment: tpmdps config --check does",
 			}
 			if ek, err := base64.StdEncoding.DecodeString(record.EndorsementKey); err == nil && len(ek) > 0 {
 				facts.Chip, facts.NoChip = ek, ""
 			}
-			facts.Device, facts.NoDevice = givenDevice(ctx)
-			r := checkResult{File: file.path, Findings: report.Findings, Ticks: drift.Compare(facts)}
-			r.failures, r.warnings = report.Count()
-			r.conclude(nil) // the verdict is in the result
-			return r, nil
+			facts.Device, facts.NoDevice = deviceHere(ctx)
+			r := checkup.NewResult(file.path, report, drift.Compare(facts))
+			r.Conclude(here().ApplyCommand(file.path), nil) // the verdict is in the result
+			return checkResult{r}, nil
 		}}
 }
 

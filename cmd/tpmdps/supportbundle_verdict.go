@@ -50,14 +50,14 @@ func (g *gatherer) hint(err error) string { return lineIn(g.s.ctx).fit(verdict(e
 
 // judgeConfig keeps what is wrong with the configuration.
 func (g *gatherer) judgeConfig(r checkResult) {
-	e, code := &g.evidence, verdict(r.conclude(nil)).code
+	e, code := &g.evidence, verdict(r.Conclude("", nil)).code
 	e.Checked, e.Unusable = true, g.unusable
 	// What a line has may be why the file as a whole lacks something.
 	inOrder := slices.Clone(r.Findings)
 	slices.SortStableFunc(inOrder, func(a, b lint.Finding) int { return cmp.Compare(min(b.Line, 1), min(a.Line, 1)) })
 	for _, f := range inOrder {
 		found := bundle.Finding{
-			Layer: bundle.Configuration, Part: "check.json", Step: f.Rule, What: r.File + inLine(f.Line) + ": " + f.Message, Next: f.Fix,
+			Layer: bundle.Configuration, Part: "check.json", Step: f.Rule, What: r.File + f.InLine() + ": " + f.Message, Next: f.Fix,
 			Warning: f.Severity != lint.Error,
 		}
 		if !found.Warning {

@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -33,7 +31,7 @@ func (s *session) configFile() (edge.Config, error) {
 	}
 	s.learn(mask.Secrets(data)...)
 	if len(bytes.TrimSpace(lenientText(data))) == 0 {
-		return edge.Config{}, fmt.Errorf("%s: %w: it is empty", path, errConfigFile)
+		return edge.Config{}, fmt.Errorf("%s: %w: it is empty", path, edge.ErrUnusable)
 	}
 	c, err := edge.Parse(data)
 	astray := lint.Check(data, lint.Options{}).Astray()
@@ -41,41 +39,20 @@ func (s *session) configFile() (edge.Config, error) {
 		for _, f := range astray {
 			err = fmt.Errorf("%w; line %d: %s", err, f.Line, f.Message)
 		}
-		return c, &fileFault{path, err}
+		return c, &edge.FileError{Path: path, Err: err}
 	}
 	for _, required := range []struct{ flag, key, value string }{{"id-scope", "id_scope", c.IDScope}, {"registration-id", "registration_id", c.RegistrationID}} {
 		if required.value != "" || s.flag.String(required.flag) != "" {
 			continue
 		}
 		if f, ok := lint.Meant(astray, required.key); ok {
-			return c, &fileFault{path, fmt.Errorf("it has no %s; line %d: %s", required.key, f.Line, f.Message)}
+			return c, &edge.FileError{Path: path, Err: fmt.Errorf("it has no %s; line %d: %s", required.key, f.Line, f.Message)}
 		}
 	}
 	for _, f := range astray {
 		s.say("warning: %s, line %d: %s", path, f.Line, f.Message)
 	}
 	return c, nil
-}
-
-// fileFault is what is wrong with a file that was to be IoT Edge's configuration.
-type fileFault struct {
-	path string
-	err  error
-}
-
-// Error implements error.
-func (f *fileFault) Error() string { return fmt.Sprintf("%s: %v: %v", f.path, errConfigFile, f.err) }
-
-// Unwrap returns both: what it is, and what is wrong.
-func (f *fileFault) Unwrap() []error { return []error{errConfigFile, f.err} }
-
-// Hint names the command that says what to type, for this file; "" where the fault
-// itself has advice.
-func (f *fileFault) Hint() string {
-	if errors.Is(f.err, edge.ErrOtherProvisioning) {
-		return ""
-	}
-	return "tpmdps config --check" + edge.FileFlag(f.path) + " says what to type; tpmdps config --config - prints a file that is right"
 }
 
 // fromFile tells whether a setting is the file's: the flag's value goes before
@@ -95,7 +72,7 @@ func (s *session) inFile(err error, fromFile bool) error {
 	if err == nil || !fromFile {
 		return err
 	}
-	return &fileFault{s.flag.String("config"), err}
+	return &edge.FileError{Path: s.flag.String("config"), Err: err}
 }
 
 // checkID refuses a registration ID that DPS would refuse. Capitals are refused on
@@ -169,7 +146,7 @@ func (s *session) orFile(addr tpm.Address, opts tpm.Options, file edge.Config) (
 // configured is what the file says of the way to the chip, and where the flags say
 // something else. The file's passwords alone count: IoT Edge has no others.
 func (s *session) configured(path string, file edge.Config, chip tpm.Address) *provision.Configured {
-	c := &provision.Configured{File: path, Auths: fileAuths(file), OtherTCTI: otherTCTI(file, chip)}
+	c := &provision.Configured{File: path, Auths: fileAuths(file), OtherTCTI: aziot.OtherTCTI(file.TCTI, chip.String())}
 	for flag, hierarchy := range map[string]tpm.Hierarchy{"endorsement-auth-file": tpm.HierarchyEndorsement, "owner-auth-file": tpm.HierarchyOwner} {
 		if s.onCommandLine(flag) {
 			c.Overruled = append(c.Overruled, hierarchy)
@@ -180,15 +157,6 @@ func (s *session) configured(path string, file edge.Config, chip tpm.Address) *p
 
 func fileAuths(file edge.Config) tpm.HierarchyAuths {
 	return tpm.HierarchyAuths{Endorsement: []byte(file.EndorsementAuth), Owner: []byte(file.OwnerAuth)}
-}
-
-// otherTCTI is how IoT Edge opens its chip if that is another one; else "".
-func otherTCTI(file edge.Config, chip tpm.Address) string {
-	tcti := tctiOf(file)
-	if runtime.GOOS == "windows" || aziot.SameChip(tcti, chip.String()) {
-		return ""
-	}
-	return tcti
 }
 
 // ownOr is the registration ID of the command line, or else the file's, or else

@@ -1,8 +1,10 @@
 package aziot
 
 import (
+	"cmp"
 	"path"
 	"regexp"
+	"runtime"
 	"strings"
 )
 
@@ -108,4 +110,14 @@ func node(name string) string {
 		return "chip " + number
 	}
 	return path.Clean(name)
+}
+
+// OtherTCTI is how IoT Edge opens its chip with the TCTI of its configuration, if that
+// is another one than at an address; else "". Windows has no IoT Edge of its own.
+func OtherTCTI(tcti, address string) string {
+	tcti = cmp.Or(tcti, DefaultTCTI)
+	if runtime.GOOS == "windows" || SameChip(tcti, address) {
+		return ""
+	}
+	return tcti
 }

@@ -3,6 +3,7 @@ package drift
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -38,6 +39,28 @@ func ParseDeviceInfo(data []byte) (DeviceInfo, error) {
 		return DeviceInfo{}, errors.New("IoT Edge's note of its device is damaged")
 	}
 	return d, nil
+}
+
+// ReadDevice finds the device that IoT Edge on this machine was given: the first of
+// the notes that is there counts. Without a device, why says what is known of it.
+func ReadDevice(paths []string, read func(path string) ([]byte, error)) (d *DeviceInfo, why string) {
+	for _, path := range paths {
+		data, err := read(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case errors.Is(err, fs.ErrPermission):
+			return nil, "only root can read this machine's device information: run it with sudo"
+		case err != nil:
+			return nil, text.Printable(err.Error(), 200)
+		}
+		found, err := ParseDeviceInfo(data)
+		if err != nil {
+			return nil, err.Error()
+		}
+		return &found, ""
+	}
+	return nil, "IoT Edge here has no device yet, or is not installed"
 }
 
 // String names the device and its hub.

@@ -3,6 +3,8 @@ package drift_test
 import (
 	"bytes"
 	"encoding/base64"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -181,4 +183,29 @@ func serviceAnswers(chip, other []byte) []*drift.ServiceFacts {
 		}
 	}
 	return all
+}
+
+func TestReadDevice(t *testing.T) {
+	note := filepath.Join(t.TempDir(), "device_info")
+	paths := []string{note + ".none", note}
+
+	if d, why := drift.ReadDevice(paths, os.ReadFile); d != nil || !strings.Contains(why, "not installed") {
+		t.Errorf("no note: %v, %q", d, why)
+	}
+	for text, want := range map[string]string{
+		"hub_name = \"h\"\nlocal_gateway_hostname = \"h\"\ndevice_id = \"d\"\n": "",
+		"unprovisioned": "no device yet",
+		"hub_name = 1":  "damaged",
+	} {
+		if err := os.WriteFile(note, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, why := drift.ReadDevice(paths, os.ReadFile)
+		if (d != nil) != (want == "") || !strings.Contains(why, want) {
+			t.Errorf("%q: %v, %q", text, d, why)
+		}
+		if d != nil && d.String() != "d on h" {
+			t.Errorf("%q: %v", text, d)
+		}
+	}
 }

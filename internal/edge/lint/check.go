@@ -46,6 +46,14 @@ type Finding struct {
 	own bool
 }
 
+// InLine says in which line it is, with a blank before it; "" for the file as a whole.
+func (f Finding) InLine() string {
+	if f.Line == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" in line %d", f.Line)
+}
+
 // Rules are the names of all rules, in the order of their documentation. They
 // are an interface for scripts.
 func Rules() []string {

@@ -1,9 +1,10 @@
-package main
+package checkup_test
 
 import (
 	"testing"
 
 	"tpmdps/internal/aziot"
+	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/lint"
 )
 
@@ -25,7 +26,7 @@ func TestAccessFinding(t *testing.T) {
 	}
 	for _, test := range tests {
 		a.Verdict, a.Hint = test.verdict, test.hint
-		f, found := accessFinding(a)
+		f, found := checkup.AccessFinding(a)
 		if found != (test.severity != "") || found && (f.Severity != test.severity || f.Message != test.message || f.Fix != test.hint || f.Rule != "tpm-access") {
 			t.Errorf("%s with hint %q: %+v, %v", test.verdict, test.hint, f, found)
 		}
