@@ -14,7 +14,7 @@ import (
 // provePasswords has the chip say, before a file is written, whether the passwords
 // that flags give are its own: IoT Edge fails with a wrong one, and the right one
 // that the file may have had would be lost. Each is tried once, which no chip counts
-// for its hierarchies. Where there is no chip to ask, that is said. What goes to
+// for its hierarchies. Where there is no chip to ask, it warns. What goes to
 // standard output may be for another machine.
 func provePasswords(s *session, req configfile.Request, fileTCTI string) (err error) {
 	given, path := edge.Config{EndorsementAuth: req.Other.EndorsementAuth, OwnerAuth: req.Other.OwnerAuth}, req.Path

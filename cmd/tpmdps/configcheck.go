@@ -60,7 +60,7 @@ func configCheck(s *session) error {
 	return s.printAfter(err, checkResult{r})
 }
 
-// asksService tells whether the operator wants the service asked: a check
+// asksService reports whether the operator wants the service asked: a check
 // touches the network for nobody else.
 func (s *session) asksService() bool {
 	flags := []string{"dps", "auth-type", "credential", "connection-string-file", "connection-string-fd", "connection-string", "sas-token-file", "sas-token-fd", "sas-token"}

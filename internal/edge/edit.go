@@ -26,7 +26,7 @@ type Change struct {
 	New string `json:"new"`
 }
 
-// Edit is a file as it shall be.
+// Edit is a file as it will be.
 type Edit struct {
 	Data    []byte
 	Changes []Change // none: Data is the file as it is
@@ -35,8 +35,8 @@ type Edit struct {
 
 // EditOptions are what an edit may do beyond its Config.
 type EditOptions struct {
-	// ReplaceProvisioning takes another way of provisioning out of force: its
-	// keys become comments.
+	// ReplaceProvisioning disables another way of provisioning: its keys become
+	// comments.
 	ReplaceProvisioning bool
 }
 
@@ -45,7 +45,7 @@ type EditOptions struct {
 // with its TPM, and the file does not have, is added: source, method and the
 // global endpoint.
 //
-// The error is a *tomledit.SyntaxError for a file that is no TOML; wraps
+// The error is a *tomledit.SyntaxError for a file that is not TOML; wraps
 // ErrOtherProvisioning; or wraps ErrInvalid when the file would not work even
 // then.
 func (c Config) ApplyTo(file []byte, o EditOptions) (Edit, error) {
@@ -69,7 +69,7 @@ func (c Config) ApplyTo(file []byte, o EditOptions) (Edit, error) {
 	return e.finish()
 }
 
-// setting is one key of the file and the value it shall have.
+// setting is one key of the file and the value that it is to have.
 type setting struct {
 	path   []string
 	value  any    // string or int64
@@ -161,7 +161,7 @@ func (e *editor) set(s setting) error {
 
 var payload = []string{"provisioning", "payload"}
 
-// has tells whether the file has something at a path, or below it.
+// has reports whether the file has something at a path, or below it.
 func (e *editor) has(path []string) bool {
 	return slices.ContainsFunc(e.doc.Entries(), func(entry tomledit.Entry) bool {
 		return len(entry.Path) >= len(path) && slices.Equal(entry.Path[:len(path)], path)

@@ -21,8 +21,8 @@ import (
 	"tpmdps/internal/tomledit"
 )
 
-// told is what the edits of this file are told to set.
-var told = edge.Config{
+// wanted is what the edits of this file are wanted to set.
+var wanted = edge.Config{
 	IDScope: "0ne0012AB34", RegistrationID: "box-7", AutoReprovisioningMode: "AlwaysOnStartup",
 	PayloadURI: "file:///etc/aziot/payload.json", AuthKeyIndex: index(0x000101),
 }
@@ -46,7 +46,7 @@ func TestApplyTo(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := filepath.Join("testdata", "edit", test.name)
 			old := readFile(t, filepath.Join(dir, "config.toml"))
-			e, err := told.ApplyTo(old, test.o)
+			e, err := wanted.ApplyTo(old, test.o)
 			if test.refused != "" {
 				if err == nil || !strings.Contains(err.Error(), test.refused) {
 					t.Fatalf("ApplyTo() = %v, want an error with %q", err, test.refused)
@@ -102,7 +102,7 @@ func TestApplyToLongFile(t *testing.T) {
 	if lines := bytes.Count(b.Bytes(), []byte("\n")); lines != 2000 {
 		t.Fatalf("the file has %d lines", lines)
 	}
-	e, err := told.ApplyTo(b.Bytes(), edge.EditOptions{})
+	e, err := wanted.ApplyTo(b.Bytes(), edge.EditOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestApplyToLongFile(t *testing.T) {
 func TestApplyToOfficialFiles(t *testing.T) {
 	for _, name := range []string{"iotedge/config.toml.edge.template", "iotedge/dps-tpm/super-config.toml", "iot-identity-service/dps-tpm/config.toml"} {
 		old := readFile(t, filepath.Join(edgetest.Samples(t), filepath.FromSlash(name)))
-		e, err := told.ApplyTo(old, edge.EditOptions{})
+		e, err := wanted.ApplyTo(old, edge.EditOptions{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -257,24 +257,24 @@ func TestApplyToRefuses(t *testing.T) {
 		want       error
 		text       string
 	}{
-		{"manual", "[provisioning]\nsource = \"manual\"\n", told, edge.ErrOtherProvisioning, `line 2: provisioning.source is "manual"`},
-		{"x509", "[provisioning]\nsource = \"dps\"\nattestation = { method = \"x509\" }\n", told, edge.ErrOtherProvisioning, "line 3"},
+		{"manual", "[provisioning]\nsource = \"manual\"\n", wanted, edge.ErrOtherProvisioning, `line 2: provisioning.source is "manual"`},
+		{"x509", "[provisioning]\nsource = \"dps\"\nattestation = { method = \"x509\" }\n", wanted, edge.ErrOtherProvisioning, "line 3"},
 		{"no scope", "", edge.Config{RegistrationID: "box-7"}, edge.ErrInvalid, "id_scope"},
 		{"no ID", "", edge.Config{IDScope: "0ne0012AB34"}, edge.ErrInvalid, "registration_id"},
-		{"bad value that is there", "hostname = \"a b\"\n", told, edge.ErrInvalid, "hostname"},
-		{"provisioning is a word", "provisioning = \"dps\"\n", told, tomledit.ErrStructure, "line 1: provisioning"},
-		{"the scope is a table", "[provisioning]\n[provisioning.id_scope]\n", told, tomledit.ErrStructure, "line 2: provisioning.id_scope"},
-		{"the scope is a list", "[provisioning]\nid_scope = [ # hall 2\n]\n", told, tomledit.ErrStructure, "line 2: it is an array"},
-		{"wrong type that is there", "hostname = \"a\"\n[tpm]\ntcti = 1\n", told, edge.ErrInvalid, "line 3, column 1: tpm.tcti has the type integer"},
-		{"too large after it", "#" + strings.Repeat("a", 1<<20-10), told, edge.ErrInvalid, "at most"},
-		{"too large", strings.Repeat("#", 1<<20+1), told, edge.ErrInvalid, "at most"},
+		{"bad value that is there", "hostname = \"a b\"\n", wanted, edge.ErrInvalid, "hostname"},
+		{"provisioning is a word", "provisioning = \"dps\"\n", wanted, tomledit.ErrStructure, "line 1: provisioning"},
+		{"the scope is a table", "[provisioning]\n[provisioning.id_scope]\n", wanted, tomledit.ErrStructure, "line 2: provisioning.id_scope"},
+		{"the scope is a list", "[provisioning]\nid_scope = [ # hall 2\n]\n", wanted, tomledit.ErrStructure, "line 2: it is an array"},
+		{"wrong type that is there", "hostname = \"a\"\n[tpm]\ntcti = 1\n", wanted, edge.ErrInvalid, "line 3, column 1: tpm.tcti has the type integer"},
+		{"too large after it", "#" + strings.Repeat("a", 1<<20-10), wanted, edge.ErrInvalid, "at most"},
+		{"too large", strings.Repeat("#", 1<<20+1), wanted, edge.ErrInvalid, "at most"},
 	} {
 		if _, err := test.c.ApplyTo([]byte(test.file), edge.EditOptions{}); !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.text) {
 			t.Errorf("%s: ApplyTo() = %v, want %v with %q", test.name, err, test.want, test.text)
 		}
 	}
 	var syntax *tomledit.SyntaxError
-	if _, err := told.ApplyTo([]byte("auto_reprovisioning_mode = Dynamic"), edge.EditOptions{}); !errors.As(err, &syntax) {
+	if _, err := wanted.ApplyTo([]byte("auto_reprovisioning_mode = Dynamic"), edge.EditOptions{}); !errors.As(err, &syntax) {
 		t.Errorf("ApplyTo() = %v, want a SyntaxError", err)
 	}
 }
@@ -302,7 +302,7 @@ func FuzzApplyTo(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		e, err := told.ApplyTo(data, edge.EditOptions{})
+		e, err := wanted.ApplyTo(data, edge.EditOptions{})
 		if err != nil || bytes.Contains(data, []byte("nan")) {
 			return
 		}

@@ -13,7 +13,7 @@ import (
 const MaxFile = schema.MaxFile
 
 // values reads single keys, by the very names that IoT Edge reads: it tells ID_SCOPE
-// from id_scope. What it does not know it passes over, as IoT Edge does.
+// from id_scope. What it does not know it ignores, as IoT Edge does.
 type values struct {
 	doc *tomledit.Document
 	// lines is where a line is looked up: the file that the user has.
@@ -69,7 +69,7 @@ func (v *values) index(key string) *uint32 {
 }
 
 // Parse reads what a config.toml says of DPS and the TPM. It fails, with
-// [ErrInvalid], for what is no TOML, and for a device that IoT Edge would not
+// [ErrInvalid], for what is not TOML, and for a device that IoT Edge would not
 // provision through DPS with its TPM. The values themselves are not checked:
 // see [Config.Validate].
 func Parse(data []byte) (Config, error) {
@@ -120,7 +120,7 @@ func read(doc, old *tomledit.Document) (Config, error) {
 	return c, nil
 }
 
-// Says tells whether a config.toml has a text of its own for a key, which is not
+// Says reports whether a config.toml has a text of its own for a key, which is not
 // the example of IoT Edge's template.
 func Says(file []byte, key string) (text string, ok bool) {
 	doc, err := tomledit.Parse(file)
@@ -133,7 +133,7 @@ func Says(file []byte, key string) (text string, ok bool) {
 	return text, text != "" && v.err == nil && text != known.Stub
 }
 
-// IsPlaceholder tells whether a registration ID is the example of IoT Edge's own
+// IsPlaceholder reports whether a registration ID is the example of IoT Edge's own
 // template, which nobody has replaced yet.
 func IsPlaceholder(registrationID string) bool {
 	id, ok := schema.Lookup([]string{"provisioning", "attestation", "registration_id"})

@@ -97,7 +97,7 @@ func (r Request) Validate() error {
 	return c.Validate()
 }
 
-// unknownID stands in for an ID that the chip will tell.
+// unknownID stands in for an ID that the chip will give.
 const unknownID = "from-the-chip"
 
 // Target is the file that is written, and what it is made of.

@@ -34,7 +34,7 @@ func (t *Target) registrationID() Setting {
 }
 
 // effective is a setting, without a text where the file's own value stays. That the
-// environment has another value is said once.
+// environment has another value is reported once.
 func (t *Target) effective(s shared) Setting {
 	if !t.exists || s.setting.Text == "" || s.setting.From == CommandLine {
 		return s.setting

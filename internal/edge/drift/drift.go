@@ -86,13 +86,13 @@ type RegistrationFacts struct {
 }
 
 // Compare compares chip, file, enrollment and device in four ticks, in this order.
-// The service API does not tell the ID scope, so that is not compared: only a
+// The service API does not return the ID scope, so that is not compared: only a
 // registration shows whether it is right.
 func Compare(f Facts) []Tick {
 	return []Tick{f.chip(), f.file(), f.enrollment(), f.device()}
 }
 
-// Disagree tells whether a comparison failed.
+// Disagree reports whether a comparison failed.
 func Disagree(ticks []Tick) bool {
 	for _, t := range ticks {
 		if t.Status == Fail {

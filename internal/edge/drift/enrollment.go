@@ -7,16 +7,16 @@ import (
 	"tpmdps/internal/identity"
 )
 
-// enrolledHere tells whether the enrollment is with the chip's own key.
+// enrolledHere reports whether the enrollment is with the chip's own key.
 func (f Facts) enrolledHere() bool { return f.Service != nil && f.Service.IsOf(f.Chip) }
 
-// IsOf tells whether the enrollment is with a key, a TPM2B_PUBLIC.
+// IsOf reports whether the enrollment is with a key, a TPM2B_PUBLIC.
 func (s *ServiceFacts) IsOf(key []byte) bool {
 	ek, err := base64.StdEncoding.DecodeString(s.EndorsementKey)
 	return err == nil && len(ek) > 0 && string(ek) == string(key)
 }
 
-// keyMatches tells whether the enrollment is with the chip's key, or without a chip
+// keyMatches reports whether the enrollment is with the chip's key, or without a chip
 // with the one that the registration ID is made of.
 func (f Facts) keyMatches() bool {
 	if f.Chip != nil || f.Service == nil {
@@ -50,7 +50,7 @@ func (f Facts) ownHint() string {
 	return f.command(" --registration-id " + identity.RegistrationIDs(f.Chip).Base32)
 }
 
-// notOurs tells whether the file's ID is one that this chip cannot mean.
+// notOurs reports whether the file's ID is one that this chip cannot mean.
 func (f Facts) notOurs() bool {
 	if f.Chip == nil {
 		return false
@@ -119,7 +119,7 @@ func (f Facts) enrolledKey(t Tick) Tick {
 	ek, err := base64.StdEncoding.DecodeString(f.Service.EndorsementKey)
 	switch {
 	case err != nil || len(ek) == 0:
-		t.Detail, t.Hint = "the enrollment's EK is no base64", "on the machine that it is for: tpmdps enroll --replace-ek --registration-id "+f.RegistrationID
+		t.Detail, t.Hint = "the enrollment's EK is not base64", "on the machine that it is for: tpmdps enroll --replace-ek --registration-id "+f.RegistrationID
 	case f.keyMatches() && len(f.Service.Others) > 0:
 		t.Status, t.Detail = Warn, fmt.Sprintf("enabled, with the right EK, which is enrolled as %s, too", f.Service.Others[0])
 		t.Hint = "delete the enrollment that is not used; with two, one chip can become two devices"

@@ -34,7 +34,7 @@ func Meant(astray []Finding, key string) (Finding, bool) {
 	return astray[i], true
 }
 
-// ofProvisioning tells whether a finding is about those tables: one of its names is
+// ofProvisioning reports whether a finding is about those tables: one of its names is
 // one of theirs, or like it.
 func ofProvisioning(f Finding) bool {
 	path := strings.Split(f.Key, ".")

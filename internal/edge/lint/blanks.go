@@ -8,7 +8,7 @@ import (
 )
 
 // The blanks of documentation, forms and build tools: what nobody has filled in.
-// A sure one is no value of anybody's; another one could be.
+// A sure one is never a real value; another one could be.
 var (
 	sureBlank = regexp.MustCompile(`^@[^@\s]+@$|<[A-Za-z][^<>]*>|\{\{.*\}\}|\{%.*%\}|\$\{[^}]*\}|\$\([^)]*\)|#\{[^}]*\}#?|<%.*%>|^__?[A-Z][A-Z0-9_]*__?$|^%[A-Za-z_]+%$|^\$[A-Za-z_]+$|^\[[A-Za-z][A-Za-z _-]*\]$|^\{[A-Za-z][A-Za-z0-9 _-]*\}$|^(\.{3,}|…)$`)
 	askWord   = regexp.MustCompile(`(?i)(^|[^A-Za-z])(your|paste|insert|enter|replace|change[-_ ]?me|change[-_ ]?this|fill[-_ ]?in|fill[-_ ]?me|todo|tbd|fixme|placeholder|put)([^A-Za-z]|$)`)
@@ -41,7 +41,7 @@ func isBlank(text string) (blank, sure bool) {
 	return false, false
 }
 
-// blank reports a value that nobody filled in. It tells whether that is all there
+// blank reports a value that nobody filled in. It reports whether that is all there
 // is to say of the value.
 func (c *checker) blank(n *node, k schema.Key) bool {
 	text := n.entry.Text

@@ -96,7 +96,7 @@ func TestBrokenFilesTellNothing(t *testing.T) {
 				continue // without the header, the file says that this is the host's name
 			}
 			tried++
-			if piece, where := toldOf([]byte(file)); piece != "" {
+			if piece, where := leakOf([]byte(file)); piece != "" {
 				if told++; told < 12 {
 					t.Errorf("%s at %d (%.40q): %q is in %s", name, at, withSecrets[at:], piece, where)
 				}
@@ -106,8 +106,8 @@ func TestBrokenFilesTellNothing(t *testing.T) {
 	t.Logf("%d files, %d of them tell something", tried, told)
 }
 
-// toldOf finds a piece of a secret in what is said about a file.
-func toldOf(file []byte) (piece, where string) {
+// leakOf finds a piece of a secret in what is said about a file.
+func leakOf(file []byte) (piece, where string) {
 	report, _ := json.Marshal(lint.Check(file, lint.Options{}).Findings)
 	_, parsed := edge.Parse(file)
 	config := edge.Config{IDScope: "0ne0012AB35", RegistrationID: "box-8"}

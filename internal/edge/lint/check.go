@@ -24,7 +24,7 @@ type Severity string
 
 // The severities.
 const (
-	Error   Severity = "error"   // it refuses the file, passes over a setting, or cannot provision
+	Error   Severity = "error"   // it refuses the file, ignores a setting, or cannot provision
 	Warning Severity = "warning" // it works, perhaps, and somebody should look
 )
 
@@ -97,9 +97,9 @@ func (r Report) Count() (failures, warnings int) {
 }
 
 // Check reads a config.toml more strictly than IoT Edge does. Where IoT Edge
-// passes over a key in silence, or stops with the message of a parser, it says
-// what is meant. A file without an error is one that [Parse] takes and
-// [Config.Validate] finds good.
+// ignores a key in silence, or stops with the message of a parser, it says
+// what is meant. A file without an error is one that [edge.Parse] accepts and
+// [edge.Config.Validate] accepts.
 func Check(data []byte, o Options) Report {
 	c := checker{options: o}
 	c.check(data)
@@ -145,7 +145,7 @@ func (c *checker) check(data []byte) {
 	}
 }
 
-// read goes through the file, and tells whether that was possible.
+// read goes through the file, and reports whether that was possible.
 func (c *checker) read(data []byte) bool {
 	c.source, c.start = data, len(c.findings)
 	readable := c.syntax(data)
@@ -181,10 +181,10 @@ func (c *checker) failed() bool {
 	return slices.ContainsFunc(c.findings, func(f Finding) bool { return f.Severity == Error })
 }
 
-// said is what can be said of the file.
-func (c *checker) said(s string, n int) string { return text.Printable(c.conceal.Text(s), n) }
+// shown is what can be shown of a text: nothing of a secret, and n characters at most.
+func (c *checker) shown(s string, n int) string { return text.Printable(c.conceal.Text(s), n) }
 
-// add adds a finding, an error if it is not said to be a warning. The file's
+// add adds a finding, an error if it is not marked as a warning. The file's
 // words in it may hold anything. others are fixes if that of the finding turns out
 // not to be right.
 func (c *checker) add(f Finding, others ...string) {
@@ -192,12 +192,12 @@ func (c *checker) add(f Finding, others ...string) {
 		return // who knows what the template makes
 	}
 	if !c.trial {
-		f.Key = c.said(f.Key, 200)
+		f.Key = c.shown(f.Key, 200)
 	}
 	if !c.trial && !f.own {
-		f.Message = c.said(f.Message, 400)
+		f.Message = c.shown(f.Message, 400)
 		if !typed(f.Fix) {
-			f.Fix = c.said(f.Fix, 400)
+			f.Fix = c.shown(f.Fix, 400)
 		}
 	}
 	f.Severity = cmp.Or(f.Severity, Error)

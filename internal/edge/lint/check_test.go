@@ -123,7 +123,7 @@ func TestSlips(t *testing.T) {
 		{`trust_bundle_cert = file:///a.pem`, "unquoted-word", `trust_bundle_cert = "file:///a.pem"`},
 		{`hostname: box`, "syntax", `hostname = "box"`},
 		{`provisioning:`, "syntax", "write a [table] in its place"},
-		{`hostname =`, "syntax", "put the value behind the =, or # before the line"},
+		{`hostname =`, "syntax", "put the value after the =, or # before the line"},
 		{`cloud_timeout_sec = 090`, "syntax", "cloud_timeout_sec = 90"},
 		{`// hostname`, "syntax", "put # before the line"},
 		{`; hostname`, "syntax", "put # before the line"},
@@ -219,10 +219,10 @@ func TestPayload(t *testing.T) {
 	}{
 		{"good", &fstest.MapFile{Data: []byte(`{"a":1}`)}, ""},
 		{"none", nil, "there is no /etc/p q.json"},
-		{"no JSON", &fstest.MapFile{Data: []byte("a: 1")}, "/etc/p q.json: it is no JSON: line 1: unexpected text \"a: 1\""},
+		{"no JSON", &fstest.MapFile{Data: []byte("a: 1")}, "/etc/p q.json: it is not JSON: line 1: unexpected text \"a: 1\""},
 		{"UTF-16", &fstest.MapFile{Data: []byte("\xff\xfe{\x00}\x00")}, "/etc/p q.json: it is stored as UTF-16, which Windows calls Unicode; save it as UTF-8"},
 		{"a mark", &fstest.MapFile{Data: []byte("\xef\xbb\xbf{}")}, "/etc/p q.json: it begins with a byte order mark, which IoT Edge does not read; save it as UTF-8 without one"},
-		{"directory", &fstest.MapFile{Mode: os.ModeDir}, "/etc/p q.json: it is no file"},
+		{"directory", &fstest.MapFile{Mode: os.ModeDir}, "/etc/p q.json: it is not a file"},
 		{"large", &fstest.MapFile{Data: make([]byte, 300<<10)}, "/etc/p q.json: it has more than 262144 bytes"},
 	} {
 		root := fstest.MapFS{}
@@ -304,7 +304,7 @@ func TestPayloadPath(t *testing.T) {
 	}}
 	for uri, want := range map[string]string{
 		"file:///etc/p.json": "", "file:////etc/p.json": "", "file:///etc//p.json": "", "file:///etc/../etc/./p.json": "",
-		"file:///etc/p.json/": "it is no file", "file:///pipe": "it is no file", "file:///proc/kmsg": "it is empty", "file:///": "it is no file",
+		"file:///etc/p.json/": "it is not a file", "file:///pipe": "it is not a file", "file:///proc/kmsg": "it is empty", "file:///": "it is not a file",
 		"file:///../../etc/q.json": "there is no /../../etc/q.json",
 	} {
 		text := strings.Replace(edgetest.TPMFile, "\n[prov", "payload = { uri = \""+uri+"\" }\n[prov", 1)

@@ -45,10 +45,10 @@ func (c *checker) settle(begin int) {
 		if f.own && !typed(f.Fix) {
 			continue
 		}
-		if said := c.said(f.Fix, 400); said != f.Fix && typed(f.Fix) {
+		if shown := c.shown(f.Fix, 400); shown != f.Fix && typed(f.Fix) {
 			f.Fix = inWords(*f) // a line that is half hidden is not to be typed
 		} else {
-			f.Fix = said
+			f.Fix = shown
 		}
 	}
 }
@@ -187,7 +187,7 @@ func lastLine(doc *tomledit.Document, e tomledit.Entry) int {
 	return e.Line + bytes.Count(doc.Bytes()[e.Key.Start:max(e.Key.End, e.Value.End)], []byte("\n"))
 }
 
-// replace puts a line in the place of some; the others are empty.
+// replace puts one line instead of some; the others are empty.
 func (t trial) replace(first, last int, text string) []byte {
 	lines := bytes.SplitAfter(bytes.Clone(t.source), []byte("\n"))
 	for n := first; n <= last && n <= len(lines); n++ {
@@ -219,7 +219,7 @@ func (t trial) belowHeader() int {
 	return len(lines)
 }
 
-// inValue tells whether a line belongs to a value that began above it.
+// inValue reports whether a line belongs to a value that began above it.
 func (t trial) inValue(n int) bool {
 	return slices.ContainsFunc(t.doc.Entries(), func(e tomledit.Entry) bool { return e.Line < n && n <= lastLine(t.doc, e) })
 }

@@ -46,7 +46,7 @@ func (c *checker) member(table, n *node, k schema.Key, variant string) {
 	found, ok := k.Member(n.name, variant)
 	switch {
 	case ok && found.Unless != "" && table.child(found.Unless) != nil:
-		c.useless(n, "beside "+found.Unless+", which IoT Edge takes in its place")
+		c.useless(n, "beside "+found.Unless+", which IoT Edge uses instead")
 	case ok && found.UnlessTable != "" && table.at(found.UnlessTable) != nil && table.at(found.UnlessTable).table:
 		c.useless(n, "beside the table "+found.UnlessTable+", by which IoT Edge makes the key itself")
 	case ok:
@@ -85,7 +85,7 @@ func (c *checker) incomplete(table, n *node, k schema.Key) {
 	if k.With == "" || table.child(k.With) != nil {
 		return
 	}
-	c.at(n, Finding{Rule: "missing-key", Message: fmt.Sprintf("IoT Edge passes over %s, because %s is missing", n.name, k.With), Fix: "add " + k.With + " below it, or " + c.remove(n)})
+	c.at(n, Finding{Rule: "missing-key", Message: fmt.Sprintf("IoT Edge ignores %s, because %s is missing", n.name, k.With), Fix: "add " + k.With + " below it, or " + c.remove(n)})
 }
 
 // complete finds the keys that a table must have.

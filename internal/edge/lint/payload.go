@@ -14,7 +14,7 @@ import (
 	"tpmdps/internal/text"
 )
 
-// maxPayload is what DPS takes of a device's own data, and more.
+// maxPayload is what DPS accepts of a device's own data, and more.
 const maxPayload = 256 << 10
 
 // payload looks at the document that goes to DPS with each registration. IoT
@@ -42,19 +42,19 @@ func (c *checker) payload() {
 	c.at(n, f)
 }
 
-// checkDocument reads a JSON document. What is no file, or says that it is empty
+// checkDocument reads a JSON document. What is not a file, or says that it is empty
 // as those of /proc do, is not opened: reading it may never end.
 func checkDocument(root fs.FS, name string) error {
 	clean := cmp.Or(strings.TrimPrefix(path.Clean(name), "/"), ".")
 	if !fs.ValidPath(clean) {
-		return errors.New("that is no path")
+		return errors.New("that is not a path")
 	}
 	info, err := fs.Stat(root, clean)
 	switch {
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular() || strings.HasSuffix(name, "/"):
-		return errors.New("it is no file")
+		return errors.New("it is not a file")
 	case info.Size() == 0:
 		return errors.New("it is empty")
 	case info.Size() > maxPayload:
@@ -88,7 +88,7 @@ func checkJSON(data []byte) error {
 	case !json.Valid(decoded.UTF8):
 		var value json.RawMessage
 		line, reason := text.JSONFault(decoded.UTF8, json.Unmarshal(decoded.UTF8, &value))
-		return fmt.Errorf("it is no JSON: line %d: %s", line, reason)
+		return fmt.Errorf("it is not JSON: line %d: %s", line, reason)
 	case decoded.Encoding == text.UTF8:
 		return errors.New("it begins with a byte order mark, which IoT Edge does not read; save it as UTF-8 without one")
 	}

@@ -6,14 +6,14 @@ import (
 	"tpmdps/internal/tomledit"
 )
 
-// How a setting is taken out of force, in the words of a fix.
+// How a setting is disabled, in the words of a fix.
 const (
 	removeLine   = "put # before the line"
 	removeTable  = "put # before the header and before all lines below it" // the header alone would leave them to the table above
 	removeMember = "take it out of the braces"
 )
 
-// remove says how a key or a table is taken out of force, whole: a value may go
+// remove says how a key or a table is disabled, whole: a value may go
 // over lines, and a table may stand in several places.
 func (c *checker) remove(n *node) string {
 	entries := c.doc.Entries()

@@ -59,8 +59,8 @@ func secretInList(items []string) bool {
 	return false
 }
 
-// isSecret tells whether a value is a secret, by its name and by itself. Where a
-// secret is kept is none.
+// isSecret reports whether a value is a secret, by its name and by itself. Where a
+// secret is kept is not one.
 func isSecret(name, value string) bool {
 	trimmed := strings.TrimSpace(value)
 	switch lower := strings.ToLower(trimmed); {
@@ -91,7 +91,7 @@ var (
 	wordBoundary  = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
 )
 
-// secretName tells whether a name is one of a secret. It goes by whole words, so
+// secretName reports whether a name is one of a secret. It goes by whole words, so
 // that neither MONKEY nor PortMapping is one.
 func secretName(name string) bool {
 	words := nameWords(name)
@@ -109,7 +109,7 @@ func secretName(name string) bool {
 	return false
 }
 
-// nameWords takes DB_PASSWORD, dbPassword and db-password apart.
+// nameWords splits DB_PASSWORD, dbPassword and db-password.
 func nameWords(name string) []string {
 	spaced := wordBoundary.ReplaceAllString(name, "$1$3 $2$4")
 	var words []string

@@ -55,7 +55,7 @@ func noValue(line string) (string, Finding, bool) {
 	if m == nil || m[2] != "" && m[2][0] != '#' {
 		return "", Finding{}, false
 	}
-	return "#", Finding{Rule: "syntax", Message: strings.TrimSpace(m[1]) + " has no value", Fix: "put the value behind the =, or # before the line"}, true
+	return "#", Finding{Rule: "syntax", Message: strings.TrimSpace(m[1]) + " has no value", Fix: "put the value after the =, or # before the line"}, true
 }
 
 func otherComment(line string) (string, Finding, bool) {

@@ -89,7 +89,7 @@ func disagreement(file string) string {
 	return ""
 }
 
-// onlyCase tells whether what is wrong is a name in capitals: the TOML library does
+// onlyCase reports whether what is wrong is a name in capitals: the TOML library does
 // not tell them from small letters, and IoT Edge does.
 func onlyCase(f lint.Finding) bool {
 	_, meant, ok := strings.Cut(f.Message, "; did you mean ")

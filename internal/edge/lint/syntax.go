@@ -22,7 +22,7 @@ const (
 )
 
 // syntax reads the document. What is wrong with a line is reported and mended in
-// memory, so that one run finds everything. It tells whether the rest can be
+// memory, so that one run finds everything. It reports whether the rest can be
 // read.
 func (c *checker) syntax(data []byte) bool {
 	begin := len(c.findings)
@@ -56,7 +56,7 @@ func (c *checker) syntax(data []byte) bool {
 }
 
 // mend finds out what a person did wrong in the line at which the parser stops.
-// It returns the file as it was meant, without the line if that cannot be told, and
+// It returns the file as it was meant, without the line if that cannot be known, and
 // nil if it cannot be read on.
 func mend(data []byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 	if f, ok := otherEncoding(data, at); ok {
@@ -91,7 +91,7 @@ func mend(data []byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 			continue
 		}
 		if f.Fix == "" {
-			f.Fix = telling(meant)
+			f.Fix = toType(meant)
 		}
 		f.Key = strings.TrimSpace(rawline.Key(meant))
 		return mended, f
@@ -99,7 +99,7 @@ func mend(data []byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 	return asComment(lines, at)
 }
 
-// replaced puts another line in the place of one. It returns nil if that does
+// replaced replaces a line with another one. It returns nil if that does
 // not help.
 func replaced(lines [][]byte, at *tomledit.SyntaxError, line string) []byte {
 	all := slices.Clone(lines)
@@ -139,7 +139,7 @@ func otherEncoding(data []byte, at *tomledit.SyntaxError) (Finding, bool) {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")), len(data) > 1 && (data[0] == 0) != (data[1] == 0):
 		return Finding{Rule: "encoding", Message: "the file is saved as UTF-16, which Windows calls Unicode; IoT Edge reads UTF-8", Fix: "save it as UTF-8"}, true
 	case bytes.IndexByte(data, '\r') >= 0 && bytes.IndexByte(data, '\n') < 0:
-		return Finding{Rule: "encoding", Message: "the lines end in a carriage return alone, as on old Macs; IoT Edge takes the file for one line", Fix: "save it with the line ends of Linux or Windows"}, true
+		return Finding{Rule: "encoding", Message: "the lines end in a carriage return alone, as on old Macs; IoT Edge reads the file as one line", Fix: "save it with the line ends of Linux or Windows"}, true
 	case strings.HasPrefix(at.Message, "this is not UTF-8, but"): // from here on
 		return Finding{Rule: "encoding", Message: at.Message + "; IoT Edge reads UTF-8", Fix: "save it as UTF-8; in PowerShell, append with Add-Content -Encoding utf8 instead of >>"}, true
 	case at.Message == "this is not UTF-8":
@@ -148,8 +148,8 @@ func otherEncoding(data []byte, at *tomledit.SyntaxError) (Finding, bool) {
 	return Finding{}, false
 }
 
-// telling is a line as it shall be typed, without what may be a secret.
-func telling(line string) string {
+// toType is a line as it is to be typed, without what may be a secret.
+func toType(line string) string {
 	m := rawline.Setting.FindStringSubmatch(line)
 	if m == nil {
 		if h := strings.TrimSpace(line); rawline.Header.MatchString(h) {
@@ -169,7 +169,7 @@ func isDuplicate(message string) bool {
 }
 
 // duplicate is for what is defined twice; people meet it when they uncomment a
-// second example. The parser tells it after it has read all of the file.
+// second example. The parser reports it after it has read all of the file.
 func duplicate(lines [][]byte, at *tomledit.SyntaxError, line string) (Finding, bool) {
 	if !isDuplicate(at.Message) {
 		return Finding{}, false

@@ -48,12 +48,12 @@ func (c *checker) unknown(table, n *node, k schema.Key) {
 
 // strange is for a name that no place in the file has.
 func (c *checker) strange(table, n *node) {
-	f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("IoT Edge knows no %s and passes over it", tomledit.Key(n.name)), Fix: c.remove(n)}
+	f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("IoT Edge knows no %s and ignores it", tomledit.Key(n.name)), Fix: c.remove(n)}
 	if k, _ := schema.Lookup(table.path); k.OnlyTexts {
 		f.Message = fmt.Sprintf("IoT Edge's key service does not start with a setting that it does not know: %s", tomledit.Key(n.name))
 	}
 	if c.mended { // then it may be a line of a text, and no name at all
-		f.Message, f.Key = "IoT Edge knows no such key and passes over it", strings.TrimPrefix(tomledit.Key(table.path...)+".…", ".")
+		f.Message, f.Key = "IoT Edge knows no such key and ignores it", strings.TrimPrefix(tomledit.Key(table.path...)+".…", ".")
 	}
 	others := []string{f.Fix}
 	all := schema.Places(func(schema.Key) bool { return true })

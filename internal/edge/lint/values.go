@@ -14,10 +14,10 @@ import (
 	"tpmdps/internal/tomledit"
 )
 
-// value checks what a key has against what it takes.
+// value checks what a key has against what it accepts.
 func (c *checker) value(n *node, k schema.Key) {
 	if k.Only != "" {
-		c.at(n, Finding{Rule: "version", Severity: Warning, Message: fmt.Sprintf("only IoT Edge %s reads %s; others pass over it", k.Only, n.name), Fix: c.remove(n)})
+		c.at(n, Finding{Rule: "version", Severity: Warning, Message: fmt.Sprintf("only IoT Edge %s reads %s; others ignore it", k.Only, n.name), Fix: c.remove(n)})
 	}
 	if n.kind()&k.Kind == 0 {
 		if c.isFilledIn(n.entry.Text) {
@@ -41,7 +41,7 @@ func (c *checker) value(n *node, k schema.Key) {
 	}
 }
 
-// holds tells whether there is a secret in the value of a secret key: neither an
+// holds reports whether there is a secret in the value of a secret key: neither an
 // empty text, nor the place of a key without its PIN.
 func holds(n *node) bool {
 	text := n.entry.Text
@@ -143,7 +143,7 @@ func (c *checker) number(n *node, k schema.Key) {
 	if k.Max == schema.MaxAuthKeyIndex {
 		fix = n.name + " = " + schema.FormatIndex(schema.DefaultAuthKeyIndex)
 	}
-	c.at(n, Finding{Rule: "out-of-range", Message: fmt.Sprintf("%s is %s; IoT Edge takes %s", n.name, text.Printable(n.entry.Text, 40), limits), Fix: fix})
+	c.at(n, Finding{Rule: "out-of-range", Message: fmt.Sprintf("%s is %s; IoT Edge accepts %s", n.name, text.Printable(n.entry.Text, 40), limits), Fix: fix})
 }
 
 // list checks the elements of an array. Tables among them are members of the
@@ -188,8 +188,8 @@ func found(n *node) string {
 	return "a " + n.entry.Kind.String()
 }
 
-// written is the node's value as the key takes it, if that can be said without
-// telling a secret.
+// written is the node's value as the key accepts it, if that can be said without
+// showing a secret.
 func (c *checker) written(n *node, k schema.Key) (string, bool) {
 	text := n.entry.Text
 	if n.table || n.kind() == schema.List {

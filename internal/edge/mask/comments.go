@@ -129,7 +129,7 @@ func (p *passage) line(text string) (string, bool) {
 	return m[1] + " = " + value[1], true
 }
 
-// maskLines masks what is no TOML, line by line. What a line is part of is not
+// maskLines masks what is not TOML, line by line. What a line is part of is not
 // known for certain then, so only whole settings are shown.
 func maskLines(data []byte) []byte {
 	var out bytes.Buffer

@@ -9,7 +9,7 @@ import (
 	"tpmdps/internal/tomledit"
 )
 
-// Concealer keeps what may be a secret in a file out of what is said about the file:
+// Concealer keeps what may be a secret in a file out of every message about the file:
 // whatever a broken file makes of a value (a key, a table, the line to type), no
 // piece of it is shown. It goes line by line, since that holds for any text, and by
 // the names that mean something harmless wherever they may stand.
@@ -19,7 +19,7 @@ type Concealer struct{ hidden, shown string }
 // are words.
 const pieceLength = 8
 
-// NewConcealer reads the file of which something will be said.
+// NewConcealer reads the file that messages will be about.
 func NewConcealer(data []byte) Concealer {
 	var r lineReader
 	for line := range strings.Lines(string(data)) {
@@ -140,7 +140,7 @@ func (c Concealer) Err(err error) error {
 	if !errors.As(err, &at) {
 		return err
 	}
-	said := *at
-	said.Message = c.Text(at.Message)
-	return &said
+	concealed := *at
+	concealed.Message = c.Text(at.Message)
+	return &concealed
 }

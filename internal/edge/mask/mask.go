@@ -14,7 +14,7 @@ import (
 	"tpmdps/internal/tomledit"
 )
 
-// What stands in the place of a value that is not shown.
+// What is shown instead of a value.
 const (
 	notShown = "(not shown)"
 	another  = "(not shown, another one)"
@@ -105,7 +105,7 @@ func hidden(doc *tomledit.Document) map[string]tomledit.Entry {
 	return found
 }
 
-// harmless tells whether a value can be shown.
+// harmless reports whether a value can be shown.
 func harmless(doc *tomledit.Document, e tomledit.Entry) bool {
 	k, ok := lookupPlain(e.Path)
 	if !ok || schema.KindOf(e.Kind)&k.Kind == 0 {
@@ -133,7 +133,7 @@ func lookupPlain(path []string) (schema.Key, bool) {
 	return k, true
 }
 
-// Plain tells whether a text can be shown where a harmless one is expected: it
+// Plain reports whether a text can be shown where a harmless one is expected: it
 // has no password, PIN or key in it.
 func Plain(text string) bool {
 	if len(text) > 300 {

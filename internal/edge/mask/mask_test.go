@@ -93,7 +93,7 @@ a = "(not shown)"
 	if got := string(mask.File([]byte(text))); got != want {
 		t.Errorf("Mask() =\n%s", got)
 	}
-	// A file that is no TOML shows no more than that, and keeps its lines.
+	// A file that is not TOML shows no more than that, and keeps its lines.
 	broken := "x = = \n" + text
 	got := string(mask.File([]byte(broken)))
 	for _, secret := range []string{"canary", "swordfish", "in the hall"} {

@@ -25,7 +25,7 @@ var keyPlace = regexp.MustCompile(`^\s*(?i:file|pkcs11):|^/(?:boot|data|etc|home
 // Secrets are the secrets in a config.toml, broken or not: passwords, keys,
 // connection strings, PINs, and what the agent's variables of such names have. A
 // name where only a password belongs is one too, if it looks like that: the two were
-// exchanged. They are for whoever keeps them out of what is printed.
+// exchanged. They are for those who keep them out of what is printed.
 func Secrets(data []byte) []string {
 	var found []string
 	add := func(name, value string, sure bool) {
@@ -76,7 +76,7 @@ var madeUp = regexp.MustCompile(`[^a-z_-]`)
 // shortestMadeUp is the length in bytes from which a name may be a password.
 const shortestMadeUp = 6
 
-// exchanged is the name in a path that may be the secret which belongs behind it;
+// exchanged is the name in a path that may be the secret which belongs after it;
 // "" if there is none. A key that was misspelt is shown.
 func exchanged(path []string) string {
 	for _, table := range ofSecrets {
@@ -91,7 +91,7 @@ func exchanged(path []string) string {
 	return ""
 }
 
-// PIN is the PIN in the place of a key on a token.
+// PIN is the PIN in the URI of a key on a token.
 func PIN(uri string) string {
 	_, pin, found := strings.Cut(uri, "pin-value=")
 	if !found {

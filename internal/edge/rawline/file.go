@@ -68,7 +68,7 @@ var otherFiles = []otherFile{
 		"the file is a patch, the difference of two files", "apply it, and check the config.toml that it changes"},
 }
 
-// look takes in the shape of a file.
+// look finds the shape of a file.
 func look(data []byte) shape {
 	f := shape{keys: map[string]bool{}}
 	for line := range strings.Lines(string(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))) {

@@ -78,7 +78,7 @@ func (u *pkcs11URI) component(text string) error {
 	return nil
 }
 
-// attribute takes NAME=VALUE apart. The value of one that IoT Edge reads has to be
+// attribute splits NAME=VALUE. The value of one that IoT Edge reads has to be
 // UTF-8.
 func attribute(text string, known ...string) (name, value string, err error) {
 	name, value, _ = strings.Cut(text, "=")

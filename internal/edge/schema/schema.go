@@ -58,7 +58,7 @@ func KindOf(k tomledit.Kind) Kind {
 // of a field says nothing.
 type Key struct {
 	Name  string
-	Alias string // another name that IoT Edge takes
+	Alias string // another name that IoT Edge accepts
 	Kind  Kind
 
 	Required bool
@@ -86,7 +86,7 @@ type Key struct {
 	With string
 
 	// Keys are those of a table, each those of a table of any names, or the
-	// elements of a list. open: a table takes other keys too.
+	// elements of a list. open: a table accepts other keys too.
 	Keys []Key
 	Each *Key
 	Open bool
@@ -129,7 +129,7 @@ func (k Key) In(variant string) bool {
 	return variant == "" || len(k.Of) == 0 || slices.Contains(k.Of, variant)
 }
 
-// hides tells whether there can be a secret in the key, or below it.
+// hides reports whether there can be a secret in the key, or below it.
 func (k Key) hides() bool {
 	return k.Secret || k.Each != nil && k.Each.hides() || slices.ContainsFunc(k.Keys, Key.hides)
 }
@@ -149,7 +149,7 @@ func (p Place) String() string {
 	return "[" + strings.Join(p.Table, ".") + "]"
 }
 
-// ForTPM tells whether a device that provisions with its TPM has a use for it.
+// ForTPM reports whether a device that provisions with its TPM has a use for it.
 func (p Place) ForTPM() bool {
 	for i, set := range p.chain {
 		if set == "" {

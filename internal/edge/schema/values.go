@@ -23,7 +23,7 @@ func checkID(s string) error {
 	return reason(err)
 }
 
-// reason takes from an error of package identity the words before its reason:
+// reason removes from an error of package identity the words before its reason:
 // the key is named already.
 func reason(err error) error {
 	if err == nil {
@@ -133,7 +133,7 @@ func CheckText(s string) error {
 // CheckPassword accepts a hierarchy's password; a TPM limits its length.
 func CheckPassword(s string) error {
 	if len(s) > maxAuth {
-		return fmt.Errorf("it has %d bytes, a TPM takes %d at most", len(s), maxAuth)
+		return fmt.Errorf("it has %d bytes, a TPM accepts %d at most", len(s), maxAuth)
 	}
 	return CheckText(s)
 }

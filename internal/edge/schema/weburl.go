@@ -210,7 +210,7 @@ func checkWebURL(s string) error {
 	return err
 }
 
-// IsCleartext tells whether a URL is one of HTTP without TLS.
+// IsCleartext reports whether a URL is one of HTTP without TLS.
 func IsCleartext(s string) bool {
 	u, err := parseURL(s)
 	return err == nil && u.scheme == "http"
