@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,10 +14,12 @@ import (
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/configfile"
 	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/text"
+	"tpmdps/internal/tpm"
 )
 
 func configCommand() command {
@@ -131,6 +134,23 @@ func writeConfig(s *session, req configfile.Request) (configfile.Result, error) 
 	return r, nil
 }
 
+// provePasswords tries the passwords that flags give on the chip, before a file is
+// written. What goes to standard output may be for another machine.
+func provePasswords(s *session, req configfile.Request, fileTCTI string) error {
+	given := edge.Config{EndorsementAuth: req.Other.EndorsementAuth, OwnerAuth: req.Other.OwnerAuth}
+	if given == (edge.Config{}) || req.Path == configfile.Stdout {
+		return nil
+	}
+	tcti := cmp.Or(req.Other.TCTI, fileTCTI)
+	return checkup.Passwords{
+		File:      req.Path,
+		Auths:     fileAuths(given),
+		Chip:      func() (tpm.Address, tpm.Options, error) { return s.tpmOr(edge.Config{TCTI: tcti}) },
+		ChipNamed: s.onCommandLine("tpm") || tcti == "" && s.flag.String("tpm") != "",
+		Warn:      s.say,
+	}.Prove(s.ctx)
+}
+
 // configRequest reads the flags. What can be wrong without the chip is found before
 // the chip is asked.
 func configRequest(s *session) (configfile.Request, error) {
@@ -167,6 +187,17 @@ func configRequest(s *session) (configfile.Request, error) {
 	if err := req.Validate(); err != nil {
 		return req, err
 	}
+	if err := forVersion(s, &req); err != nil {
+		return req, err
+	}
+	if req.Path == configfile.Stdout {
+		return req, s.excludes("config -", "dry-run")
+	}
+	return req, nil
+}
+
+// forVersion reads --for: the file is another one for IoT Edge 1.1.
+func forVersion(s *session, req *configfile.Request) error {
 	switch v := s.flag.String("for"); v {
 	case "", "1.4", "1.5", "1.6":
 	case "1.1":
@@ -175,12 +206,9 @@ func configRequest(s *session) (configfile.Request, error) {
 			req.Path = configYAML
 		}
 	default:
-		return req, fmt.Errorf("%w: --for %q: choose 1.1, 1.4, 1.5 or 1.6", errUsage, text.Printable(v, 20))
+		return fmt.Errorf("%w: --for %q: choose 1.1, 1.4, 1.5 or 1.6", errUsage, text.Printable(v, 20))
 	}
-	if req.Path == configfile.Stdout {
-		return req, s.excludes("config -", "dry-run")
-	}
-	return req, nil
+	return nil
 }
 
 // origin is a value with where it comes from.

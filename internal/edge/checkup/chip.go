@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
@@ -53,8 +52,7 @@ func (r Request) chipKey(ctx context.Context, file edge.Config) (ek []byte, foun
 		return ek, found, "", nil
 	}
 	why = text.Printable(err.Error(), 200)
-	absent := func(is error) bool { return errors.Is(err, is) }
-	if !r.ChipNamed && slices.ContainsFunc([]error{tpm.ErrNoDevice, tpm.ErrPermission, tpm.ErrAddress}, absent) {
+	if !r.ChipNamed && isAbsent(err) {
 		err = nil
 	}
 	return nil, found, why, err
