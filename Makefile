@@ -40,7 +40,7 @@ PLAIN := TestScripts|TestAnswersMatrix|TestEveryResponseCode|TestBrokenConfigTel
 test: ## run all tests: with the race detector and the simulator, and what differs without cgo
 	@sh .ci/deps swtpm witness proxy cgo
 	CGO_ENABLED=1 $(TEST) -race -skip '^($(PLAIN))$$' ./internal/tpm ./...
-	$(TEST) -run '^($(PLAIN))$$' ./cmd/tpmdps ./internal/edge ./internal/dictionary
+	$(TEST) -run '^($(PLAIN))$$' ./cmd/tpmdps ./internal/edge/lint ./internal/dictionary
 	$(TEST) ./internal/hub ./internal/network
 
 # Any other kernel image for amd64 that has TIS and CRB built in will do as well.

@@ -24,6 +24,8 @@ import (
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/checkup"
+	"tpmdps/internal/edge/configfile"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/environment"
@@ -42,12 +44,10 @@ import (
 
 // Errors that only the command line knows.
 var (
-	errUsage      = errors.New("usage")
-	errBatch      = errors.New("damaged batch")
-	errPartly     = errors.New("part of the batch failed")
-	errInputs     = errors.New("cannot read")
-	errConfigFile = errors.New("not usable")
-	errFindings   = errors.New("not usable") // what --check found
+	errUsage  = errors.New("usage")
+	errBatch  = errors.New("damaged batch")
+	errPartly = errors.New("part of the batch failed")
+	errInputs = errors.New("cannot read")
 	// errProvisioned: the machine is in use.
 	errProvisioned = errors.New("this machine is provisioned")
 )
@@ -85,8 +85,8 @@ var exits = slices.Concat(diskExits(), []exit{
 	{audit.ErrDamaged, 50, "tpmdps audit verify FILE names the first bad line; keep the file as it is, and begin a new one"},
 	{errNoIntent, 1, "check that the trail's disk has space and that the file was not moved, then run the same command again"},
 	{edge.ErrOtherProvisioning, 40, "if the TPM is what it shall use from now on: --replace-provisioning makes comments of the other way"},
-	{errFindings, 40, "correct the file; tpmdps config --config - prints one that is right"},
-	{errConfigFile, 40, "tpmdps config --check --config FILE says what to type; tpmdps config --config - prints a file that is right"},
+	{checkup.ErrFindings, 40, "correct the file; tpmdps config --config - prints one that is right"},
+	{edge.ErrUnusable, 40, "tpmdps config --check --config FILE says what to type; tpmdps config --config - prints a file that is right"},
 	{identity.ErrRegistrationID, 2, "leave --registration-id out to use the ID that is derived from the chip"},
 	{identity.ErrIDScope, 2, "the ID scope is on the overview page of the DPS, or: az iot dps show -n NAME --query properties.idScope"},
 	{dps.ErrEndpoint, 2, ""},
@@ -125,7 +125,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{aziot.ErrNoRule, 2, "with tcti = \"device:/dev/tpmrm0\" the daemon opens the kernel's own resource manager"},
 	{aziot.ErrConfig, 40, "tpmdps config --check says where and why"},
 	{aziot.ErrApply, 1, "correct what it says, then run the same command again: the file is written already"},
-	{errDaemonAccess, 11, "sudo tpmdps config --udev gives it the chip; if that did not help: udevadm test /sys/class/tpmrm/tpmrm0 names the rules that count"},
+	{aziot.ErrAccess, 11, "sudo tpmdps config --udev gives it the chip; if that did not help: udevadm test /sys/class/tpmrm/tpmrm0 names the rules that count"},
 	{errDaemons, 1, "the logs say why: sudo iotedge system logs"},
 	{errOldDaemon, 1, "sudo systemctl restart aziot-tpmd"},
 	{errProvisioned, 15, "--until challenge registers nothing; if a registration is what you want: --even-if-provisioned, then restart IoT Edge: sudo iotedge system restart"},
@@ -173,12 +173,12 @@ var exits = slices.Concat(diskExits(), []exit{
 
 	{dps.ErrMalformed, 21, hintForeign},
 	{dps.ErrTooLarge, 21, hintForeign},
-	{errOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},
+	{configfile.ErrOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},
 	{atomicfile.ErrChanged, 15, "run the same command again: it starts from what the file is now"},
 	{errInputWait, 20, "whatever writes to it has to end; raise --timeout"},
 	{filelock.ErrHeld, 20, "wait until the other program is done, or end it; raise --timeout"},
 	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
-	{errDisagree, 41, "the hint at the failed line says what to do"},
+	{checkup.ErrDisagree, 41, "the hint at the failed line says what to do"},
 	{edge.ErrInvalid, 2, ""},
 	{emulator.ErrOptions, 2, ""},
 	{fs.ErrPermission, 2, hintOtherUser},

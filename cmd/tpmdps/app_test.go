@@ -15,6 +15,7 @@ import (
 
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
+	"tpmdps/internal/edge"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
@@ -68,7 +69,7 @@ func TestEveryExitMatches(t *testing.T) {
 			t.Errorf("verdict(%v) = %d, hint %q; its entry in the table says %d, hint %q", e.is, got.code, got.hint, e.code, e.hint)
 		}
 	}
-	if got := verdict(fmt.Errorf("config.toml: %w: %w", errConfigFile, identity.ErrIDScope)); got.code != 40 {
+	if got := verdict(fmt.Errorf("config.toml: %w: %w", edge.ErrUnusable, identity.ErrIDScope)); got.code != 40 {
 		t.Errorf("a bad ID scope in a file is exit code %d, want 40", got.code)
 	}
 }

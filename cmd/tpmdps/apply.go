@@ -13,6 +13,7 @@ import (
 
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/host"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/text"
@@ -134,7 +135,7 @@ func (r *applyResult) judge(s *session, old bool, m aziot.Installation) error {
 			continue
 		}
 		if a := m.Access(daemonTCTI(s)); a.Verdict == aziot.Denied {
-			return fmt.Errorf("%w: %s", errDaemonAccess, whoMay(a))
+			return fmt.Errorf("%w: %s", aziot.ErrAccess, whoMay(a))
 		}
 	}
 	switch {
@@ -164,7 +165,7 @@ func (r *applyResult) prove(s *session, daemons error) error {
 	trip, err := s.trip(req)
 	r.Verify = &trip
 	switch {
-	case err == nil || errors.Is(daemons, errDaemonAccess):
+	case err == nil || errors.Is(daemons, aziot.ErrAccess):
 		return daemons
 	case daemons != nil:
 		s.say("warning: %v", daemons)
@@ -178,10 +179,10 @@ func provedBy(s *session, path string) (provision.Request, error) {
 	if err != nil {
 		return provision.Request{}, err
 	}
-	s.learn(edge.SecretValues(data)...)
+	s.learn(mask.Secrets(data)...)
 	file, err := edge.Parse(data)
 	if err != nil {
-		return provision.Request{}, &fileFault{path, err}
+		return provision.Request{}, &edge.FileError{Path: path, Err: err}
 	}
 	req := provision.Request{IDScope: file.IDScope, RegistrationID: file.RegistrationID, Until: provision.UntilChallenge}
 	if req.TPM, req.TPMOptions, err = s.tpmOr(file); err != nil {

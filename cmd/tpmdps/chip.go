@@ -137,18 +137,6 @@ func (r flushResult) show(w io.Writer) error {
 	return nil
 }
 
-// looking is for those who promise to change nothing: what a killed run left stays
-// on the chip, unless there is no room to look besides it.
-func looking(opts tpm.Options, look func(tpm.Options) error) error {
-	opts.KeepLeftovers = true
-	err := look(opts)
-	if errors.Is(err, tpm.ErrResources) {
-		opts.KeepLeftovers = false
-		err = look(opts)
-	}
-	return err
-}
-
 // ledgerDirectory is where a run on a chip without a resource manager notes what
 // it makes there: a directory of this user that is empty after a start of the
 // machine. Tests have one of their own.

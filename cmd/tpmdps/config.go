@@ -1,10 +1,11 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -13,7 +14,12 @@ import (
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/checkup"
+	"tpmdps/internal/edge/configfile"
+	"tpmdps/internal/edge/mask"
+	"tpmdps/internal/identity"
 	"tpmdps/internal/text"
+	"tpmdps/internal/tpm"
 )
 
 func configCommand() command {
@@ -81,86 +87,178 @@ func config(s *session) error {
 			return err
 		}
 	}
-	if n := s.flag.Int("backups"); n < 1 {
-		return fmt.Errorf("%w: --backups %d: give how many old files to keep, at least 1", errUsage, n)
-	}
-	told, err := edgeConfig(s)
+	req, err := configRequest(s)
 	if err != nil {
 		return err
 	}
-	t, err := findTarget(s)
+	r, err := writeConfig(s, req)
 	if err != nil {
-		return err
-	}
-	if err := provePasswords(s, t, told); err != nil {
-		return err
-	}
-	r, err := t.plan(s, &told)
-	if err != nil {
-		return err
-	}
-	s.warnOfScope(r.IDScope)
-	if t.path == "-" {
-		return printConfig(s, t, r)
-	}
-	if !r.DryRun {
-		if err := t.write(s, &told, &r); err != nil {
-			return err
+		var bad *configfile.RequestError
+		if errors.As(err, &bad) {
+			err = fmt.Errorf("%w: %w", errUsage, err)
 		}
-		if r.Action != "unchanged" {
-			s.did("%s was written (%s)", t.path, r.Action)
-		}
-	}
-	if err := t.report(s, r); err != nil || !s.flag.Bool("apply") {
 		return err
 	}
-	return applyConfig(s, t.path)
+	if req.Path == configfile.Stdout || !s.flag.Bool("apply") {
+		return nil
+	}
+	return applyConfig(s, r.File)
 }
 
-// edgeConfig reads the flags. What can be wrong without the chip is found
-// before the chip is asked.
-func edgeConfig(s *session) (edge.Config, error) {
-	cfg := edge.Config{
-		IDScope:                s.flag.String("id-scope"),
-		GlobalEndpoint:         s.flag.String("global-endpoint"),
+// writeConfig plans the file, writes it, and prints what was done.
+func writeConfig(s *session, req configfile.Request) (configfile.Result, error) {
+	target, err := configfile.Find(req)
+	if err != nil {
+		return configfile.Result{}, err
+	}
+	if err := provePasswords(s, req, target.TCTI()); err != nil {
+		return configfile.Result{}, err
+	}
+	r, err := target.Plan()
+	if err != nil {
+		return r, err
+	}
+	s.warnOfScope(r.IDScope)
+	if req.Path == configfile.Stdout {
+		return r, printConfig(s, r)
+	}
+	if r, err = target.Write(s.ctx, r); err != nil {
+		return r, err
+	}
+	if !r.DryRun && r.Action != configfile.Unchanged {
+		s.did("%s was written (%s)", r.File, r.Action)
+	}
+	if err := s.print(configResult{r}); err != nil {
+		return r, err
+	}
+	reportNext(s, r, target.Fault(r), req.Legacy)
+	return r, nil
+}
+
+// provePasswords tries the passwords that flags give on the chip, before a file is
+// written. What goes to standard output may be for another machine.
+func provePasswords(s *session, req configfile.Request, fileTCTI string) error {
+	given := edge.Config{EndorsementAuth: req.Other.EndorsementAuth, OwnerAuth: req.Other.OwnerAuth}
+	if given == (edge.Config{}) || req.Path == configfile.Stdout {
+		return nil
+	}
+	tcti := cmp.Or(req.Other.TCTI, fileTCTI)
+	return checkup.Passwords{
+		File:      req.Path,
+		Auths:     fileAuths(given),
+		Chip:      func() (tpm.Address, tpm.Options, error) { return s.tpmOr(edge.Config{TCTI: tcti}) },
+		ChipNamed: s.onCommandLine("tpm") || tcti == "" && s.flag.String("tpm") != "",
+		Warn:      s.say,
+	}.Prove(s.ctx)
+}
+
+// configRequest reads the flags. What can be wrong without the chip is found before
+// the chip is asked.
+func configRequest(s *session) (configfile.Request, error) {
+	req := configfile.Request{
+		Path:                s.flag.String("config"),
+		IDScope:             s.origin("id-scope", s.flag.String("id-scope")),
+		RegistrationID:      s.origin("registration-id", s.ownID()),
+		IDTemplate:          idTemplates[s.flag.String("id-format")],
+		Derive:              s.onCommandLine("id-format"),
+		ReplaceProvisioning: s.flag.Bool("replace-provisioning"),
+		DryRun:              s.flag.Bool("dry-run"),
+		Backups:             s.flag.Int("backups"),
+		Read:                s.readConfigFile,
+		Record:              func(whole bool) (identity.Record, error) { return recordForID(s, whole) },
+		Say:                 s.say,
+	}
+	if req.Backups < 1 {
+		return req, fmt.Errorf("%w: --backups %d: give how many old files to keep, at least 1", errUsage, req.Backups)
+	}
+	if endpoint := s.flag.String("global-endpoint"); endpoint != "" {
+		url, err := dps.DeviceEndpoint(endpoint)
+		if err != nil {
+			return req, err
+		}
+		req.GlobalEndpoint = s.origin("global-endpoint", url+"/")
+	}
+	var err error
+	if req.Other, err = otherSettings(s); err != nil {
+		return req, err
+	}
+	if _, err := chooseID(s); err != nil {
+		return req, err
+	}
+	if err := req.Validate(); err != nil {
+		return req, err
+	}
+	if err := forVersion(s, &req); err != nil {
+		return req, err
+	}
+	if req.Path == configfile.Stdout {
+		return req, s.excludes("config -", "dry-run")
+	}
+	return req, nil
+}
+
+// forVersion reads --for: the file is another one for IoT Edge 1.1.
+func forVersion(s *session, req *configfile.Request) error {
+	switch v := s.flag.String("for"); v {
+	case "", "1.4", "1.5", "1.6":
+	case "1.1":
+		req.Legacy = true
+		if !s.flag.IsSet("config") {
+			req.Path = configYAML
+		}
+	default:
+		return fmt.Errorf("%w: --for %q: choose 1.1, 1.4, 1.5 or 1.6", errUsage, text.Printable(v, 20))
+	}
+	return nil
+}
+
+// origin is a value with where it comes from.
+func (s *session) origin(flag, value string) configfile.Setting {
+	if s.onCommandLine(flag) {
+		return configfile.Setting{Text: value}
+	}
+	return configfile.Setting{Text: value, From: configfile.Environment}
+}
+
+// otherSettings are those that no variable of the environment gives.
+func otherSettings(s *session) (c edge.Config, err error) {
+	c = edge.Config{
 		Hostname:               s.flag.String("hostname"),
 		AutoReprovisioningMode: s.flag.String("auto-reprovisioning-mode"),
 		PayloadURI:             s.flag.String("payload-uri"),
 		TCTI:                   s.flag.String("tcti"),
 	}
-	if id := s.ownID(); !strings.Contains(id, "{") {
-		cfg.RegistrationID = id
-	}
-	if cfg.GlobalEndpoint != "" {
-		endpoint, err := dps.DeviceEndpoint(cfg.GlobalEndpoint)
-		if err != nil {
-			return cfg, err
-		}
-		cfg.GlobalEndpoint = endpoint + "/"
-	}
-	var err error
-	if cfg.AuthKeyIndex, err = authKeyIndex(s); err != nil {
-		return cfg, err
+	if c.AuthKeyIndex, err = authKeyIndex(s); err != nil {
+		return c, err
 	}
 	_, opts, err := s.tpm()
+	c.EndorsementAuth, c.OwnerAuth = string(opts.EndorsementAuth), string(opts.OwnerAuth)
+	return c, err
+}
+
+// readConfigFile reads a file of IoT Edge's, and keeps its secrets out of what is
+// printed.
+func (s *session) readConfigFile(path string) ([]byte, error) {
+	data, err := readRegular(s.ctx, path, edge.MaxFile)
+	s.learn(mask.Secrets(data)...)
+	return data, err
+}
+
+// recordForID reads what registration IDs are made of.
+func recordForID(s *session, whole bool) (_ identity.Record, err error) {
+	d, err := s.openTPM()
 	if err != nil {
-		return cfg, err
+		return identity.Record{}, err
 	}
-	cfg.EndorsementAuth, cfg.OwnerAuth = string(opts.EndorsementAuth), string(opts.OwnerAuth)
-	if _, err := chooseID(s); err != nil {
-		return cfg, err
+	defer joinClose(&err, d)
+	if whole {
+		return localRecord(s, d) // a template may ask for the machine's serial number
 	}
-	if err := cfg.CheckFilledIn(); err != nil {
-		return cfg, err
+	ek, err := d.EK()
+	if err != nil {
+		return identity.Record{}, err
 	}
-	early := cfg
-	if early.IDScope == "" {
-		early.IDScope = "0ne00000000" // the file may have one
-	}
-	if early.RegistrationID == "" {
-		early.RegistrationID = "from-the-chip"
-	}
-	return cfg, early.Validate()
+	return identity.Record{RegistrationIDs: identity.RegistrationIDs(ek.Public)}, ek.Close()
 }
 
 // authKeyIndex reads the flag; nil when it is not given.

@@ -2,48 +2,20 @@ package main
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/checkup"
+	"tpmdps/internal/edge/drift"
 )
-
-func TestGivenDevice(t *testing.T) {
-	old := deviceInfoPaths
-	defer func() { deviceInfoPaths = old }()
-	note := filepath.Join(t.TempDir(), "device_info")
-	deviceInfoPaths = []string{note + ".none", note}
-
-	if d, why := givenDevice(t.Context()); d != nil || !strings.Contains(why, "not installed") {
-		t.Errorf("no note: %v, %q", d, why)
-	}
-	for text, want := range map[string]string{
-		"hub_name = \"h\"\nlocal_gateway_hostname = \"h\"\ndevice_id = \"d\"\n": "",
-		"unprovisioned": "no device yet",
-		"hub_name = 1":  "damaged",
-	} {
-		if err := os.WriteFile(note, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		d, why := givenDevice(t.Context())
-		if (d != nil) != (want == "") || !strings.Contains(why, want) {
-			t.Errorf("%q: %v, %q", text, d, why)
-		}
-		if d != nil && d.String() != "d on h" {
-			t.Errorf("%q: %v", text, d)
-		}
-	}
-}
 
 // A terminal that shows them gets the signs of aziotctl; the words are for all
 // others.
 func TestCheckSigns(t *testing.T) {
-	r := checkResult{File: "f", Result: "fail", next: "next", failures: 1, Ticks: []edge.Tick{
-		{Name: "chip", Status: edge.OK, Detail: "a"}, {Name: "file", Status: edge.Warn, Detail: "b", Hint: "c"},
-		{Name: "enrollment", Status: edge.Fail, Detail: "d"}, {Name: "device", Status: edge.Skipped, Detail: "e"},
-	}}
+	r := checkResult{checkup.Result{File: "f", Outcome: "fail", Verdict: "f: 1 error, 1 disagreement, 1 warning; next", Ticks: []drift.Tick{
+		{Name: "chip", Status: drift.OK, Detail: "a"}, {Name: "file", Status: drift.Warn, Detail: "b", Hint: "c"},
+		{Name: "enrollment", Status: drift.Fail, Detail: "d"}, {Name: "device", Status: drift.Skipped, Detail: "e"},
+	}}}
 	var b bytes.Buffer
 	if err := r.write(&b, signs); err != nil {
 		t.Fatal(err)

@@ -7,18 +7,17 @@ import (
 	"os"
 	"strings"
 
-	"tpmdps/internal/edge"
-	"tpmdps/internal/text"
+	"tpmdps/internal/edge/drift"
 )
 
 // What stands before a tick: the signs that aziotctl prints, or words.
 var (
-	signs = map[edge.Status]string{edge.OK: "√", edge.Warn: "‼", edge.Fail: "×", edge.Skipped: "-"}
-	words = map[edge.Status]string{edge.OK: "ok     ", edge.Warn: "warn   ", edge.Fail: "fail   ", edge.Skipped: "skipped"}
+	signs = map[drift.Status]string{drift.OK: "√", drift.Warn: "‼", drift.Fail: "×", drift.Skipped: "-"}
+	words = map[drift.Status]string{drift.OK: "ok     ", drift.Warn: "warn   ", drift.Fail: "fail   ", drift.Skipped: "skipped"}
 )
 
 // marks are the signs where a terminal can show them, and else the words.
-func marks(w io.Writer) map[edge.Status]string {
+func marks(w io.Writer) map[drift.Status]string {
 	locale := strings.ToLower(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG")))
 	if isTerminal(w) && strings.Contains(strings.ReplaceAll(locale, "-", ""), "utf8") {
 		return signs
@@ -27,7 +26,7 @@ func marks(w io.Writer) map[edge.Status]string {
 }
 
 // write prints the findings, the four ticks and the verdict.
-func (r checkResult) write(w io.Writer, marks map[edge.Status]string) error {
+func (r checkResult) write(w io.Writer, marks map[drift.Status]string) error {
 	var b strings.Builder
 	for _, f := range r.Findings {
 		where := "file"
@@ -46,41 +45,12 @@ func (r checkResult) write(w io.Writer, marks map[edge.Status]string) error {
 		}
 	}
 	word := failed(w)
-	if r.Result == "pass" {
+	if r.Outcome == "pass" {
 		word = passed(w)
 	}
-	fmt.Fprintf(&b, "%s%s\n", word, r.verdict())
+	fmt.Fprintf(&b, "%s%s\n", word, r.Verdict)
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// verdict is the last line: how many findings and ticks speak against the file, what
-// was not looked at, and what comes next. Whether it passed, its exit code says too.
-func (r checkResult) verdict() string {
-	failed, doubts := edge.Count(r.Ticks)
-	parts := []string{text.Count(r.failures, "error")}
-	if r.Result == "fail" && r.failures == 0 {
-		parts[0] = "no error in the file itself"
-	}
-	if failed > 0 {
-		parts = append(parts, text.Count(failed, "disagreement"))
-	}
-	parts = append(parts, text.Count(r.warnings+doubts, "warning"))
-	line := r.File + ": " + strings.Join(parts, ", ")
-	if len(r.NotCompared) > 0 {
-		line += "; not compared: " + strings.Join(r.NotCompared, ", ")
-		if r.Add != "" && r.Result == "pass" {
-			line += " (" + r.Add + ")"
-		}
-	}
-	return line + "; " + r.next
-}
-
-func inLine(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" in line %d", n)
 }
 
 func (r checkResult) lines() []any { return []any{r} }

@@ -3,98 +3,44 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"runtime"
-	"slices"
 	"strings"
 
+	"github.com/fatih/color"
+
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/configfile"
 	"tpmdps/internal/text"
 )
 
 // configResult says what was written, or would be.
-type configResult struct {
-	File           string `json:"file"`
-	Action         string `json:"action"` // create, change or unchanged
-	DryRun         bool   `json:"dry_run"`
-	IDScope        string `json:"id_scope"`
-	RegistrationID string `json:"registration_id"`
-	FromChip       bool   `json:"registration_id_from_chip"`
-	// Template is what a new file was made of, "" for our own.
-	Template string        `json:"template"`
-	Backup   string        `json:"backup"`          // the old file, "" where there was none
-	Removed  []string      `json:"removed_backups"` // older ones
-	Changes  []edge.Change `json:"changes"`
-	Diff     string        `json:"diff"` // without secrets
-
-	data []byte
-}
+type configResult struct{ configfile.Result }
 
 // printConfig writes the file to stdout, as it would be on disk: with its passwords.
-func printConfig(s *session, t target, r configResult) error {
-	if strings.Contains(string(r.data), "[tpm.hierarchy_authorization]") {
+func printConfig(s *session, r configfile.Result) error {
+	if strings.Contains(string(r.Data), "[tpm.hierarchy_authorization]") {
 		s.say("warning: the hierarchies' passwords are in what is printed")
 	}
-	_, err := unredacted(s.out).Write(r.data)
+	_, err := unredacted(s.out).Write(r.Data)
 	return err
 }
 
-// report says what was done, or would be, and what comes next.
-func (t target) report(s *session, r configResult) error {
-	if err := s.print(r); err != nil {
-		return err
-	}
-	switch fault := t.fault(r); {
+// reportNext says what else is wrong with the file, or what comes next.
+func reportNext(s *session, r configfile.Result, fault string, legacy bool) {
+	switch {
 	case fault != "":
 		s.say("warning: %s", fault)
 	case r.DryRun, s.flag.Bool("apply"):
-	case t.legacy:
+	case legacy:
 		s.say("next: sudo systemctl restart iotedge")
-	case r.Action != "unchanged":
-		s.say("next: %s", applyCommand(t.path))
+	case r.Action != configfile.Unchanged:
+		s.say("next: %s", here().ApplyCommand(r.File))
 	}
-	return nil
-}
-
-// fault is what else is wrong with the file, besides what was edited: the first of
-// the errors that --check finds in it. "" is none.
-func (t target) fault(r configResult) string {
-	if t.legacy {
-		return ""
-	}
-	var o edge.CheckOptions
-	if info, err := os.Stat(t.path); err == nil {
-		o.File = fileFacts(info, t.path)
-	}
-	report := edge.Check(r.data, o)
-	i := slices.IndexFunc(report.Findings, func(f edge.Finding) bool { return f.Severity == edge.Error })
-	if i < 0 {
-		return ""
-	}
-	first := report.Findings[i]
-	errors, _ := report.Count()
-	return fmt.Sprintf("config --check finds %s in %s, the first%s: %s", text.Count(errors, "error"), t.path, inLine(first.Line), first.Message)
-}
-
-// applyCommand puts a file into effect.
-func applyCommand(file string) string {
-	const usual = "sudo iotedge config apply"
-	path, err := filepath.Abs(file)
-	switch {
-	case file == "-" || err != nil:
-		return usual
-	case runtime.GOOS != "linux":
-		return "copy it to the device as " + configTOML + ", then there: " + usual
-	}
-	tool, _ := here().Tool(path) // what is not installed here may be elsewhere
-	return "sudo " + tool.String()
 }
 
 func (r configResult) lines() []any { return []any{r} }
 
 func (r configResult) fields() [][]string {
-	return [][]string{{r.File, r.IDScope, r.RegistrationID, r.Action, r.Backup}}
+	return [][]string{{r.File, r.IDScope, r.RegistrationID, string(r.Action), r.Backup}}
 }
 
 func (r configResult) show(w io.Writer) error {
@@ -107,11 +53,11 @@ func (r configResult) show(w io.Writer) error {
 		b.WriteString(forPeople(w, r.Diff))
 	}
 	switch {
-	case r.Action == "unchanged":
+	case r.Action == configfile.Unchanged:
 		fmt.Fprintf(&b, "unchanged: %s says all this already, for %s\n", r.File, r.RegistrationID)
 	case r.DryRun:
 		fmt.Fprintf(&b, "nothing was written: this would %s %s for %s%s\n", r.Action, r.File, r.RegistrationID, from)
-	case r.Action == "create":
+	case r.Action == configfile.Create:
 		fmt.Fprintf(&b, "wrote %s for %s%s\n", r.File, r.RegistrationID, from)
 	default:
 		fmt.Fprintf(&b, "changed %s for %s: %s\n", r.File, r.RegistrationID, changedKeys(r.Changes))
@@ -137,4 +83,43 @@ func changedKeys(changes []edge.Change) string {
 		names[i] = c.Key
 	}
 	return strings.Join(names, ", ")
+}
+
+// forPeople is a diff as it is shown. On a terminal, control characters of the
+// file are left out, and lines are coloured unless somebody wants none.
+func forPeople(w io.Writer, diff string) string {
+	if !isTerminal(w) {
+		return diff
+	}
+	diff = strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !text.Visible(r) {
+			return -1
+		}
+		return r
+	}, diff)
+	if !wantsColor(w) {
+		return diff
+	}
+	return paint(diff)
+}
+
+// paint colours a unified diff.
+func paint(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		c := color.New()
+		switch {
+		case strings.HasPrefix(line, "+++"), strings.HasPrefix(line, "---"):
+			c = color.New(color.Bold)
+		case strings.HasPrefix(line, "+"):
+			c = color.New(color.FgGreen)
+		case strings.HasPrefix(line, "-"):
+			c = color.New(color.FgRed)
+		case strings.HasPrefix(line, "@@"):
+			c = color.New(color.FgCyan)
+		}
+		c.EnableColor()
+		b.WriteString(c.Sprint(strings.TrimSuffix(line, "\n")) + "\n")
+	}
+	return b.String()
 }

@@ -24,7 +24,9 @@ import (
 
 	"tpmdps/internal/bundle"
 	"tpmdps/internal/dictionary"
-	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/checkup"
+	"tpmdps/internal/edge/drift"
+	"tpmdps/internal/edge/lint"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
@@ -254,7 +256,7 @@ func TestDocsRules(t *testing.T) {
 			got = append(got, strings.Trim(name, "`"))
 		}
 	}
-	if want := append(edge.Rules(), ruleAccess, ruleChip, ruleAuth); !slices.Equal(got, want) {
+	if want := append(lint.Rules(), checkup.RuleAccess, checkup.RuleChip, checkup.RuleAuth); !slices.Equal(got, want) {
 		t.Errorf("%s: the table of rules has %q, config --check %q", scripting, got, want)
 	}
 }
@@ -353,7 +355,7 @@ func TestDocsColumns(t *testing.T) {
 	text := section(t, scripting, "## Tab-separated values")
 	for command, r := range map[string]result{
 		"read-ek": recordResult{}, "read-ek --compare": compareResult{Candidates: []tpm.Candidate{{}}},
-		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{Ticks: []edge.Tick{{}}}, "config --apply": applyResult{},
+		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{checkup.Result{Ticks: []drift.Tick{{}}}}, "config --apply": applyResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
 		"support-bundle": bundleResult{Parts: []bundle.Entry{{}}},

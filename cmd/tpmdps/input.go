@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 
 	"tpmdps/internal/disk"
 	"tpmdps/internal/text"
@@ -44,6 +45,17 @@ func readLimited(ctx context.Context, path string, limit int64) ([]byte, error) 
 	}
 	defer f.Close()
 	return readAtMost(f, path, limit)
+}
+
+// readRegular is [readLimited] for what has to be a regular file.
+func readRegular(ctx context.Context, path string, limit int64) ([]byte, error) {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return nil, cannotRead(path, err)
+	case !info.Mode().IsRegular():
+		return nil, notFile(path, info.Mode())
+	}
+	return readLimited(ctx, path, limit)
 }
 
 // readText is [readLimited] for a text, in any encoding that Windows writes.

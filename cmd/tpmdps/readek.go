@@ -87,15 +87,16 @@ func chooseID(s *session) (func(identity.Record) (string, error), error) {
 	case own != "" && s.flag.IsSet("id-format"):
 		return nil, fmt.Errorf("%w: --registration-id and --id-format exclude each other", errUsage)
 	case own != "":
-	case format == "hex":
-		own = "{ekhex}"
-	case format == "base32":
-		own = "{ek32}"
+	case idTemplates[format] != "":
+		own = idTemplates[format]
 	default:
 		return nil, fmt.Errorf("%w: --id-format %q: choose base32 or hex", errUsage, text.Printable(format, 20))
 	}
 	return func(r identity.Record) (string, error) { return identity.ExpandRegistrationID(own, r) }, identity.CheckTemplate(own)
 }
+
+// idTemplates are the templates of --id-format's values.
+var idTemplates = map[string]string{"base32": "{ek32}", "hex": "{ekhex}"}
 
 // ownID is the registration ID that was given. A variable of the environment
 // gives way to a flag that asks for a derived one.

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/checkup"
+	"tpmdps/internal/edge/drift"
+	"tpmdps/internal/edge/lint"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
@@ -19,7 +22,7 @@ func (g *gatherer) onChip(use func(*tpm.Device) (any, error)) func(context.Conte
 		if g.nowhere != nil {
 			return nil, g.nowhere
 		}
-		err = looking(g.options, func(opts tpm.Options) error {
+		err = tpm.Looking(g.options, func(opts tpm.Options) error {
 			d, err := tpm.Open(ctx, g.address, opts)
 			if err != nil {
 				return err
@@ -38,16 +41,13 @@ func (g *gatherer) onChip(use func(*tpm.Device) (any, error)) func(context.Conte
 
 // chipFacts are what is wrong between the chip and the file, besides the key. A chip
 // that cannot be asked is named by verify.json.
-func (g *gatherer) chipFacts(ctx context.Context, file readConfig) (f chipFacts) {
+func (g *gatherer) chipFacts(ctx context.Context, file readConfig) (f checkup.ChipFacts) {
 	if g.unusable {
 		return f
 	}
 	_, err := g.onChip(func(d *tpm.Device) (_ any, err error) {
-		f = chipFacts{}
-		if f.faults, err = d.CompareHierarchyAuths(fileAuths(g.file)); err != nil {
-			return nil, err
-		}
-		return nil, f.doubt(d, file.path, g.file)
+		f, err = checkup.CompareChip(d, file.path, g.file)
+		return nil, err
 	})(ctx)
 	if err != nil {
 		g.s.log.Debug("compare the chip with the configuration", "error", err)
@@ -72,26 +72,25 @@ func (g *gatherer) propertiesSource() source {
 
 // checkSource is what config --check finds. The enrollment is not asked for:
 // that would take a credential, and those have no place near a bundle.
-func (g *gatherer) checkSource(file readConfig, report edge.Report, record identity.Record) source {
+func (g *gatherer) checkSource(file readConfig, report lint.Report, record identity.Record) source {
 	return source{"check.json", "what is wrong with that configuration, and whether it fits chip and device", true, keyLimit,
 		func(ctx context.Context) (any, error) {
 			if file.data == nil {
 				return nil, notHere("there is no configuration to check")
 			}
-			facts := edge.Facts{
-				RegistrationID: smallID(report.Config.RegistrationID), File: file.path, NoChip: "the chip's key could not be read",
+			facts := drift.Facts{
+				RegistrationID: checkup.FoldedID(report.Config.RegistrationID), File: file.path, NoChip: "the chip's key could not be read",
 				NoService: "a support bundle does not ask DPS for the enrollment: tpmdps config --check does",
 			}
 			if ek, err := base64.StdEncoding.DecodeString(record.EndorsementKey); err == nil && len(ek) > 0 {
 				facts.Chip, facts.NoChip = ek, ""
 			}
-			facts.Device, facts.NoDevice = givenDevice(ctx)
+			facts.Device, facts.NoDevice = deviceHere(ctx)
 			chip := g.chipFacts(ctx, file)
-			report.Findings = append(report.Findings, chip.findings(file.path, file.data, g.address)...)
-			r := checkResult{File: file.path, Findings: report.Findings, Ticks: edge.Drift(facts), stops: chip.stops}
-			r.failures, r.warnings = report.Count()
-			r.conclude(nil) // the verdict is in the result
-			return r, nil
+			report.Findings = append(report.Findings, chip.Findings(file.path, file.data, g.address, func(err error) string { return verdict(err).hint })...)
+			r := checkup.NewResult(report, facts, drift.Compare(facts), chip)
+			r.Conclude(here().ApplyCommand(file.path), nil) // the verdict is in the result
+			return checkResult{r}, nil
 		}}
 }
 
@@ -127,7 +126,7 @@ func (g *gatherer) verifySource() source {
 			if why != "" {
 				out.Mode = "offline"
 			}
-			_ = looking(req.TPMOptions, func(opts tpm.Options) error {
+			_ = tpm.Looking(req.TPMOptions, func(opts tpm.Options) error {
 				req.TPMOptions = opts
 				out.tripResult, out.err = roundTrip(ctx, req)
 				return out.err

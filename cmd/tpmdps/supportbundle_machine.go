@@ -11,7 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/host"
 )
 
@@ -113,15 +114,15 @@ func legacyNote(path string) string {
 type readConfig struct {
 	path    string
 	data    []byte
-	options edge.CheckOptions
+	options lint.Options
 }
 
-func (c readConfig) bundled() []byte { return edge.Mask(c.data) }
+func (c readConfig) bundled() []byte { return mask.File(c.data) }
 
 // report checks the file, if there is one.
-func (c readConfig) report() edge.Report {
+func (c readConfig) report() lint.Report {
 	if c.data == nil {
-		return edge.Report{}
+		return lint.Report{}
 	}
-	return edge.Check(c.data, c.options)
+	return lint.Check(c.data, c.options)
 }

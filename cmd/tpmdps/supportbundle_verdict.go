@@ -7,7 +7,8 @@ import (
 	"slices"
 
 	"tpmdps/internal/bundle"
-	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/drift"
+	"tpmdps/internal/edge/lint"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
@@ -46,21 +47,19 @@ func (g *gatherer) noTrip(err error) {
 	g.evidence.Code, g.evidence.Name, g.evidence.What, g.evidence.Next = v.code, names[v.code], err.Error(), g.hint(err)
 }
 
-func (g *gatherer) hint(err error) string {
-	return lineIn(g.s.ctx).fit(verdict(overtime(g.s.ctx, err)).hint)
-}
+func (g *gatherer) hint(err error) string { return g.s.hintFor(err) }
 
 // judgeConfig keeps what is wrong with the configuration.
 func (g *gatherer) judgeConfig(r checkResult) {
-	e, code := &g.evidence, verdict(r.conclude(nil)).code
+	e, code := &g.evidence, verdict(r.Conclude("", nil)).code
 	e.Checked, e.Unusable = true, g.unusable
 	// What a line has may be why the file as a whole lacks something.
 	inOrder := slices.Clone(r.Findings)
-	slices.SortStableFunc(inOrder, func(a, b edge.Finding) int { return cmp.Compare(min(b.Line, 1), min(a.Line, 1)) })
+	slices.SortStableFunc(inOrder, func(a, b lint.Finding) int { return cmp.Compare(min(b.Line, 1), min(a.Line, 1)) })
 	for _, f := range inOrder {
 		found := bundle.Finding{
-			Layer: bundle.Configuration, Part: "check.json", Step: f.Rule, What: r.File + inLine(f.Line) + ": " + f.Message, Next: f.Fix,
-			Warning: f.Severity != edge.Error,
+			Layer: bundle.Configuration, Part: "check.json", Step: f.Rule, What: r.File + f.InLine() + ": " + f.Message, Next: f.Fix,
+			Warning: f.Severity != lint.Error,
 		}
 		if !found.Warning {
 			g.endsCheck(&found, code)
@@ -68,7 +67,7 @@ func (g *gatherer) judgeConfig(r checkResult) {
 		e.Others = append(e.Others, found)
 	}
 	for _, t := range r.Ticks {
-		if t.Status == edge.Fail {
+		if t.Status == drift.Fail {
 			found := bundle.Finding{Layer: bundle.Configuration, Part: "check.json", Step: t.Name, What: t.Detail, Next: t.Hint}
 			g.endsCheck(&found, code)
 			e.Others = append(e.Others, found)

@@ -14,10 +14,8 @@ import (
 
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/mask"
 )
-
-// errDaemonAccess: the chip is kept from IoT Edge.
-var errDaemonAccess = errors.New("IoT Edge may not open the TPM")
 
 func udevFlags() []cli.Flag {
 	return []cli.Flag{
@@ -79,7 +77,7 @@ func daemonTCTI(s *session) string {
 	if errors.Is(err, fs.ErrNotExist) {
 		return aziot.DefaultTCTI
 	}
-	s.learn(edge.SecretValues(data)...)
+	s.learn(mask.Secrets(data)...)
 	var c edge.Config
 	if err == nil {
 		c, err = edge.Parse(data)
@@ -111,29 +109,15 @@ func (r *udevResult) enforce(s *session) error {
 		}
 		return nil
 	case r.Access.Verdict == aziot.Denied && err != nil:
-		return fmt.Errorf("%w: the rule is in its file, but udev did not take it: %w", errDaemonAccess, err)
+		return fmt.Errorf("%w: the rule is in its file, but udev did not take it: %w", aziot.ErrAccess, err)
 	case r.Access.Verdict == aziot.Denied:
-		return fmt.Errorf("%w: udev has the rule, and %s is still refused: %s", errDaemonAccess, r.Access.Node, r.Access.Reason)
+		return fmt.Errorf("%w: udev has the rule, and %s is still refused: %s", aziot.ErrAccess, r.Access.Node, r.Access.Reason)
 	case err != nil:
 		s.say("warning: udev did not take the rule now, it counts from the next start: %v", err)
 	case before == aziot.Denied && r.Access.Verdict == aziot.Allowed:
 		s.say("next: sudo systemctl restart aziot-tpmd, where IoT Edge is configured already")
 	}
 	return nil
-}
-
-// ruleAccess is the rule of config --check that asks the machine, not the file.
-const ruleAccess = "tpm-access"
-
-// accessFinding is what config --check has to say of the daemon's access; found
-// is false where that is nothing. That a machine has no IoT Edge, or no chip, is
-// no fault of its file.
-func accessFinding(a aziot.Access) (f edge.Finding, found bool) {
-	f = edge.Finding{Rule: ruleAccess, Severity: edge.Warning, Key: "tpm.tcti", Message: fmt.Sprintf("%s opens %s: %s", a.User, a.Node, a.Reason), Fix: a.Hint}
-	if a.Verdict == aziot.Denied {
-		f.Severity, f.Message = edge.Error, fmt.Sprintf("%s may not open %s (%s %s:%s): %s", a.User, a.Node, a.Mode, a.Owner, a.Group, a.Reason)
-	}
-	return f, a.Verdict == aziot.Denied || a.Verdict == aziot.Allowed && a.Hint != ""
 }
 
 // udevResult says what became of the rule.

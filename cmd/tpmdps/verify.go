@@ -213,7 +213,7 @@ func checkCombination(s *session, until provision.Goal) error {
 // onlineRequest makes the trip one to the service and to the hub.
 func onlineRequest(s *session, req provision.Request, file edge.Config) (provision.Request, error) {
 	if path := s.flag.String("config"); req.IDScope == "" && path != "" {
-		return req, &fileFault{path, errors.New("it has no id_scope in [provisioning]; --id-scope gives one for this run")}
+		return req, &edge.FileError{Path: path, Err: errors.New("it has no id_scope in [provisioning]; --id-scope gives one for this run")}
 	}
 	if req.IDScope == "" {
 		return req, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", errUsage)

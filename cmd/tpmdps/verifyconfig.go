@@ -5,12 +5,15 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/checkup"
+	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/edge/mask"
+	"tpmdps/internal/edge/schema"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/text"
@@ -29,51 +32,30 @@ func (s *session) configFile() (edge.Config, error) {
 	if err != nil {
 		return edge.Config{}, err
 	}
-	s.learn(edge.SecretValues(data)...)
+	s.learn(mask.Secrets(data)...)
 	if len(bytes.TrimSpace(lenientText(data))) == 0 {
-		return edge.Config{}, &fileFault{path, errors.New("it is empty")}
+		return edge.Config{}, &edge.FileError{Path: path, Err: errors.New("it is empty")}
 	}
 	c, err := edge.Parse(data)
-	astray := edge.Check(data, edge.CheckOptions{}).Astray()
+	astray := lint.Check(data, lint.Options{}).Astray()
 	if err != nil {
 		for _, f := range astray {
 			err = fmt.Errorf("%w; line %d: %s", err, f.Line, f.Message)
 		}
-		return c, &fileFault{path, err}
+		return c, &edge.FileError{Path: path, Err: err}
 	}
 	for _, required := range []struct{ flag, key, value string }{{"id-scope", "id_scope", c.IDScope}, {"registration-id", "registration_id", c.RegistrationID}} {
 		if required.value != "" || s.flag.String(required.flag) != "" {
 			continue
 		}
-		if f, ok := edge.Meant(astray, required.key); ok {
-			return c, &fileFault{path, fmt.Errorf("it has no %s; line %d: %s", required.key, f.Line, f.Message)}
+		if f, ok := lint.Meant(astray, required.key); ok {
+			return c, &edge.FileError{Path: path, Err: fmt.Errorf("it has no %s; line %d: %s", required.key, f.Line, f.Message)}
 		}
 	}
 	for _, f := range astray {
 		s.say("warning: %s, line %d: %s", path, f.Line, f.Message)
 	}
 	return c, nil
-}
-
-// fileFault is what is wrong with a file that was to be IoT Edge's configuration.
-type fileFault struct {
-	path string
-	err  error
-}
-
-// Error implements error.
-func (f *fileFault) Error() string { return fmt.Sprintf("%s: %v: %v", f.path, errConfigFile, f.err) }
-
-// Unwrap returns both: what it is, and what is wrong.
-func (f *fileFault) Unwrap() []error { return []error{errConfigFile, f.err} }
-
-// Hint names the command that says what to type, for this file; "" where the fault
-// itself has advice.
-func (f *fileFault) Hint() string {
-	if errors.Is(f.err, edge.ErrOtherProvisioning) {
-		return ""
-	}
-	return "tpmdps config --check" + edge.FileFlag(f.path) + " says what to type; tpmdps config --config - prints a file that is right"
 }
 
 // fromFile tells whether a setting is the file's: the flag's value goes before
@@ -93,7 +75,7 @@ func (s *session) inFile(err error, fromFile bool) error {
 	if err == nil || !fromFile {
 		return err
 	}
-	return &fileFault{s.flag.String("config"), err}
+	return &edge.FileError{Path: s.flag.String("config"), Err: err}
 }
 
 // checkID refuses a registration ID that DPS would refuse. Capitals are refused on
@@ -159,8 +141,8 @@ func (s *session) orFile(addr tpm.Address, opts tpm.Options, file edge.Config) (
 		opts.OwnerAuth = []byte(file.OwnerAuth)
 	}
 	if file.TCTI != "" && !s.onCommandLine("tpm") {
-		if err := edge.CheckTCTI(file.TCTI); err != nil {
-			return addr, opts, &fileFault{s.flag.String("config"), fmt.Errorf("tpm.tcti is %q: %w", text.Printable(file.TCTI, 100), err)}
+		if err := schema.CheckTCTI(file.TCTI); err != nil {
+			return addr, opts, &edge.FileError{Path: s.flag.String("config"), Err: fmt.Errorf("tpm.tcti is %q: %w", text.Printable(file.TCTI, 100), err)}
 		}
 		addr, err = tpm.ParseAddress(file.TCTI)
 	}
@@ -171,7 +153,7 @@ func (s *session) orFile(addr tpm.Address, opts tpm.Options, file edge.Config) (
 // configured is what the file says of the way to the chip, and where the flags say
 // something else. The file's passwords alone count: IoT Edge has no others.
 func (s *session) configured(path string, file edge.Config, chip tpm.Address) *provision.Configured {
-	c := &provision.Configured{File: path, Auths: fileAuths(file), OtherTCTI: otherTCTI(file, chip), KeyHandle: keyHandle(file)}
+	c := &provision.Configured{File: path, Auths: fileAuths(file), OtherTCTI: aziot.OtherTCTI(file.TCTI, chip.TCTI()), KeyHandle: checkup.KeyHandle(file)}
 	for flag, hierarchy := range map[string]tpm.Hierarchy{"endorsement-auth-file": tpm.HierarchyEndorsement, "owner-auth-file": tpm.HierarchyOwner} {
 		if s.onCommandLine(flag) {
 			c.Overruled = append(c.Overruled, hierarchy)
@@ -180,28 +162,8 @@ func (s *session) configured(path string, file edge.Config, chip tpm.Address) *p
 	return c
 }
 
-// keyHandle is where IoT Edge keeps the key from DPS.
-func keyHandle(file edge.Config) uint32 {
-	if file.AuthKeyIndex == nil {
-		return tpm.HandleDPSKey
-	}
-	return 0x81000000 + *file.AuthKeyIndex
-}
-
 func fileAuths(file edge.Config) tpm.HierarchyAuths {
 	return tpm.HierarchyAuths{Endorsement: []byte(file.EndorsementAuth), Owner: []byte(file.OwnerAuth)}
-}
-
-// otherTCTI is how IoT Edge opens its chip, in words, if that is another one; else "".
-func otherTCTI(file edge.Config, chip tpm.Address) string {
-	tcti := tctiOf(file)
-	if runtime.GOOS == "windows" || aziot.SameChip(tcti, chip.TCTI()) {
-		return ""
-	}
-	if file.TCTI == "" {
-		return tcti + " (its default, as the file has no tcti)"
-	}
-	return tcti
 }
 
 // ownOr is the registration ID of the command line, or else the file's, or else

@@ -39,6 +39,8 @@ var (
 	// ErrNoRule: no udev rule helps, because the daemon opens no node that udev
 	// makes.
 	ErrNoRule = errors.New("a udev rule does not help")
+	// ErrAccess: the chip is kept from IoT Edge.
+	ErrAccess = errors.New("IoT Edge may not open the TPM")
 )
 
 // Installation is the IoT Edge of a machine, whether it is installed there or not.

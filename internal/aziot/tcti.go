@@ -1,8 +1,10 @@
 package aziot
 
 import (
+	"cmp"
 	"path"
 	"regexp"
+	"runtime"
 	"strings"
 )
 
@@ -113,4 +115,18 @@ func node(name string) string {
 		return "chip " + number
 	}
 	return path.Clean(name)
+}
+
+// OtherTCTI is how IoT Edge opens its chip with the TCTI of its configuration, in
+// words, if that is another one than at an address; else "". Windows has no IoT Edge
+// of its own.
+func OtherTCTI(tcti, address string) string {
+	used := cmp.Or(tcti, DefaultTCTI)
+	switch {
+	case runtime.GOOS == "windows" || SameChip(used, address):
+		return ""
+	case tcti == "":
+		return used + " (its default, as the file has no tcti)"
+	}
+	return used
 }

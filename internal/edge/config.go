@@ -12,12 +12,10 @@ package edge
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
+	"tpmdps/internal/edge/schema"
 	"tpmdps/internal/identity"
 )
 
@@ -25,28 +23,11 @@ import (
 // configuration that IoT Edge would refuse or could not work with.
 var ErrInvalid = errors.New("invalid IoT Edge configuration")
 
-// DefaultGlobalEndpoint is the DPS endpoint of the public Azure cloud. Sovereign
-// clouds have others.
-const DefaultGlobalEndpoint = "https://global.azure-devices-provisioning.net/"
-
-// What IoT Edge uses when the file does not say. The key that DPS gives is kept
-// at 0x81000000 + the index (aziot-tpmd-config), where the Azure SDKs keep it too.
+// What IoT Edge uses when the file does not say.
 const (
-	defaultMode         = "Dynamic"
-	defaultTCTI         = "device"
-	defaultAuthKeyIndex = 0x00_01_00
+	defaultMode = "Dynamic"
+	defaultTCTI = "device"
 )
-
-// maxAuthKeyIndex keeps the handle within the owner's range of persistent
-// handles, 0x81000000 to 0x817FFFFF (TCG registry of reserved handles).
-const maxAuthKeyIndex = 0x7F_FF_FF
-
-// maxAuth is the longest hierarchy password of any TPM 2.0: the size of its
-// largest digest, SHA-512.
-const maxAuth = 64
-
-// modes are the values of auto_reprovisioning_mode (edgelet-settings, aziot.rs).
-var modes = []string{"Dynamic", "AlwaysOnStartup", "OnErrorOnly"}
 
 // Config is what the file says. IDScope and RegistrationID are required; every
 // other field is left to IoT Edge's default when it is zero.
@@ -90,62 +71,25 @@ func (c Config) Validate() error {
 	_, err := identity.FoldRegistrationID(c.RegistrationID)
 	check("registration_id", err)
 	if c.GlobalEndpoint != "" {
-		check("global_endpoint", checkEndpoint(c.GlobalEndpoint))
+		check("global_endpoint", schema.CheckEndpoint(c.GlobalEndpoint))
 	}
 	if c.Hostname != "" {
-		check("hostname", checkHostname(c.Hostname))
+		check("hostname", schema.CheckHostname(c.Hostname))
 	}
-	if mode := c.AutoReprovisioningMode; mode != "" && !slices.Contains(modes, mode) {
-		check("auto_reprovisioning_mode", fmt.Errorf("%q is not one of %s", mode, strings.Join(modes, ", ")))
+	if mode := c.AutoReprovisioningMode; mode != "" && !slices.Contains(schema.Modes, mode) {
+		check("auto_reprovisioning_mode", fmt.Errorf("%q is not one of %s", mode, strings.Join(schema.Modes, ", ")))
 	}
 	if c.PayloadURI != "" {
-		check("payload", checkDocumentURL(c.PayloadURI))
+		check("payload", schema.CheckDocumentURL(c.PayloadURI))
 	}
-	check("tcti", CheckTCTI(c.TCTI))
+	check("tcti", schema.CheckTCTI(c.TCTI))
 	if c.AuthKeyIndex != nil && (*c.AuthKeyIndex == 0x00_00_01 || *c.AuthKeyIndex == 0x01_00_01) {
 		check("auth_key_index", fmt.Errorf("%#06x is the place of the chip's own key (EK or SRK)", *c.AuthKeyIndex))
 	}
-	if c.AuthKeyIndex != nil && *c.AuthKeyIndex > maxAuthKeyIndex {
-		check("auth_key_index", fmt.Errorf("%#x is above %#x", *c.AuthKeyIndex, maxAuthKeyIndex))
+	if c.AuthKeyIndex != nil && *c.AuthKeyIndex > schema.MaxAuthKeyIndex {
+		check("auth_key_index", fmt.Errorf("%#x is above %#x", *c.AuthKeyIndex, schema.MaxAuthKeyIndex))
 	}
-	check("endorsement password", checkPassword(c.EndorsementAuth))
-	check("owner password", checkPassword(c.OwnerAuth))
+	check("endorsement password", schema.CheckPassword(c.EndorsementAuth))
+	check("owner password", schema.CheckPassword(c.OwnerAuth))
 	return errors.Join(problems...)
-}
-
-// hostLabel is one part of a host name: RFC 1123, and the underscore, which IoT
-// Edge only warns about.
-var hostLabel = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
-
-func checkHostname(name string) error {
-	if _, err := netip.ParseAddr(name); err == nil {
-		return nil
-	}
-	if len(name) > 253 {
-		return fmt.Errorf("a host name of %d characters is too long, 253 is the limit", len(name))
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if !hostLabel.MatchString(label) {
-			return fmt.Errorf("%q is neither a host name nor an IP address", name)
-		}
-	}
-	return nil
-}
-
-// checkText accepts what can stand in a TOML file and go to a C library.
-func checkText(s string) error {
-	switch {
-	case !utf8.ValidString(s):
-		return errors.New("it is not UTF-8")
-	case strings.ContainsRune(s, 0):
-		return errors.New("it contains a zero byte")
-	}
-	return nil
-}
-
-func checkPassword(s string) error {
-	if len(s) > maxAuth {
-		return fmt.Errorf("it has %d bytes, a TPM takes %d at most", len(s), maxAuth)
-	}
-	return checkText(s)
 }

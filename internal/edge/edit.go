@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tpmdps/internal/edge/schema"
 	"tpmdps/internal/tomledit"
 )
 
@@ -25,7 +26,7 @@ type Change struct {
 	New string `json:"new"`
 }
 
-// Edit is a file as it shall be.
+// Edit is a file as it will be.
 type Edit struct {
 	Data    []byte
 	Changes []Change // none: Data is the file as it is
@@ -34,8 +35,8 @@ type Edit struct {
 
 // EditOptions are what an edit may do beyond its Config.
 type EditOptions struct {
-	// ReplaceProvisioning takes another way of provisioning out of force: its
-	// keys become comments.
+	// ReplaceProvisioning disables another way of provisioning: its keys become
+	// comments.
 	ReplaceProvisioning bool
 }
 
@@ -44,12 +45,12 @@ type EditOptions struct {
 // with its TPM, and the file does not have, is added: source, method and the
 // global endpoint.
 //
-// The error is a *tomledit.SyntaxError for a file that is no TOML; wraps
+// The error is a *tomledit.SyntaxError for a file that is not TOML; wraps
 // ErrOtherProvisioning; or wraps ErrInvalid when the file would not work even
 // then.
 func (c Config) ApplyTo(file []byte, o EditOptions) (Edit, error) {
-	if len(file) > MaxFile {
-		return Edit{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(file), MaxFile)
+	if len(file) > schema.MaxFile {
+		return Edit{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(file), schema.MaxFile)
 	}
 	doc, err := tomledit.Parse(file)
 	if err != nil {
@@ -68,7 +69,7 @@ func (c Config) ApplyTo(file []byte, o EditOptions) (Edit, error) {
 	return e.finish()
 }
 
-// setting is one key of the file and the value it shall have.
+// setting is one key of the file and the value that it is to have.
 type setting struct {
 	path   []string
 	value  any    // string or int64
@@ -93,14 +94,14 @@ func (c Config) settings() []setting {
 	add(c.AutoReprovisioningMode, "auto_reprovisioning_mode", setting{})
 	add("dps", "provisioning.source", setting{})
 	add(c.GlobalEndpoint, "provisioning.global_endpoint", setting{})
-	add(DefaultGlobalEndpoint, "provisioning.global_endpoint", setting{missing: true})
+	add(schema.DefaultGlobalEndpoint, "provisioning.global_endpoint", setting{missing: true})
 	add(c.IDScope, "provisioning.id_scope", setting{})
 	add(c.PayloadURI, "provisioning.payload.uri", setting{})
 	add("tpm", "provisioning.attestation.method", setting{})
 	add(c.RegistrationID, "provisioning.attestation.registration_id", setting{})
 	add(c.TCTI, "tpm.tcti", setting{})
 	if c.AuthKeyIndex != nil {
-		list = append(list, setting{path: []string{"tpm", "auth_key_index"}, value: int64(*c.AuthKeyIndex), text: index24(c.AuthKeyIndex)})
+		list = append(list, setting{path: []string{"tpm", "auth_key_index"}, value: int64(*c.AuthKeyIndex), text: schema.FormatIndex(*c.AuthKeyIndex)})
 	}
 	add(c.EndorsementAuth, "tpm.hierarchy_authorization.endorsement", setting{secret: true})
 	add(c.OwnerAuth, "tpm.hierarchy_authorization.owner", setting{secret: true})
@@ -160,7 +161,7 @@ func (e *editor) set(s setting) error {
 
 var payload = []string{"provisioning", "payload"}
 
-// has tells whether the file has something at a path, or below it.
+// has reports whether the file has something at a path, or below it.
 func (e *editor) has(path []string) bool {
 	return slices.ContainsFunc(e.doc.Entries(), func(entry tomledit.Entry) bool {
 		return len(entry.Path) >= len(path) && slices.Equal(entry.Path[:len(path)], path)
@@ -209,8 +210,8 @@ func (e *editor) finish() (Edit, error) {
 		return Edit{}, errors.New("the edit would change more of the file than it should; nothing was written")
 	}
 	data := e.doc.Bytes()
-	if len(data) > MaxFile {
-		return Edit{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(data), MaxFile)
+	if len(data) > schema.MaxFile {
+		return Edit{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(data), schema.MaxFile)
 	}
 	config, err := read(e.doc, e.old)
 	if err != nil {

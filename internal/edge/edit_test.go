@@ -15,11 +15,14 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/edgetest"
+	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/edge/schema"
 	"tpmdps/internal/tomledit"
 )
 
-// told is what the edits of this file are told to set.
-var told = edge.Config{
+// wanted is what the edits of this file are wanted to set.
+var wanted = edge.Config{
 	IDScope: "0ne0012AB34", RegistrationID: "box-7", AutoReprovisioningMode: "AlwaysOnStartup",
 	PayloadURI: "file:///etc/aziot/payload.json", AuthKeyIndex: index(0x000101),
 }
@@ -43,7 +46,7 @@ func TestApplyTo(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := filepath.Join("testdata", "edit", test.name)
 			old := readFile(t, filepath.Join(dir, "config.toml"))
-			e, err := told.ApplyTo(old, test.o)
+			e, err := wanted.ApplyTo(old, test.o)
 			if test.refused != "" {
 				if err == nil || !strings.Contains(err.Error(), test.refused) {
 					t.Fatalf("ApplyTo() = %v, want an error with %q", err, test.refused)
@@ -99,7 +102,7 @@ func TestApplyToLongFile(t *testing.T) {
 	if lines := bytes.Count(b.Bytes(), []byte("\n")); lines != 2000 {
 		t.Fatalf("the file has %d lines", lines)
 	}
-	e, err := told.ApplyTo(b.Bytes(), edge.EditOptions{})
+	e, err := wanted.ApplyTo(b.Bytes(), edge.EditOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,8 +115,8 @@ func TestApplyToLongFile(t *testing.T) {
 // has the template's form.
 func TestApplyToOfficialFiles(t *testing.T) {
 	for _, name := range []string{"iotedge/config.toml.edge.template", "iotedge/dps-tpm/super-config.toml", "iot-identity-service/dps-tpm/config.toml"} {
-		old := readFile(t, filepath.Join(samples(t), filepath.FromSlash(name)))
-		e, err := told.ApplyTo(old, edge.EditOptions{})
+		old := readFile(t, filepath.Join(edgetest.Samples(t), filepath.FromSlash(name)))
+		e, err := wanted.ApplyTo(old, edge.EditOptions{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -121,7 +124,7 @@ func TestApplyToOfficialFiles(t *testing.T) {
 		golden(t, filepath.Join("testdata", "edit", strings.ReplaceAll(name, "/", "-")+".changes"), changes(diff.Diff("old", old, "new", e.Data)))
 		checkEdit(t, old, e, false)
 		noNewFault(t, old, e.Data)
-		if failures, _ := edge.Check(e.Data, edge.CheckOptions{}).Count(); failures > 0 {
+		if failures, _ := lint.Check(e.Data, lint.Options{}).Count(); failures > 0 {
 			t.Errorf("%s has %d errors", name, failures)
 		}
 	}
@@ -147,8 +150,8 @@ func changes(diff []byte) []byte {
 func noNewFault(t *testing.T, old, edited []byte) {
 	t.Helper()
 	faults := func(file []byte) (all []string) {
-		for _, f := range edge.Check(file, edge.CheckOptions{}).Findings {
-			if f.Severity == edge.Error {
+		for _, f := range lint.Check(file, lint.Options{}).Findings {
+			if f.Severity == lint.Error {
 				all = append(all, f.Rule+" "+f.Key)
 			}
 		}
@@ -254,31 +257,31 @@ func TestApplyToRefuses(t *testing.T) {
 		want       error
 		text       string
 	}{
-		{"manual", "[provisioning]\nsource = \"manual\"\n", told, edge.ErrOtherProvisioning, `line 2: provisioning.source is "manual"`},
-		{"x509", "[provisioning]\nsource = \"dps\"\nattestation = { method = \"x509\" }\n", told, edge.ErrOtherProvisioning, "line 3"},
+		{"manual", "[provisioning]\nsource = \"manual\"\n", wanted, edge.ErrOtherProvisioning, `line 2: provisioning.source is "manual"`},
+		{"x509", "[provisioning]\nsource = \"dps\"\nattestation = { method = \"x509\" }\n", wanted, edge.ErrOtherProvisioning, "line 3"},
 		{"no scope", "", edge.Config{RegistrationID: "box-7"}, edge.ErrInvalid, "id_scope"},
 		{"no ID", "", edge.Config{IDScope: "0ne0012AB34"}, edge.ErrInvalid, "registration_id"},
-		{"bad value that is there", "hostname = \"a b\"\n", told, edge.ErrInvalid, "hostname"},
-		{"provisioning is a word", "provisioning = \"dps\"\n", told, tomledit.ErrStructure, "line 1: provisioning"},
-		{"the scope is a table", "[provisioning]\n[provisioning.id_scope]\n", told, tomledit.ErrStructure, "line 2: provisioning.id_scope"},
-		{"the scope is a list", "[provisioning]\nid_scope = [ # hall 2\n]\n", told, tomledit.ErrStructure, "line 2: it is an array"},
-		{"wrong type that is there", "hostname = \"a\"\n[tpm]\ntcti = 1\n", told, edge.ErrInvalid, "line 3, column 1: tpm.tcti has the type integer"},
-		{"too large after it", "#" + strings.Repeat("a", 1<<20-10), told, edge.ErrInvalid, "at most"},
-		{"too large", strings.Repeat("#", 1<<20+1), told, edge.ErrInvalid, "at most"},
+		{"bad value that is there", "hostname = \"a b\"\n", wanted, edge.ErrInvalid, "hostname"},
+		{"provisioning is a word", "provisioning = \"dps\"\n", wanted, tomledit.ErrStructure, "line 1: provisioning"},
+		{"the scope is a table", "[provisioning]\n[provisioning.id_scope]\n", wanted, tomledit.ErrStructure, "line 2: provisioning.id_scope"},
+		{"the scope is a list", "[provisioning]\nid_scope = [ # hall 2\n]\n", wanted, tomledit.ErrStructure, "line 2: it is an array"},
+		{"wrong type that is there", "hostname = \"a\"\n[tpm]\ntcti = 1\n", wanted, edge.ErrInvalid, "line 3, column 1: tpm.tcti has the type integer"},
+		{"too large after it", "#" + strings.Repeat("a", 1<<20-10), wanted, edge.ErrInvalid, "at most"},
+		{"too large", strings.Repeat("#", 1<<20+1), wanted, edge.ErrInvalid, "at most"},
 	} {
 		if _, err := test.c.ApplyTo([]byte(test.file), edge.EditOptions{}); !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.text) {
 			t.Errorf("%s: ApplyTo() = %v, want %v with %q", test.name, err, test.want, test.text)
 		}
 	}
 	var syntax *tomledit.SyntaxError
-	if _, err := told.ApplyTo([]byte("auto_reprovisioning_mode = Dynamic"), edge.EditOptions{}); !errors.As(err, &syntax) {
+	if _, err := wanted.ApplyTo([]byte("auto_reprovisioning_mode = Dynamic"), edge.EditOptions{}); !errors.As(err, &syntax) {
 		t.Errorf("ApplyTo() = %v, want a SyntaxError", err)
 	}
 }
 
 func TestApplyToSameMeaning(t *testing.T) {
 	const file = "[provisioning]\nsource='dps'\nglobal_endpoint='https://Global.azure-devices-provisioning.net'\nid_scope='0ne0012AB34'\nattestation={method='tpm',registration_id='box-7'}\n[tpm]\nauth_key_index=257\n"
-	c := edge.Config{IDScope: "0ne0012AB34", RegistrationID: "box-7", GlobalEndpoint: edge.DefaultGlobalEndpoint, AuthKeyIndex: index(0x101)}
+	c := edge.Config{IDScope: "0ne0012AB34", RegistrationID: "box-7", GlobalEndpoint: schema.DefaultGlobalEndpoint, AuthKeyIndex: index(0x101)}
 	e, err := c.ApplyTo([]byte(file), edge.EditOptions{})
 	if err != nil || len(e.Changes) != 0 || string(e.Data) != file {
 		t.Errorf("ApplyTo() = %v, %v; want no change", e.Changes, err)
@@ -299,7 +302,7 @@ func FuzzApplyTo(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		e, err := told.ApplyTo(data, edge.EditOptions{})
+		e, err := wanted.ApplyTo(data, edge.EditOptions{})
 		if err != nil || bytes.Contains(data, []byte("nan")) {
 			return
 		}

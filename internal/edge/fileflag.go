@@ -1,10 +1,6 @@
 package edge
 
-import (
-	"regexp"
-
-	"tpmdps/internal/text"
-)
+import "tpmdps/internal/text"
 
 // DefaultFile is where IoT Edge reads its configuration.
 const DefaultFile = "/etc/aziot/config.toml"
@@ -32,12 +28,4 @@ func VerifyFlag(path string) string {
 		return " " + configFlag + " " + path
 	}
 	return FileFlag(path)
-}
-
-var configCommand = regexp.MustCompile(`\btpmdps config( --id-scope SCOPE)`)
-
-// forFile has the commands of config's in a fix be about the file at a path, as
-// those that come without one are not.
-func forFile(fix, path string) string {
-	return configCommand.ReplaceAllStringFunc(fix, func(command string) string { return command + FileFlag(path) })
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/template"
 
+	"tpmdps/internal/edge/schema"
 	"tpmdps/templates"
 )
 
@@ -22,7 +23,7 @@ func RenderLegacy(c Config) ([]byte, error) {
 		return nil, err
 	}
 	if c.GlobalEndpoint == "" {
-		c.GlobalEndpoint = DefaultGlobalEndpoint
+		c.GlobalEndpoint = schema.DefaultGlobalEndpoint
 	}
 	// 1.1 joins it with a path that begins with a slash.
 	c.GlobalEndpoint = strings.TrimSuffix(c.GlobalEndpoint, "/")

@@ -52,7 +52,7 @@ func foreign(e tomledit.Entry) bool {
 	return true
 }
 
-// disable takes a key or a table out of force.
+// disable disables a key or a table.
 func (e *editor) disable(entry tomledit.Entry) error {
 	doc, err := e.doc.Disable(entry.Path...)
 	if err != nil {

@@ -5,14 +5,15 @@ import (
 	"math"
 	"strings"
 
+	"tpmdps/internal/edge/schema"
 	"tpmdps/internal/tomledit"
 )
 
-// MaxFile bounds a config.toml; the longest by hand have a hundred KiB.
-const MaxFile = 1 << 20
+// MaxFile bounds a config.toml, in bytes.
+const MaxFile = schema.MaxFile
 
 // values reads single keys, by the very names that IoT Edge reads: it tells ID_SCOPE
-// from id_scope. What it does not know it passes over, as IoT Edge does.
+// from id_scope. What it does not know it ignores, as IoT Edge does.
 type values struct {
 	doc *tomledit.Document
 	// lines is where a line is looked up: the file that the user has.
@@ -58,7 +59,7 @@ func (v *values) index(key string) *uint32 {
 	if text == "" || v.err != nil {
 		return nil
 	}
-	n, err := parseInteger(text)
+	n, err := schema.ParseInteger(text)
 	if err != nil || n < 0 || n > math.MaxUint32 {
 		v.err = fmt.Errorf("%w: %s is out of range", ErrInvalid, key)
 		return nil
@@ -68,12 +69,12 @@ func (v *values) index(key string) *uint32 {
 }
 
 // Parse reads what a config.toml says of DPS and the TPM. It fails, with
-// [ErrInvalid], for what is no TOML, and for a device that IoT Edge would not
+// [ErrInvalid], for what is not TOML, and for a device that IoT Edge would not
 // provision through DPS with its TPM. The values themselves are not checked:
 // see [Config.Validate].
 func Parse(data []byte) (Config, error) {
-	if len(data) > MaxFile {
-		return Config{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(data), MaxFile)
+	if len(data) > schema.MaxFile {
+		return Config{}, fmt.Errorf("%w: %d bytes, %d at most", ErrInvalid, len(data), schema.MaxFile)
 	}
 	doc, err := tomledit.Parse(data)
 	if err != nil {
@@ -86,8 +87,12 @@ func Parse(data []byte) (Config, error) {
 	return c, nil
 }
 
-// read is Parse for a document, which may have been made of another one. With an
-// error it returns what could be read.
+// Read is [Parse] for a document that was parsed already. With an error it returns
+// what could be read.
+func Read(doc *tomledit.Document) (Config, error) { return read(doc, doc) }
+
+// read is Read for a document that may have been made of another one, in which the
+// lines are looked up.
 func read(doc, old *tomledit.Document) (Config, error) {
 	v := values{doc: doc, lines: old}
 	v.tables("provisioning", "provisioning.payload", "provisioning.attestation", "tpm", "tpm.hierarchy_authorization")
@@ -115,7 +120,7 @@ func read(doc, old *tomledit.Document) (Config, error) {
 	return c, nil
 }
 
-// Says tells whether a config.toml has a text of its own for a key, which is not
+// Says reports whether a config.toml has a text of its own for a key, which is not
 // the example of IoT Edge's template.
 func Says(file []byte, key string) (text string, ok bool) {
 	doc, err := tomledit.Parse(file)
@@ -124,13 +129,13 @@ func Says(file []byte, key string) (text string, ok bool) {
 	}
 	v := values{doc: doc, lines: doc}
 	text = v.text(key)
-	known, _ := lookup(strings.Split(key, "."))
-	return text, text != "" && v.err == nil && text != known.stub
+	known, _ := schema.Lookup(strings.Split(key, "."))
+	return text, text != "" && v.err == nil && text != known.Stub
 }
 
-// IsPlaceholder tells whether a registration ID is the example of IoT Edge's own
+// IsPlaceholder reports whether a registration ID is the example of IoT Edge's own
 // template, which nobody has replaced yet.
 func IsPlaceholder(registrationID string) bool {
-	id, ok := lookup([]string{"provisioning", "attestation", "registration_id"})
-	return ok && registrationID == id.stub
+	id, ok := schema.Lookup([]string{"provisioning", "attestation", "registration_id"})
+	return ok && registrationID == id.Stub
 }

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"tpmdps/internal/edge/schema"
 )
 
 // What Render writes, Parse reads back.
@@ -43,7 +45,7 @@ func TestParseRefuses(t *testing.T) {
 		dps + "payload = \"file:///p.json\"\n":                  "line 3, column 1: provisioning.payload has the type string, not table",
 		dps + "[tpm]\nauth_key_index = -1\n":                    "auth_key_index is out of range",
 		"":                                                      `source is ""`,
-		strings.Repeat("#", MaxFile+1):                          "at most",
+		strings.Repeat("#", schema.MaxFile+1):                   "at most",
 	} {
 		if _, err := Parse([]byte(text)); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), want) {
 			t.Errorf("Parse(%.40q) = %v, want %q in it", text, err, want)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"text/template"
 
+	"tpmdps/internal/edge/schema"
 	"tpmdps/internal/tomledit"
 	"tpmdps/templates"
 )
@@ -13,7 +14,7 @@ import (
 // every test of this package would panic.
 var configTOML = template.Must(template.New("config.toml").Funcs(template.FuncMap{
 	"toml":    tomledit.Quote,
-	"index24": index24,
+	"index24": func(n *uint32) string { return schema.FormatIndex(*n) },
 }).Parse(templates.ConfigTOML))
 
 // Render returns the file for a valid Config and an error that wraps ErrInvalid
@@ -24,7 +25,7 @@ func Render(c Config) ([]byte, error) {
 		return nil, err
 	}
 	if c.GlobalEndpoint == "" {
-		c.GlobalEndpoint = DefaultGlobalEndpoint
+		c.GlobalEndpoint = schema.DefaultGlobalEndpoint
 	}
 	if c.AutoReprovisioningMode == "" {
 		c.AutoReprovisioningMode = defaultMode
@@ -32,7 +33,7 @@ func Render(c Config) ([]byte, error) {
 	if c.TCTI == defaultTCTI {
 		c.TCTI = ""
 	}
-	if c.AuthKeyIndex != nil && *c.AuthKeyIndex == defaultAuthKeyIndex {
+	if c.AuthKeyIndex != nil && *c.AuthKeyIndex == schema.DefaultAuthKeyIndex {
 		c.AuthKeyIndex = nil
 	}
 	var out bytes.Buffer
@@ -40,10 +41,4 @@ func Render(c Config) ([]byte, error) {
 		return nil, fmt.Errorf("render config.toml: %w", err)
 	}
 	return out.Bytes(), nil
-}
-
-// index24 writes a handle index as IoT Edge's own documentation does, as a bare
-// integer: the daemon refuses a string.
-func index24(n *uint32) string {
-	return fmt.Sprintf("0x%02x_%02x_%02x", *n>>16, *n>>8&0xff, *n&0xff)
 }

@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"os"
@@ -10,7 +11,10 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/pelletier/go-toml/v2"
+
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/edgetest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -159,4 +163,16 @@ func FuzzRenderQuotes(f *testing.F) {
 			t.Errorf("Render(%q) reads back as %+v", s, c.TPM)
 		}
 	})
+}
+
+// parse reads a file as IoT Edge does, and strictly.
+func parse(t *testing.T, file []byte) edgetest.SuperConfig {
+	t.Helper()
+	var c edgetest.SuperConfig
+	d := toml.NewDecoder(bytes.NewReader(file))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		t.Fatalf("IoT Edge cannot read this: %v\n%s", err, file)
+	}
+	return c
 }

@@ -94,7 +94,7 @@ var restricted = []struct {
 	{"github.com/olekukonko/tablewriter/...", []string{"cmd/..."}, false, "stages return values, the commands draw them"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity/...", []string{"internal/operator"}, false,
 		"one package signs in, the stages are handed who did"},
-	{"testing/...", []string{"internal/contexttest", "internal/emulator/hub/hubtest", "internal/softtpm/softtpmtest"}, false, "for tests"},
+	{"testing/...", []string{"internal/contexttest", "internal/edge/edgetest", "internal/emulator/hub/hubtest", "internal/softtpm/softtpmtest"}, false, "for tests"},
 }
 
 // notLinked names what the program must not contain, however deep it is imported.
@@ -103,6 +103,7 @@ var notLinked = []struct{ packages, reason string }{
 	{module + "internal/softtpm/softtpmtest", "for tests"},
 	{module + "internal/bench", "for tests"},
 	{module + "internal/contexttest", "for tests"},
+	{module + "internal/edge/edgetest", "for tests"},
 	{module + "internal/emulator/hub/hubtest", "for tests"},
 	{module + "internal/twin/twintest", "for tests"},
 	{module + "internal/vmtest/...", "for tests"},
@@ -286,7 +287,7 @@ func scan(root fs.FS, dir string, banned map[string][]string) (faults []string, 
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && slices.Contains([]string{"testdata", "softtpmtest", "vmtest"}, entry.Name()):
+		case entry.IsDir() && slices.Contains([]string{"testdata", "softtpmtest", "vmtest", "edgetest"}, entry.Name()):
 			return fs.SkipDir
 		case path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || path.Base(name) == "main.go":
 			return nil

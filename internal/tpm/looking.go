@@ -1,0 +1,15 @@
+package tpm
+
+import "errors"
+
+// Looking is for those who promise to change nothing: what a killed run left stays
+// on the chip, unless there is no room to look besides it.
+func Looking(opts Options, look func(Options) error) error {
+	opts.KeepLeftovers = true
+	err := look(opts)
+	if errors.Is(err, ErrResources) {
+		opts.KeepLeftovers = false
+		err = look(opts)
+	}
+	return err
+}
