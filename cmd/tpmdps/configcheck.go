@@ -50,6 +50,7 @@ func configCheck(s *session) error {
 	facts, found, asked := gather(s, path, data, report.Config)
 	report.Findings = append(report.Findings, found...)
 	r := checkResult{File: path, Findings: report.Findings, Ticks: edge.Drift(facts)}
+	lineIn(s.ctx).keepFlagsIn(r)
 	r.failures, r.warnings = report.Count()
 	err = r.conclude(asked)
 	r.NotCompared, r.Add = edge.NotCompared(r.Ticks)

@@ -64,6 +64,7 @@ func (g *gatherer) checkSource(file readConfig, report edge.Report, record ident
 			}
 			facts.Device, facts.NoDevice = givenDevice(ctx)
 			r := checkResult{File: file.path, Findings: report.Findings, Ticks: edge.Drift(facts)}
+			lineIn(ctx).keepFlagsIn(r)
 			r.failures, r.warnings = report.Count()
 			r.conclude(nil) // the verdict is in the result
 			return r, nil
