@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
 )
 
 // errLate is for an input that did not come as long as the run lasted.
@@ -63,14 +67,35 @@ const maxRead = 64 << 10
 
 // openInput opens a file for reading.
 func openInput(ctx context.Context, path string) (*input, error) {
-	f, err := awaited(ctx, path, "it did not open (a pipe that nobody writes to?)", func() (*os.File, error) { return os.Open(path) })
+	f, err := awaited(ctx, path, "it did not open (a pipe that nobody writes to?)", func() (*os.File, error) {
+		if info, err := os.Stat(path); err == nil && !readable(path, info.Mode()) {
+			return nil, notFile(path, info.Mode())
+		}
+		return os.Open(path)
+	})
 	switch {
-	case errors.Is(err, errLate):
+	case errors.Is(err, errLate), errors.Is(err, errInputs):
 		return nil, err
 	case err != nil:
 		return nil, cannotRead(path, err)
 	}
 	return newInput(ctx, path, f), nil
+}
+
+// readable tells whether what is at a path can be read to its end: a file, a pipe,
+// and of the devices a terminal, the one that is empty, and what a shell hands on.
+// To open another one, such as a chip or a tape, may do something to it.
+func readable(path string, mode fs.FileMode) bool {
+	switch {
+	case mode.IsRegular(), mode&fs.ModeNamedPipe != 0, runtime.GOOS == "windows" && !mode.IsDir():
+		return true
+	case mode&fs.ModeCharDevice == 0:
+		return false
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return fromShell(path) || path == os.DevNull || path == "/dev/console" || strings.HasPrefix(path, "/dev/tty") || strings.HasPrefix(path, "/dev/pts/")
 }
 
 func newInput(ctx context.Context, name string, source io.Reader) *input {

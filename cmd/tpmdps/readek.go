@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -113,8 +114,9 @@ func localRecord(s *session, d *tpm.Device) (identity.Record, error) {
 		return r, err
 	}
 	facts, notes := host.Local()
-	for _, note := range notes {
-		s.log.Debug("host", "note", note)
+	r.HostAccount = facts.Account(notes)
+	for _, name := range slices.Sorted(maps.Keys(r.HostAccount)) {
+		s.log.Debug("machine", "fact", name, "is", r.HostAccount[name])
 	}
 	if c := r.EKCertificateFacts; c != nil && !c.KeyMatches {
 		s.say("warning: the EK certificate on the chip is for another key than the EK %s; the maker does not vouch for this one", origin(r))
