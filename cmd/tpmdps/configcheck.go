@@ -51,6 +51,7 @@ func configCheck(s *session) error {
 	facts, chip, asked := gather(s, path, data, report.Config)
 	report.Findings = append(report.Findings, chip.found...)
 	r := checkResult{File: path, Findings: report.Findings, Ticks: edge.Drift(facts), DPS: facts.DPS, stops: chip.stops}
+	lineIn(s.ctx).keepFlagsIn(r)
 	r.failures, r.warnings = report.Count()
 	err = r.conclude(asked)
 	r.NotCompared, r.Add = facts.NotCompared(r.Ticks)

@@ -82,8 +82,12 @@ func (t *target) readTemplate(s *session) error {
 		return fmt.Errorf("%w: %s is a symbolic link to what is not there", errUsage, t.path)
 	}
 	dir := filepath.Dir(t.path)
+	whyNot := "" // only the package makes this one
+	if dir == filepath.Dir(configTOML) || dir == filepath.Dir(configYAML) {
+		whyNot = "; is IoT Edge installed?"
+	}
 	if info, err := os.Stat(dir); err != nil {
-		return disk.At(t.path, fmt.Errorf("%w: there is no directory %s to write %s to; is IoT Edge installed? %w", errUsage, dir, filepath.Base(t.path), err))
+		return disk.At(t.path, fmt.Errorf("%w: there is no directory %s to write %s to%s: %w", errUsage, dir, filepath.Base(t.path), whyNot, err))
 	} else if !info.IsDir() {
 		return &disk.Error{Cause: disk.NoFolder, Path: t.path, Err: fmt.Errorf("write %s: %s is not a directory", t.path, dir)}
 	}

@@ -89,6 +89,7 @@ func (g *gatherer) checkSource(file readConfig, report edge.Report, record ident
 			chip := g.chipFacts(ctx, file)
 			report.Findings = append(report.Findings, chip.findings(file.path, file.data, g.address)...)
 			r := checkResult{File: file.path, Findings: report.Findings, Ticks: edge.Drift(facts), stops: chip.stops}
+			lineIn(ctx).keepFlagsIn(r)
 			r.failures, r.warnings = report.Count()
 			r.conclude(nil) // the verdict is in the result
 			return r, nil
