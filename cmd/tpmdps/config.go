@@ -62,7 +62,7 @@ func configCommand() command {
 // Where IoT Edge reads its configuration, since 1.2 and before.
 const (
 	configTOML = aziot.ConfigFile
-	configYAML = "/etc/iotedge/config.yaml"
+	configYAML = configfile.LegacyFile
 )
 
 func config(s *session) error {

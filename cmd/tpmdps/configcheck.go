@@ -50,6 +50,7 @@ func configCheck(s *session) error {
 		NoServiceHint: emptyCredential(),
 		Verdict:       func(err error) (int, string) { return verdict(err).code, s.hintFor(err) },
 		Fix:           func(err error) string { return verdict(err).hint },
+		Amend:         func(found checkup.Result) { lineIn(s.ctx).keepFlagsIn(checkResult{found}) },
 		Log:           s.log,
 	}
 	if s.asksService() {

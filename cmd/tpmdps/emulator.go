@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/atomicfile"
+	"tpmdps/internal/disk"
 	"tpmdps/internal/emulator"
 )
 
@@ -162,12 +163,22 @@ func (r emulatorResult) show(w io.Writer) error {
 func newEmulator(s *session, opts emulator.Options) (*emulator.Server, error) {
 	server, err := awaited(s.ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
 	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, errInputWait) && !errors.Is(err, atomicfile.ErrInUse) {
-		err = fmt.Errorf("%w its files: %w", errInputs, err)
+		err = emulatorFiles(err)
 	}
 	if address := (*net.AddrError)(nil); errors.As(err, &address) {
 		err = &listenFault{err}
 	}
 	return server, err
+}
+
+// emulatorFiles says of files that the emulator does not understand that they cannot
+// be read. A failure of the file system says itself what was tried: to read, or to
+// make them.
+func emulatorFiles(err error) error {
+	if _, isDisk := disk.Find(err); isDisk {
+		return err
+	}
+	return fmt.Errorf("%w its files: %w", errInputs, err)
 }
 
 // listenFault is for an address at which the emulator cannot be.

@@ -73,14 +73,16 @@ func parseLine(args []string) commandLine {
 type longName struct {
 	name       string
 	takesValue bool
+	hidden     bool
 }
 
 func longNames(flags []cli.Flag) map[string]longName {
 	all := map[string]longName{}
 	for _, f := range flags {
 		_, isBool := f.(*cli.BoolFlag)
+		seen, canHide := f.(cli.VisibleFlag)
 		for _, name := range f.Names() {
-			all[name] = longName{f.Names()[0], !isBool}
+			all[name] = longName{f.Names()[0], !isBool, canHide && !seen.IsVisible()}
 		}
 	}
 	return all
@@ -103,7 +105,7 @@ func lineIn(ctx context.Context) commandLine {
 
 var (
 	flagInHint    = regexp.MustCompile(`(?:^|[^-\w])--([a-z][a-z0-9-]*)(?: ([a-z]+))?`)
-	commandInHint = regexp.MustCompile(`\btpmdps ((?:token |audit |chip )?[a-z][a-z-]*)((?: --?[a-z][a-z0-9-]*(?: (?:'[^']*'|[^\s-](?:\S*[^\s,;:)])?))?)*)`)
+	commandInHint = regexp.MustCompile(`\btpmdps ((?:token |audit |chip )?[a-z][a-z-]*)((?: --?[a-z][a-z0-9-]*(?: (?:'[^']*'|(?:mssim|swtpm):\B|[^\s-](?:\S*[^\s,;:)])?))?)*)`)
 )
 
 // leftOut are flags that a hint says to leave out: those are named because they
@@ -146,7 +148,7 @@ func (c commandLine) sentence(s string) string {
 			one = strings.ReplaceAll(one, "sudo ", "")
 		}
 		if one = c.addTo(one); !c.names(one) && !(c.root && withSudo.MatchString(one)) {
-			return one
+			return c.keepFlags(one)
 		}
 	}
 	return ""

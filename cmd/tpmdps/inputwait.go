@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"sync/atomic"
 )
 
@@ -71,20 +75,40 @@ const maxRead = 64 << 10
 func openInput(ctx context.Context, path string) (*input, error) {
 	var pipe atomic.Bool
 	f, err := awaited(ctx, path, "it did not open (a pipe that nobody writes to?)", func() (*os.File, error) {
-		info, err := os.Stat(path) // before it is opened: that may last
-		pipe.Store(err == nil && !info.Mode().IsRegular())
+		if info, err := os.Stat(path); err == nil { // before it is opened: that may last
+			pipe.Store(!info.Mode().IsRegular())
+			if !readable(path, info.Mode()) {
+				return nil, notFile(path, info.Mode())
+			}
+		}
 		return os.Open(path)
 	})
 	var late *inputWaitError
 	switch {
 	case errors.As(err, &late) && !pipe.Load():
 		return nil, &inputWaitError{path, "", late.cause}
-	case late != nil:
+	case late != nil, errors.Is(err, errInputs):
 		return nil, err
 	case err != nil:
 		return nil, cannotRead(path, err)
 	}
 	return newInput(ctx, path, f), nil
+}
+
+// readable tells whether what is at a path can be read to its end: a file, a pipe,
+// and of the devices a terminal, the one that is empty, and what a shell hands on.
+// To open another one, such as a chip or a tape, may do something to it.
+func readable(path string, mode fs.FileMode) bool {
+	switch {
+	case mode.IsRegular(), mode&fs.ModeNamedPipe != 0, runtime.GOOS == "windows" && !mode.IsDir():
+		return true
+	case mode&fs.ModeCharDevice == 0:
+		return false
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return fromShell(path) || path == os.DevNull || path == "/dev/console" || strings.HasPrefix(path, "/dev/tty") || strings.HasPrefix(path, "/dev/pts/")
 }
 
 func newInput(ctx context.Context, name string, source io.Reader) *input {

@@ -93,7 +93,7 @@ func TestOperatorExits(t *testing.T) {
 			t.Errorf("%v: code %d, hint %q, want 30, %q", reason, v.code, v.hint, reason.Hint())
 		}
 	}
-	if n := len(operator.Reasons()); n != 13 {
-		t.Errorf("there are %d reasons, want 13", n)
+	if n := len(operator.Reasons()); n != 14 {
+		t.Errorf("there are %d reasons, want 14", n)
 	}
 }

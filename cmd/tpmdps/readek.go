@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/host"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
@@ -114,8 +116,9 @@ func localRecord(s *session, d *tpm.Device) (identity.Record, error) {
 		return r, err
 	}
 	facts, notes := here().Machine.Facts()
-	for _, note := range notes {
-		s.log.Debug("host", "note", note)
+	r.HostAccount = host.Known(facts, notes)
+	for _, name := range slices.Sorted(maps.Keys(r.HostAccount)) {
+		s.log.Debug("machine", "fact", name, "is", r.HostAccount[name])
 	}
 	if c := r.EKCertificateFacts; c != nil && !c.KeyMatches {
 		s.say("warning: the EK certificate on the chip is for another key than the EK %s; the maker does not vouch for this one", origin(r))

@@ -130,7 +130,7 @@ func bundlePath(s *session, name string) (string, error) {
 	} else if !info.IsDir() {
 		return "", &disk.Error{Cause: disk.NoFolder, Path: path, Err: fmt.Errorf("write %s: %s is not a directory", path, filepath.Dir(path))}
 	}
-	return path, nil
+	return path, atomicfile.TryPlace(path)
 }
 
 // bundleIdentity checks the flags that say who asks for the challenge.

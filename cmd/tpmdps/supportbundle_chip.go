@@ -88,9 +88,10 @@ func (g *gatherer) checkSource(file readConfig, report lint.Report, record ident
 			facts.Device, facts.NoDevice = deviceHere(ctx)
 			chip := g.chipFacts(ctx, file)
 			report.Findings = append(report.Findings, chip.Findings(file.path, file.data, g.address, func(err error) string { return verdict(err).hint })...)
-			r := checkup.NewResult(report, facts, drift.Compare(facts), chip)
+			r := checkResult{checkup.NewResult(report, facts, drift.Compare(facts), chip)}
+			lineIn(ctx).keepFlagsIn(r)
 			r.Conclude(here().ApplyCommand(file.path), nil) // the verdict is in the result
-			return checkResult{r}, nil
+			return r, nil
 		}}
 }
 

@@ -28,6 +28,18 @@ func Create(path string, data []byte, mode fs.FileMode) error {
 	return nil
 }
 
+// TryPlace tells whether [Create] could make a file at path, before the work of which
+// it is the result: it makes an empty one under another name there, and removes it.
+// The error is the one of Create. What becomes of the place meanwhile it cannot know.
+func TryPlace(path string) error {
+	t, err := newTemp(path)
+	if err != nil {
+		return disk.At(path, fmt.Errorf("write %s: %w", path, err))
+	}
+	t.drop()
+	return nil
+}
+
 // errFolder says what is in the way.
 var errFolder = fmt.Errorf("a folder of that name is there: %w", fs.ErrExist)
 

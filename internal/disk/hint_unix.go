@@ -22,7 +22,7 @@ func (c Cause) hintHere(path string) string {
 		if mount == "" {
 			mount = "PLACE"
 		}
-		return fmt.Sprintf("%s is mounted read-only, as the kernel does after a fault of the disk (dmesg says so): sudo mount -o remount,rw %s, %s", at, mount, anotherPlace)
+		return fmt.Sprintf("%s is mounted read-only, on purpose (mount shows how) or by the kernel after a fault of the disk (dmesg says so): sudo mount -o remount,rw %s, %s", at, mount, anotherPlace)
 	case Broken:
 		return "the disk, the medium or the network share failed: sudo dmesg shows what the kernel says of it; " + "name a place on another file system"
 	case Busy:

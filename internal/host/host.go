@@ -14,6 +14,7 @@ package host
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"tpmdps/internal/identity"
@@ -31,6 +32,38 @@ func (m Machine) Facts() (facts identity.Host, notes []string) {
 	}
 	facts.Hostname = clean(name)
 	return facts, notes
+}
+
+// Known says of each fact, by its name in a record, that it was read, or why it is
+// missing; notes are those that came with the facts. One that the system does not
+// tell of at all has no note.
+func Known(f identity.Host, notes []string) map[string]string {
+	all := map[string]string{}
+	for name, value := range map[string]string{
+		"hostname": f.Hostname, "manufacturer": f.Manufacturer, "product": f.Product, "serial": f.Serial, "uuid": f.UUID,
+	} {
+		all[name] = "read"
+		if value == "" {
+			all[name] = why(name, notes)
+		}
+	}
+	return all
+}
+
+// why is the reason for a fact that is missing. The last note counts: it is of the
+// last place that was looked at.
+func why(name string, notes []string) string {
+	for _, note := range slices.Backward(notes) {
+		if reason, ok := strings.CutPrefix(note, name+": "); ok {
+			return reason
+		}
+	}
+	for _, note := range notes {
+		if field, _, ok := strings.Cut(note, ": "); !ok || !slices.Contains([]string{"hostname", "manufacturer", "product", "serial", "uuid"}, field) {
+			return note // it is of all of them
+		}
+	}
+	return "this system does not tell it (as in a container, or on a board without SMBIOS)"
 }
 
 // maxValue bounds what is read of one value. SMBIOS strings have 64 bytes at

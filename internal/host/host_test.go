@@ -169,3 +169,26 @@ func TestLocal(t *testing.T) {
 		t.Errorf("Local() = %+v, then %+v", first, again)
 	}
 }
+
+// Of each fact is said that it was read, or why not.
+func TestKnown(t *testing.T) {
+	facts := identity.Host{Hostname: "box", Product: "P"}
+	for _, test := range []struct {
+		notes []string
+		want  map[string]string
+	}{
+		{nil, map[string]string{"hostname": "read", "product": "read", "serial": "this system does not tell it", "uuid": "this system does not tell it"}},
+		{[]string{"serial: only root may read it", "serial: the firmware leaves it empty", "uuid: only root may read it"}, map[string]string{"serial": "the firmware leaves it empty", "uuid": "only root may read it", "manufacturer": "this system does not tell it"}},
+		{[]string{"the firmware's table: access denied"}, map[string]string{"serial": "the firmware's table: access denied", "product": "read"}},
+	} {
+		got := Known(facts, test.notes)
+		if len(got) != 5 {
+			t.Errorf("%q: %d facts", test.notes, len(got))
+		}
+		for name, want := range test.want {
+			if !strings.HasPrefix(got[name], want) {
+				t.Errorf("%q: %s is %q, want %q", test.notes, name, got[name], want)
+			}
+		}
+	}
+}

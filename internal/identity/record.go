@@ -72,6 +72,9 @@ type Record struct {
 	TPM Chip `json:"tpm"`
 	// Host says which machine the chip sits in.
 	Host Host `json:"host"`
+	// HostAccount says of each of Host's facts, by its name there, why it is missing;
+	// it is known only to the run that read them, and nil for a record of a file.
+	HostAccount map[string]string `json:"-"`
 	// Labels are the operator's own notes, such as line or order number.
 	Labels map[string]string `json:"labels"`
 	// Operator is who ran the tool, when that was said.

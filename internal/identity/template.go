@@ -166,9 +166,9 @@ func lookUp(place string, r Record) (value, missing string) {
 	case "ekhex":
 		return r.RegistrationIDs.Hex, "the record has no endorsement key"
 	case "serial":
-		return r.Host.Serial, noFact("serial number")
+		return r.Host.Serial, noFact(r, place, "serial number")
 	case "uuid":
-		return r.Host.UUID, noFact("UUID")
+		return r.Host.UUID, noFact(r, place, "UUID")
 	case "hostname":
 		return r.Host.Hostname, "the record has no host name"
 	}
@@ -178,7 +178,10 @@ func lookUp(place string, r Record) (value, missing string) {
 
 // noFact is why the firmware's word on a machine can be missing: placeholders
 // were already taken out of the record.
-func noFact(what string) string {
+func noFact(r Record, place, what string) string {
+	if why := r.HostAccount[place]; why != "" {
+		return "the record has no " + what + ": " + why
+	}
 	return "the record has no " + what + ": the firmware has none or a placeholder, or only root may read it; tpmdps read-ek -v says which"
 }
 

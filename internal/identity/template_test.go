@@ -170,3 +170,16 @@ func FuzzExpandRegistrationID(f *testing.F) {
 		}
 	})
 }
+
+// A run that read the machine itself says why a fact is missing, and no more.
+func TestExpandRegistrationIDSaysWhyAFactIsMissing(t *testing.T) {
+	r := Record{HostAccount: map[string]string{"serial": "the firmware leaves it empty", "uuid": "only root may read it"}}
+	for template, want := range map[string]string{
+		"{serial}": "{serial} is empty: the record has no serial number: the firmware leaves it empty",
+		"{uuid}":   "{uuid} is empty: the record has no UUID: only root may read it",
+	} {
+		if _, err := ExpandRegistrationID(template, r); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("ExpandRegistrationID(%q) = %v, want %q", template, err, want)
+		}
+	}
+}

@@ -63,8 +63,8 @@ func TestOpenByKey(t *testing.T) {
 		"by name":                  {key: cs, dps: "plant", endpoint: testHost},
 		"by host, in capitals":     {key: cs, dps: "PLANT.azure-devices-provisioning.net", endpoint: testHost},
 		"by URL":                   {key: cs, dps: "https://" + testHost, endpoint: testHost},
-		"another DPS":              {key: cs, dps: "other", is: ErrOptions, says: "names other.azure-devices-provisioning.net, the connection string is for " + testHost},
-		"another cloud":            {key: cs, dps: "plant", cloud: "usgov", is: ErrOptions, says: "names plant.azure-devices-provisioning.us"},
+		"another DPS":              {key: cs, dps: "other", is: otherDPS, says: "names other.azure-devices-provisioning.net, the connection string is for " + testHost},
+		"another cloud":            {key: cs, dps: "plant", cloud: "usgov", is: otherDPS, says: "names plant.azure-devices-provisioning.us"},
 		"not a DPS":                {key: cs, dps: "ftp://plant", is: dps.ErrEndpoint},
 		"in quotes":                {key: Key{`"` + testCS + `"` + "\n", false, "cs"}, endpoint: testHost},
 		"a hub's":                  {key: Key{"HostName=p.azure-devices.net;SharedAccessKeyName=o;SharedAccessKey=" + testKey, false, "cs"}, is: dps.ErrConnectionString, says: "cs: "},
@@ -263,7 +263,7 @@ func TestSignInReportsTheAccount(t *testing.T) {
 
 // Each reason has its row of hints.
 func TestReasons(t *testing.T) {
-	if all := Reasons(); len(all) != 13 || len(slices.Compact(slices.Sorted(slices.Values(all)))) != 13 {
+	if all := Reasons(); len(all) != 14 || len(slices.Compact(slices.Sorted(slices.Values(all)))) != 14 {
 		t.Errorf("Reasons() = %q", all)
 	}
 	for code, reason := range aadsts {

@@ -43,7 +43,10 @@ type Request struct {
 	// is that hint whatever the command line was.
 	Verdict func(error) (code int, hint string)
 	Fix     func(error) string
-	Log     *slog.Logger
+	// Amend changes, in place, the commands in fixes and hints to those that the
+	// operator has to type; nil: they stay.
+	Amend func(Result)
+	Log   *slog.Logger
 }
 
 // Run checks the file. The error is what [Result.Conclude] says; the result is there
@@ -58,6 +61,9 @@ func Run(ctx context.Context, r Request, apply string) (Result, error) {
 	facts, chip, asked := r.gather(ctx, report.Config)
 	report.Findings = append(report.Findings, chip.found...)
 	result := NewResult(report, facts, drift.Compare(facts), chip)
+	if r.Amend != nil {
+		r.Amend(result)
+	}
 	return result, result.Conclude(apply, asked)
 }
 

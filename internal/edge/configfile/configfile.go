@@ -20,6 +20,9 @@ import (
 // Stdout is the path of a file that is only planned, and then printed.
 const Stdout = "-"
 
+// LegacyFile is where IoT Edge 1.1 reads its configuration.
+const LegacyFile = "/etc/iotedge/config.yaml"
+
 // templateName is what IoT Edge's package installs beside its configuration.
 const templateName = "config.toml.edge.template"
 
@@ -167,8 +170,12 @@ func (t *Target) readTemplate() error {
 		return &RequestError{fmt.Errorf("%s is a symbolic link to what is not there", path)}
 	}
 	dir := filepath.Dir(path)
+	whyNot := "" // only the package makes these
+	if dir == filepath.Dir(edge.DefaultFile) || dir == filepath.Dir(LegacyFile) {
+		whyNot = "; is IoT Edge installed?"
+	}
 	if info, err := os.Stat(dir); err != nil {
-		return disk.At(path, fmt.Errorf("there is no directory %s to write %s to; is IoT Edge installed? %w", dir, filepath.Base(path), err))
+		return disk.At(path, &RequestError{fmt.Errorf("there is no directory %s to write %s to%s: %w", dir, filepath.Base(path), whyNot, err)})
 	} else if !info.IsDir() {
 		return &disk.Error{Cause: disk.NoFolder, Path: path, Err: fmt.Errorf("write %s: %s is not a directory", path, dir)}
 	}

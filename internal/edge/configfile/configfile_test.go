@@ -176,7 +176,11 @@ func TestFaultsBeforeTheChip(t *testing.T) {
 	}
 	r, _ := request(t, "")
 	r.Path = filepath.Join(r.Path, "nowhere", "config.toml")
-	if _, err := plan(r); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "is IoT Edge installed?") {
+	_, err := plan(r)
+	if !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &requestError) || !strings.Contains(err.Error(), "there is no directory "+filepath.Dir(r.Path)) {
+		t.Errorf("no directory: %v", err)
+	}
+	if strings.Contains(err.Error(), "IoT Edge") { // its package makes another one
 		t.Errorf("no directory: %v", err)
 	}
 	r, _ = request(t, file("0ne0012AB34", "box-7"))
