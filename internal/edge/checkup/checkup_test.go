@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -87,5 +88,27 @@ func TestRun(t *testing.T) {
 	request.Service = func() (checkup.Service, error) { return checkup.Service{}, refused }
 	if r, err = checkup.Run(t.Context(), request, "apply it"); !errors.Is(err, refused) || !strings.Contains(r.Ticks[2].Detail, "DPS was not asked: refused") {
 		t.Errorf("no client: %+v, %v", r, err)
+	}
+	request.Service = nil
+	request.Data = []byte(edgetest.TPMFile + "\n[tpm]\ntcti = \"device:/dev/tpm7\"\n")
+	request.Access = func(string) aziot.Access { return aziot.Access{Verdict: aziot.NoUser} }
+	for _, test := range []struct {
+		path                       string
+		named, overrides, disagree bool
+	}{
+		{"f", false, false, true},
+		{"f", true, false, true}, // a variable gives way to the file
+		{"f", true, true, false},
+		{"-", false, false, false}, // of another machine, perhaps
+	} {
+		request.Path, request.ChipNamed, request.ChipOverrides = test.path, test.named, test.overrides
+		r, err := checkup.Run(t.Context(), request, "apply it")
+		test.disagree = test.disagree && runtime.GOOS == "linux"
+		if says := strings.Contains(r.Verdict, "this machine has no chip at device:/dev/tpm7, which f names"); says != test.disagree || (r.Ticks[0].Status == drift.Fail) != test.disagree {
+			t.Errorf("%+v: %+v", test, r)
+		}
+		if wrong := test.disagree || test.overrides; errors.Is(err, tpm.ErrNoDevice) != wrong {
+			t.Errorf("%+v: %v", test, err)
+		}
 	}
 }
