@@ -56,7 +56,7 @@ var ownHints = map[uint32]string{
 	0x08e: "give the hierarchy's password", 0x0a2: "give the hierarchy's password", 0x149: "give the hierarchy's password",
 	0x921: "the chip counts wrong passwords; wait", 0x085: "restart the machine", 0x14c: "look at what is there",
 	0x089: "--plain-bus", 0x096: "--plain-bus",
-	0x101: "switch the machine off and on again",
+	0x101: "switch the machine off and on again; if it persists, the chip or its firmware is broken",
 }
 
 // refusedCode is one code as the answer to one command.

@@ -37,11 +37,11 @@ func flagsTyped(args []string, c *cli.Command) []typedFlag {
 		if flagCalled(c, names[0]) == nil && !strings.HasPrefix(name, "-") {
 			names = strings.Split(name, "") // -qv
 		}
+		if slices.ContainsFunc(names, func(one string) bool { return flagCalled(c, one) == nil }) {
+			return all // the parser says what is wrong with it
+		}
 		for _, one := range names {
 			f := flagCalled(c, one)
-			if f == nil {
-				return all // the parser says what is wrong with it
-			}
 			typed := typedFlag{flag: f, name: one, value: value, inline: inline, at: at}
 			if needsValue(f) && !inline && i+1 < len(args) {
 				i++
