@@ -221,8 +221,9 @@ func (p *tryPolicy) Do(req *policy.Request) (*http.Response, error) {
 	start := time.Now()
 	resp, err := req.Next()
 	switch {
-	case err == nil:
+	case err == nil && (raw.Context().Err() == nil || repeated(resp)):
 		call.answer, call.err = resp, nil
+	case err == nil: // it came in the very moment in which the call was over
 	case raw.Context().Err() == nil: // a try that was cut short says nothing new
 		call.answer, call.err = nil, err
 	}
