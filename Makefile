@@ -34,7 +34,10 @@ TEST ?= $(GO) test
 # released: the race detector has nothing to find in it, and takes minutes.
 PLAIN := TestScripts|TestAnswersMatrix|TestEveryResponseCode|TestBrokenConfigTellsNothing|TestBrokenFilesTellNothing|$\
 	TestFindingsTellNoSecret|TestFixesAreRight|TestTemplateVerdicts|TestDecodedCodesOfTheChip|TestKilledRunsAreOnRecord|$\
-	TestRunAfterAKilledOne|TestOthersLeftoversStay|TestHintsFitTheCommandLine|TestLiesInEveryAnswer
+	TestRunAfterAKilledOne|TestOthersLeftoversStay|TestHintsFitTheCommandLine|TestLiesInEveryAnswer|$\
+	TestRightFileInAnotherDress|TestFixesOfOtherSlips|TestStrictReaderOnTemplate|TestUnusableProxy|TestSameAnswerSameMeaning|$\
+	TestNothingIsPrintedThatIsKnown|TestCredentialFaultsHaveOneCode|TestInputsThatAreNoFiles|TestWholeLogs|$\
+	TestLongLogsAreLookedThrough|TestMisspeltFlags|TestPKCS11SaysNoPIN|TestPKCS11Everywhere|TestLogsInUTF16
 
 # The longest goes first. Without cgo runs, beside those, what it makes different: the look-up of names.
 test: ## run all tests: with the race detector and the simulator, and what differs without cgo
