@@ -66,6 +66,7 @@ type input struct {
 	name   string
 	source io.Reader
 	buf    []byte // the read that is left behind may still write into it
+	begun  bool   // something has come
 }
 
 // maxRead is how much is read at a time.
@@ -126,9 +127,14 @@ func (in *input) Read(p []byte) (int, error) {
 		what = ""
 	}
 	n, err := awaited(in.ctx, in.name, what, func() (int, error) { return in.source.Read(buf) })
-	if errors.Is(err, errInputWait) {
+	var late *inputWaitError
+	if errors.As(err, &late) {
+		if in.begun { // so it was waited for
+			late.what = what
+		}
 		return 0, err
 	}
+	in.begun = true
 	return copy(p, buf[:n]), err
 }
 
