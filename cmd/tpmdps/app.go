@@ -160,7 +160,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{provision.ErrAllocation, 33, dictionary.Advice(400207)},
 	{provision.ErrNoHub, 33, dictionary.Advice(400208)},
 	{provision.ErrHubUnauthorized, 33, dictionary.Advice(400209)},
-	{provision.ErrStillAssigning, 20, "raise --timeout; if it stays so, look at the DPS's linked hubs"},
+	{provision.ErrStillAssigning, 20, "raise --timeout; if it persists, look at the DPS's linked hubs"},
 	{provision.ErrNotAssigned, 33, "look at the linked hubs and the allocation policy of the DPS; keep error code and time for support"},
 	{tpm.ErrBlob, 33, "something between here and DPS changes its answers, or the service has changed; keep the output of -v"},
 

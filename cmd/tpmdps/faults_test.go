@@ -42,7 +42,7 @@ var faults = []struct {
 	{"ek-mismatch", 0, "dps.challenge", 31, "the enrollment was made with another chip's key"},
 	{"bad-blob", 0, "tpm.activate", 31, "the enrollment was made with another chip's key"},
 	{"disabled", 0, "dps.assigned", 31, "enable it"},
-	{"slow-assign=999999", 4, "dps.assigned", 20, "raise --timeout; if it stays so, look at the DPS's linked hubs"},
+	{"slow-assign=999999", 4, "dps.assigned", 20, "raise --timeout; if it persists, look at the DPS's linked hubs"},
 	{"allocation-failed", 0, "dps.assigned", 33, "look at the function's own log"},
 	{"no-hub", 0, "dps.assigned", 33, "link a hub to the DPS"},
 	{"hub-unauthorized", 0, "dps.assigned", 33, "in the portal, unlink the hub from the DPS and link it again"},

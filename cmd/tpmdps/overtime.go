@@ -31,7 +31,7 @@ func (e overtimeError) Hint() string {
 	var late *inputWaitError
 	switch {
 	case errors.Is(e.error, provision.ErrStillAssigning):
-		return hintOvertime + "; if it stays so, look at the DPS's linked hubs"
+		return hintOvertime + "; if it persists, look at the DPS's linked hubs"
 	case errors.Is(e.error, audit.ErrLocked):
 		return "wait until the other run is done, or end it; " + hintOvertime
 	case errors.Is(e.error, filelock.ErrHeld):
