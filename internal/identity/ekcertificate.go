@@ -143,6 +143,13 @@ func (c EKCertificate) Facts(ek []byte) EKCertificateFacts {
 	return facts
 }
 
+// RSANumbers takes modulus and exponent out of a marshalled TPM2B_PUBLIC of an RSA
+// key, both without leading zeros. ok is false for anything else.
+func RSANumbers(public []byte) (modulus, exponent []byte, ok bool) {
+	key, ok := rsaKey(public)
+	return key.modulus, key.exponent, ok
+}
+
 // rsaKey takes modulus and exponent out of a marshalled TPM2B_PUBLIC of an RSA
 // key: TPM 2.0 Part 2, 12.2.
 func rsaKey(public []byte) (publicKey, bool) {

@@ -203,7 +203,7 @@ func (f *EKCertificateFacts) setTPM(attribute pkix.AttributeTypeAndValue) {
 	text := text.Printable(attribute.Value.(string), maxWord) // readName makes strings only
 	switch {
 	case attribute.Type.Equal(oidTPMManufacturer):
-		f.TPMManufacturer = vendorID(text)
+		f.TPMManufacturer = VendorID(text)
 	case attribute.Type.Equal(oidTPMModel):
 		f.TPMModel = text
 	case attribute.Type.Equal(oidTPMVersion):
@@ -211,9 +211,9 @@ func (f *EKCertificateFacts) setTPM(attribute pkix.AttributeTypeAndValue) {
 	}
 }
 
-// vendorID decodes "id:49424D00" to "IBM": TCG Vendor ID Registry, as
+// VendorID decodes "id:49424D00" to "IBM": TCG Vendor ID Registry, as
 // TPM_PT_MANUFACTURER has it. What is not of this form stays as it is.
-func vendorID(text string) string {
+func VendorID(text string) string {
 	digits, found := strings.CutPrefix(text, "id:")
 	id, err := hex.DecodeString(digits)
 	if !found || err != nil || len(id) != 4 {

@@ -270,8 +270,8 @@ func TestVendorID(t *testing.T) {
 		"id:49424D00": "IBM", "id:49465800": "IFX", "id:4e544300": "NTC", "id:53544D20": "STM", "id:57454300": "WEC",
 		"id:1B5B324A": "id:1B5B324A", "id:00000000": "id:00000000", "id:4942": "id:4942", "IBM": "IBM", "": "", "id:zz424D00": "id:zz424D00",
 	} {
-		if got := vendorID(text); got != want {
-			t.Errorf("vendorID(%q) = %q, want %q", text, got, want)
+		if got := VendorID(text); got != want {
+			t.Errorf("VendorID(%q) = %q, want %q", text, got, want)
 		}
 	}
 }
