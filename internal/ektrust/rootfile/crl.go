@@ -1,0 +1,72 @@
+package rootfile
+
+import (
+	"bytes"
+	"encoding/pem"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"tpmdps/internal/ektrust/chain"
+	"tpmdps/internal/text"
+)
+
+// CRL is a list of revoked certificates and the file that it stood in.
+type CRL struct {
+	// Name is the file's, fit for a terminal.
+	Name string
+	List *chain.CRL
+}
+
+// LoadCRLs reads all lists of revoked certificates below a folder, DER or PEM. What is
+// not one, or is one that cannot be used, is ignored by name.
+func LoadCRLs(folder string) ([]CRL, []Ignored, error) {
+	shown := text.Printable(folder, maxName)
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer root.Close()
+	r := newReader()
+	var lists []CRL
+	err = fs.WalkDir(root.FS(), ".", func(file string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil && file == ".":
+			return err
+		case err != nil:
+			r.ignore(file, err.Error())
+			return nil
+		case entry.IsDir():
+			return nil
+		}
+		data, err := read(root.FS(), file)
+		if err != nil {
+			r.ignore(file, err.Error())
+			return nil
+		}
+		if r.files, r.left = r.files+1, r.left-len(data); r.files > maxFiles || r.left < 0 {
+			return fmt.Errorf("%w: %d files, %d MB together", errBounds, maxFiles, maxContent>>20)
+		}
+		list, err := ParseCRL(data)
+		if err != nil {
+			r.ignore(file, err.Error())
+			return nil
+		}
+		lists = append(lists, CRL{text.Printable(file, maxName), list})
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read %s: %w", shown, err)
+	}
+	return lists, r.bundle.Ignored, nil
+}
+
+// ParseCRL reads one list, DER or PEM.
+func ParseCRL(data []byte) (*chain.CRL, error) {
+	if !bytes.HasPrefix(data, []byte{0x30}) {
+		if block, _ := pem.Decode(data); block != nil && block.Type == "X509 CRL" {
+			data = block.Bytes
+		}
+	}
+	return chain.ParseCRL(data)
+}
