@@ -119,3 +119,21 @@ func (k *Key) readECC(parameters cryptobyte.String, bits []byte) error {
 	k.ECC = point
 	return nil
 }
+
+// MarshalRSA writes the SubjectPublicKeyInfo of an RSA key, in DER.
+func MarshalRSA(modulus, exponent []byte) []byte {
+	numbers := cryptobyte.NewBuilder(nil)
+	numbers.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1BigInt(new(big.Int).SetBytes(modulus))
+		b.AddASN1BigInt(new(big.Int).SetBytes(exponent))
+	})
+	key := cryptobyte.NewBuilder(nil)
+	key.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(oidRSA)
+			b.AddASN1NULL()
+		})
+		b.AddASN1BitString(numbers.BytesOrPanic())
+	})
+	return key.BytesOrPanic()
+}

@@ -11,16 +11,9 @@ import (
 	"tpmdps/internal/text"
 )
 
-// CRL is a list of revoked certificates and the file that it stood in.
-type CRL struct {
-	// Name is the file's, fit for a terminal.
-	Name string
-	List *chain.CRL
-}
-
 // LoadCRLs reads all lists of revoked certificates below a folder, DER or PEM. What is
 // not one, or is one that cannot be used, is ignored by name.
-func LoadCRLs(folder string) ([]CRL, []Ignored, error) {
+func LoadCRLs(folder string) ([]*chain.CRL, []Ignored, error) {
 	shown := text.Printable(folder, maxName)
 	root, err := os.OpenRoot(folder)
 	if err != nil {
@@ -28,7 +21,7 @@ func LoadCRLs(folder string) ([]CRL, []Ignored, error) {
 	}
 	defer root.Close()
 	r := newReader()
-	var lists []CRL
+	var lists []*chain.CRL
 	err = fs.WalkDir(root.FS(), ".", func(file string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil && file == ".":
@@ -52,7 +45,8 @@ func LoadCRLs(folder string) ([]CRL, []Ignored, error) {
 			r.ignore(file, err.Error())
 			return nil
 		}
-		lists = append(lists, CRL{text.Printable(file, maxName), list})
+		list.Name = text.Printable(file, maxName)
+		lists = append(lists, list)
 		return nil
 	})
 	if err != nil {
