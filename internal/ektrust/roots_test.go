@@ -90,6 +90,10 @@ func readSamples(t *testing.T, folder string) (list []sample, attestation int) {
 			add(block.Bytes, string(owner.FindSubmatch(head)[1]), "tpm-ca-certificates", date, name == rootsFile)
 		}
 	}
+	// AMD published its two roots twice, with the same names and keys.
+	for _, name := range []string{"amd-ftpm-ecc.crt", "amd-ftpm-rsa.crt"} {
+		add(read(t, "../../testdata/roots", name), "AMD", "ruby-tpm-key-attestation", "2023-01-28", true)
+	}
 	return list, attestation
 }
 
