@@ -163,7 +163,7 @@ func (v *Verdict) noPath(none *chain.NoPath, e Evidence) {
 // softwareTPM: what swtpm and the simulators of IBM and Microsoft say of themselves.
 func softwareTPM(leaf *chain.Certificate, e Evidence) bool {
 	software := []string{"IBM", "XCG"}
-	return slices.Contains(software, strings.TrimSpace(e.Manufacturer)) || slices.Contains(software, leaf.Manufacturer)
+	return slices.Contains(software, strings.TrimSpace(e.Manufacturer)) || slices.Contains(software, maker(leaf))
 }
 
 // ended judges a whole path: whose root it is, and what was revoked.

@@ -3,6 +3,8 @@ package ektrust
 import (
 	"crypto"
 	encoding "encoding/asn1"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"tpmdps/internal/ektrust/chain"
+	"tpmdps/internal/identity"
 )
 
 func number(n int) *int { return &n }
@@ -88,6 +91,19 @@ func twoOfOneName(t testing.TB) world {
 	w := plain(t, nil)
 	w.extra = []*made{issue(t, wish{subject: "Root"}), w.extra[0]}
 	return w
+}
+
+// software is a software TPM, with its CA or without.
+func software(maker string, alone bool) func(testing.TB) world {
+	return func(t testing.TB) world {
+		t.Helper()
+		w := plain(t, func(root, ca, chip *wish) { chip.maker = maker })
+		w.manufacturer = "IBM"
+		if alone {
+			w.given = nil
+		}
+		return w
+	}
 }
 
 func TestAssess(t *testing.T) {
@@ -171,11 +187,9 @@ func TestAssess(t *testing.T) {
 			w.chip = &made{der: issue(t, wish{subject: "me", notCA: true}).der}
 			return w
 		}, Mismatch, CodeOtherKey, "another key (ECC P-256)"},
-		{"of a software TPM", func(t testing.TB) world {
-			w := plain(t, func(root, ca, chip *wish) { chip.maker = "id:49424D00" })
-			w.given, w.manufacturer = nil, "IBM"
-			return w
-		}, Untrusted, CodeSoftwareTPM, "software TPM"},
+		{"of a simulator", software("id:49424D00", true), Untrusted, CodeSoftwareTPM, "software TPM"},
+		{"of swtpm", software("id:00001014", true), Untrusted, CodeSoftwareTPM, "software TPM"},
+		{"of swtpm, with its CA", software("id:00001014", false), Trusted, "path", "given as an extra root"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -241,6 +255,36 @@ func TestAssessEveryByte(t *testing.T) {
 			if v := s.Assess(Evidence{EK: ek(), Certificate: der}, now); v.Verdict == Trusted {
 				t.Errorf("byte %d ^ %#x: %s", i, bit, v.Summary())
 			}
+		}
+	}
+}
+
+// A record says all that a verdict needs, and a verdict is complete as JSON.
+func TestFromRecord(t *testing.T) {
+	w := plain(t, nil)
+	certificate := base64.StdEncoding.EncodeToString(w.chip.der)
+	record := identity.Record{EndorsementKey: base64.StdEncoding.EncodeToString(ek()), EKCertificate: &certificate,
+		EKCertificateChain: []string{base64.StdEncoding.EncodeToString(w.given[0].der)}, TPM: identity.Chip{Manufacturer: "IFX", Firmware: "7.61.2785.0"}}
+	e, err := FromRecord(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewStore(nil, []*chain.Certificate{w.extra[0].parsed(t)})
+	if v := s.Assess(e, now); v.Verdict != Trusted || len(v.Weaknesses) != 2 {
+		t.Errorf("%+v", v)
+	}
+	record.EKCertificate, record.EKCertificateChain = nil, nil
+	if e, err = FromRecord(record); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(NewStore(nil, nil).Assess(e, now))
+	if err != nil || strings.Contains(strings.ReplaceAll(string(text), `"missing":null`, ""), "null") || !strings.Contains(string(text), `"verdict":"absent"`) {
+		t.Errorf("%s, %v", text, err)
+	}
+	bad := "%"
+	for _, r := range []identity.Record{{}, {EndorsementKey: record.EndorsementKey, EKCertificate: &bad}, {EndorsementKey: record.EndorsementKey, EKCertificateChain: []string{bad}}} {
+		if _, err := FromRecord(r); err == nil {
+			t.Errorf("%+v: no error", r)
 		}
 	}
 }

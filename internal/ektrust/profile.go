@@ -38,10 +38,19 @@ func profileFaults(c *chain.Certificate, manufacturer string) (faults []Reason) 
 	switch {
 	case c.Manufacturer == "":
 		add(CodeProfile, "the certificate does not say who made the chip (subject alternative name)")
-	case chip != "" && !strings.EqualFold(chip, c.Manufacturer):
-		add(CodeVendor, "the chip says that %s made it, and the certificate is for a chip of %s", text.Printable(chip, 20), c.Manufacturer)
+	case chip != "" && !strings.EqualFold(chip, maker(c)):
+		add(CodeVendor, "the chip says that %s made it, and the certificate is for a chip of %s", text.Printable(chip, 20), maker(c))
 	}
 	return faults
+}
+
+// maker is the vendor ID in a certificate. swtpm's own CA writes the number that IBM
+// has for PCI cards, while the chip calls itself IBM.
+func maker(c *chain.Certificate) string {
+	if c.Manufacturer == "id:00001014" {
+		return "IBM"
+	}
+	return c.Manufacturer
 }
 
 // CertificateURL is where the maker of a chip keeps the certificate of an EK, for the

@@ -40,14 +40,25 @@ func weakPrime(t testing.TB, random *mathrand.Rand) *big.Int {
 
 func TestROCA(t *testing.T) {
 	random := mathrand.New(mathrand.NewChaCha8([32]byte{7}))
-	for i := range 20 {
-		n := new(big.Int).Mul(weakPrime(t, random), weakPrime(t, random))
-		if !ROCA(n.Bytes()) {
-			t.Errorf("weak modulus %d of %d bits was not found", i, n.BitLen())
+	var primes []*big.Int
+	for range 7 {
+		primes = append(primes, weakPrime(t, random))
+	}
+	found := 0
+	for i, p := range primes {
+		for _, q := range primes[:i] {
+			n := new(big.Int).Mul(p, q)
+			if !ROCA(n.Bytes()) {
+				t.Errorf("a weak modulus of %d bits was not found", n.BitLen())
+			}
+			if n.Add(n, big.NewInt(2)); ROCA(n.Bytes()) {
+				t.Error("its neighbour was")
+			}
+			found++
 		}
-		if n.Add(n, big.NewInt(2)); ROCA(n.Bytes()) {
-			t.Errorf("its neighbour %d was", i)
-		}
+	}
+	if found != 21 {
+		t.Errorf("%d moduli were made", found)
 	}
 	modulus := make([]byte, 256)
 	stream := mathrand.NewChaCha8([32]byte{8})
