@@ -135,8 +135,9 @@ func TestReadRefuses(t *testing.T) {
 		{"a file beyond the end", set(filesAt+4, 0xff, 0xff, 0xff, 0x7f), "longer than what is there"},
 		{"a file of a folder elsewhere", set(filesAt+8, 0xfd, 0xff), "another cabinet"},
 	}
+	whole := pack(t, mszip, File{"a", []byte("a certificate")}, File{"b", []byte("another")})
 	for _, test := range tests {
-		data := pack(t, mszip, someFiles()...)
+		data := bytes.Clone(whole)
 		test.alter(data)
 		_, err := Read(data)
 		if !errors.Is(err, ErrFormat) || !strings.Contains(fmt.Sprint(err), test.want) {
@@ -147,9 +148,18 @@ func TestReadRefuses(t *testing.T) {
 
 // A small cabinet that unpacks to more than the bound is refused before it has.
 func TestReadBounds(t *testing.T) {
-	zeros := make([]byte, maxContent+1)
-	if _, err := Read(pack(t, mszip, File{"zeros", zeros})); !errors.Is(err, ErrFormat) {
-		t.Errorf("%d bytes: %v, want an error", len(zeros), err)
+	data := pack(t, mszip, File{"zeros", make([]byte, maxBlock)})
+	const count, header = maxContent/maxBlock + 1, 36
+	block := data[binary.LittleEndian.Uint32(data[header:]):]
+	data = append(data, bytes.Repeat(block, count-1)...)
+	binary.LittleEndian.PutUint32(data[8:], uint32(len(data)))
+	binary.LittleEndian.PutUint16(data[header+4:], count)
+	if _, err := Read(data); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("%d bytes of %d: %v, want an error", len(data), count*maxBlock, err)
+	}
+	binary.LittleEndian.PutUint16(data[header+4:], count-1)
+	if files, err := Read(data); err != nil || len(files) != 1 {
+		t.Errorf("%d bytes: %v", (count-1)*maxBlock, err)
 	}
 }
 

@@ -117,3 +117,24 @@ func TestDistributionRoots(t *testing.T) {
 		t.Errorf("a chip of Nuvoton's: %s", v.Summary())
 	}
 }
+
+// A root of one maker does not vouch for the chips of another.
+func TestVendorOfRoot(t *testing.T) {
+	root, err := chain.Parse(read(t, "../../testdata/roots", "nuvoton-2010.cer"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := chain.Parse(realLeaves[1].evidence(t).Certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for maker, want := range map[string]Word{"NTC": Trusted, "STM": Untrusted, "": Untrusted, "IBM": Untrusted} {
+		chip := *leaf
+		chip.Manufacturer = maker
+		var v Verdict
+		NewStore([]*chain.Certificate{root}, nil).ended(&v, chain.Path{&chip, root}, now)
+		if v.Verdict != want || want == Untrusted && v.Reasons[0].Code != CodeVendor {
+			t.Errorf("%q: %s", maker, v.Summary())
+		}
+	}
+}
