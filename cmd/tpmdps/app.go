@@ -33,6 +33,7 @@ import (
 	"tpmdps/internal/host"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/input"
 	"tpmdps/internal/inventory"
 	"tpmdps/internal/network"
 	"tpmdps/internal/operator"
@@ -47,7 +48,6 @@ var (
 	errUsage  = errors.New("usage")
 	errBatch  = errors.New("damaged batch")
 	errPartly = errors.New("part of the batch failed")
-	errInputs = errors.New("cannot read")
 	// errProvisioned: the machine is in use.
 	errProvisioned = errors.New("this machine is provisioned")
 )
@@ -175,14 +175,14 @@ var exits = slices.Concat(diskExits(), []exit{
 	{dps.ErrTooLarge, 21, hintForeign},
 	{configfile.ErrOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},
 	{atomicfile.ErrChanged, 15, "run the same command again: it starts from what the file is now"},
-	{errInputWait, 20, "whatever writes to it has to end; raise --timeout"},
+	{input.ErrTimeOver, 20, "whatever writes to it has to end; raise --timeout"},
 	{filelock.ErrHeld, 20, "wait until the other program is done, or end it; raise --timeout"},
 	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
 	{checkup.ErrDisagree, 41, "the hint at the failed line says what to do"},
 	{edge.ErrInvalid, 2, ""},
 	{emulator.ErrOptions, 2, ""},
 	{fs.ErrPermission, 2, hintOtherUser},
-	{errInputs, 2, ""},
+	{input.ErrUnreadable, 2, ""},
 })
 
 // diskExits are those of files and disks. They count whatever was being done, and
@@ -353,7 +353,11 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 	return v.code
 }
 
-// runApp runs one command line. The bare arguments go along: see onCommandLine.
+// metadataArgs is where the program keeps its bare arguments, for what the parser does
+// not tell.
+const metadataArgs = "args"
+
+// runApp runs one command line.
 func runApp(ctx context.Context, args []string, s streams) error {
 	app := newApp(s)
 	app.Metadata = map[string]any{metadataArgs: args}

@@ -18,6 +18,7 @@ import (
 	"tpmdps/internal/edge"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/input"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
 )
@@ -109,7 +110,7 @@ func TestInterruptsHideNothing(t *testing.T) {
 	}{
 		{context.Canceled, true},
 		{fmt.Errorf("dial: %w", context.Canceled), true},
-		{&inputWaitError{"stdin", "its end did not come", context.Canceled}, true},
+		{&input.WaitError{Name: "stdin", What: "its end did not come", Cause: context.Canceled}, true},
 		{net.ErrClosed, true},
 		{io.ErrUnexpectedEOF, true},
 		{tpm.ErrAnswer, true},

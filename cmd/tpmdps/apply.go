@@ -9,12 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/host"
+	"tpmdps/internal/input"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
@@ -30,21 +29,8 @@ var (
 // some seconds for each.
 const daemonsLimit = time.Minute
 
-func applyFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.BoolFlag{Name: "apply", Usage: "then put the file into effect with iotedge config apply, wait for IoT Edge, and ask DPS for a challenge"},
-	}
-}
-
-// checkApply says before a file is written what would keep it from being
-// applied.
-func checkApply(s *session) error {
-	if err := s.excludes("apply", "check", "udev", "dry-run"); err != nil {
-		return err
-	}
-	if s.flag.String("config") == "-" || s.flag.String("for") == "1.1" {
-		return fmt.Errorf("%w: --apply: only a config.toml in a file can be applied", errUsage)
-	}
+// canApply says before a file is written what would keep it from being applied.
+func canApply() error {
 	if err := needLinux("apply"); err != nil {
 		return err
 	}
@@ -56,7 +42,7 @@ func checkApply(s *session) error {
 }
 
 // applyConfig puts a file into effect, and finds out whether that did it.
-func applyConfig(s *session, file string) error {
+func applyConfig(s *session, o configOptions, file string) error {
 	if err := needLinux("apply"); err != nil {
 		return err
 	}
@@ -83,15 +69,15 @@ func applyConfig(s *session, file string) error {
 	}
 	r.Applied = true
 	s.did("%s was applied", path)
-	err = r.lookAround(s, m, before)
+	err = r.lookAround(s, o, m, before)
 	if s.ctx.Err() == nil {
-		err = r.prove(s, err)
+		err = r.prove(s, o, err)
 	}
 	return s.printAfter(err, r)
 }
 
 // lookAround waits for the daemons, and sees who has the chip.
-func (r *applyResult) lookAround(s *session, m aziot.Installation, before []host.Process) error {
+func (r *applyResult) lookAround(s *session, o configOptions, m aziot.Installation, before []host.Process) error {
 	s.say("waiting for IoT Edge's daemons, %s at most", daemonsLimit)
 	ctx, cancel := context.WithTimeout(s.ctx, daemonsLimit)
 	defer cancel()
@@ -110,7 +96,7 @@ func (r *applyResult) lookAround(s *session, m aziot.Installation, before []host
 			s.say("warning: %s (process %d) holds %s, past the kernel's resource manager; what it leaves there may be in the way: %s", h.Name, h.PID, h.Node, stop(h))
 		}
 	}
-	return r.judge(s, len(aziot.StillThere(before, m.TPMDaemons())) > 0, m)
+	return r.judge(s.daemonTCTI(o), len(aziot.StillThere(before, m.TPMDaemons())) > 0, m)
 }
 
 // stop is how a process is ended.
@@ -123,7 +109,7 @@ func stop(h aziot.Holder) string {
 
 // judge says what is wrong with the daemons; old is whether the one for the TPM
 // was not restarted.
-func (r *applyResult) judge(s *session, old bool, m aziot.Installation) error {
+func (r *applyResult) judge(tcti string, old bool, m aziot.Installation) error {
 	down := aziot.Down(r.Daemons)
 	if old {
 		r.Restart = append(r.Restart, "aziot-tpmd")
@@ -134,7 +120,7 @@ func (r *applyResult) judge(s *session, old bool, m aziot.Installation) error {
 		if d.Name != "aziot-tpmd" {
 			continue
 		}
-		if a := m.Access(daemonTCTI(s)); a.Verdict == aziot.Denied {
+		if a := m.Access(tcti); a.Verdict == aziot.Denied {
 			return fmt.Errorf("%w: %s", aziot.ErrAccess, whoMay(a))
 		}
 	}
@@ -149,12 +135,12 @@ func (r *applyResult) judge(s *session, old bool, m aziot.Installation) error {
 
 // prove makes the trip of "verify --until challenge" with what the file says. An
 // error of the daemons goes before one of the trip only where it explains it.
-func (r *applyResult) prove(s *session, daemons error) error {
+func (r *applyResult) prove(s *session, o configOptions, daemons error) error {
 	if i := slices.IndexFunc(r.Holders, func(h aziot.Holder) bool { return h.Alone() && h.Name == "aziot-tpmd" }); i >= 0 {
 		s.say("warning: verify is left out: aziot-tpmd itself has %s, which one program at a time can open", r.Holders[i].Node)
 		return daemons
 	}
-	req, err := provedBy(s, r.File)
+	req, err := s.provedBy(o, r.File)
 	if errors.Is(err, tpm.ErrAddress) {
 		s.say("warning: verify is left out: %v", err)
 		return daemons
@@ -162,6 +148,7 @@ func (r *applyResult) prove(s *session, daemons error) error {
 	if err != nil {
 		return err
 	}
+	req.Limit = networkLimit
 	trip, err := s.trip(req)
 	r.Verify = &trip
 	switch {
@@ -174,8 +161,8 @@ func (r *applyResult) prove(s *session, daemons error) error {
 }
 
 // provedBy plans the trip from the file alone, as IoT Edge goes by it.
-func provedBy(s *session, path string) (provision.Request, error) {
-	data, err := readLimited(s.ctx, path, edge.MaxFile)
+func (s *session) provedBy(o configOptions, path string) (provision.Request, error) {
+	data, err := input.ReadFile(s.ctx, path, edge.MaxFile)
 	if err != nil {
 		return provision.Request{}, err
 	}
@@ -185,10 +172,11 @@ func provedBy(s *session, path string) (provision.Request, error) {
 		return provision.Request{}, &edge.FileError{Path: path, Err: err}
 	}
 	req := provision.Request{IDScope: file.IDScope, RegistrationID: file.RegistrationID, Until: provision.UntilChallenge}
-	if req.TPM, req.TPMOptions, err = s.tpmOr(file); err != nil {
+	chip := o.chip.orFile(path, file)
+	if req.TPM, req.TPMOptions, err = s.chip(chip); err != nil {
 		return req, err
 	}
-	req.IDFrom, req.Configured = path, s.configured(path, file, req.TPM)
-	_, err = toService(s, &req, file.GlobalEndpoint)
+	req.IDFrom, req.Configured = path, configured(path, file, req.TPM, chip.overruled())
+	_, err = s.toService(&req, file.GlobalEndpoint, o.service.caFile)
 	return req, err
 }

@@ -89,10 +89,28 @@ const manual = "docs/tpmdps.1.md"
 var boldFlag = regexp.MustCompile(`\*\*--?([a-z][a-z-]*)\*\*`)
 
 func TestDocsCommandsAndFlags(t *testing.T) {
-	shared := flagNames(sharedFlags())
+	groups := map[string][]cli.Flag{
+		"use a chip": chipFlags(), "use the network": networkFlags(), "read or write a secret": secretFlags(),
+	}
+	shared := flagNames(outputFlags())
+	for _, group := range groups {
+		shared = append(shared, flagNames(group)...)
+	}
 	sharedSection := section(t, manual, "## SHARED FLAGS")
 	missing(t, "SHARED FLAGS", sharedSection, shared)
 	surplus(t, "SHARED FLAGS", sharedSection, shared)
+	for words, group := range groups {
+		var with []string
+		for _, c := range allCommands() {
+			if slices.Contains(flagNames(c.Flags), group[0].Names()[0]) {
+				with = append(with, c.Name)
+			}
+		}
+		want := fmt.Sprintf("On the commands that %s (%s):", words, strings.Join(with, ", "))
+		if !strings.Contains(strings.ReplaceAll(sharedSection, "\n", " "), want) {
+			t.Errorf("%s: SHARED FLAGS lacks: %s", manual, want)
+		}
+	}
 
 	synopsis := section(t, manual, "## SYNOPSIS")
 	for _, c := range allCommands() {
@@ -138,6 +156,9 @@ func allCommands() []*cli.Command {
 // defaultText is what a flag stands at, where that says something.
 func defaultText(f cli.Flag) string {
 	s, ok := f.(*cli.StringFlag)
+	if named, is := f.(variableFlag); is {
+		s, ok = named.StringFlag, true
+	}
 	switch {
 	case !ok:
 		return ""

@@ -14,6 +14,7 @@ import (
 	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/emulator"
+	"tpmdps/internal/input"
 )
 
 func emulatorCommand() command {
@@ -46,30 +47,30 @@ func emulatorCommand() command {
 	}
 }
 
-func runEmulator(s *session) (err error) {
+func runEmulator(s *session, f flags) (err error) {
 	opts := emulator.Options{
-		IDScope:   s.flag.String("id-scope"),
-		Listen:    s.flag.String("listen"),
-		MQTT:      s.flag.String("mqtt"),
-		HubName:   cmp.Or(s.flag.String("hub-name"), dottedName(s.flag.String("mqtt"))),
-		Dir:       s.flag.String("dir"),
-		StateFile: s.flag.String("state"),
-		Limit:     s.flag.Int("limit"),
-		Role:      s.flag.String("role"),
-		Faults:    s.flag.StringSlice("fault"),
+		IDScope:   f.text("id-scope"),
+		Listen:    f.text("listen"),
+		MQTT:      f.text("mqtt"),
+		HubName:   cmp.Or(f.text("hub-name"), dottedName(f.text("mqtt"))),
+		Dir:       f.text("dir"),
+		StateFile: f.text("state"),
+		Limit:     f.number("limit"),
+		Role:      f.text("role"),
+		Faults:    f.list("fault"),
 		Log:       s.log,
 
-		WholeResources: s.flag.Bool("whole-resources"),
-		ReadOnlyPolicy: s.flag.Bool("read-only-policy"),
+		WholeResources: f.yes("whole-resources"),
+		ReadOnlyPolicy: f.yes("read-only-policy"),
 	}
-	ready := s.flag.String("ready-file")
+	ready := f.text("ready-file")
 	if ready != "" {
 		if err := emulator.CheckReady(ready); err != nil {
 			return err
 		}
 	}
 	if opts.Dir != "" {
-		lock, err := awaited(s.ctx, "the files of --dir", "their end did not come", func() (io.Closer, error) { return emulator.OwnDir(opts.Dir) })
+		lock, err := input.Await(s.ctx, "the files of --dir", "their end did not come", func() (io.Closer, error) { return emulator.OwnDir(opts.Dir) })
 		if err != nil {
 			return err
 		}
@@ -161,8 +162,8 @@ func (r emulatorResult) show(w io.Writer) error {
 
 // newEmulator reads the files of --dir and --state, which may take as long as it will.
 func newEmulator(s *session, opts emulator.Options) (*emulator.Server, error) {
-	server, err := awaited(s.ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
-	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, errInputWait) && !errors.Is(err, atomicfile.ErrInUse) {
+	server, err := input.Await(s.ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
+	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, input.ErrTimeOver) && !errors.Is(err, atomicfile.ErrInUse) {
 		err = emulatorFiles(err)
 	}
 	if address := (*net.AddrError)(nil); errors.As(err, &address) {
@@ -178,7 +179,7 @@ func emulatorFiles(err error) error {
 	if _, isDisk := disk.Find(err); isDisk {
 		return err
 	}
-	return fmt.Errorf("%w its files: %w", errInputs, err)
+	return fmt.Errorf("%w its files: %w", input.ErrUnreadable, err)
 }
 
 // listenFault is for an address at which the emulator cannot be.

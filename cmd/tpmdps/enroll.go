@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,31 +34,60 @@ func enrollCommand() command {
 			&cli.StringFlag{Name: "endorsement-key", Aliases: []string{"ek"}, Usage: "enroll this `KEY` (base64 or hex of the TPM2B_PUBLIC) instead of the chip's"},
 			&cli.StringFlag{Name: "registration-id", Usage: "enroll under `ID`, or a template as in read-ek (default: the record's, or derived from the key)"},
 			labelFlag("what {label:KEY} in a template stands for, as `KEY=VALUE`; may be given more than once"),
-			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "derive the ID in `FORMAT`: base32 or hex"},
+			idFormatFlag("derive the ID in `FORMAT`: base32 or hex"),
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, field by field, and do nothing"},
 			&cli.BoolFlag{Name: "update", Usage: "change the settings of an existing enrollment"},
 			&cli.BoolFlag{Name: "replace-ek", Usage: "give an existing enrollment this key: the machine that has the other one can no longer provision"},
 			&cli.BoolFlag{Name: "foreign-id", Usage: "accept a registration ID that was derived from another key: the machine that has that key loses its name"},
-		}, slices.Concat(auditFlags(), serviceFlags(), settingsFlags())...),
+		}, slices.Concat(auditFlags(), serviceFlags(), settingsFlags(), chipFlags(), networkFlags(), secretFlags())...),
 		examples: []string{
 			"tpmdps enroll --from batch.jsonl --connection-string-file dps.secret",
 			"tpmdps enroll --from batch.jsonl --dps plant --auth-type login --dry-run",
 		},
 		exits: []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 30, 32, 50, 51},
+		rules: []rule{{flag: "audit", only: []string{"audit-key-file"}}, loginRule},
 		run:   runEnroll,
 	}
 }
 
-func runEnroll(s *session) (err error) {
-	settings, err := enrollSettings(s)
+// enrollOptions are those of enroll.
+type enrollOptions struct {
+	source   sourceOptions
+	settings enroll.Settings
+	policy   enroll.Policy
+	dryRun   bool
+	trail    trailOptions
+	service  serviceOptions
+}
+
+func readEnrollOptions(f flags) (o enrollOptions, err error) {
+	o = enrollOptions{
+		policy: enroll.Policy{
+			Update: f.yes("update"), ReplaceEK: f.yes("replace-ek"), ForeignID: f.yes("foreign-id"),
+			ChosenID: slices.ContainsFunc([]string{"from", "registration-id", "id-format"}, f.typed),
+		},
+		dryRun: f.yes("dry-run"), trail: trailOptions{path: f.text("audit"), keyFile: f.text("audit-key-file")},
+	}
+	if o.settings, err = readSettings(f); err != nil {
+		return o, err
+	}
+	if o.service, err = readServiceOptions(f); err != nil {
+		return o, err
+	}
+	o.source, err = readSourceOptions(f)
+	return o, err
+}
+
+func runEnroll(s *session, f flags) (err error) {
+	o, err := readEnrollOptions(f)
 	if err != nil {
 		return err
 	}
-	service, err := serviceClient(s)
+	service, err := s.openService(o.service)
 	if err != nil {
 		return err
 	}
-	inv, err := machines(s)
+	inv, err := s.machines(o.source)
 	if err != nil {
 		return err
 	}
@@ -65,62 +95,65 @@ func runEnroll(s *session) (err error) {
 	if err := inv.CheckDuplicates(); err != nil {
 		return err
 	}
-	if !s.flag.Bool("foreign-id") {
+	if !o.policy.ForeignID {
 		if err := enroll.CheckIDs(records); err != nil {
 			return err
 		}
 	}
-	if settings.DeviceID != "" && len(records) > 1 {
+	if o.settings.DeviceID != "" && len(records) > 1 {
 		return fmt.Errorf("%w: --device-id names one device, there are %d records", errUsage, len(records))
 	}
-	if err := inv.Override(settings); err != nil {
+	if err := inv.Override(o.settings); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	for _, line := range inv.Summary() {
-		s.say("%s: %s", s.flag.String("from"), line)
+		s.say("%s: %s", o.source.file, line)
 	}
-	trail, err := s.openTrail(service)
-	if err != nil {
-		return err
+	b := batch{ui: s.ui, ctx: s.ctx, did: s.did, service: service, policy: o.policy, dryRun: o.dryRun}
+	if !o.dryRun { // which does nothing, and leaves the trail alone
+		if b.trail, err = s.openTrail(o.trail, service); err != nil {
+			return err
+		}
+		defer joinClose(&err, b.trail)
 	}
-	defer joinClose(&err, trail)
-	policy := enroll.Policy{Update: s.flag.Bool("update"), ReplaceEK: s.flag.Bool("replace-ek"), ForeignID: s.flag.Bool("foreign-id")}
-	policy.ChosenID = slices.ContainsFunc([]string{"from", "registration-id", "id-format"}, s.onCommandLine)
-	return enrollAll(s, batch{s, service, trail, policy}, inv.Entries)
+	return b.enrollAll(inv.Entries)
 }
 
 // batch is what the records of a run have in common.
 type batch struct {
-	*session
+	*ui
+	ctx     context.Context
+	did     func(format string, args ...any)
 	service service
-	trail   *trail
+	trail   *trail // nil is none
 	policy  enroll.Policy
+	dryRun  bool
 }
 
 // enrollAll enrolls one record after the other, and prints what became of each
 // before the next.
-func enrollAll(s *session, b batch, entries []inventory.Entry) error {
-	out := enrollResult{DryRun: s.flag.Bool("dry-run"), Items: []enrollItem{}}
-	rows := newEnrollRows(s.ui, entries)
+func (b batch) enrollAll(entries []inventory.Entry) error {
+	out := enrollResult{DryRun: b.dryRun, Items: []enrollItem{}}
+	rows := newEnrollRows(b.ui, entries)
 	var offRecord error
 	for _, e := range entries {
 		item, err, unrecorded := b.enroll(e)
 		if err == nil && !out.DryRun && writes(item) {
-			s.did("%s was enrolled (%s)", item.RegistrationID, item.Action)
+			b.did("%s was enrolled (%s)", item.RegistrationID, item.Action)
 		}
 		err = b.service.Explain(err)
 		out.Items = append(out.Items, enrollItem{item, describe(item, err), servedIn(err), err})
 		if err := rows.print(out.Items[len(out.Items)-1]); err != nil {
 			return errors.Join(unrecorded, fmt.Errorf("stopped: %d of %d records were tried: print the result: %w", len(out.Items), len(entries), err))
 		}
-		if offRecord = unrecorded; offRecord != nil || s.ctx.Err() != nil || stopsBatch(err) {
+		if offRecord = unrecorded; offRecord != nil || b.ctx.Err() != nil || stopsBatch(err) {
 			break
 		}
 	}
 	if err := rows.end(out); err != nil {
 		return err
 	}
-	return errors.Join(offRecord, out.err(len(entries), s.ctx.Err()))
+	return errors.Join(offRecord, out.err(len(entries), b.ctx.Err()))
 }
 
 // enroll plans one record and, unless this is a dry run, applies the plan. A
@@ -147,7 +180,7 @@ func (b batch) enroll(e inventory.Entry) (item enroll.Item, err, unrecorded erro
 	for _, other := range item.Others {
 		b.say("warning: %s: the same key is enrolled as %s, too; delete the enrollment that is not used", item.RegistrationID, other.RegistrationID)
 	}
-	if b.flag.Bool("dry-run") {
+	if b.dryRun {
 		return item, item.Err(), nil
 	}
 	if err := b.trail.settle(b.ctx, item); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/dictionary"
+	"tpmdps/internal/input"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/text"
 )
@@ -31,15 +32,15 @@ func explainCommand() command {
 // dictionary looks at.
 const maxLog = 2 * dictionary.MaxText
 
-func explain(s *session) error {
+func explain(s *session, _ flags) error {
 	pasted := s.arg
 	if pasted == "-" {
 		data, err := lastOf(s.in, maxLog)
 		if err != nil {
 			return err
 		}
-		if pasted = string(lenientText(data)); strings.TrimSpace(pasted) == "" {
-			return fmt.Errorf("%w standard input: it is empty", errInputs)
+		if pasted = string(text.Lenient(data)); strings.TrimSpace(pasted) == "" {
+			return fmt.Errorf("%w standard input: it is empty", input.ErrUnreadable)
 		}
 	}
 	entries := dictionary.Explain(pasted, ownMessages()...)
@@ -60,12 +61,12 @@ func lastOf(r io.Reader, limit int) ([]byte, error) {
 		n, err := r.Read(kept[len(kept):cap(kept)])
 		kept = kept[:len(kept)+n]
 		switch {
-		case errors.Is(err, errInputWait):
+		case errors.Is(err, input.ErrTimeOver):
 			return nil, err // it names the file itself
 		case errors.Is(err, io.EOF):
 			return kept[(max(0, len(kept)-limit)+1)&^1:], nil
 		case err != nil:
-			return nil, cannotRead("stdin", err)
+			return nil, input.Unreadable("stdin", err)
 		}
 		if len(kept) == cap(kept) {
 			kept = kept[:copy(kept, kept[len(kept)-limit:])]

@@ -18,6 +18,7 @@ import (
 
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/operator"
+	"tpmdps/internal/text"
 )
 
 // TestExplainKnowsExitCodes holds the dictionary to the program.
@@ -244,7 +245,7 @@ func TestLogsInUTF16(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if found := dictionary.Explain(string(lenientText(kept))); len(found) != 1 || found[0].Code != "404201" {
+			if found := dictionary.Explain(string(text.Lenient(kept))); len(found) != 1 || found[0].Code != "404201" {
 				t.Errorf("%d lines, %s endian: %+v", lines, name, found)
 			}
 		}

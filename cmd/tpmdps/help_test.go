@@ -111,7 +111,7 @@ func parses(line string) error {
 
 // idle is the command with nothing to do.
 func (c command) idle() command {
-	c.run = func(*session) error { return nil }
+	c.run = func(*session, flags) error { return nil }
 	for i, sub := range c.subcommands {
 		if i == 0 {
 			c.subcommands = slices.Clone(c.subcommands)

@@ -38,8 +38,8 @@ func (l labels) Set(text string) error {
 func (l labels) String() string { return "" }
 
 // labels returns what --label said, never nil.
-func (s *session) labels() map[string]string {
-	if l, ok := s.flag.Generic("label").(labels); ok {
+func (f flags) labels() map[string]string {
+	if l, ok := f.c.Generic("label").(labels); ok {
 		return l
 	}
 	return labels{}

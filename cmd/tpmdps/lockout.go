@@ -4,9 +4,9 @@ import "tpmdps/internal/enroll"
 
 // sayLockOut names the machine that loses its identity with a plan, before the
 // plan is applied and in a dry run.
-func (s *session) sayLockOut(item enroll.Item) {
+func (u *ui) sayLockOut(item enroll.Item) {
 	if item.Action != enroll.ReplaceEK || item.LocksOut == nil {
 		return
 	}
-	s.say("warning: %s: --replace-ek locks out %s: it can no longer provision", item.RegistrationID, *item.LocksOut)
+	u.say("warning: %s: --replace-ek locks out %s: it can no longer provision", item.RegistrationID, *item.LocksOut)
 }

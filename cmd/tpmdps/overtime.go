@@ -11,6 +11,7 @@ import (
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/filelock"
+	"tpmdps/internal/input"
 	"tpmdps/internal/provision"
 )
 
@@ -28,7 +29,7 @@ func (e overtimeError) Unwrap() []error { return []error{e.error, errOvertime} }
 
 // Hint names what else would help: the end of what kept the run.
 func (e overtimeError) Hint() string {
-	var late *inputWaitError
+	var late *input.WaitError
 	switch {
 	case errors.Is(e.error, provision.ErrStillAssigning):
 		return hintOvertime + "; if it persists, look at the DPS's linked hubs"
@@ -36,7 +37,7 @@ func (e overtimeError) Hint() string {
 		return "wait until the other run is done, or end it; " + hintOvertime
 	case errors.Is(e.error, filelock.ErrHeld):
 		return "wait until the other program is done, or end it; " + hintOvertime
-	case errors.As(e.error, &late) && late.what != "":
+	case errors.As(e.error, &late) && late.What != "":
 		return "whatever writes to it has to end; " + hintOvertime
 	}
 	return hintOvertime

@@ -18,6 +18,7 @@ import (
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/filelock"
+	"tpmdps/internal/input"
 	"tpmdps/internal/network"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/provision"
@@ -47,8 +48,8 @@ func TestOvertimeHasOneCode(t *testing.T) {
 		{fmt.Errorf("%w: %w", errPartly, over), 20},
 		{fmt.Errorf("t: %w: %w", audit.ErrLocked, over), 20},
 		{fmt.Errorf("%w: %w", filelock.ErrHeld, over), 20},
-		{&inputWaitError{"pipe", "its end did not come", over}, 20},
-		{&inputWaitError{"file", "", over}, 20},
+		{&input.WaitError{Name: "pipe", What: "its end did not come", Cause: over}, 20},
+		{&input.WaitError{Name: "file", What: "", Cause: over}, 20},
 
 		{fmt.Errorf("%w: %w", provision.ErrUnavailable, over), 32},
 		{fmt.Errorf("%w; the last answer was: %w", over, &dps.Error{Status: 503}), 32},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,6 @@ import (
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
-	"tpmdps/internal/text"
 )
 
 func supportBundleCommand() command {
@@ -34,7 +34,7 @@ func supportBundleCommand() command {
 			"had is in the zip as the reason why: a broken machine is no error here, so the exit\n" +
 			"code says nothing of it. Passwords, keys and tokens are left out. --list shows what\n" +
 			"would go in.",
-		flags: []cli.Flag{
+		flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "out", Aliases: []string{"file"}, Usage: "write to the new `FILE`, - for stdout", DefaultText: "tpmdps-support-HOST-TIME.zip"},
 			&cli.BoolFlag{Name: "list", Usage: "show what would go in, and write nothing"},
 			&cli.StringFlag{Name: "config", Value: configTOML, Usage: "IoT Edge's config.toml is `FILE`"},
@@ -44,7 +44,7 @@ func supportBundleCommand() command {
 			&cli.StringFlag{Name: "until", Value: string(provision.UntilChallenge), Usage: "go on to `STAGE`, as verify does: challenge, or assigned, connected or twin, which register the device"},
 			&cli.BoolFlag{Name: "even-if-provisioned", Usage: "register although IoT Edge runs on this machine"},
 			&cli.BoolFlag{Name: "offline", Usage: "use no network: test the chip against a service in this process"},
-		},
+		}, chipFlags(), networkFlags(), secretFlags()),
 		examples: []string{
 			"sudo tpmdps support-bundle --list",
 			"sudo tpmdps support-bundle",
@@ -52,22 +52,73 @@ func supportBundleCommand() command {
 		},
 		exits:   []int{15},
 		timeout: 15 * time.Minute, // slow chips take minutes for a key
-		run:     supportBundle,
+		rules: []rule{
+			{flag: "list", excludes: []string{"out", "until"}},
+			{flag: "offline", excludes: []string{"id-scope", "global-endpoint", "until"}},
+		},
+		run: supportBundle,
 	}
 }
 
 // errTerminal: a zip on a screen is of no use.
 var errTerminal = fmt.Errorf("%w: stdout is a terminal, and the bundle is a zip: tpmdps support-bundle --out - >FILE", errUsage)
 
-func supportBundle(s *session) error {
-	now := time.Now().UTC().Truncate(time.Second)
-	host, _ := os.Hostname() // without one it is "unknown"
-	name := bundle.Name(host, now)
-	path, err := bundlePath(s, name)
+// bundleOptions are those of support-bundle.
+type bundleOptions struct {
+	out                   string // "" for a name that is made, - for stdout
+	list, offline         bool
+	file                  string // IoT Edge's config.toml
+	idScope, id, endpoint setting
+	until                 provision.Goal
+	inUse                 bool // also on a machine that is provisioned
+	chip                  chipOptions
+	caFile                string
+}
+
+func readBundleOptions(f flags) (bundleOptions, error) {
+	o := bundleOptions{
+		out: f.text("out"), list: f.yes("list"), offline: f.yes("offline"), file: f.text("config"),
+		idScope: f.setting("id-scope"), id: f.setting("registration-id"), endpoint: f.setting("global-endpoint"),
+		until: provision.Goal(f.text("until")), inUse: f.yes("even-if-provisioned"),
+		chip: readChipOptions(f), caFile: f.text("ca-file"),
+	}
+	return o, o.validate()
+}
+
+// validate checks what was typed. What is wrong in the environment or in the file is
+// what a bundle is for.
+func (o bundleOptions) validate() error {
+	var scope, id, endpoint error
+	if o.idScope.typed() {
+		scope = identity.CheckIDScope(o.idScope.text)
+	}
+	if o.id.typed() {
+		id = identity.CheckRegistrationID(o.id.text)
+	}
+	if o.endpoint.typed() {
+		_, endpoint = dps.DeviceEndpoint(o.endpoint.text)
+	}
+	return cmp.Or(scope, id, endpoint, checkGoal(o.until))
+}
+
+func supportBundle(s *session, f flags) error {
+	o, err := readBundleOptions(f)
 	if err != nil {
 		return err
 	}
-	g, err := newGatherer(s)
+	if !o.offline && !o.inUse {
+		if err := checkDaemons(o.until); err != nil {
+			return err
+		}
+	}
+	now := time.Now().UTC().Truncate(time.Second)
+	host, _ := os.Hostname() // without one it is "unknown"
+	name := bundle.Name(host, now)
+	path, err := s.bundlePath(o, name)
+	if err != nil {
+		return err
+	}
+	g, err := newGatherer(s, o)
 	if err != nil {
 		return err
 	}
@@ -106,13 +157,13 @@ func supportBundle(s *session) error {
 
 // bundlePath is where the zip goes; "" is nowhere. What stands in the way is
 // found before minutes are spent with the chip.
-func bundlePath(s *session, name string) (string, error) {
-	path := s.flag.String("out")
-	if s.flag.Bool("list") {
-		return "", s.excludes("list", "out", "until")
+func (u *ui) bundlePath(o bundleOptions, name string) (string, error) {
+	path := o.out
+	if o.list {
+		return "", nil
 	}
 	if path == "-" {
-		if isTerminal(s.out) {
+		if isTerminal(u.out) {
 			return "", errTerminal
 		}
 		return path, nil
@@ -131,31 +182,4 @@ func bundlePath(s *session, name string) (string, error) {
 		return "", &disk.Error{Cause: disk.NoFolder, Path: path, Err: fmt.Errorf("write %s: %s is not a directory", path, filepath.Dir(path))}
 	}
 	return path, atomicfile.TryPlace(path)
-}
-
-// bundleIdentity checks the flags that say who asks for the challenge.
-func bundleIdentity(s *session) error {
-	if s.onCommandLine("id-scope") {
-		if err := identity.CheckIDScope(s.flag.String("id-scope")); err != nil {
-			return err
-		}
-	}
-	if s.onCommandLine("registration-id") {
-		if err := identity.CheckRegistrationID(s.flag.String("registration-id")); err != nil {
-			return err
-		}
-	}
-	if s.onCommandLine("global-endpoint") {
-		if _, err := dps.DeviceEndpoint(s.flag.String("global-endpoint")); err != nil {
-			return err
-		}
-	}
-	until := provision.Goal(s.flag.String("until"))
-	switch {
-	case !slices.Contains(provision.Goals(), until):
-		return fmt.Errorf("%w: --until %q: choose challenge, assigned, connected or twin", errUsage, text.Printable(string(until), 20))
-	case s.flag.Bool("offline"):
-		return s.excludes("offline", "id-scope", "global-endpoint", "until")
-	}
-	return checkDaemons(s, until)
 }

@@ -57,7 +57,7 @@ func (g *gatherer) chipFacts(ctx context.Context, file readConfig) (f checkup.Ch
 
 func (g *gatherer) recordSource() source {
 	return source{"record.json", "the chip's record, as read-ek prints it: public key, certificate, this machine's names", true, keyLimit,
-		g.onChip(func(d *tpm.Device) (any, error) { return localRecord(g.s, d) })}
+		g.onChip(func(d *tpm.Device) (any, error) { return g.s.localRecord(d) })}
 }
 
 func (g *gatherer) handlesSource() source {
@@ -145,33 +145,32 @@ func (g *gatherer) verifySource() source {
 }
 
 // until is how far the round trip goes.
-func (g *gatherer) until() provision.Goal { return provision.Goal(g.s.flag.String("until")) }
+func (g *gatherer) until() provision.Goal { return g.o.until }
 
 // request plans the trip: with DPS where a scope is known, and else with a
 // service in this process.
 func (g *gatherer) request() (req provision.Request, why string, err error) {
-	s := g.s
+	s, path := g.s, g.o.file
+	id := g.o.id.orFile(path, g.file.RegistrationID)
 	req = provision.Request{
 		TPM: g.address, TPMOptions: g.options, Until: g.until(), Limit: awayLimit,
-		IDScope:        s.setting("id-scope", g.file.IDScope),
-		RegistrationID: s.setting("registration-id", g.file.RegistrationID),
+		IDScope: g.o.idScope.orFile(path, g.file.IDScope).text, RegistrationID: id.text, IDFrom: id.origin(),
 	}
 	if _, err := identity.FoldRegistrationID(req.RegistrationID); err != nil {
 		req.RegistrationID = "" // the one that the chip makes; the check names the other
 	}
-	req.IDFrom = s.idFrom(g.file.RegistrationID)
-	if path := s.flag.String("config"); g.file != (edge.Config{}) && !g.unusable { // of a file that cannot be read, nothing is to be compared
-		req.Configured, req.Survey = s.configured(path, g.file, g.address), true
+	if g.file != (edge.Config{}) && !g.unusable { // of a file that cannot be read, nothing is to be compared
+		req.Configured, req.Survey = configured(path, g.file, g.address, g.o.chip.overruled()), true
 	}
 	switch {
-	case s.flag.Bool("offline"):
+	case g.o.offline:
 		why = "--offline"
 	case req.IDScope == "":
 		why = "no ID scope is known: --id-scope"
 	case identity.CheckIDScope(req.IDScope) != nil:
 		why = "the ID scope is none"
 	default:
-		w, err := toService(s, &req, s.setting("global-endpoint", g.file.GlobalEndpoint))
+		w, err := s.toService(&req, g.o.endpoint.orFile(path, g.file.GlobalEndpoint).text, g.o.caFile)
 		switch {
 		case err != nil:
 			why = err.Error()
@@ -182,7 +181,7 @@ func (g *gatherer) request() (req provision.Request, why string, err error) {
 	}
 	if why != "" {
 		req.Route, req.Hub, req.Limit, req.Until = nil, nil, time.Duration(0), provision.UntilChallenge
-		req, err = offlineRequest(s, req)
+		req, err = s.offlineRequest(req)
 	}
 	return req, why, err
 }

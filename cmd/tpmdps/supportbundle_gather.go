@@ -18,6 +18,7 @@ import (
 // gatherer collects the parts of a bundle, one after the other: there is one
 // chip, and a slow one is not faster for being asked twice at a time.
 type gatherer struct {
+	o       bundleOptions
 	s       *session
 	address tpm.Address
 	options tpm.Options
@@ -53,18 +54,14 @@ const (
 // can be cleaned up; tests wait less.
 var cleanupGrace = 16 * time.Second
 
-// newGatherer reads the flags. What they name wrongly ends the run; what else is
-// wrong with the machine is what a bundle is for.
-func newGatherer(s *session) (*gatherer, error) {
-	if err := bundleIdentity(s); err != nil {
-		return nil, err
-	}
-	g := &gatherer{s: s}
+// newGatherer finds the chip. What is wrong with its address is a part of the bundle,
+// unless it was typed.
+func newGatherer(s *session, o bundleOptions) (*gatherer, error) {
+	g := &gatherer{s: s, o: o}
 	var err error
-	g.address, g.options, err = s.tpm()
-	if errors.Is(err, tpm.ErrAddress) && !s.onCommandLine("tpm") {
-		g.nowhere = err
-		g.options, err = s.tpmOptions()
+	g.address, g.options, err = s.chip(o.chip)
+	if errors.Is(err, tpm.ErrAddress) && !o.chip.address.typed() {
+		g.nowhere, err = err, nil
 	}
 	g.options.Flushed = func(what string) {
 		g.flushed = append(g.flushed, what)
@@ -98,13 +95,16 @@ func (g *gatherer) all(ctx context.Context) []bundle.Part {
 // and the passwords. A way that is none is left to the check.
 func (g *gatherer) takeFrom(file edge.Config) {
 	g.file = file
-	addr, opts, err := g.s.orFile(g.address, g.options, file)
-	if err != nil {
-		addr = g.address
-	} else if file.TCTI != "" && !g.s.onCommandLine("tpm") {
-		g.nowhere = nil
+	chip := g.o.chip.orFile(g.o.file, file)
+	addr, opts, err := g.s.chip(chip)
+	if err == nil {
+		g.address = addr
+		if chip.address.from == inFile {
+			g.nowhere = nil
+		}
 	}
-	g.address, g.options = addr, opts
+	opts.Flushed = g.options.Flushed
+	g.options = opts
 }
 
 // gathered are the words for what became of a part: one that is there may well say

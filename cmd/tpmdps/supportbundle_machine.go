@@ -85,8 +85,8 @@ func (k kernelLines) bundled() []byte {
 func (g *gatherer) configSource() source {
 	return source{"config.toml", "IoT Edge's configuration, only with values that are known to be harmless", true, quickly,
 		func(context.Context) (any, error) {
-			path := g.s.flag.String("config")
-			data, options, err := readForCheck(g.s, path)
+			path := g.o.file
+			data, options, err := g.s.readForCheck(path)
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 				return nil, notHere("there is no " + path + legacyNote(path))

@@ -29,7 +29,7 @@ func (g *gatherer) judgeTrip(t trip) {
 	}
 	if e.Alone = t.Why; e.Alone != "" {
 		e.AloneFlag = "--id-scope SCOPE"
-		if g.s.flag.Bool("offline") {
+		if g.o.offline {
 			e.AloneFlag = "without --offline"
 		}
 	}

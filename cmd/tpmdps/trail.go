@@ -15,6 +15,7 @@ import (
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/input"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/text"
 )
@@ -64,16 +65,18 @@ func auditFlags() []cli.Flag {
 	}
 }
 
+// trailOptions name the audit trail, and the file with its key.
+type trailOptions struct{ path, keyFile string }
+
 // minAuditKey is how many characters a key has to have: its sums stand in the
 // open, so that a short one can be found by trying.
 const minAuditKey = 16
 
 // auditKey reads the key of the trail; nil is none.
-func (s *session) auditKey() ([]byte, error) {
-	path := s.flag.String("audit-key-file")
-	key, err := s.readSecret(path)
+func (r *secrets) auditKey(path string) ([]byte, error) {
+	key, err := r.file(path)
 	if err == nil && path != "" && len(bytes.TrimSpace(key)) == 0 {
-		return nil, fmt.Errorf("%w %s: there are only blanks in it", errInputs, path)
+		return nil, fmt.Errorf("%w %s: there are only blanks in it", input.ErrUnreadable, path)
 	}
 	if err == nil && path != "" && len(key) < minAuditKey {
 		return nil, fmt.Errorf("%w: --audit-key-file: the key has %d characters, at least %d are needed; make one with: openssl rand -hex 32", errUsage, len(key), minAuditKey)
@@ -89,16 +92,13 @@ type trail struct {
 }
 
 // openTrail opens the trail before anything is done, so that nothing is done
-// that it could not take. A dry run does nothing, and leaves it alone.
-func (s *session) openTrail(service service) (*trail, error) {
-	path := s.flag.String("audit")
+// that it could not record.
+func (s *session) openTrail(o trailOptions, service service) (*trail, error) {
+	path := o.path
 	if path == "" {
-		return nil, s.onlyWith("audit", "audit-key-file")
-	}
-	if s.flag.Bool("dry-run") {
 		return nil, nil
 	}
-	key, err := s.auditKey()
+	key, err := s.secrets.auditKey(o.keyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -119,9 +119,9 @@ func (s *session) openTrail(service service) (*trail, error) {
 
 // warnWritable says that others can write to the trail: without a key they can
 // put anything into it.
-func (s *session) warnWritable(path string) {
+func (u *ui) warnWritable(path string) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o022 != 0 && os.PathSeparator == '/' {
-		s.say("warning: %s: others can write to it (mode %04o): chmod 600 %[1]s", path, info.Mode().Perm())
+		u.say("warning: %s: others can write to it (mode %04o): chmod 600 %[1]s", path, info.Mode().Perm())
 	}
 }
 

@@ -49,7 +49,7 @@ func anArgument(c command) []string {
 func TestFlagsGivenTwice(t *testing.T) {
 	count := map[string]int{}
 	eachCommand(func(words []string, c command) {
-		for _, f := range append(append([]cli.Flag{}, c.flags...), sharedFlags()...) {
+		for _, f := range c.allFlags() {
 			one, two := "first-1", "second-2"
 			switch f.(type) {
 			case *cli.IntFlag:
@@ -120,7 +120,7 @@ func TestFlagsTypedOnce(t *testing.T) {
 func TestEmptyValues(t *testing.T) {
 	tried := 0
 	eachCommand(func(words []string, c command) {
-		for _, f := range append(append([]cli.Flag{}, c.flags...), sharedFlags()...) {
+		for _, f := range c.allFlags() {
 			if !hasOneValue(f) || isHidden(f) {
 				continue
 			}

@@ -18,7 +18,6 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/tw"
-	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
@@ -45,13 +44,13 @@ type ui struct {
 	trace  bool // of what goes over HTTP
 }
 
-func newUI(s streams, flag *cli.Context) (*ui, error) {
+func newUI(s streams, f flags) (*ui, error) {
 	u := &ui{
 		streams: s,
-		format:  flag.String("output"),
-		quiet:   flag.Bool("quiet"),
-		log:     newLogger(s.err, flag.Bool("verbose")),
-		trace:   flag.Count("verbose") > 1,
+		format:  f.text("output"),
+		quiet:   f.yes("quiet"),
+		log:     newLogger(s.err, f.yes("verbose")),
+		trace:   f.c.Count("verbose") > 1,
 	}
 	switch u.format {
 	case "table", "json", "jsonl", "tsv", "none":
