@@ -28,6 +28,7 @@ import (
 	"tpmdps/internal/edge/configfile"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/environment"
 	"tpmdps/internal/filelock"
 	"tpmdps/internal/host"
@@ -45,9 +46,8 @@ import (
 
 // Errors that only the command line knows.
 var (
-	errUsage  = errors.New("usage")
-	errBatch  = errors.New("damaged batch")
-	errPartly = errors.New("part of the batch failed")
+	errUsage = errors.New("usage")
+	errBatch = errors.New("damaged batch")
 	// errProvisioned: the machine is in use.
 	errProvisioned = errors.New("this machine is provisioned")
 )
@@ -73,7 +73,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{operator.ErrOptions, 2, ""},
 	{enroll.ErrNotTPM, 51, "copy those with az, or leave them out: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\""},
 	{network.ErrNoCertificate, 2, "give the certificate of the CA: PEM, DER or PKCS #7 (.p7b)"},
-	{errPartly, 51, "correct what failed and run the same command again: what is done is found unchanged"},
+	{batch.ErrPartly, 51, "correct what failed and run the same command again: what is done is found unchanged"},
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
 	{errNoTPM, 50, "only enrollments with TPM attestation can be copied: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\" has those"},
@@ -83,7 +83,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{audit.ErrKey, 2, "give the key the lines were signed with: --audit-key-file FILE; or begin another trail"},
 	{errEmptyTrail, 50, "if something was recorded in it, its lines are gone: compare it with a copy, or with a noted head (--head)"},
 	{audit.ErrDamaged, 50, "tpmdps audit verify FILE names the first bad line; keep the file as it is, and begin a new one"},
-	{errNoIntent, 1, "check that the trail's disk has space and that the file was not moved, then run the same command again"},
+	{batch.ErrNoIntent, 1, "check that the trail's disk has space and that the file was not moved, then run the same command again"},
 	{edge.ErrOtherProvisioning, 40, "if the TPM is what it shall use from now on: --replace-provisioning makes comments of the other way"},
 	{checkup.ErrFindings, 40, "correct the file; tpmdps config --config - prints one that is right"},
 	{edge.ErrUnusable, 40, "tpmdps config --check --config FILE says what to type; tpmdps config --config - prints a file that is right"},
@@ -188,7 +188,7 @@ var exits = slices.Concat(diskExits(), []exit{
 // diskExits are those of files and disks. They count whatever was being done, and
 // whoever interrupts it then. The error itself knows of which file system it is.
 func diskExits() []exit {
-	all := []exit{{errOffRecord, 1, "record it by hand; check that the trail's disk has space and that the file was not moved"}}
+	all := []exit{{batch.ErrOffRecord, 1, "record it by hand; check that the trail's disk has space and that the file was not moved"}}
 	for _, cause := range disk.Causes {
 		code := 2
 		if errors.Is(cause, disk.ErrMachine) {

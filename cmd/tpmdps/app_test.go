@@ -17,6 +17,7 @@ import (
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/input"
 	"tpmdps/internal/provision"
@@ -78,7 +79,7 @@ func TestEveryExitMatches(t *testing.T) {
 // A batch that ends before its last record is no success, although no record
 // failed.
 func TestEnrollEndsEarly(t *testing.T) {
-	done := enrollResult{Items: []enrollItem{{}, {}}}
+	done := []batch.Outcome{{}, {}}
 	for _, tt := range []struct {
 		records int
 		ended   error
@@ -90,7 +91,7 @@ func TestEnrollEndsEarly(t *testing.T) {
 		{3, context.DeadlineExceeded, 20},
 	} {
 		code := 0
-		if err := done.err(tt.records, tt.ended); err != nil {
+		if err := batch.Conclude(done, tt.records, tt.ended); err != nil {
 			code = verdict(err).code
 		}
 		if code != tt.code {
@@ -120,9 +121,9 @@ func TestInterruptsHideNothing(t *testing.T) {
 		{full, false},
 		{gone, false},
 		{errors.Join(full, context.Canceled), false},
-		{fmt.Errorf("%w: %w", errNoIntent, full), false},
-		{&offRecord{fmt.Errorf("%w: %w", errOffRecord, full)}, false},
-		{&offRecord{fmt.Errorf("%w: %w", errOffRecord, context.Canceled)}, false},
+		{fmt.Errorf("%w: %w", batch.ErrNoIntent, full), false},
+		{&batch.OffRecordError{Err: fmt.Errorf("%w: %w", batch.ErrOffRecord, full)}, false},
+		{&batch.OffRecordError{Err: fmt.Errorf("%w: %w", batch.ErrOffRecord, context.Canceled)}, false},
 		{errUsage, false},
 		{enroll.ErrConflict, false},
 		{provision.ErrNotEnrolled, false},

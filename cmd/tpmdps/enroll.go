@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/inventory"
 	"tpmdps/internal/text"
 )
@@ -109,118 +109,54 @@ func runEnroll(s *session, f flags) (err error) {
 	for _, line := range inv.Summary() {
 		s.say("%s: %s", o.source.file, line)
 	}
-	b := batch{ui: s.ui, ctx: s.ctx, did: s.did, service: service, policy: o.policy, dryRun: o.dryRun}
+	run := batch.Run{Service: service.Operator, Policy: o.policy, DryRun: o.dryRun, Warn: s.warn, Stops: stopsBatch}
 	if !o.dryRun { // which does nothing, and leaves the trail alone
-		if b.trail, err = s.openTrail(o.trail, service); err != nil {
+		if run.Trail, err = s.openTrail(o.trail, service); err != nil {
 			return err
 		}
-		defer joinClose(&err, b.trail)
+		defer joinClose(&err, run.Trail)
 	}
-	return b.enrollAll(inv.Entries)
-}
-
-// batch is what the records of a run have in common.
-type batch struct {
-	*ui
-	ctx     context.Context
-	did     func(format string, args ...any)
-	service service
-	trail   *trail // nil is none
-	policy  enroll.Policy
-	dryRun  bool
+	return enrollAll(s, run, inv.Entries)
 }
 
 // enrollAll enrolls one record after the other, and prints what became of each
 // before the next.
-func (b batch) enrollAll(entries []inventory.Entry) error {
-	out := enrollResult{DryRun: b.dryRun, Items: []enrollItem{}}
-	rows := newEnrollRows(b.ui, entries)
-	var offRecord error
+func enrollAll(s *session, run batch.Run, entries []inventory.Entry) error {
+	out := enrollResult{DryRun: run.DryRun, Items: []enrollItem{}}
+	rows := newEnrollRows(s.ui, entries)
+	var outcomes []batch.Outcome
 	for _, e := range entries {
-		item, err, unrecorded := b.enroll(e)
-		if err == nil && !out.DryRun && writes(item) {
-			b.did("%s was enrolled (%s)", item.RegistrationID, item.Action)
+		o := run.Enroll(s.ctx, e)
+		outcomes = append(outcomes, o)
+		if o.Err == nil && !run.DryRun && o.Item.Writes() {
+			s.did("%s was enrolled (%s)", o.Item.RegistrationID, o.Item.Action)
 		}
-		err = b.service.Explain(err)
-		out.Items = append(out.Items, enrollItem{item, describe(item, err), servedIn(err), err})
+		out.Items = append(out.Items, enrollItem{o.Item, describe(o), servedIn(o.Err)})
 		if err := rows.print(out.Items[len(out.Items)-1]); err != nil {
-			return errors.Join(unrecorded, fmt.Errorf("stopped: %d of %d records were tried: print the result: %w", len(out.Items), len(entries), err))
+			return errors.Join(o.OffRecord, fmt.Errorf("stopped: %d of %d records were tried: print the result: %w", len(out.Items), len(entries), err))
 		}
-		if offRecord = unrecorded; offRecord != nil || b.ctx.Err() != nil || stopsBatch(err) {
+		if o.OffRecord != nil || s.ctx.Err() != nil || o.Stops {
 			break
 		}
 	}
 	if err := rows.end(out); err != nil {
 		return err
 	}
-	return errors.Join(offRecord, out.err(len(entries), b.ctx.Err()))
-}
-
-// enroll plans one record and, unless this is a dry run, applies the plan. A
-// record for which no plan could be made has the action "error". What is done
-// stands in the trail before, as an intent, and after; unrecorded is why the
-// outcome does not.
-func (b batch) enroll(e inventory.Entry) (item enroll.Item, err, unrecorded error) {
-	r := e.Record
-	if e.Other != "" {
-		item = enroll.Skip(r.RegistrationID, e.Other)
-		return item, item.Err(), nil
-	}
-	item, err = enroll.Plan(b.ctx, b.service.ServiceClient, r, e.Settings, b.policy)
-	if err != nil {
-		return enroll.Item{
-			RegistrationID: r.RegistrationID, Action: "error",
-			Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{}, Warnings: []string{}, Others: []enroll.Other{},
-		}, err, nil
-	}
-	for _, w := range item.Warnings {
-		b.say("warning: %s: %s", item.RegistrationID, w)
-	}
-	b.sayLockOut(item)
-	for _, other := range item.Others {
-		b.say("warning: %s: the same key is enrolled as %s, too; delete the enrollment that is not used", item.RegistrationID, other.RegistrationID)
-	}
-	if b.dryRun {
-		return item, item.Err(), nil
-	}
-	if err := b.trail.settle(b.ctx, item); err != nil {
-		return item, err, nil
-	}
-	intent, err := b.trail.intend(b.ctx, item)
-	if err != nil {
-		return item, err, nil
-	}
-	item, err = enroll.Apply(b.ctx, b.service.ServiceClient, item)
-	for _, c := range item.Unconfirmed {
-		b.say("warning: %s: written, but the service answers that %s", item.RegistrationID, c)
-	}
-	return item, err, b.trail.outcome(b.ctx, intent, item, b.service.Explain(err))
+	return batch.Conclude(outcomes, len(entries), s.ctx.Err())
 }
 
 // stopsBatch says whether the next record would fail in the same way.
-func stopsBatch(err error) bool {
-	switch {
-	case err == nil:
-		return false
-	case errors.Is(err, errNoIntent):
-		return true
-	}
-	switch verdict(err).code {
-	case 20, 21, 22, 30, 32:
-		return true
-	}
-	return false
-}
+func stopsBatch(err error) bool { return slices.Contains([]int{20, 21, 22, 30, 32}, verdict(err).code) }
 
 // enrollItem is what became of one record.
 type enrollItem struct {
 	enroll.Item
 	Detail string `json:"detail"`
 	served
-	err error
 }
 
-func describe(item enroll.Item, err error) string {
+func describe(o batch.Outcome) string {
+	item, err := o.Item, o.Err
 	known := item.Action == enroll.Conflict || item.Action == enroll.EKConflict
 	if item.Action == enroll.Skipped {
 		return strings.TrimPrefix(err.Error(), item.RegistrationID+": ")
@@ -242,51 +178,6 @@ func describe(item enroll.Item, err error) string {
 type enrollResult struct {
 	DryRun bool         `json:"dry_run"`
 	Items  []enrollItem `json:"items"`
-}
-
-// err is the run's error: that of the one record, how many of many failed, or
-// that the run ended before the last record, for the reason ended.
-func (r enrollResult) err(records int, ended error) error {
-	var failed, skipped int
-	var last error
-	for _, item := range r.Items {
-		switch {
-		case item.Action == enroll.Skipped:
-			skipped++
-		case item.err != nil:
-			failed, last = failed+1, item.err
-		}
-	}
-	if skipped > 0 && (failed > 0 || ended == nil || len(r.Items) == records) {
-		return r.partly(records, failed, skipped, last)
-	}
-	switch {
-	case failed == 0 && ended != nil && len(r.Items) < records:
-		return fmt.Errorf("stopped: %d of %d done, %d not tried; the same command goes on from there: %w",
-			len(r.Items)-skipped, records, records-len(r.Items), ended)
-	case failed == 0:
-		return nil
-	case records == 1 || stopsBatch(last) && failed == 1 && len(r.Items) == 1:
-		return last
-	case stopsBatch(last): // the whole run's trouble, not that of a record
-		return fmt.Errorf("stopped: %d of %d done, %d failed, %d not tried; the same command goes on from there: %w",
-			len(r.Items)-failed, records, failed, records-len(r.Items), last)
-	}
-	return fmt.Errorf("%w: %d of %d done, %d failed, %d not tried; the last error: %w", errPartly,
-		len(r.Items)-failed, records, failed, records-len(r.Items), last)
-}
-
-// partly is the error of a run in which enrollments were skipped. Only of those that
-// failed another run may do more.
-func (r enrollResult) partly(records, failed, skipped int, last error) error {
-	done := fmt.Sprintf("%d of %d done, %d failed, %d not tried, %d skipped", len(r.Items)-failed-skipped, records, failed, records-len(r.Items), skipped)
-	switch {
-	case last == nil:
-		return fmt.Errorf("%w: %s: %w: they were not copied", errPartly, done, enroll.ErrNotTPM)
-	case stopsBatch(last):
-		return fmt.Errorf("stopped: %s; the same command goes on from there: %w", done, last)
-	}
-	return fmt.Errorf("%w: %s; the last error: %w", errPartly, done, last)
 }
 
 func (r enrollResult) lines() []any {

@@ -10,6 +10,7 @@ import (
 	"tpmdps/internal/audit"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/filelock"
 	"tpmdps/internal/input"
 	"tpmdps/internal/provision"
@@ -52,7 +53,7 @@ func overtime(ctx context.Context, err error) error {
 		return err
 	}
 	switch {
-	case errors.Is(err, errOffRecord), errors.Is(err, disk.ErrMachine), errors.Is(err, disk.ErrPlace),
+	case errors.Is(err, batch.ErrOffRecord), errors.Is(err, disk.ErrMachine), errors.Is(err, disk.ErrPlace),
 		errors.Is(err, provision.ErrUnavailable), refusedBefore(err):
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"tpmdps/internal/contexttest"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/filelock"
 	"tpmdps/internal/input"
 	"tpmdps/internal/network"
@@ -45,7 +46,7 @@ func TestOvertimeHasOneCode(t *testing.T) {
 		{fmt.Errorf("%w: %w", network.ErrConnect, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}), 20},
 		{fmt.Errorf("%w: %w", provision.ErrStillAssigning, over), 20},
 		{fmt.Errorf("%w: %w", operator.Reasons()[7], over), 20},
-		{fmt.Errorf("%w: %w", errPartly, over), 20},
+		{fmt.Errorf("%w: %w", batch.ErrPartly, over), 20},
 		{fmt.Errorf("t: %w: %w", audit.ErrLocked, over), 20},
 		{fmt.Errorf("%w: %w", filelock.ErrHeld, over), 20},
 		{&input.WaitError{Name: "pipe", What: "its end did not come", Cause: over}, 20},
