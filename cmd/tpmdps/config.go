@@ -161,7 +161,7 @@ func config(s *session, f flags) error {
 	case o.udev:
 		return configUdev(s, o)
 	case o.apply:
-		if err := canApply(); err != nil {
+		if err := cmp.Or(needLinux("apply"), here().MayPutIntoEffect()); err != nil {
 			return err
 		}
 	}

@@ -16,10 +16,17 @@ import (
 
 	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/bundle"
+	"tpmdps/internal/bundle/gather"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
+	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/checkup"
+	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/host"
+	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
+	"tpmdps/internal/tpm"
 )
 
 func supportBundleCommand() command {
@@ -65,28 +72,30 @@ var errTerminal = fmt.Errorf("%w: stdout is a terminal, and the bundle is a zip:
 
 // bundleOptions are those of support-bundle.
 type bundleOptions struct {
-	out                   string // "" for a name that is made, - for stdout
-	list, offline         bool
-	file                  string // IoT Edge's config.toml
+	out                   string // where the zip goes: "" for a name that is made, "-" for stdout
+	list                  bool
+	config                string // IoT Edge's configuration
 	idScope, id, endpoint setting
 	until                 provision.Goal
 	inUse                 bool // also on a machine that is provisioned
+	offline               bool
 	chip                  chipOptions
 	caFile                string
 }
 
+// readBundleOptions reads the flags. What is typed wrongly ends the run; what else is
+// wrong with the machine is what a bundle is for.
 func readBundleOptions(f flags) (bundleOptions, error) {
 	o := bundleOptions{
-		out: f.text("out"), list: f.yes("list"), offline: f.yes("offline"), file: f.text("config"),
+		out: f.text("out"), list: f.yes("list"), config: f.text("config"),
 		idScope: f.setting("id-scope"), id: f.setting("registration-id"), endpoint: f.setting("global-endpoint"),
-		until: provision.Goal(f.text("until")), inUse: f.yes("even-if-provisioned"),
+		until: provision.Goal(f.text("until")), inUse: f.yes("even-if-provisioned"), offline: f.yes("offline"),
 		chip: readChipOptions(f), caFile: f.text("ca-file"),
 	}
 	return o, o.validate()
 }
 
-// validate checks what was typed. What is wrong in the environment or in the file is
-// what a bundle is for.
+// validate checks the flags that say who asks for the challenge, and how far to go.
 func (o bundleOptions) validate() error {
 	var scope, id, endpoint error
 	if o.idScope.typed() {
@@ -112,24 +121,20 @@ func supportBundle(s *session, f flags) error {
 		}
 	}
 	now := time.Now().UTC().Truncate(time.Second)
-	host, _ := os.Hostname() // without one it is "unknown"
-	name := bundle.Name(host, now)
-	path, err := s.bundlePath(o, name)
+	hostname, _ := os.Hostname() // without one it is "unknown"
+	name := bundle.Name(hostname, now)
+	path := ""
+	if !o.list {
+		if path, err = bundlePath(o.out, name, isTerminal(s.out)); err != nil {
+			return err
+		}
+	}
+	request, err := s.gatherOptions(o)
 	if err != nil {
 		return err
 	}
-	g, err := newGatherer(s, o)
-	if err != nil {
-		return err
-	}
-	parts := g.all(s.ctx)
-	if errors.Is(s.ctx.Err(), context.Canceled) {
-		return s.ctx.Err()
-	}
-	data, manifest, err := bundle.Pack(bundle.Bundle{
-		Folder: name, Tool: "tpmdps " + version, Created: now, Parts: parts, Redact: g.redactor(),
-		Verdict: bundle.Conclude(g.evidence), Registered: g.registered, Flushed: strings.Join(g.flushed, "; "),
-	})
+	request.Name, request.Created = name, now
+	data, manifest, err := gather.Bundle(s.ctx, request)
 	if err != nil {
 		return err
 	}
@@ -155,20 +160,15 @@ func supportBundle(s *session, f flags) error {
 	return s.print(r)
 }
 
-// bundlePath is where the zip goes; "" is nowhere. What stands in the way is
-// found before minutes are spent with the chip.
-func (u *ui) bundlePath(o bundleOptions, name string) (string, error) {
-	path := o.out
-	if o.list {
-		return "", nil
-	}
-	if path == "-" {
-		if isTerminal(u.out) {
-			return "", errTerminal
-		}
+// bundlePath is where the zip goes. What stands in the way is found before minutes are
+// spent with the chip.
+func bundlePath(path, name string, terminal bool) (string, error) {
+	switch {
+	case path == "-" && terminal:
+		return "", errTerminal
+	case path == "-":
 		return path, nil
-	}
-	if path == "" {
+	case path == "":
 		path = name + ".zip"
 	}
 	if info, err := os.Lstat(path); err == nil && info.IsDir() {
@@ -182,4 +182,87 @@ func (u *ui) bundlePath(o bundleOptions, name string) (string, error) {
 		return "", &disk.Error{Cause: disk.NoFolder, Path: path, Err: fmt.Errorf("write %s: %s is not a directory", path, filepath.Dir(path))}
 	}
 	return path, atomicfile.TryPlace(path)
+}
+
+// machineRoot is where the system's files are; tests have others.
+var machineRoot = "/"
+
+// gathered are the words for what became of a part: one that is there may well say
+// that something is broken.
+var gathered = map[bundle.Status]string{bundle.OK: "packed", bundle.Absent: "absent", bundle.Failed: "failed"}
+
+// gatherOptions add to the operator's options what the session does for the stage. An
+// address of the chip that was not typed, and is none, is a part of the bundle.
+func (s *session) gatherOptions(o bundleOptions) (g gather.Options, err error) {
+	g = gather.Options{
+		Tool: "tpmdps " + version, Build: buildFacts(), Machine: host.Machine{Root: machineRoot},
+		ConfigFile: o.config, Apply: here().ApplyCommand(o.config), Trip: s.gatherTrip(o),
+		Chip:       gather.Chip{Overrides: o.chip.address.typed()},
+		ReadConfig: func() ([]byte, lint.Options, error) { return s.readForCheck(o.config) },
+		FromFile: func(_ tpm.Address, opts tpm.Options, file edge.Config) (tpm.Address, tpm.Options, error) {
+			addr, fromFile, err := s.chip(o.chip.orFile(o.config, file))
+			fromFile.Flushed = opts.Flushed
+			return addr, fromFile, err
+		},
+		Record:  s.localRecord,
+		Device:  deviceHere,
+		Verdict: func(err error) (int, string) { return verdict(err).code, s.hintFor(err) },
+		Fix:     func(err error) string { return verdict(err).hint },
+		Amend:   func(found checkup.Result) { lineIn(s.ctx).keepFlagsIn(checkResult{found}) },
+		Learn:   s.learn, Known: s.known(), Log: s.log,
+		Gathered: func(name string, status bundle.Status, took time.Duration) {
+			if s.format == "table" {
+				s.say("%-7s %-16s %6d ms", gathered[status], name, took.Milliseconds())
+			}
+		},
+	}
+	g.Environment, g.SecretVariables = bundleEnvironment(os.LookupEnv)
+	g.Chip.Address, g.Chip.Options, err = s.chip(o.chip)
+	if errors.Is(err, tpm.ErrAddress) && !g.Chip.Overrides {
+		g.Chip.NoAddress, err = err, nil
+	}
+	return g, err
+}
+
+// gatherTrip is how the round trip is made.
+func (s *session) gatherTrip(o bundleOptions) gather.Trip {
+	given := func(s setting) gather.Setting { return gather.Setting{Value: s.text, Overrides: s.typed()} }
+	return gather.Trip{
+		IDScope: given(o.idScope), RegistrationID: given(o.id), GlobalEndpoint: given(o.endpoint),
+		Until: o.until, Offline: o.offline,
+		IDFrom: func(inFile string) string { return o.id.orFile(o.config, inFile).origin() },
+		Configured: func(file edge.Config, chip tpm.Address) *provision.Configured {
+			return configured(o.config, file, chip, o.chip.overruled())
+		},
+		Online: func(req *provision.Request, endpoint string) error {
+			w, err := s.toService(req, endpoint, o.caFile)
+			if err == nil && req.Until != provision.UntilChallenge {
+				req.Hub = &hub.Options{Transport: hub.MQTT, Application: application(), Roots: w.roots, Proxies: w.proxies, Log: s.log}
+			}
+			return err
+		},
+		InProcess: s.offlineRequest,
+		Run: func(ctx context.Context, req provision.Request) (provision.Result, error) {
+			out, err := roundTrip(ctx, req)
+			return out.Result, err
+		},
+		First: func(err error) error { return stepErrors(err)[0] },
+	}
+}
+
+// bundleEnvironment are the variables that a bundle shows, and the names of those that
+// hold secrets, as far as they are set.
+func bundleEnvironment(lookup func(string) (string, bool)) (values map[string]string, secrets []string) {
+	values = map[string]string{}
+	for _, name := range gather.Variables() {
+		if value, ok := lookup(name); ok {
+			values[name] = value
+		}
+	}
+	for _, name := range secretVariables {
+		if _, ok := lookup(name); ok {
+			secrets = append(secrets, name)
+		}
+	}
+	return values, secrets
 }

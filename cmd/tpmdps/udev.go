@@ -151,21 +151,7 @@ func (r udevResult) show(w io.Writer) error {
 		fmt.Fprintf(&b, "the old file is %s\n", r.Backup)
 	}
 	b.WriteString(removedBackups(r.Removed))
-	b.WriteString(whoMay(r.Access) + "\n")
+	b.WriteString(r.Access.String() + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// whoMay puts access into a line.
-func whoMay(a aziot.Access) string {
-	node := fmt.Sprintf("%s (%s %s:%s)", a.Node, a.Mode, a.Owner, a.Group)
-	switch {
-	case a.Verdict == aziot.Allowed:
-		return fmt.Sprintf("%s may open %s: %s", a.User, node, a.Reason)
-	case a.Verdict == aziot.Denied:
-		return fmt.Sprintf("%s may not open %s: %s", a.User, node, a.Reason)
-	case a.Node != "":
-		return fmt.Sprintf("%s, who would open %s: %s", a.User, node, a.Reason)
-	}
-	return fmt.Sprintf("%s opens no TPM here: %s", a.User, a.Reason)
 }
