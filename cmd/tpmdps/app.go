@@ -20,6 +20,7 @@ import (
 	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/audit"
 	"tpmdps/internal/aziot"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
@@ -46,7 +47,6 @@ import (
 
 // Errors that only the command line knows.
 var (
-	errUsage = errors.New("usage")
 	errBatch = errors.New("damaged batch")
 	// errProvisioned: the machine is in use.
 	errProvisioned = errors.New("this machine is provisioned")
@@ -69,7 +69,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{context.Canceled, 130, ""},
 	{errOvertime, 20, hintOvertime},
 	{environment.ErrVariable, 2, "correct the variable that is named, or take it out"},
-	{errUsage, 2, ""},
+	{commandline.ErrUsage, 2, ""},
 	{operator.ErrOptions, 2, ""},
 	{enroll.ErrNotTPM, 51, "copy those with az, or leave them out: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\""},
 	{network.ErrNoCertificate, 2, "give the certificate of the CA: PEM, DER or PKCS #7 (.p7b)"},
@@ -353,17 +353,13 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 	return v.code
 }
 
-// metadataArgs is where the program keeps its bare arguments, for what the parser does
-// not tell.
-const metadataArgs = "args"
-
 // runApp runs one command line.
 func runApp(ctx context.Context, args []string, s streams) error {
 	app := newApp(s)
-	app.Metadata = map[string]any{metadataArgs: args}
+	app.Metadata = map[string]any{commandline.Typed: args}
 	err := app.RunContext(ctx, args)
 	if err != nil && strings.HasPrefix(err.Error(), "No help topic for ") {
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return fmt.Errorf("%w: %w", commandline.ErrUsage, err)
 	}
 	return err
 }
@@ -384,7 +380,7 @@ func newApp(s streams) *cli.App {
 		Writer:          s.out,
 		ErrWriter:       s.err,
 		ExitErrHandler:  func(*cli.Context, error) {},
-		OnUsageError:    usageError,
+		OnUsageError:    commandline.UsageError,
 		Flags:           []cli.Flag{&cli.BoolFlag{Name: "version", DisableDefaultText: true, Usage: "print the version, as the command of that name"}},
 		Action: func(c *cli.Context) error {
 			switch {
@@ -393,7 +389,7 @@ func newApp(s streams) *cli.App {
 			case c.Args().First() == "help":
 				return newApp(s).RunContext(c.Context, append(append([]string{"tpmdps"}, c.Args().Tail()...), "--help"))
 			case c.NArg() > 0:
-				return unknownCommand("tpmdps", c.Args().First(), c.App.Commands)
+				return commandline.UnknownCommand("tpmdps", c.Args().First(), c.App.Commands)
 			}
 			return cli.ShowAppHelp(c)
 		},

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
@@ -124,7 +125,7 @@ func TestInterruptsHideNothing(t *testing.T) {
 		{fmt.Errorf("%w: %w", batch.ErrNoIntent, full), false},
 		{&batch.OffRecordError{Err: fmt.Errorf("%w: %w", batch.ErrOffRecord, full)}, false},
 		{&batch.OffRecordError{Err: fmt.Errorf("%w: %w", batch.ErrOffRecord, context.Canceled)}, false},
-		{errUsage, false},
+		{commandline.ErrUsage, false},
 		{enroll.ErrConflict, false},
 		{provision.ErrNotEnrolled, false},
 		{&dps.Error{Status: 412}, false},

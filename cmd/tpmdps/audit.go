@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/audit"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/input"
 	"tpmdps/internal/text"
 )
@@ -35,7 +36,7 @@ func auditCommand() command {
 				"the end was cut off.\n\n" +
 				"Intents without an outcome are listed: the run was killed in between. The same\n" +
 				"enroll command, run again, finds out what became of them and records it.",
-			argument: "FILE",
+			argument: commandline.Command{Argument: "FILE"},
 			flags: append([]cli.Flag{
 				&cli.StringFlag{Name: "head", Usage: "a line with this `HASH`, the head of an earlier run, has to be in it; LINE:HASH tells also where it was rewritten"},
 				&cli.StringFlag{Name: "audit-key-file", Usage: "check the lines' signatures with the key in `FILE`"},
@@ -53,7 +54,7 @@ func verifyAudit(s *session, f flags) error {
 		return err
 	}
 	if noted != "" && !headForm.MatchString(noted) {
-		return fmt.Errorf("%w: --head %q: a head is 64 hex digits, as audit verify prints it, or its line, a colon and these", errUsage, text.Printable(noted, 140))
+		return fmt.Errorf("%w: --head %q: a head is 64 hex digits, as audit verify prints it, or its line, a colon and these", commandline.ErrUsage, text.Printable(noted, 140))
 	}
 	report, err := verifyTrail(s.ctx, s.arg, audit.Options{Head: noted, Key: key})
 	if err != nil && !errors.Is(err, audit.ErrDamaged) {

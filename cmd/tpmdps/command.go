@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/input"
 )
@@ -24,10 +25,8 @@ type command struct {
 	flags       []cli.Flag
 	exits       []int         // besides 0, 1, 2 and 130
 	timeout     time.Duration // of the whole run, unless --timeout says otherwise; 0 is none
-	fileFlag    string        // the flag that a file's name without one is most likely meant for
-	argument    string        // what its one argument stands for, such as FILE; "" where it takes none
-	dashes      bool          // the argument may begin with a dash: see argumentWithDash
-	subcommands []command     // instead of run
+	argument    commandline.Command
+	subcommands []command // instead of run
 	rules       []rule
 	run         func(*session, flags) error
 }
@@ -72,8 +71,8 @@ func (c command) build(s streams) *cli.Command {
 		Name:         c.name,
 		Usage:        c.usage,
 		Description:  c.manual(),
-		ArgsUsage:    c.argument,
-		OnUsageError: usageError,
+		ArgsUsage:    c.argument.Argument,
+		OnUsageError: commandline.UsageError,
 		// -vv is -v -v.
 		UseShortOptionHandling: true,
 		// urfave/cli shares one help command between all command lines, and
@@ -83,18 +82,18 @@ func (c command) build(s streams) *cli.Command {
 	if len(c.subcommands) > 0 {
 		return c.buildGroup(cmd, s)
 	}
-	if c.dashes {
-		cmd.OnUsageError = argumentWithDash
+	if c.argument.Dashes {
+		cmd.OnUsageError = commandline.ArgumentWithDash
 	}
 	cmd.Flags = typedOnly(c.allFlags())
 	cmd.Action = func(flag *cli.Context) error {
-		if c.argument == "" && flag.Args().First() == "help" {
+		if c.argument.Argument == "" && flag.Args().First() == "help" {
 			return newApp(s).RunContext(flag.Context, append(strings.Fields(flag.Command.HelpName), "--help"))
 		}
-		if err := checkTyped(flag); err != nil {
+		if err := commandline.Check(flag); err != nil {
 			return err
 		}
-		arg, err := c.oneArgument(flag)
+		arg, err := c.argument.Word(flag)
 		if err != nil {
 			return err
 		}
@@ -132,7 +131,7 @@ func (c command) buildGroup(cmd *cli.Command, s streams) *cli.Command {
 	}
 	cmd.Action = func(flag *cli.Context) error {
 		if flag.NArg() > 0 {
-			return unknownCommand(flag.Command.HelpName, flag.Args().First(), cmd.Subcommands)
+			return commandline.UnknownCommand(flag.Command.HelpName, flag.Args().First(), cmd.Subcommands)
 		}
 		return cli.ShowSubcommandHelp(flag)
 	}
@@ -146,7 +145,7 @@ func (c command) context(parent context.Context, f flags) (context.Context, cont
 	limit := c.timeout
 	if f.typed("timeout") {
 		if limit = f.duration("timeout"); limit <= 0 {
-			return nil, nil, fmt.Errorf("%w: --timeout %s: give a time above zero, such as 90s", errUsage, limit)
+			return nil, nil, fmt.Errorf("%w: --timeout %s: give a time above zero, such as 90s", commandline.ErrUsage, limit)
 		}
 	}
 	if limit == 0 {

@@ -12,6 +12,7 @@ import (
 
 	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/aziot"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/edge/checkup"
@@ -26,7 +27,7 @@ import (
 func configCommand() command {
 	return command{
 		name:     "config",
-		fileFlag: "config",
+		argument: commandline.Command{FileFlag: "config"},
 		usage:    "write IoT Edge's config.toml, or edit it in place",
 		description: "Writes a configuration that provisions IoT Edge 1.4 to 1.6 through DPS with the\n" +
 			"TPM. An existing file is edited: only the keys that flags name change, comments\n" +
@@ -125,7 +126,7 @@ func readConfigOptions(f flags) (o configOptions, err error) {
 			o.file = configYAML
 		}
 	default:
-		return o, fmt.Errorf("%w: --for %q: choose 1.1, 1.4, 1.5 or 1.6", errUsage, text.Printable(v, 20))
+		return o, fmt.Errorf("%w: --for %q: choose 1.1, 1.4, 1.5 or 1.6", commandline.ErrUsage, text.Printable(v, 20))
 	}
 	if index := f.text("auth-key-index"); index != "" {
 		if o.other.AuthKeyIndex, err = authKeyIndex(index); err != nil {
@@ -144,9 +145,9 @@ func readConfigOptions(f flags) (o configOptions, err error) {
 func (o configOptions) validate() error {
 	switch {
 	case o.backups < 1:
-		return fmt.Errorf("%w: --backups %d: give how many old files to keep, at least 1", errUsage, o.backups)
+		return fmt.Errorf("%w: --backups %d: give how many old files to keep, at least 1", commandline.ErrUsage, o.backups)
 	case o.apply && (o.file == configfile.Stdout || o.legacy):
-		return fmt.Errorf("%w: --apply: only a config.toml in a file can be applied", errUsage)
+		return fmt.Errorf("%w: --apply: only a config.toml in a file can be applied", commandline.ErrUsage)
 	}
 	return nil
 }
@@ -173,7 +174,7 @@ func config(s *session, f flags) error {
 	var bad *configfile.RequestError
 	switch {
 	case errors.As(err, &bad):
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return fmt.Errorf("%w: %w", commandline.ErrUsage, err)
 	case err != nil || req.Path == configfile.Stdout || !o.apply:
 		return err
 	}
@@ -305,10 +306,10 @@ func (s *session) recordForID(o chipOptions, whole bool) (_ identity.Record, err
 func authKeyIndex(value string) (*uint32, error) {
 	n, err := strconv.ParseUint(value, 0, 32)
 	if err != nil || n > 0x7fffff {
-		return nil, fmt.Errorf("%w: --auth-key-index %q: give a number up to 0x7fffff, such as 0x000101", errUsage, text.Printable(value, 20))
+		return nil, fmt.Errorf("%w: --auth-key-index %q: give a number up to 0x7fffff, such as 0x000101", commandline.ErrUsage, text.Printable(value, 20))
 	}
 	if n == 0x000001 || n == 0x010001 {
-		return nil, fmt.Errorf("%w: --auth-key-index %#06x is the place of the chip's own key (EK or SRK); take 0x000100 or above", errUsage, n)
+		return nil, fmt.Errorf("%w: --auth-key-index %#06x is the place of the chip's own key (EK or SRK); take 0x000100 or above", commandline.ErrUsage, n)
 	}
 	index := uint32(n)
 	return &index, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/atomicfile"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/input"
@@ -20,7 +21,7 @@ import (
 func emulatorCommand() command {
 	return command{
 		name:     "emulator",
-		fileFlag: "state",
+		argument: commandline.Command{FileFlag: "state"},
 		usage:    "run a DPS and a hub on this machine, for trying and for tests",
 		description: "Serves the device API and the enrollment API of a DPS over HTTPS, and an IoT hub\n" +
 			"over MQTT, with a certificate authority of its own, real challenges for the TPM\n" +

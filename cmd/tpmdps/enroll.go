@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/enroll/batch"
@@ -19,7 +20,7 @@ import (
 func enrollCommand() command {
 	return command{
 		name:     "enroll",
-		fileFlag: "from",
+		argument: commandline.Command{FileFlag: "from"},
 		usage:    "enter the chip, or a batch of records, into DPS",
 		description: "Makes an individual enrollment for this machine's chip, for the records in --from,\n" +
 			"or for one --endorsement-key. Running it again changes nothing. An enrollment with\n" +
@@ -33,7 +34,7 @@ func enrollCommand() command {
 			&cli.StringFlag{Name: "from", Usage: "enroll the records in `FILE`, or copy the enrollments of another DPS in it (JSON, one after the other or in a list), - for stdin"},
 			&cli.StringFlag{Name: "endorsement-key", Aliases: []string{"ek"}, Usage: "enroll this `KEY` (base64 or hex of the TPM2B_PUBLIC) instead of the chip's"},
 			&cli.StringFlag{Name: "registration-id", Usage: "enroll under `ID`, or a template as in read-ek (default: the record's, or derived from the key)"},
-			labelFlag("what {label:KEY} in a template stands for, as `KEY=VALUE`; may be given more than once"),
+			commandline.LabelFlag("what {label:KEY} in a template stands for, as `KEY=VALUE`; may be given more than once"),
 			idFormatFlag("derive the ID in `FORMAT`: base32 or hex"),
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, field by field, and do nothing"},
 			&cli.BoolFlag{Name: "update", Usage: "change the settings of an existing enrollment"},
@@ -101,10 +102,10 @@ func runEnroll(s *session, f flags) (err error) {
 		}
 	}
 	if o.settings.DeviceID != "" && len(records) > 1 {
-		return fmt.Errorf("%w: --device-id names one device, there are %d records", errUsage, len(records))
+		return fmt.Errorf("%w: --device-id names one device, there are %d records", commandline.ErrUsage, len(records))
 	}
 	if err := inv.Override(o.settings); err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return fmt.Errorf("%w: %w", commandline.ErrUsage, err)
 	}
 	for _, line := range inv.Summary() {
 		s.say("%s: %s", o.source.file, line)

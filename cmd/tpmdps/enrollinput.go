@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/input"
@@ -47,7 +48,7 @@ func readSettings(f flags) (enroll.Settings, error) {
 	}
 	for _, name := range []string{"initial-twin-tags", "initial-twin-properties", "device-information"} {
 		if f.typed(name) && strings.TrimSpace(f.text(name)) == "" {
-			return set, fmt.Errorf("%w: --%s has only blanks for a value: leave it out, or look at what was to fill it in", errUsage, name)
+			return set, fmt.Errorf("%w: --%s has only blanks for a value: leave it out, or look at what was to fill it in", commandline.ErrUsage, name)
 		}
 	}
 	if f.typed("edge-enabled") {
@@ -55,7 +56,7 @@ func readSettings(f flags) (enroll.Settings, error) {
 		set.EdgeEnabled = &enabled
 	}
 	if err := set.Validate(); err != nil {
-		return set, fmt.Errorf("%w: %w", errUsage, err)
+		return set, fmt.Errorf("%w: %w", commandline.ErrUsage, err)
 	}
 	return set, nil
 }
@@ -74,9 +75,9 @@ func readSourceOptions(f flags) (o sourceOptions, err error) {
 	o = sourceOptions{file: f.text("from"), key: f.text("endorsement-key"), labels: f.labels(), chip: readChipOptions(f)}
 	switch {
 	case o.file != "" && o.key != "":
-		return o, fmt.Errorf("%w: --from and --endorsement-key exclude each other", errUsage)
+		return o, fmt.Errorf("%w: --from and --endorsement-key exclude each other", commandline.ErrUsage)
 	case o.file != "" && (f.typed("registration-id") || f.typed("id-format") || f.typed("label")):
-		return o, fmt.Errorf("%w: the records of --from name their registration IDs themselves", errUsage)
+		return o, fmt.Errorf("%w: the records of --from name their registration IDs themselves", commandline.ErrUsage)
 	case o.file == "":
 		o.id, err = readIDOptions(f)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/edge"
 )
 
@@ -62,7 +63,7 @@ func (f flags) setting(name string) setting {
 		s.from = onCommandLine
 		return s
 	}
-	if known, ok := flagCalled(f.c.Command, name).(variableFlag); ok {
+	if known, ok := commandline.Flag(f.c.Command, name).(variableFlag); ok {
 		if v, set := variables().First(known.EnvVars...); set {
 			s.text, s.from = v.Value, v.Variable
 		}
@@ -150,12 +151,12 @@ func (f flags) checkRules(rules []rule) error {
 		has := f.has(r.flag)
 		for _, other := range r.excludes {
 			if has && f.typed(other) {
-				return fmt.Errorf("%w: --%s and --%s exclude each other", errUsage, r.flag, other)
+				return fmt.Errorf("%w: --%s and --%s exclude each other", commandline.ErrUsage, r.flag, other)
 			}
 		}
 		for _, other := range r.only {
 			if !has && f.typed(other) {
-				return fmt.Errorf("%w: --%s requires --%s", errUsage, other, r.flag)
+				return fmt.Errorf("%w: --%s requires --%s", commandline.ErrUsage, other, r.flag)
 			}
 		}
 	}
@@ -168,8 +169,16 @@ func (f flags) has(key string) bool {
 	switch {
 	case valued:
 		return f.text(name) == value
-	case needsValue(flagCalled(f.c.Command, name)):
+	case commandline.NeedsValue(commandline.Flag(f.c.Command, name)):
 		return f.typed(name)
 	}
 	return f.yes(name)
+}
+
+// labels are those of --label, never nil.
+func (f flags) labels() map[string]string {
+	if l, ok := f.c.Generic("label").(commandline.Labels); ok {
+		return l
+	}
+	return commandline.Labels{}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/input"
 	"tpmdps/internal/operator"
@@ -67,7 +68,7 @@ func readKeyOptions(f flags) (o keyOptions, err error) {
 	for _, name := range []string{"connection-string", "sas-token"} {
 		if f.typed(name) {
 			return o, fmt.Errorf("%w: --%s: a command line is seen by every user of this machine and kept in histories and logs; "+
-				"use --%[2]s-file, --%[2]s-fd or the environment, and if this machine has other users, renew the key", errUsage, name)
+				"use --%[2]s-file, --%[2]s-fd or the environment, and if this machine has other users, renew the key", commandline.ErrUsage, name)
 		}
 	}
 	for _, name := range keySources {
@@ -75,7 +76,7 @@ func readKeyOptions(f flags) (o keyOptions, err error) {
 		case !f.typed(name):
 			continue
 		case o.flag != "":
-			return o, fmt.Errorf("%w: --%s and --%s exclude each other", errUsage, o.flag, name)
+			return o, fmt.Errorf("%w: --%s and --%s exclude each other", commandline.ErrUsage, o.flag, name)
 		case strings.HasSuffix(name, "-fd"):
 			o.flag, o.descriptor = name, f.number(name)
 		default:

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tpmdps/internal/audit"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/contexttest"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
@@ -56,7 +57,7 @@ func TestOvertimeHasOneCode(t *testing.T) {
 		{fmt.Errorf("%w; the last answer was: %w", over, &dps.Error{Status: 503}), 32},
 		{fmt.Errorf("%w: %w", provision.ErrNotEnrolled, over), 31},
 		{errors.Join(&disk.Error{Cause: disk.Full, Err: errors.New("full")}, over), 1},
-		{errors.Join(errUsage, over), 2},
+		{errors.Join(commandline.ErrUsage, over), 2},
 		{tpm.ErrBusy, 12},
 		{tpm.ErrNoDevice, 10},
 		{dps.ErrMalformed, 21},

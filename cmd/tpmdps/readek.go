@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/host"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/tpm"
@@ -29,7 +30,7 @@ func readEKCommand() command {
 		flags: slices.Concat([]cli.Flag{
 			idFormatFlag("enroll under the derived ID in `FORMAT`: base32 or hex"),
 			&cli.StringFlag{Name: "registration-id", Usage: "enroll under an `ID` of your own instead, or a template such as line7-{serial}: " + identity.Places},
-			labelFlag("keep the note `KEY=VALUE` in the record; may be given more than once"),
+			commandline.LabelFlag("keep the note `KEY=VALUE` in the record; may be given more than once"),
 			&cli.BoolFlag{Name: "compare", Usage: "derive every key that a tool may take for the EK, and show which one is which"},
 			&cli.BoolFlag{Name: "persist", Usage: "write EK and SRK to 0x81010001 and 0x81000001, where nothing is yet (undo: tpm2_evictcontrol)"},
 		}, chipFlags(), secretFlags()),

@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/text"
 )
@@ -35,9 +36,9 @@ func readIDOptions(f flags) (idOptions, error) {
 	}
 	switch {
 	case o.given.text != "" && o.formatTyped:
-		return o, fmt.Errorf("%w: --registration-id and --id-format exclude each other", errUsage)
+		return o, fmt.Errorf("%w: --registration-id and --id-format exclude each other", commandline.ErrUsage)
 	case o.given.text == "" && idTemplates[o.format] == "":
-		return o, fmt.Errorf("%w: --id-format %q: choose base32 or hex", errUsage, text.Printable(o.format, 20))
+		return o, fmt.Errorf("%w: --id-format %q: choose base32 or hex", commandline.ErrUsage, text.Printable(o.format, 20))
 	}
 	return o, o.given.fault(identity.CheckTemplate(o.template()))
 }

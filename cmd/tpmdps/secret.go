@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/input"
 	"tpmdps/internal/secretfile"
 	"tpmdps/internal/tpm"
@@ -102,9 +103,9 @@ func (r *secrets) descriptor(flag string, n int) ([]byte, error) {
 	case n == 0:
 		return r.standardInput()
 	case n < 3:
-		return nil, fmt.Errorf("%w: --%s %d: give 0, or 3 and above", errUsage, flag, n)
+		return nil, fmt.Errorf("%w: --%s %d: give 0, or 3 and above", commandline.ErrUsage, flag, n)
 	case runtime.GOOS == "windows":
-		return nil, fmt.Errorf("%w: --%s %d: on Windows only 0, standard input, can be passed on", errUsage, flag, n)
+		return nil, fmt.Errorf("%w: --%s %d: on Windows only 0, standard input, can be passed on", commandline.ErrUsage, flag, n)
 	}
 	f := os.NewFile(uintptr(n), fmt.Sprintf("file descriptor %d", n))
 	defer f.Close()

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"tpmdps/internal/commandline"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -28,7 +30,7 @@ func oneReader(f flags, argument string) error {
 	if len(readers) < 2 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s and %s would both read standard input: give one of them as a file", errUsage, readers[0], readers[1])
+	return fmt.Errorf("%w: %s and %s would both read standard input: give one of them as a file", commandline.ErrUsage, readers[0], readers[1])
 }
 
 func (f flags) readsStdin(one cli.Flag, name string) bool {

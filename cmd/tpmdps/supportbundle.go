@@ -17,6 +17,7 @@ import (
 	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/bundle"
 	"tpmdps/internal/bundle/gather"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
@@ -32,7 +33,7 @@ import (
 func supportBundleCommand() command {
 	return command{
 		name:     "support-bundle",
-		fileFlag: "out",
+		argument: commandline.Command{FileFlag: "out"},
 		usage:    "pack what a helper needs to know into one zip without secrets",
 		description: "Looks at the chip, the configuration, the way to DPS and the system, and packs what\n" +
 			"it sees into a new zip, mode 0600, with a verdict at the top of its README.txt: what\n" +
@@ -68,7 +69,7 @@ func supportBundleCommand() command {
 }
 
 // errTerminal: a zip on a screen is of no use.
-var errTerminal = fmt.Errorf("%w: stdout is a terminal, and the bundle is a zip: tpmdps support-bundle --out - >FILE", errUsage)
+var errTerminal = fmt.Errorf("%w: stdout is a terminal, and the bundle is a zip: tpmdps support-bundle --out - >FILE", commandline.ErrUsage)
 
 // bundleOptions are those of support-bundle.
 type bundleOptions struct {
@@ -177,7 +178,7 @@ func bundlePath(path, name string, terminal bool) (string, error) {
 		return "", fmt.Errorf("%w: write %s: %w", errOverwrite, path, fs.ErrExist)
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil {
-		return "", disk.At(path, fmt.Errorf("%w: write %s: %w", errUsage, path, err))
+		return "", disk.At(path, fmt.Errorf("%w: write %s: %w", commandline.ErrUsage, path, err))
 	} else if !info.IsDir() {
 		return "", &disk.Error{Cause: disk.NoFolder, Path: path, Err: fmt.Errorf("write %s: %s is not a directory", path, filepath.Dir(path))}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/atomicfile"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/input"
@@ -40,7 +41,7 @@ func tokenCommand() command {
 func tokenMintCommand() command {
 	return command{
 		name:     "mint",
-		fileFlag: "connection-string-file",
+		argument: commandline.Command{FileFlag: "connection-string-file"},
 		usage:    "make a SAS token for the enrollments of a DPS, or for one of them",
 		description: "Makes a token with the key of a shared access policy, without asking the service. It\n" +
 			"opens the enrollments alone, whatever else the policy may; the policy itself needs\n" +
@@ -66,7 +67,7 @@ func mintToken(s *session, f flags) error {
 		return err
 	}
 	if life < minTokenLife || life > maxTokenLife {
-		return fmt.Errorf("%w: --ttl %s: give a time from %s to %s", errUsage, life, text.Duration(minTokenLife), text.Duration(maxTokenLife))
+		return fmt.Errorf("%w: --ttl %s: give a time from %s to %s", commandline.ErrUsage, life, text.Duration(minTokenLife), text.Duration(maxTokenLife))
 	}
 	if id != "" {
 		if err := identity.CheckRegistrationID(id); err != nil {
@@ -113,7 +114,7 @@ func tokenShowCommand() command {
 		usage: "say what a SAS token opens, and for how long",
 		description: "Reads the token in FILE, - for stdin, and says for what it is, of which policy, and\n" +
 			"when it ends. Its signature is neither shown nor checked: only the service can.",
-		argument: "FILE",
+		argument: commandline.Command{Argument: "FILE"},
 		flags:    secretFlags(),
 		exits:    []int{20},
 		run:      showToken,

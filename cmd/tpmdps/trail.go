@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/audit"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/input"
 	"tpmdps/internal/operator"
@@ -35,7 +36,7 @@ func (r *secrets) auditKey(path string) ([]byte, error) {
 	case errors.Is(err, audit.ErrBlankKey):
 		return nil, fmt.Errorf("%w %s: %w", input.ErrUnreadable, path, err)
 	case err != nil:
-		return nil, fmt.Errorf("%w: --audit-key-file: %w", errUsage, err)
+		return nil, fmt.Errorf("%w: --audit-key-file: %w", commandline.ErrUsage, err)
 	}
 	return key, nil
 }
@@ -55,7 +56,7 @@ func (s *session) openTrail(o trailOptions, service service) (*batch.Trail, erro
 	case errors.Is(err, audit.ErrDamaged), errors.Is(err, audit.ErrKey), s.ctx.Err() != nil && err != nil:
 		return nil, err
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", errUsage, err)
+		return nil, fmt.Errorf("%w: %w", commandline.ErrUsage, err)
 	}
 	if info, err := os.Stat(o.path); err == nil && info.Mode().Perm()&0o022 != 0 && os.PathSeparator == '/' {
 		s.say("warning: %s: others can write to it (mode %04o): chmod 600 %[1]s", o.path, info.Mode().Perm())

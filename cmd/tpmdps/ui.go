@@ -19,6 +19,7 @@ import (
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/tw"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/hub"
@@ -56,7 +57,7 @@ func newUI(s streams, f flags) (*ui, error) {
 	case "table", "json", "jsonl", "tsv", "none":
 		return u, nil
 	}
-	return nil, fmt.Errorf("%w: --output %q: choose table, json, jsonl, tsv or none", errUsage, text.Printable(u.format, 20))
+	return nil, fmt.Errorf("%w: --output %q: choose table, json, jsonl, tsv or none", commandline.ErrUsage, text.Printable(u.format, 20))
 }
 
 // isTerminal tells whether a person sees what is written to w.
@@ -284,7 +285,7 @@ func again(err error, code int) (retryable bool, seconds int64) {
 // printError writes the one error of the run to stderr: a line of what
 // happened and a line of what to do, or one JSON object.
 func (s streams) printError(err error, v exit, asJSON bool) {
-	said := strings.TrimPrefix(strings.ReplaceAll(text.Plain(err.Error()), "\n", "; "), errUsage.Error()+": ")
+	said := strings.TrimPrefix(strings.ReplaceAll(text.Plain(err.Error()), "\n", "; "), commandline.ErrUsage.Error()+": ")
 	said = text.Printable(said, 4000) // a certificate's or a file's text may be in it
 	if asJSON {
 		f := failure{Error: said, Code: v.code, Name: names[v.code], Hint: v.hint, served: servedIn(err)}

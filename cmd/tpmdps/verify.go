@@ -15,6 +15,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/emulator"
@@ -29,7 +30,7 @@ import (
 func verifyCommand() command {
 	return command{
 		name:     "verify",
-		fileFlag: "config",
+		argument: commandline.Command{FileFlag: "config"},
 		usage:    "prove that the chip can provision itself",
 		description: "Makes the round trip of a device's first start, layer by layer: the chip, the\n" +
 			"network, the clock, the challenge of DPS, the registration and its assignment, the\n" +
@@ -113,10 +114,10 @@ func (o verifyOptions) validate() error {
 		return err
 	}
 	if o.persist && o.until == provision.UntilChallenge || o.report && o.until != provision.UntilTwin {
-		return fmt.Errorf("%w: --until %s ends before what --persist or --report is to do", errUsage, o.until)
+		return fmt.Errorf("%w: --until %s ends before what --persist or --report is to do", commandline.ErrUsage, o.until)
 	}
 	if o.hubTransport != hub.MQTT && o.hubTransport != hub.MQTTWebSocket {
-		return fmt.Errorf("%w: --hub-transport %q: choose mqtt or mqtt-ws", errUsage, text.Printable(o.hubTransport, 20))
+		return fmt.Errorf("%w: --hub-transport %q: choose mqtt or mqtt-ws", commandline.ErrUsage, text.Printable(o.hubTransport, 20))
 	}
 	return nil
 }
@@ -124,7 +125,7 @@ func (o verifyOptions) validate() error {
 // checkGoal refuses a value of --until that is not a stage.
 func checkGoal(until provision.Goal) error {
 	if !slices.Contains(provision.Goals(), until) {
-		return fmt.Errorf("%w: --until %q: choose challenge, assigned, connected or twin", errUsage, text.Printable(string(until), 20))
+		return fmt.Errorf("%w: --until %q: choose challenge, assigned, connected or twin", commandline.ErrUsage, text.Printable(string(until), 20))
 	}
 	return nil
 }
@@ -253,7 +254,7 @@ func (s *session) onlineRequest(req provision.Request, o verifyOptions) (provisi
 	case req.IDScope == "" && o.file != "":
 		return req, &edge.FileError{Path: o.file, Err: errors.New("it has no id_scope in [provisioning]; --id-scope gives one for this run")}
 	case req.IDScope == "":
-		return req, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", errUsage)
+		return req, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", commandline.ErrUsage)
 	}
 	if err := identity.CheckIDScope(req.IDScope); err != nil {
 		return req, o.idScope.fault(err)
