@@ -9,9 +9,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tpmdps/internal/dps"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/inventory"
+	"tpmdps/internal/redact"
 	"tpmdps/internal/text"
 )
 
@@ -193,7 +193,7 @@ func describe(item enroll.Item, err error) string {
 		return strings.TrimPrefix(err.Error(), item.RegistrationID+": ")
 	}
 	if err != nil && !known {
-		return dps.Redact(text.Plain(err.Error()))
+		return redact.Patterns(text.Plain(err.Error()))
 	}
 	if item.Action == enroll.Create {
 		return "" // every field is new

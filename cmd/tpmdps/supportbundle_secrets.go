@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 
-	"tpmdps/internal/dps"
 	"tpmdps/internal/environment"
 	"tpmdps/internal/redact"
 )
@@ -20,9 +19,9 @@ func (g *gatherer) redactor() func(string) string {
 	s.learn(string(g.options.EndorsementAuth), string(g.options.OwnerAuth), g.file.EndorsementAuth, g.file.OwnerAuth)
 	return func(text string) string {
 		if json.Valid([]byte(text)) {
-			return dps.Redact(string(known.JSON([]byte(text))))
+			return redact.Patterns(string(known.JSON([]byte(text))))
 		}
-		return dps.Redact(known.Text(text))
+		return redact.Patterns(known.Text(text))
 	}
 }
 

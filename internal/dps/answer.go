@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"tpmdps/internal/redact"
 	"tpmdps/internal/text"
 )
 
@@ -199,7 +200,7 @@ func show(s string, n int) string {
 	if len(s) > 16<<10 {
 		s = s[:16<<10]
 	}
-	return text.Printable(Redact(s), n)
+	return text.Printable(redact.Patterns(s), n)
 }
 
 // clip cuts a printable text to n bytes at a character's boundary.
