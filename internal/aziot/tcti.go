@@ -64,11 +64,11 @@ func (w way) number() (string, bool) {
 	return m[1], true
 }
 
-// SameChip says whether a TCTI string leads to the chip at an address, which is
+// sameChip says whether a TCTI string leads to the chip at an address, which is
 // spelt as one, too. A machine's two nodes are one chip, and the daemon tpm2-abrmd
 // is a way to the first one. Where a module of its own leads cannot be said: to
 // another one. A bare path is an address, but not a TCTI: it leads nowhere.
-func SameChip(tcti, address string) bool {
+func sameChip(tcti, address string) bool {
 	if module, _, _ := strings.Cut(tcti, ":"); strings.Contains(module, "/") && !strings.Contains(path.Base(module), ".so") {
 		return false
 	}
@@ -123,7 +123,7 @@ func node(name string) string {
 func OtherTCTI(tcti, address string) string {
 	used := cmp.Or(tcti, DefaultTCTI)
 	switch {
-	case runtime.GOOS == "windows" || SameChip(used, address):
+	case runtime.GOOS == "windows" || sameChip(used, address):
 		return ""
 	case tcti == "":
 		return used + " (its default, as the file has no tcti)"

@@ -88,12 +88,12 @@ func (a answer) isHTML() bool {
 
 func (a answer) malformed(reason string) *AnswerError {
 	return &AnswerError{
-		Method:      a.request.method,
-		Path:        a.request.path,
+		method:      a.request.method,
+		path:        a.request.path,
 		Status:      a.status,
-		ContentType: show(a.header.Get("Content-Type"), 80),
-		Reason:      reason,
-		Excerpt:     a.excerpt(),
+		contentType: show(a.header.Get("Content-Type"), 80),
+		reason:      reason,
+		excerpt:     a.excerpt(),
 	}
 }
 

@@ -26,9 +26,9 @@ type ClientOptions struct {
 	HTTPClient *http.Client
 	// Application stands first in the User-Agent; at most 24 characters.
 	Application string
-	// MaxRetries is how often a request is sent again after an answer or an
+	// maxRetries is how often a request is sent again after an answer or an
 	// error that may pass; 0 means 3, below 0 means never.
-	MaxRetries int32
+	maxRetries int32
 	// RetryDelay is the first pause; it doubles with jitter. 0 means 800 ms.
 	// The service's Retry-After goes before it.
 	RetryDelay time.Duration
@@ -59,7 +59,7 @@ func newClient(endpoint, apiVersion string, auth policy.Policy, o ClientOptions)
 		runtime.PipelineOptions{PerRetry: perRetry, AllowedQueryParameters: []string{"api-version"}},
 		&policy.ClientOptions{
 			Retry: policy.RetryOptions{
-				MaxRetries:  o.MaxRetries,
+				MaxRetries:  o.maxRetries,
 				RetryDelay:  o.RetryDelay,
 				TryTimeout:  tryTimeout,
 				ShouldRetry: shouldRetry,

@@ -50,7 +50,7 @@ type noticePolicy struct {
 }
 
 func newNotice(o ClientOptions) noticePolicy {
-	retries := cmp.Or(o.MaxRetries, defaultRetries)
+	retries := cmp.Or(o.maxRetries, defaultRetries)
 	return noticePolicy{max(retries, 0), cmp.Or(o.RetryDelay, defaultRetryDelay), o.Retrying}
 }
 

@@ -48,7 +48,7 @@ func TestRetriesAreTold(t *testing.T) {
 				var at, tried []time.Time
 				var in []time.Duration
 				c, err := NewDeviceClient("https://plant.example", "0ne00000E11", ClientOptions{
-					MaxRetries: tt.max,
+					maxRetries: tt.max,
 					HTTPClient: &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
 						tried = append(tried, time.Now())
 						resp, err := tt.answer()

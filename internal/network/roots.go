@@ -32,7 +32,7 @@ type RootFiles struct {
 // SSL_CERT_FILE and SSL_CERT_DIR replace the system's files only where Go's
 // crypto/x509 has it so, on Unix. It passes over a file that is missing or that it
 // cannot read, and trusts less or more than was said; here such a variable is an
-// [environment.Error]. What is wrong with CAFile is a [CertificateError], or what Read
+// [environment.Error]. What is wrong with CAFile is a [certificateError], or what Read
 // returned.
 func (f RootFiles) Load() (*x509.CertPool, error) {
 	certificates, err := f.ofEnvironment()
@@ -44,7 +44,7 @@ func (f RootFiles) Load() (*x509.CertPool, error) {
 		if err != nil {
 			return nil, err
 		}
-		found, err := ParseCertificates(data)
+		found, err := parseCertificates(data)
 		if err != nil {
 			return nil, fmt.Errorf("cannot read %s: there is no certificate in it: %w", f.CAFile, err)
 		}
@@ -78,9 +78,9 @@ func (f RootFiles) ofEnvironment() ([]*x509.Certificate, error) {
 		case err != nil:
 			return nil, file.Wrong(fileReason(file, err), orNone, nil)
 		}
-		found, err := ParseCertificates(data)
-		if wrong := (*CertificateError)(nil); errors.As(err, &wrong) {
-			return nil, file.Wrong("the file cannot be used: "+wrong.What, wrong.Advice, nil)
+		found, err := parseCertificates(data)
+		if wrong := (*certificateError)(nil); errors.As(err, &wrong) {
+			return nil, file.Wrong("the file cannot be used: "+wrong.what, wrong.advice, nil)
 		}
 		all = found
 	}
@@ -144,7 +144,7 @@ func inFolder(folder string) (all []*x509.Certificate, reason string) {
 		if err != nil {
 			continue
 		}
-		if found, err := ParseCertificates(data); err == nil {
+		if found, err := parseCertificates(data); err == nil {
 			all = append(all, found...)
 		}
 	}

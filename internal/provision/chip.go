@@ -38,7 +38,7 @@ func (t *trip) lookAtKeyHandle() (outcome, error) {
 	if c := t.req.Configured; c != nil {
 		handle, file = cmp.Or(c.KeyHandle, handle), c.File
 	}
-	taken, err := KeyHandleTaken(t.device, handle, file)
+	taken, err := keyHandleTaken(t.device, handle, file)
 	if err != nil || taken == nil {
 		return outcome{detail: "every command that DPS attestation needs", praise: true}, err
 	}

@@ -14,10 +14,10 @@ import (
 // What does not belong together.
 var (
 	// ErrConfiguredAuth: IoT Edge's configuration has a hierarchy's password that is
-	// not the chip's, or lacks one. See [AuthFaultsError].
+	// not the chip's, or lacks one. See [authFaultsError].
 	ErrConfiguredAuth = errors.New("IoT Edge's configuration and the chip disagree")
 	// ErrForeignID: the registration ID is made of another chip's key, and DPS, or
-	// this chip, refused what was done under it. See [IDError].
+	// this chip, refused what was done under it. See [idError].
 	ErrForeignID = errors.New("the registration ID is made of another chip's key")
 )
 
@@ -61,48 +61,48 @@ func (t *trip) compareAuths() (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	refused := &AuthFaultsError{File: c.File}
+	refused := &authFaultsError{file: c.File}
 	var warnings []string
 	var fix string
 	for _, f := range faults {
 		if !slices.Contains(c.Overruled, f.Hierarchy) {
-			refused.Faults = append(refused.Faults, f)
+			refused.faults = append(refused.faults, f)
 			continue
 		}
 		what, hint := DescribeAuthFault(f, c.File)
 		warnings, fix = append(warnings, what), cmp.Or(fix, hint)
 	}
-	if len(refused.Faults) > 0 {
+	if len(refused.faults) > 0 {
 		return outcome{}, refused
 	}
 	return outcome{warn: len(warnings) > 0, detail: strings.Join(warnings, "; "), hint: fix}, nil
 }
 
-// AuthFaultsError is an [ErrConfiguredAuth] with what is wrong.
-type AuthFaultsError struct {
-	File   string
-	Faults []tpm.AuthFault
+// authFaultsError is an [ErrConfiguredAuth] with what is wrong.
+type authFaultsError struct {
+	file   string
+	faults []tpm.AuthFault
 }
 
 // Error says what will happen.
-func (e *AuthFaultsError) Error() string {
+func (e *authFaultsError) Error() string {
 	var all []string
-	for _, f := range e.Faults {
-		what, _ := DescribeAuthFault(f, e.File)
+	for _, f := range e.faults {
+		what, _ := DescribeAuthFault(f, e.file)
 		all = append(all, what)
 	}
 	return ErrConfiguredAuth.Error() + ": " + strings.Join(all, "; ")
 }
 
 // Unwrap makes it an [ErrConfiguredAuth].
-func (e *AuthFaultsError) Unwrap() error { return ErrConfiguredAuth }
+func (e *authFaultsError) Unwrap() error { return ErrConfiguredAuth }
 
 // Hint is what to do about the first of them.
-func (e *AuthFaultsError) Hint() string {
-	if len(e.Faults) == 0 {
+func (e *authFaultsError) Hint() string {
+	if len(e.faults) == 0 {
 		return ""
 	}
-	_, fix := DescribeAuthFault(e.Faults[0], e.File)
+	_, fix := DescribeAuthFault(e.faults[0], e.file)
 	return fix
 }
 

@@ -147,7 +147,7 @@ func TestOfAssignment(t *testing.T) {
 		{fmt.Errorf("%w: x", network.ErrCertificate), false},
 	} {
 		err := tr.ofAssignment(test.err)
-		var of *HubError
+		var of *hubError
 		if errors.As(err, &of) != test.says || !errors.Is(err, test.err) {
 			t.Errorf("%v becomes %v", test.err, err)
 		}

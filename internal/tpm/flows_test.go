@@ -30,7 +30,7 @@ func flows() []flow {
 	}
 	return []flow{
 		{"derive the EK", func(t *testing.T, chip *recorder) { setPasswords(t, chip, password) }, func(t *testing.T, chip *recorder) ([]string, error) {
-			d, err := New(t.Context(), chip, secret)
+			d, err := newDevice(t.Context(), chip, secret)
 			if err != nil {
 				return nil, err
 			}
@@ -49,7 +49,7 @@ func flows() []flow {
 		{"read a record", func(t *testing.T, chip *recorder) {
 			store(t, chip, indexCertificate, asMaker, certify(t, withPersistentEK(t, chip), 1))
 		}, func(t *testing.T, chip *recorder) ([]string, error) {
-			d, err := New(t.Context(), chip, Options{})
+			d, err := newDevice(t.Context(), chip, Options{})
 			if err != nil {
 				return nil, err
 			}
@@ -57,7 +57,7 @@ func flows() []flow {
 			return r.EKCertificateNotes, err
 		}, nothing},
 		{"check the chip", persistent, func(t *testing.T, chip *recorder) ([]string, error) {
-			d, err := New(t.Context(), chip, Options{})
+			d, err := newDevice(t.Context(), chip, Options{})
 			if err != nil {
 				return nil, err
 			}

@@ -118,9 +118,9 @@ func TestBrokenFramingOfTheSimulator(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = d.SRK()
-			var answer *AnswerError
-			if !errors.As(err, &answer) || answer.Command != "CreatePrimary" || !strings.Contains(err.Error(), tt.says) {
-				t.Errorf("SRK() = %v, want an AnswerError of CreatePrimary with %q", err, tt.says)
+			var answer *answerError
+			if !errors.As(err, &answer) || answer.command != "CreatePrimary" || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("SRK() = %v, want an answerError of CreatePrimary with %q", err, tt.says)
 			}
 			if err := d.Close(); err != nil {
 				t.Errorf("Close() = %v", err)

@@ -79,7 +79,7 @@ func TestKeepLeftovers(t *testing.T) {
 	}
 	for _, keep := range []bool{true, true, false} {
 		var said []string
-		d, err := Open(t.Context(), addr, Options{Ledgers: dir, KeepLeftovers: keep, Flushed: func(what string) { said = append(said, what) }})
+		d, err := Open(t.Context(), addr, Options{Ledgers: dir, keepLeftovers: keep, Flushed: func(what string) { said = append(said, what) }})
 		if err != nil {
 			t.Fatal(err)
 		}

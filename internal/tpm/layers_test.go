@@ -80,7 +80,7 @@ func TestStackCodes(t *testing.T) {
 		for _, layer := range []uint32{6, 7, 8, 9, 10, 11} {
 			code := layer<<16 | base
 			chip := fake(func([]byte) ([]byte, error) { return answerOf(tpm2.TPMRC(code)), nil })
-			_, err := New(t.Context(), chip, Options{})
+			_, err := newDevice(t.Context(), chip, Options{})
 			var got *ResponseError
 			if !errors.Is(err, want) || !errors.As(err, &got) || got.Code != code {
 				t.Errorf("%#x: %v, want %v", code, err, want)

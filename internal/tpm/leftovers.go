@@ -41,7 +41,7 @@ func (d *Device) watch() {
 	if d.opts.Ledgers == "" || !hasLedgers {
 		return
 	}
-	if !d.opts.KeepLeftovers {
+	if !d.opts.keepLeftovers {
 		d.settle()
 	}
 	d.t.holds.first = d.begin

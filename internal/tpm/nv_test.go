@@ -167,9 +167,9 @@ func TestReadNVIsAuthorisedWithoutRisk(t *testing.T) {
 				}
 			}
 		}
-		p, err := with.Properties()
-		if err != nil || p.LockoutCounter != 0 {
-			t.Errorf("%d wrong passwords counted, %v", p.LockoutCounter, err)
+		p, err := with.properties()
+		if err != nil || p.lockoutCounter != 0 {
+			t.Errorf("%d wrong passwords counted, %v", p.lockoutCounter, err)
 		}
 		if bytes.Contains(chip.bytes, owner) {
 			t.Error("the owner's password crossed the bus in the clear")
@@ -280,7 +280,7 @@ func TestGoesOn(t *testing.T) {
 			chip.fault = nil
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		d, err := New(ctx, chip, Options{})
+		d, err := newDevice(ctx, chip, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -66,7 +66,7 @@ func (d *Device) askAgain(ek, srk *Key, b Blob, refused error) error {
 	var first *ResponseError
 	switch {
 	case err == nil && errors.As(refused, &first):
-		fickle := &AnswerError{Command: first.Command, lie: true, Why: "it refused a key, and opened it the second time"}
+		fickle := &answerError{command: first.Command, lie: true, why: "it refused a key, and opened it the second time"}
 		return errors.Join(fmt.Errorf("%w: %w", fickle, refused), key.Close())
 	case refusesBlob(err):
 		return fmt.Errorf("%w: %w", ErrOtherChip, refused)

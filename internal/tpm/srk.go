@@ -68,18 +68,18 @@ func (d *Device) trySRK(k *Key) (obstacle string, err error) {
 	const untried = "the key at %#x was not tried, since wrong passwords for it count towards the chip's lockout and %s; IoT Edge uses it, and will fail if it has a password"
 	noDA := k.public.ObjectAttributes.NoDA
 	if !noDA {
-		p, current, err := d.properties()
+		p, current, err := d.readProperties()
 		if err != nil {
 			return "", err
 		}
 		_, counted := current[tpm2.TPMPTLockoutCounter]
 		switch {
-		case p.InLockout:
+		case p.inLockout:
 			return "", nil // the first use is refused with how long it lasts, and not counted
 		case !counted:
 			return fmt.Sprintf(untried, HandleSRK, "the chip does not tell its lockout counter"), nil
-		case p.LockoutCounter > 0:
-			return fmt.Sprintf(untried, HandleSRK, fmt.Sprintf("the chip's lockout counter is %d of %d", p.LockoutCounter, p.MaxAuthFail)), nil
+		case p.lockoutCounter > 0:
+			return fmt.Sprintf(untried, HandleSRK, fmt.Sprintf("the chip's lockout counter is %d of %d", p.lockoutCounter, p.maxAuthFail)), nil
 		}
 	}
 	err = d.provePassword(k)

@@ -37,9 +37,9 @@ type Options struct {
 	// notes what it makes there, so that the next one can clean up behind one that
 	// was killed. It must not outlast the start of the machine. Empty: none is kept.
 	Ledgers string
-	// KeepLeftovers leaves on the chip what a run that was killed left there, for
+	// keepLeftovers leaves on the chip what a run that was killed left there, for
 	// those who are only to look. What this run makes is noted all the same.
-	KeepLeftovers bool
+	keepLeftovers bool
 	// Flushed is called with a sentence for people when something that an earlier
 	// run left was taken off the chip. It may be nil.
 	Flushed func(what string)
@@ -66,7 +66,7 @@ type Device struct {
 	secrecy     *heldSession              // encrypts for all commands of the SRK, while it is held
 	endorsement *heldSession              // proves the endorsement hierarchy's password, while it is held
 	noContexts  bool                      // the chip refused to save or load an object's context
-	proving     tpm2.TPMHandle            // the hierarchy whose password ProveHierarchyAuth tries; 0: none
+	proving     tpm2.TPMHandle            // the hierarchy whose password proveHierarchyAuth tries; 0: none
 	frugal      bool                      // it has no room for sessions that are held: each ends with its command
 }
 
@@ -82,7 +82,7 @@ func Open(ctx context.Context, addr Address, opts Options) (*Device, error) {
 	if err != nil {
 		return nil, withAdvice(given, ofAddress(given, err))
 	}
-	d, err := New(ctx, t, opts)
+	d, err := newDevice(ctx, t, opts)
 	if err != nil {
 		return nil, withAdvice(given, ofAddress(given, fmt.Errorf("%s: %w", addr, errors.Join(err, t.Close()))))
 	}
@@ -97,9 +97,9 @@ func Open(ctx context.Context, addr Address, opts Options) (*Device, error) {
 	return d, nil
 }
 
-// New makes a Device of a transport that is open already; the caller closes
+// newDevice makes a Device of a transport that is open already; the caller closes
 // it. Errors are those of [Open].
-func New(ctx context.Context, t transport.TPM, opts Options) (*Device, error) {
+func newDevice(ctx context.Context, t transport.TPM, opts Options) (*Device, error) {
 	d := &Device{t: newGuard(ctx, t, opts.Log), opts: opts, close: func() error { return nil }, roles: map[tpm2.TPMHandle]string{}}
 	if opts.Waiting != nil {
 		d.t.waiting = opts.Waiting
