@@ -13,7 +13,7 @@ import (
 // idError is a refusal that follows from the registration ID, by what that is to the
 // chip's own. It wraps the refusal.
 type idError struct {
-	// id is the one that was used, Own the one that is made of this chip's key.
+	// id is the one that was used, own the one that is made of this chip's key.
 	id, own string
 	// from is the file that the ID is from, or the flag or the variable; "" where
 	// that is not known.
@@ -76,7 +76,7 @@ func (e *idError) advise(asked, copied string) string {
 	return fmt.Sprintf("%s? tpmdps config --registration-id %s --config %s", copied, e.own, text.ShellWord(e.from))
 }
 
-// advise are the IDs that are made of the chip's key.
+// own are the IDs that are made of the chip's key.
 func (t *trip) own() identity.IDs { return identity.RegistrationIDs(t.ek.Public) }
 
 // whose says what the registration ID is to the chip; nil where it was derived from

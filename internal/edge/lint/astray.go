@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/edge/schema"
+	"tpmdps/internal/spelling"
 )
 
 // provisioningTables are those that a registration is made from.
@@ -42,7 +43,7 @@ func ofProvisioning(f Finding) bool {
 		return true
 	}
 	for _, name := range path {
-		if _, ok := schema.Nearest(name, provisioningTables); ok {
+		if spelling.Slip(name, provisioningTables) != "" {
 			return true
 		}
 	}

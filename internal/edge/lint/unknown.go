@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/edge/schema"
+	"tpmdps/internal/spelling"
 	"tpmdps/internal/tomledit"
 )
 
@@ -15,7 +16,8 @@ func (c *checker) unknown(table, n *node, k schema.Key) {
 	if c.onlyTexts(table, n, k) {
 		return
 	}
-	near, isNear := schema.Nearest(n.name, names(k.Keys))
+	near := spelling.Slip(n.name, names(k.Keys))
+	isNear := near != ""
 	if isNear && !k.Open {
 		c.meant(table, near)
 	}
@@ -28,7 +30,7 @@ func (c *checker) unknown(table, n *node, k schema.Key) {
 	elsewhere := likely(schema.Places(func(k schema.Key) bool { return k.Called(n.name) }))
 	now, isOld := schema.Formerly[n.name]
 	switch {
-	case isNear && (len(elsewhere) == 0 || schema.Distance(n.name, near) <= 1):
+	case isNear && (len(elsewhere) == 0 || spelling.Distance(n.name, near) <= 1):
 		c.at(n, Finding{Rule: "unknown-key", Message: fmt.Sprintf("there is no %s %s; did you mean %s?", n.name, in(table), near), Fix: c.renamed(n, near)}, c.remove(n))
 	case len(elsewhere) > 0:
 		c.misplaced(table, n, elsewhere)
@@ -61,7 +63,7 @@ func (c *checker) strange(table, n *node) {
 	for _, p := range all {
 		known = append(known, p.Key.Name)
 	}
-	if near, ok := schema.Nearest(n.name, known); ok {
+	if near := spelling.Slip(n.name, known); near != "" {
 		at := likely(schema.Places(func(k schema.Key) bool { return k.Called(near) }))
 		f.Message += fmt.Sprintf("; did you mean %s, which belongs to %s?", near, list(at))
 		fixes := moves(c, n, near, at)
