@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"tpmdps/internal/check"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/text"
 )
@@ -71,14 +72,14 @@ func (f Facts) atEndpoint(t Tick) Tick {
 	where := "the file has the device register at " + endpointHost(f.Endpoint)
 	fix := "give the credential of the file's DPS, or correct the endpoint: tpmdps config --global-endpoint URL" + edge.FileFlag(f.File)
 	if sure {
-		t.Status, t.Hint = Fail, fix
+		t.Status, t.Hint = check.Fail, fix
 		t.Detail = where + ", and that is another DPS than the one that was asked; " + t.Detail
 		return t
 	}
 	t.Hint = cmp.Or(t.Hint, fix)
 	t.Detail += "; " + where + ", which may be another DPS"
-	if t.Status == OK {
-		t.Status = Warn
+	if t.Status == check.OK {
+		t.Status = check.Warn
 	}
 	return t
 }
