@@ -106,11 +106,11 @@ func (r *applyResult) lookAround(s *session, m aziot.Installation, before []host
 	}
 	for _, h := range m.Holders() {
 		r.Holders = append(r.Holders, h)
-		if h.Alone() && h.Name != "aziot-tpmd" {
+		if h.Exclusive() && h.Name != "aziot-tpmd" {
 			s.say("warning: %s (process %d) holds %s, past the kernel's resource manager; what it leaves there may be in the way: %s", h.Name, h.PID, h.Node, stop(h))
 		}
 	}
-	return r.judge(s, len(aziot.StillThere(before, m.TPMDaemons())) > 0, m)
+	return r.judge(s, len(aziot.StillRunning(before, m.TPMDaemons())) > 0, m)
 }
 
 // stop is how a process is ended.
@@ -150,7 +150,7 @@ func (r *applyResult) judge(s *session, old bool, m aziot.Installation) error {
 // prove makes the trip of "verify --until challenge" with what the file says. An
 // error of the daemons goes before one of the trip only where it explains it.
 func (r *applyResult) prove(s *session, daemons error) error {
-	if i := slices.IndexFunc(r.Holders, func(h aziot.Holder) bool { return h.Alone() && h.Name == "aziot-tpmd" }); i >= 0 {
+	if i := slices.IndexFunc(r.Holders, func(h aziot.Holder) bool { return h.Exclusive() && h.Name == "aziot-tpmd" }); i >= 0 {
 		s.say("warning: verify is left out: aziot-tpmd itself has %s, which one program at a time can open", r.Holders[i].Node)
 		return daemons
 	}

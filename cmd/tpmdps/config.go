@@ -166,7 +166,7 @@ func configRequest(s *session) (configfile.Request, error) {
 		Backups:             s.flag.Int("backups"),
 		Read:                s.readConfigFile,
 		Record:              func(whole bool) (identity.Record, error) { return recordForID(s, whole) },
-		Say:                 s.say,
+		Notify:              s.say,
 	}
 	if req.Backups < 1 {
 		return req, fmt.Errorf("%w: --backups %d: give how many old files to keep, at least 1", errUsage, req.Backups)

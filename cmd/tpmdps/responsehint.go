@@ -33,7 +33,7 @@ func codeHint(err error, e exit) string {
 	switch {
 	case response == nil, slices.Contains(knowsMore, e.is):
 		return e.hint
-	case response.SaidOfKeys():
+	case response.MayMeanOtherChip():
 		// The dictionary's advice is about a key that was wrapped for another
 		// chip, and this is not one: ErrOtherChip says so where it is.
 		return e.hint

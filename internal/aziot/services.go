@@ -81,7 +81,7 @@ func (i Installation) Daemons(ctx context.Context) ([]Daemon, error) {
 		if len(now) == 0 {
 			return nil, fmt.Errorf("%w: it knows none of them", errNoUnits)
 		}
-		if same >= steadyLooks && !changing(now) || u.restless() {
+		if same >= steadyLooks && !changing(now) || u.restarting() {
 			return now, nil
 		}
 		select {
@@ -129,8 +129,8 @@ func (i Installation) units(ctx context.Context) (units, error) {
 	return all, nil
 }
 
-// restless tells whether one of them ends again and again.
-func (u units) restless() bool {
+// restarting tells whether one of them ends again and again.
+func (u units) restarting() bool {
 	for _, s := range services {
 		unit := u[s.name+".service"]
 		if unit["ActiveState"] == "activating" && restarts(unit) >= maxRestarts {
@@ -160,19 +160,19 @@ func daemons(u units) []Daemon {
 // to run: nobody asks for it.
 func (s service) state(unit map[string]string, u units, first bool) Daemon {
 	d := Daemon{Name: s.name}
-	silent := ""
+	notListening := ""
 	for _, name := range s.sockets {
 		if socket, installed := u[name]; installed && socket["ActiveState"] != "active" {
-			silent = name
+			notListening = name
 		}
 	}
 	switch active := unit["ActiveState"]; {
-	case active == "active" && silent == "":
+	case active == "active" && notListening == "":
 		d.State = stateRunning
-	case active == "inactive" && silent == "" && !first && len(s.sockets) > 0:
+	case active == "inactive" && notListening == "" && !first && len(s.sockets) > 0:
 		d.State = stateReady
 	case active == "active":
-		d.State, d.Detail = stateFailed, silent+" does not listen"
+		d.State, d.Detail = stateFailed, notListening+" does not listen"
 	case active == "activating" || active == "deactivating" || active == "reloading":
 		d.State = stateStarting
 		if n := restarts(unit); n > 0 {

@@ -23,7 +23,7 @@ import (
 // It goes below the pipeline, where the retries and the sign-in to Microsoft
 // Entra ID pass too.
 func Trace(next http.RoundTripper, w io.Writer) http.RoundTripper {
-	return &trace{orDirect(next), w}
+	return &trace{transportOrDefault(next), w}
 }
 
 type trace struct {

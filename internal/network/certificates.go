@@ -50,14 +50,14 @@ func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 	}
 	if isDER(data) {
 		found, is := parseDER(data)
-		return orRefused(found, is)
+		return orError(found, is)
 	}
 	decoded, err := text.Decode(data)
 	if err != nil {
-		return orRefused(nil, binaryKind(data))
+		return orError(nil, binaryKind(data))
 	}
 	found, is := parsePEM(decoded.UTF8)
-	return orRefused(found, is)
+	return orError(found, is)
 }
 
 // isDER tells a value of ASN.1 from a text, which may begin with the digit 0.
@@ -123,8 +123,8 @@ func parseDER(der []byte) ([]*x509.Certificate, kind) {
 		}
 		der = first.FullBytes // what is left of a transfer that added something
 	}
-	if is := derKind(der); is != "" {
-		return nil, is
+	if other := derKind(der); other != "" {
+		return nil, other
 	}
 	return parsePKCS7(der)
 }
@@ -150,8 +150,8 @@ func parsePKCS7(der []byte) ([]*x509.Certificate, kind) {
 	return p7.Certificates, ""
 }
 
-// orRefused is what was found, or why nothing was.
-func orRefused(found []*x509.Certificate, is kind) ([]*x509.Certificate, error) {
+// orError is what was found, or why nothing was.
+func orError(found []*x509.Certificate, is kind) ([]*x509.Certificate, error) {
 	if len(found) > 0 {
 		return found, nil
 	}

@@ -112,19 +112,19 @@ func DescribeAuthFault(f tpm.AuthFault, file string) (what, fix string) {
 	const fails = "aziot-tpmd will fail with 0x9a2"
 	fix = fmt.Sprintf("tpmdps config --%s-auth-file FILE --config %s writes it", f.Hierarchy, text.ShellWord(file))
 	switch {
-	case f.Told && f.Set:
+	case f.Given && f.Set:
 		return fmt.Sprintf("the %s password in %s is wrong: %s", f.Hierarchy, file, fails), fix
-	case f.Told:
+	case f.Given:
 		return fmt.Sprintf("%s has an %s password and the chip has none: %s", file, f.Hierarchy, fails),
 			fmt.Sprintf("remove %s from [tpm.hierarchy_authorization] in %s", f.Hierarchy, file)
 	}
 	return fmt.Sprintf("the chip has an %s password and %s has none: %s", f.Hierarchy, file, fails), fix
 }
 
-// and joins what two looks at the same thing saw. What is wrong is said alone: after
+// merge joins what two looks at the same thing saw. What is wrong is said alone: after
 // "all is there" it would be missed.
-func (o outcome) and(other outcome) outcome {
-	if o.praise && other.warn {
+func (o outcome) merge(other outcome) outcome {
+	if o.reassuring && other.warn {
 		o.detail = ""
 	}
 	if other.detail != "" {

@@ -41,12 +41,12 @@ func (e *hubError) Hint() string {
 
 // hintOf is the hint of an error that has one.
 func hintOf(err error) string {
-	var knows interface {
+	var hinter interface {
 		error
 		Hint() string
 	}
-	if errors.As(err, &knows) {
-		return knows.Hint()
+	if errors.As(err, &hinter) {
+		return hinter.Hint()
 	}
 	return ""
 }

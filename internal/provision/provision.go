@@ -151,16 +151,18 @@ type step struct {
 // outcome is what a step saw. A warning does not stop the trip, and neither
 // does a step that had nothing to do.
 type outcome struct {
-	detail  string
-	warn    bool
-	skipped bool
-	praise  bool // the detail says that nothing is wrong
-	hint    string
+	detail     string
+	warn       bool
+	skipped    bool
+	reassuring bool // the detail says that nothing is wrong
+	hint       string
 }
 
 func skip(why string) outcome { return outcome{detail: why, skipped: true} }
 
-func saw(format string, args ...any) outcome { return outcome{detail: fmt.Sprintf(format, args...)} }
+func detailf(format string, args ...any) outcome {
+	return outcome{detail: fmt.Sprintf(format, args...)}
+}
 
 // itinerary is the trip, in order.
 var itinerary = []step{
@@ -240,29 +242,29 @@ func Run(ctx context.Context, req Request) (_ Result, err error) {
 // take does one step and reports it.
 func (t *trip) take(ctx context.Context, s step) error {
 	start := time.Now()
-	var seen outcome
+	var found outcome
 	var err error
 	if errors.Is(ctx.Err(), context.Canceled) {
 		err = ctx.Err()
 	} else {
-		seen, err = s.run(t, ctx)
+		found, err = s.run(t, ctx)
 		err = t.byID(err)
 	}
 	if t.refused && errors.Is(err, tpm.ErrAuth) {
 		t.report(Step{Name: s.name, Status: check.Skipped, MS: time.Since(start).Milliseconds(), Detail: "it needs the password that tpm.capabilities names"})
 		return &StepError{Step: s.name, Err: err, Names: t.names()}
 	}
-	if t.req.Offline && seen.detail != "" && strings.HasPrefix(s.name, "dps.") {
-		seen.detail = offline + seen.detail
+	if t.req.Offline && found.detail != "" && strings.HasPrefix(s.name, "dps.") {
+		found.detail = offline + found.detail
 	}
-	done := Step{Name: s.name, Status: check.OK, MS: time.Since(start).Milliseconds(), Detail: seen.detail, Hint: seen.hint}
+	done := Step{Name: s.name, Status: check.OK, MS: time.Since(start).Milliseconds(), Detail: found.detail, Hint: found.hint}
 	switch {
 	case err != nil:
 		done.Status, done.Detail = check.Fail, text.Plain(err.Error())
 		err = &StepError{Step: s.name, Err: err, Names: t.names()}
-	case seen.warn:
+	case found.warn:
 		done.Status = check.Warn
-	case seen.skipped:
+	case found.skipped:
 		done.Status = check.Skipped
 	}
 	t.report(done)

@@ -18,9 +18,9 @@ type idError struct {
 	// from is the file that the ID is from, or the flag or the variable; "" where
 	// that is not known.
 	from string
-	// is says what the ID is to the chip: "made of another chip's key".
-	is  string
-	err error
+	// relation says what the ID is to the chip: "made of another chip's key".
+	relation string
+	err      error
 
 	kind idKind
 }
@@ -36,7 +36,7 @@ const (
 )
 
 // Error says whose it is first.
-func (e *idError) Error() string { return fmt.Sprintf("%s is %s: %v", e.id, e.is, e.err) }
+func (e *idError) Error() string { return fmt.Sprintf("%s is %s: %v", e.id, e.relation, e.err) }
 
 // Unwrap returns both where the ID is another chip's: what it is and what was
 // refused.
@@ -76,30 +76,30 @@ func (e *idError) advise(asked, copied string) string {
 	return fmt.Sprintf("%s? tpmdps config --registration-id %s --config %s", copied, e.own, text.ShellWord(e.from))
 }
 
-// own are the IDs that are made of the chip's key.
-func (t *trip) own() identity.IDs { return identity.RegistrationIDs(t.ek.Public) }
+// chipIDs are the IDs that are made of the chip's key.
+func (t *trip) chipIDs() identity.IDs { return identity.RegistrationIDs(t.ek.Public) }
 
-// whose says what the registration ID is to the chip; nil where it was derived from
+// idRefusal says what the registration ID is to the chip; nil where it was derived from
 // it for this run, or the chip's key is not known yet.
-func (t *trip) whose() *idError {
+func (t *trip) idRefusal() *idError {
 	id := t.req.RegistrationID
 	if t.ek == nil || id == "" {
 		return nil
 	}
-	e := &idError{id: id, own: t.own().Base32, from: t.req.IDFrom}
+	e := &idError{id: id, own: t.chipIDs().Base32, from: t.req.IDFrom}
 	slipOf, slip := identity.NearMiss(id, t.ek.Public)
 	switch form := identity.MadeOf(id, t.ek.Public); {
 	case form == "hex":
-		e.kind, e.is = otherForm, "the hex form of this chip's own ID, "+e.own
+		e.kind, e.relation = otherForm, "the hex form of this chip's own ID, "+e.own
 	case form != "":
-		e.kind, e.is = otherForm, "this chip's own ID, whose hex form is "+t.own().Hex
-		e.own = t.own().Hex
+		e.kind, e.relation = otherForm, "this chip's own ID, whose hex form is "+t.chipIDs().Hex
+		e.own = t.chipIDs().Hex
 	case slip != "":
-		e.kind, e.is = nearID, fmt.Sprintf("almost this chip's own ID, %s: %s", slipOf, slip)
+		e.kind, e.relation = nearID, fmt.Sprintf("almost this chip's own ID, %s: %s", slipOf, slip)
 	case identity.IsForeign(id, t.ek.Public):
-		e.kind, e.is = foreignID, "made of another chip's key"
+		e.kind, e.relation = foreignID, "made of another chip's key"
 	default:
-		e.kind, e.is = nameID, "a name, and not this chip's own ID, "+e.own
+		e.kind, e.relation = nameID, "a name, and not this chip's own ID, "+e.own
 	}
 	return e
 }
@@ -107,11 +107,11 @@ func (t *trip) whose() *idError {
 // doubtful is a warning where the registration ID is hardly this machine's; the
 // zero value where it may be.
 func (t *trip) doubtful() outcome {
-	e := t.whose()
+	e := t.idRefusal()
 	if e == nil || e.kind != foreignID && e.kind != nearID {
 		return outcome{}
 	}
-	return outcome{warn: true, detail: fmt.Sprintf("the registration ID %s is %s", e.id, e.is), hint: e.Hint()}
+	return outcome{warn: true, detail: fmt.Sprintf("the registration ID %s is %s", e.id, e.relation), hint: e.Hint()}
 }
 
 // byID names the reason for a refusal that follows from the ID. The refusal's own
@@ -119,7 +119,7 @@ func (t *trip) doubtful() outcome {
 // enroll what is enrolled already.
 func (t *trip) byID(err error) error {
 	notEnrolled := errors.Is(err, ErrNotEnrolled)
-	e := t.whose()
+	e := t.idRefusal()
 	switch {
 	case e == nil, errors.Is(err, ErrHubKey), !notEnrolled && !errors.Is(err, ErrOtherEK) && !errors.Is(err, tpm.ErrOtherChip):
 		return err

@@ -96,14 +96,14 @@ func (s *Set) add(secret string) {
 // handles, times and UUIDs.
 func (s *Set) addPieces(form string) {
 	own, text := ownPieces(), normal(form)
-	telling := 0
+	distinctive := 0
 	for key := range piecesOf(text) {
 		if !dull(key) {
-			telling++
+			distinctive++
 		}
 	}
 	for key := range piecesOf(text) {
-		if !own.has(key) && (telling < enoughPieces || !dull(key)) {
+		if !own.has(key) && (distinctive < enoughPieces || !dull(key)) {
 			s.pieces.add(key)
 		}
 	}

@@ -18,7 +18,7 @@ func Nearest(typed string, known []string) string {
 	if near := closest(typed, known, slips); near != "" {
 		return near
 	}
-	return only(typed, known)
+	return uniqueMatch(typed, known)
 }
 
 // Slip is [Nearest] for words that decide something, such as whether a value is
@@ -90,15 +90,15 @@ func negated(word, other string) bool {
 	return word == "no"+other || word == "without"+other || word == "disable"+other
 }
 
-// only is the one known word that begins with the typed one, or has its words.
-func only(typed string, known []string) string {
+// uniqueMatch is the one known word that begins with the typed one, or has its words.
+func uniqueMatch(typed string, known []string) string {
 	word := joined(typed)
 	if len(word) < 3 {
 		return ""
 	}
 	for _, fits := range []func(string) bool{
 		func(k string) bool { return strings.HasPrefix(joined(k), word) },
-		func(k string) bool { return within(parts(typed), parts(k)) },
+		func(k string) bool { return containsAll(parts(typed), parts(k)) },
 	} {
 		var found []string
 		for _, k := range known {
@@ -134,7 +134,7 @@ func parts(name string) []string {
 	return strings.Fields(b.String())
 }
 
-func within(words, all []string) bool {
+func containsAll(words, all []string) bool {
 	for _, w := range words {
 		if !slices.Contains(all, w) {
 			return false

@@ -49,8 +49,8 @@ func contradicts(cc tpm2.TPMCC, format string, args ...any) error {
 	return &answerError{command: commandName(cc), why: fmt.Sprintf(format, args...), lie: true}
 }
 
-// misframed is for an answer that did not come as one whole message.
-func misframed(cc tpm2.TPMCC, format string, args ...any) error {
+// framingFault is for an answer that did not come as one whole message.
+func framingFault(cc tpm2.TPMCC, format string, args ...any) error {
 	return &answerError{command: commandName(cc), why: fmt.Sprintf(format, args...), framing: true}
 }
 

@@ -73,15 +73,15 @@ type HierarchyAuths struct{ Endorsement, Owner []byte }
 // one that it was not told.
 type AuthFault struct {
 	Hierarchy Hierarchy
-	// Told: there was one. Set: the chip has one.
-	Told, Set bool
+	// Given: there was one. Set: the chip has one.
+	Given, Set bool
 }
 
 // CompareHierarchyAuths finds out whether the passwords are the chip's. An empty
 // one is compared with what the chip says, and never tried.
 //
 // Errors are about what could not be found out.
-func (d *Device) CompareHierarchyAuths(told HierarchyAuths) ([]AuthFault, error) {
+func (d *Device) CompareHierarchyAuths(given HierarchyAuths) ([]AuthFault, error) {
 	p, err := d.properties()
 	if err != nil {
 		return nil, err
@@ -92,14 +92,14 @@ func (d *Device) CompareHierarchyAuths(told HierarchyAuths) ([]AuthFault, error)
 		auth      []byte
 		set       bool
 	}{
-		{HierarchyEndorsement, told.Endorsement, p.endorsementAuthSet},
-		{HierarchyOwner, told.Owner, p.ownerAuthSet},
+		{HierarchyEndorsement, given.Endorsement, p.endorsementAuthSet},
+		{HierarchyOwner, given.Owner, p.ownerAuthSet},
 	} {
-		fault := AuthFault{Hierarchy: one.hierarchy, Told: len(bytes.TrimRight(one.auth, "\x00")) > 0, Set: one.set}
+		fault := AuthFault{Hierarchy: one.hierarchy, Given: len(bytes.TrimRight(one.auth, "\x00")) > 0, Set: one.set}
 		switch {
-		case !fault.Told && !fault.Set:
+		case !fault.Given && !fault.Set:
 			continue
-		case fault.Told:
+		case fault.Given:
 			err := d.proveHierarchyAuth(one.hierarchy, one.auth)
 			if err == nil {
 				continue

@@ -39,7 +39,7 @@ func TestEstate(t *testing.T) {
 		{"nonsense", "made\nmade x\n\x00\n made 0x1 2\n", []tpm2.TPMHandle{key}, nil},
 	} {
 		e, ok := readLedger(strings.NewReader(begun + tt.lines))
-		if got := e.of(tt.present); !ok || !slices.Equal(got, tt.want) {
+		if got := e.find(tt.present); !ok || !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %#x, %v, want %#x", tt.name, got, ok, tt.want)
 		}
 	}

@@ -40,7 +40,7 @@ func request(t *testing.T, text string) (configfile.Request, *machine) {
 			m.asked = append(m.asked, whole)
 			return identity.Record{RegistrationIDs: m.ids, Host: identity.Host{Serial: "S7"}}, nil
 		},
-		Say: func(format string, args ...any) { m.said = append(m.said, fmt.Sprintf(format, args...)) },
+		Notify: func(format string, args ...any) { m.said = append(m.said, fmt.Sprintf(format, args...)) },
 	}, m
 }
 

@@ -29,10 +29,10 @@ func (f Facts) NotCompared(ticks []Tick) (names []string, add string) {
 // end names.
 var azureDPS = regexp.MustCompile(`^([a-z0-9-]+)\.(azure-devices-provisioning\.[a-z.]+)$`)
 
-// elsewhereOf compares the two ends of DPS: where the file has the device register,
+// differentService compares the two ends of DPS: where the file has the device register,
 // and whose enrollments were looked at. sure is false where the one may be another
 // name of the other.
-func elsewhereOf(endpoint, service string) (differs, sure bool) {
+func differentService(endpoint, service string) (differs, sure bool) {
 	device, devicePort := hostAndPort(endpoint)
 	asked, askedPort := hostAndPort(service)
 	d, s := azureDPS.FindStringSubmatch(device), azureDPS.FindStringSubmatch(asked)
@@ -65,7 +65,7 @@ func (f Facts) atEndpoint(t Tick) Tick {
 		return t
 	}
 	t.Detail += " (DPS asked: " + f.DPS + ")"
-	differs, sure := elsewhereOf(f.Endpoint, f.DPS)
+	differs, sure := differentService(f.Endpoint, f.DPS)
 	if f.Service == nil || !differs {
 		return t
 	}

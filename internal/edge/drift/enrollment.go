@@ -51,8 +51,8 @@ func (f Facts) ownHint() string {
 	return f.command(" --registration-id " + identity.RegistrationIDs(f.Chip).Base32)
 }
 
-// notOurs reports whether the file's ID is one that this chip cannot mean.
-func (f Facts) notOurs() bool {
+// isForeignID reports whether the file's ID is one that this chip cannot mean.
+func (f Facts) isForeignID() bool {
 	if f.Chip == nil {
 		return false
 	}
@@ -64,7 +64,7 @@ func (f Facts) enrollment() Tick {
 	t := f.enrolled()
 	switch s := f.Service; {
 	case t.Hint == "" || s == nil || f.enrolledHere():
-	case f.notOurs():
+	case f.isForeignID():
 		t.Hint = f.ownHint()
 	case s.Enrolled && !f.keyMatches() && len(s.Others) > 0:
 		t.Hint = fmt.Sprintf("%s: the same key is enrolled as %s", f.command(" --registration-id "+s.Others[0].RegistrationID), s.Others[0])
@@ -79,7 +79,7 @@ func (f Facts) enrolled() Tick {
 	case s == nil:
 		t.Status, t.Detail, t.Hint = check.Skipped, f.NoService, f.serviceHint()
 	case !s.Enrolled && len(s.Others) > 0:
-		return f.elsewhere(t)
+		return f.enrolledUnderOther(t)
 	case !s.Enrolled && s.LookedAt != "":
 		t.Detail, t.Hint = fmt.Sprintf("DPS has no enrollment %s; for one of the same key under another ID, %s", f.RegistrationID, s.LookedAt), "tpmdps enroll --registration-id "+f.RegistrationID
 	case !s.Enrolled:
@@ -94,14 +94,14 @@ func (f Facts) enrolled() Tick {
 	return t
 }
 
-// elsewhere is for a key that is enrolled under another ID than the file's.
-func (f Facts) elsewhere(t Tick) Tick {
+// enrolledUnderOther is for a key that is enrolled under another ID than the file's.
+func (f Facts) enrolledUnderOther(t Tick) Tick {
 	other := f.Service.Others[0]
-	whose := "this chip's EK"
+	key := "this chip's EK"
 	if f.Chip == nil {
-		whose = "the key that the ID is made of"
+		key = "the key that the ID is made of"
 	}
-	t.Detail = fmt.Sprintf("DPS has no enrollment %s; %s is enrolled as %s", f.RegistrationID, whose, other)
+	t.Detail = fmt.Sprintf("DPS has no enrollment %s; %s is enrolled as %s", f.RegistrationID, key, other)
 	t.Hint = f.command(" --registration-id "+other.RegistrationID) + "; enrolling " + f.RegistrationID + " would give the same key a second enrollment"
 	return t
 }
