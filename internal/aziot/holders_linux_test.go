@@ -66,7 +66,7 @@ func TestAtWork(t *testing.T) {
 	}
 }
 
-func TestStillThere(t *testing.T) {
+func TestStillRunning(t *testing.T) {
 	m := tree(t, nil)
 	process(t, m, "77", "aziot-tpmd", "500", "")
 	process(t, m, "78", "aziot-tpmd) x", "500", "")

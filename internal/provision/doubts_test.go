@@ -49,7 +49,7 @@ func TestKeyHandleOfTheFile(t *testing.T) {
 func TestSurvey(t *testing.T) {
 	for _, test := range []struct {
 		fixture, endorsement, owner string
-		told                        tpm.HierarchyAuths
+		given                       tpm.HierarchyAuths
 		ek                          check.Status
 	}{
 		{"persisted", "", "", tpm.HierarchyAuths{Owner: []byte("x")}, check.OK},
@@ -59,7 +59,7 @@ func TestSurvey(t *testing.T) {
 		{"", "right", "", tpm.HierarchyAuths{}, check.Skipped},
 		{"", "right", "", tpm.HierarchyAuths{Endorsement: []byte("wrong")}, check.Skipped},
 	} {
-		name := fmt.Sprintf("%q with %q and %q, told %s", test.fixture, test.endorsement, test.owner, test.told)
+		name := fmt.Sprintf("%q with %q and %q, told %s", test.fixture, test.endorsement, test.owner, test.given)
 		b := setUp(t, test.fixture)
 		if err := softtpmtest.SetAuth(b.chip, test.endorsement, test.owner); err != nil {
 			t.Fatal(err)
@@ -67,7 +67,7 @@ func TestSurvey(t *testing.T) {
 		var ends []string
 		for _, survey := range []bool{false, true} {
 			req := b.request(t, nil)
-			req.Configured, req.Until, req.Survey = &Configured{File: "c.toml", Auths: test.told}, UntilChallenge, survey
+			req.Configured, req.Until, req.Survey = &Configured{File: "c.toml", Auths: test.given}, UntilChallenge, survey
 			res, err := Run(context.Background(), req)
 			var failed *StepError
 			if !errors.As(err, &failed) || !errors.Is(err, ErrConfiguredAuth) {
@@ -135,7 +135,7 @@ func TestAnswerBreaksOff(t *testing.T) {
 
 // Where the name of a hub is from is said of one that cannot be reached, and of no
 // other fault.
-func TestOfAssignment(t *testing.T) {
+func TestHubErrorNamesTheAssignment(t *testing.T) {
 	tr := &trip{result: Result{AssignedHub: "gone.azure-devices.net"}}
 	for _, test := range []struct {
 		err  error

@@ -101,12 +101,12 @@ func TestProveHierarchyAuthIsRefused(t *testing.T) {
 
 // Passwords that somebody was told, against what the chip has.
 func TestCompareHierarchyAuths(t *testing.T) {
-	endorsement := func(told, set bool) AuthFault { return AuthFault{HierarchyEndorsement, told, set} }
-	owner := func(told, set bool) AuthFault { return AuthFault{HierarchyOwner, told, set} }
+	endorsement := func(given, set bool) AuthFault { return AuthFault{HierarchyEndorsement, given, set} }
+	owner := func(given, set bool) AuthFault { return AuthFault{HierarchyOwner, given, set} }
 	tests := []struct {
-		set  string
-		told HierarchyAuths
-		want []AuthFault
+		set   string
+		given HierarchyAuths
+		want  []AuthFault
 	}{
 		{"", HierarchyAuths{}, nil},
 		{"", HierarchyAuths{Owner: []byte("x")}, []AuthFault{owner(true, false)}},
@@ -124,11 +124,11 @@ func TestCompareHierarchyAuths(t *testing.T) {
 					setPasswords(t, chip, tt.set)
 				}
 				chip.sent = nil
-				got, err := open(t, chip, Options{}).CompareHierarchyAuths(tt.told)
+				got, err := open(t, chip, Options{}).CompareHierarchyAuths(tt.given)
 				if err != nil || !slices.Equal(got, tt.want) {
 					t.Errorf("CompareHierarchyAuths() = %+v, %v, want %+v", got, err, tt.want)
 				}
-				if len(tt.told.Owner)+len(tt.told.Endorsement) == 0 && chip.count(tpm2.TPMCCPolicySecret) > 0 {
+				if len(tt.given.Owner)+len(tt.given.Endorsement) == 0 && chip.count(tpm2.TPMCCPolicySecret) > 0 {
 					t.Error("an empty password was tried")
 				}
 			})

@@ -258,7 +258,7 @@ func TestReadNVFromAChipThatLies(t *testing.T) {
 
 // What is refused of one index ends nothing, unless the chip is broken, gone, or
 // the run over.
-func TestGoesOn(t *testing.T) {
+func TestContinues(t *testing.T) {
 	onEach(t, func(t *testing.T, chip *recorder) {
 		store(t, chip, indexCertificate, asMaker, pattern(100))
 		for rc, alone := range map[tpm2.TPMRC]bool{

@@ -14,7 +14,9 @@ import (
 // A chip that reads less in one command than it says, or than is usual, is
 // asked for less, down to what the TCG demands of each.
 func TestReadNVFromAChipOfSmallBlocks(t *testing.T) {
-	bufferMax := func(told uint32) softtpmtest.Quirk { return softtpmtest.WithProperty(tpm2.TPMPTNVBufferMax, told) }
+	bufferMax := func(reported uint32) softtpmtest.Quirk {
+		return softtpmtest.WithProperty(tpm2.TPMPTNVBufferMax, reported)
+	}
 	absent := softtpmtest.WithoutProperty(tpm2.TPMPTNVBufferMax)
 	param := func(rc tpm2.TPMRC, n tpm2.TPMRC) tpm2.TPMRC { return rc + 0x40 + n<<8 }
 	onEach(t, func(t *testing.T, chip *recorder) {

@@ -203,7 +203,7 @@ func TestLeftoverSessions(t *testing.T) {
 }
 
 // With sessions that end with each command, too, the inner key stays off the bus.
-func TestFrugalSessionsKeepTheInnerKey(t *testing.T) {
+func TestChipWithoutSessionRoomKeepsTheInnerKey(t *testing.T) {
 	onEachUnclean(t, func(t *testing.T, chip *recorder) {
 		d := open(t, chip, Options{})
 		ek, srk := keys(t, d)

@@ -53,7 +53,7 @@ func TestDriftOfAnotherDPS(t *testing.T) {
 		if tick.Status != test.want || !strings.Contains(tick.Detail, test.dps) {
 			t.Errorf("%q, %q: %+v", test.endpoint, test.dps, tick)
 		}
-		if said := strings.Contains(tick.Detail, "another DPS"); said != (test.want != check.OK) || said && !strings.Contains(tick.Hint, "--config b.toml") {
+		if mentioned := strings.Contains(tick.Detail, "another DPS"); mentioned != (test.want != check.OK) || mentioned && !strings.Contains(tick.Hint, "--config b.toml") {
 			t.Errorf("%q, %q: %+v", test.endpoint, test.dps, tick)
 		}
 		if drift.Disagree(ticks) != (test.want == check.Fail) {
