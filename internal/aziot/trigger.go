@@ -24,8 +24,8 @@ func (i Installation) Trigger(ctx context.Context) error {
 		words := strings.Fields(command)
 		_, err := i.output(ctx, words[0], words[1:]...)
 		// Other devices may keep udev busy; ours may be done all the same.
-		late := strings.Contains(command, " settle ") && !errors.Is(err, ErrNoProgram) && ctx.Err() == nil
-		if err != nil && !late {
+		tolerated := strings.Contains(command, " settle ") && !errors.Is(err, ErrNoProgram) && ctx.Err() == nil
+		if err != nil && !tolerated {
 			return err
 		}
 	}
