@@ -23,11 +23,11 @@ func applyConfig(s *session, o configOptions, file string) error {
 	var r applyResult
 	r.Effect, err = here().PutIntoEffect(s.ctx, aziot.EffectRequest{
 		File: path,
-		TCTI: func() string { return s.daemonTCTI(o) },
+		TCTI: func() string { return s.daemonTCTI(s.ctx, o) },
 		Plan: func() (func() error, error) {
 			req, err := s.provedBy(o, path)
 			return func() error {
-				trip, err := s.trip(req)
+				trip, err := s.trip(s.ctx, req)
 				r.Verify = &trip
 				return err
 			}, err
@@ -61,6 +61,6 @@ func (s *session) provedBy(o configOptions, path string) (provision.Request, err
 		return req, err
 	}
 	req.IDFrom, req.Configured = path, configured(path, file, req.TPM, chip.overruled())
-	_, err = s.toService(&req, file.GlobalEndpoint, o.service.caFile)
+	_, err = s.toService(s.ctx, &req, file.GlobalEndpoint, o.service.caFile)
 	return req, err
 }

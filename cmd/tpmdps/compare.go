@@ -11,16 +11,16 @@ import (
 )
 
 // compareEKs shows every key that a tool may take for the chip's EK.
-func compareEKs(s *session, d *tpm.Device) error {
-	s.say("deriving each key in turn; some chips take a minute for one")
+func (u *ui) compareEKs(d *tpm.Device) error {
+	u.say("deriving each key in turn; some chips take a minute for one")
 	candidates, notes, err := d.Candidates()
 	if err != nil {
 		return err
 	}
 	for _, note := range notes {
-		s.say("warning: %s", note)
+		u.warn(note)
 	}
-	return s.print(compareResult{Handle: fmt.Sprintf("%#x", tpm.HandleEK), Candidates: candidates})
+	return u.print(compareResult{Handle: fmt.Sprintf("%#x", tpm.HandleEK), Candidates: candidates})
 }
 
 // compareResult are the candidates, side by side.

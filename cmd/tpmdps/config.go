@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -244,7 +245,7 @@ func (s *session) configRequest(o configOptions) (configfile.Request, error) {
 		ReplaceProvisioning: o.replaceProvisioning,
 		DryRun:              o.dryRun,
 		Backups:             o.backups,
-		Read:                s.readConfigFile,
+		Read:                func(path string) ([]byte, error) { return s.readConfigFile(s.ctx, path) },
 		Record:              func(whole bool) (identity.Record, error) { return s.recordForID(o.chip, whole) },
 		Notify:              s.say,
 	}
@@ -279,9 +280,9 @@ func fileSetting(s setting) configfile.Setting {
 
 // readConfigFile reads a file of IoT Edge's, and keeps its secrets out of what is
 // printed.
-func (s *session) readConfigFile(path string) ([]byte, error) {
-	data, err := input.ReadRegular(s.ctx, path, edge.MaxFile)
-	s.learn(mask.Secrets(data)...)
+func (u *ui) readConfigFile(ctx context.Context, path string) ([]byte, error) {
+	data, err := input.ReadRegular(ctx, path, edge.MaxFile)
+	u.learn(mask.Secrets(data)...)
 	return data, err
 }
 

@@ -21,7 +21,7 @@ import (
 // chip, the enrollment and the device. It writes nothing anywhere.
 func configCheck(s *session, o configOptions) error {
 	path := o.file
-	data, options, err := s.readForCheck(path)
+	data, options, err := s.readForCheck(s.ctx, path)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func configCheck(s *session, o configOptions) error {
 		ChipOverrides: o.chip.address.typed(),
 		ReadFile:      func(path string) ([]byte, error) { return input.ReadFile(s.ctx, path, maxDeviceInfo) },
 		NoServiceHint: emptyCredential(),
-		Verdict:       func(err error) (int, string) { return verdict.Of(err).Code, s.hintFor(err) },
+		Verdict:       func(err error) (int, string) { return verdict.Of(err).Code, hintFor(s.ctx, err) },
 		Fix:           func(err error) string { return verdict.Of(err).Hint },
 		Amend:         func(found checkup.Result) { keepFlagsIn(lineIn(s.ctx), found) },
 		Log:           s.log,
@@ -52,8 +52,8 @@ func configCheck(s *session, o configOptions) error {
 }
 
 // hintFor is the hint that the error itself would end the run with.
-func (s *session) hintFor(err error) string {
-	return lineIn(s.ctx).Fit(verdict.Of(verdict.Overtime(s.ctx, err)).Hint)
+func hintFor(ctx context.Context, err error) string {
+	return lineIn(ctx).Fit(verdict.Of(verdict.Overtime(ctx, err)).Hint)
 }
 
 // hasCredential reports whether the environment has a credential. With one, or a flag
@@ -76,17 +76,17 @@ func emptyCredential() string {
 }
 
 // readForCheck reads the file, and how it is kept; "-" is standard input.
-func (s *session) readForCheck(path string) ([]byte, lint.Options, error) {
+func (u *ui) readForCheck(ctx context.Context, path string) ([]byte, lint.Options, error) {
 	o := lint.Options{Path: path}
 	if runtime.GOOS != "windows" {
 		o.Root = os.DirFS("/")
 	}
 	if path == "-" {
-		data, err := input.ReadAll(s.in, "standard input", edge.MaxFile)
-		s.learn(mask.Secrets(data)...)
+		data, err := input.ReadAll(u.in, "standard input", edge.MaxFile)
+		u.learn(mask.Secrets(data)...)
 		return data, o, err
 	}
-	f, err := input.Open(s.ctx, path)
+	f, err := input.Open(ctx, path)
 	if err != nil {
 		return nil, o, err
 	}
@@ -97,7 +97,7 @@ func (s *session) readForCheck(path string) ([]byte, lint.Options, error) {
 	}
 	o.File = lint.FactsOf(info, path)
 	data, err := input.ReadAll(f, path, edge.MaxFile)
-	s.learn(mask.Secrets(data)...)
+	u.learn(mask.Secrets(data)...)
 	return data, o, err
 }
 

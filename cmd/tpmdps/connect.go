@@ -29,21 +29,21 @@ type way struct {
 
 // way reads the proxies and the certificates to trust; caFile has more of them. It
 // comes before the first connection; a setting that cannot be used ends the run here.
-func (s *session) way(caFile string) (w way, err error) {
+func (u *ui) way(ctx context.Context, caFile string) (w way, err error) {
 	env := variables()
 	var note string
 	if w.proxies, note, err = env.Proxies(); err != nil {
 		return w, err
 	}
 	if note != "" {
-		s.warn(note)
+		u.warn(note)
 	}
 	w.roots, err = network.RootFiles{
 		CAFile: caFile,
 		Trust:  env.Trust(),
-		Read:   func(path string) ([]byte, error) { return input.ReadFile(s.ctx, path, network.MaxCertificates) },
+		Read:   func(path string) ([]byte, error) { return input.ReadFile(ctx, path, network.MaxCertificates) },
 		System: func() (*x509.CertPool, error) { // SSL_CERT_FILE may name a pipe
-			return input.Await(s.ctx, "the system's certificates", "", x509.SystemCertPool)
+			return input.Await(ctx, "the system's certificates", "", x509.SystemCertPool)
 		},
 	}.Load()
 	return w, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,7 +36,7 @@ func demo(s *session, _ flags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	chip, err := softtpm.Start(s.ctx, softtpm.Options{Dir: filepath.Join(dir, "tpm"), Env: childEnvironment()})
+	chip, err := softtpm.Start(s.ctx, softtpm.Options{Dir: filepath.Join(dir, "tpm"), Env: variables().WithoutSecrets()})
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func demo(s *session, _ flags) (err error) {
 		{"4. Write the configuration of IoT Edge.", []string{"config", "--tpm", chip.Address(), "--id-scope", server.IDScope(), "--global-endpoint", server.Endpoint(), "--config", "-"}},
 	} {
 		s.say("\n%s\n$ tpmdps %s", step.says, strings.ReplaceAll(strings.Join(step.args, " "), dir, "$DEMO"))
-		if err := s.step(step.args); err != nil {
+		if err := s.runStep(s.ctx, step.args); err != nil {
 			return err
 		}
 	}
@@ -77,16 +78,16 @@ func demo(s *session, _ flags) (err error) {
 	return nil
 }
 
-// step runs one command; its result is part of what is shown, so it goes where
+// runStep runs one command; its result is part of what is shown, so it goes where
 // the words for people go unless a person reads stdout.
-func (s *session) step(args []string) error {
-	inner := s.streams
+func (u *ui) runStep(ctx context.Context, args []string) error {
+	inner := u.streams
 	switch {
-	case s.quiet:
+	case u.quiet:
 		inner.out = io.Discard
 		args = append(args, "--quiet")
-	case s.format != "table":
-		inner.out = s.err
+	case u.format != "table":
+		inner.out = u.err
 	}
 	// The environment of a person who works with a real DPS must not reach
 	// the demo.
@@ -96,7 +97,7 @@ func (s *session) step(args []string) error {
 			defer os.Setenv(name, value)
 		}
 	}
-	return runApp(s.ctx, append([]string{"tpmdps"}, args...), inner)
+	return runApp(ctx, append([]string{"tpmdps"}, args...), inner)
 }
 
 // demoHides are the variables that name a service or a chip, or the way to one: the

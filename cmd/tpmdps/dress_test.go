@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf16"
+
+	"tpmdps/internal/environment"
 )
 
 const (
@@ -174,7 +176,7 @@ func handings() map[string]dressed {
 // encoding, and a credential in every dress, as it is without; or refused in words of
 // what it is. No secret is in what is said.
 func TestRightFileInAnotherDress(t *testing.T) {
-	for _, name := range secretVariables {
+	for _, name := range environment.Secrets {
 		t.Setenv(name, "")
 	}
 	tried := 0

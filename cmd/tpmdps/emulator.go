@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -71,13 +72,13 @@ func runEmulator(s *session, f flags) (err error) {
 		}
 	}
 	if opts.Dir != "" {
-		lock, err := input.Await(s.ctx, "the files of --dir", "their end did not come", func() (io.Closer, error) { return emulator.OwnDir(opts.Dir) })
+		lock, err := emulator.OwnDir(opts.Dir) // waits for nothing
 		if err != nil {
 			return err
 		}
 		defer joinClose(&err, lock)
 	}
-	server, err := newEmulator(s, opts)
+	server, err := newEmulator(s.ctx, opts)
 	if err != nil {
 		return err
 	}
@@ -162,8 +163,8 @@ func (r emulatorResult) show(w io.Writer) error {
 }
 
 // newEmulator reads the files of --dir and --state, which may take as long as it will.
-func newEmulator(s *session, opts emulator.Options) (*emulator.Server, error) {
-	server, err := input.Await(s.ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
+func newEmulator(ctx context.Context, opts emulator.Options) (*emulator.Server, error) {
+	server, err := input.Await(ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
 	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, input.ErrTimeOver) && !errors.Is(err, atomicfile.ErrInUse) {
 		err = emulatorFiles(err)
 	}

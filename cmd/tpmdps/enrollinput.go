@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -89,7 +90,7 @@ func (s *session) machines(o sourceOptions) (inventory.Inventory, error) {
 	var err error
 	switch {
 	case o.file != "":
-		return s.readInventory(o.file)
+		return s.readInventory(s.ctx, o.file)
 	case o.key != "":
 		r, err = keyRecord(o.key)
 	default:
@@ -134,19 +135,19 @@ const maxBatch = 256 << 20
 
 // readInventory reads an inventory. Nothing is enrolled of one that cannot be read to its
 // end.
-func (s *session) readInventory(from string) (inventory.Inventory, error) {
+func (u *ui) readInventory(ctx context.Context, from string) (inventory.Inventory, error) {
 	var data []byte
 	var err error
 	if from == "-" {
-		data, err = input.ReadAll(s.in, "standard input", maxBatch)
+		data, err = input.ReadAll(u.in, "standard input", maxBatch)
 	} else {
-		data, err = input.ReadFile(s.ctx, from, maxBatch)
+		data, err = input.ReadFile(ctx, from, maxBatch)
 	}
 	if err != nil {
 		return inventory.Inventory{}, err
 	}
 	inv, err := inventory.Read(data)
-	s.learn(inv.Secrets...)
+	u.learn(inv.Secrets...)
 	switch {
 	case err != nil:
 		return inv, fmt.Errorf("%w: %s, %w", inventory.ErrDamaged, from, err)

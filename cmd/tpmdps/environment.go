@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 
 	"tpmdps/internal/environment"
 )
@@ -30,4 +32,36 @@ func (f flags) checkVariables() error {
 		}
 	}
 	return nil
+}
+
+// hideFromChildren takes the secrets out of this process's own environment when a
+// credential has read its own, because azidentity starts az, azd, PowerShell and a
+// browser with all of it. They need none of them but a proxy's login, which stays.
+// What was hidden is back after the run.
+func hideFromChildren(credential string) {
+	var keep []string
+	if credential == "managed-identity" || credential == "default" {
+		keep = []string{"IDENTITY_HEADER", "MSI_SECRET"} // read anew for each token
+	}
+	for _, entry := range os.Environ() {
+		if name, _, _ := strings.Cut(entry, "="); environment.IsSecret(name) && !slices.Contains(keep, name) {
+			os.Unsetenv(name)
+		}
+	}
+}
+
+// keepEnvironment returns what restores the secrets of the environment, for a run
+// within another program.
+func keepEnvironment() (restore func()) {
+	values := map[string]string{}
+	for _, entry := range os.Environ() {
+		if name, value, _ := strings.Cut(entry, "="); environment.IsSecret(name) {
+			values[name] = value
+		}
+	}
+	return func() {
+		for name, value := range values {
+			os.Setenv(name, value)
+		}
+	}
 }

@@ -15,7 +15,7 @@ var thisMachine = aziot.Installation{Machine: host.This()}
 // here is the machine for a session, whose programs are handed no secret.
 func here() aziot.Installation {
 	m := thisMachine
-	m.Machine.Env = childEnvironment()
+	m.Machine.Env = variables().WithoutSecrets()
 	return m
 }
 

@@ -132,7 +132,7 @@ type service struct{ *operator.Operator }
 
 // openService makes the client of the service API.
 func (s *session) openService(o serviceOptions) (service, error) {
-	w, err := s.way(o.caFile)
+	w, err := s.way(s.ctx, o.caFile)
 	if err != nil {
 		return service{}, err
 	}

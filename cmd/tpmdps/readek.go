@@ -58,7 +58,7 @@ func readEK(s *session, f flags) (err error) {
 	}
 	defer joinClose(&err, d)
 	if compare {
-		return compareEKs(s, d)
+		return s.compareEKs(d)
 	}
 	if write {
 		if err := s.persist(d); err != nil {

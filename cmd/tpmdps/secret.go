@@ -18,13 +18,6 @@ import (
 	"tpmdps/internal/tpm"
 )
 
-// secretVariables are those of the environment in which this program, or
-// azidentity, finds a secret.
-var secretVariables = []string{
-	"PROVISIONING_CONNECTION_STRING", "TPMDPS_SAS_TOKEN",
-	"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_PASSWORD", "IDENTITY_HEADER", "MSI_SECRET",
-}
-
 // secretFlags are on the commands that read or write a secret.
 func secretFlags() []cli.Flag {
 	return []cli.Flag{

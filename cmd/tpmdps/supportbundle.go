@@ -23,6 +23,7 @@ import (
 	"tpmdps/internal/edge"
 	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/host"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
@@ -198,9 +199,9 @@ var gathered = map[bundle.Status]string{bundle.OK: "packed", bundle.Absent: "abs
 func (s *session) gatherOptions(o bundleOptions) (g gather.Options, err error) {
 	g = gather.Options{
 		Tool: "tpmdps " + version, Build: buildFacts(), Machine: host.Machine{Root: machineRoot},
-		ConfigFile: o.config, Apply: here().ApplyCommand(o.config), Trip: s.gatherTrip(o),
+		ConfigFile: o.config, Apply: here().ApplyCommand(o.config), Trip: s.gatherTrip(s.ctx, o),
 		Chip:       gather.Chip{Overrides: o.chip.address.typed()},
-		ReadConfig: func() ([]byte, lint.Options, error) { return s.readForCheck(o.config) },
+		ReadConfig: func() ([]byte, lint.Options, error) { return s.readForCheck(s.ctx, o.config) },
 		FromFile: func(_ tpm.Address, opts tpm.Options, file edge.Config) (tpm.Address, tpm.Options, error) {
 			addr, fromFile, err := s.chip(o.chip.orFile(o.config, file))
 			fromFile.Flushed = opts.Flushed
@@ -208,7 +209,7 @@ func (s *session) gatherOptions(o bundleOptions) (g gather.Options, err error) {
 		},
 		Record:  s.localRecord,
 		Device:  deviceHere,
-		Verdict: func(err error) (int, string) { return verdict.Of(err).Code, s.hintFor(err) },
+		Verdict: func(err error) (int, string) { return verdict.Of(err).Code, hintFor(s.ctx, err) },
 		Fix:     func(err error) string { return verdict.Of(err).Hint },
 		Amend:   func(found checkup.Result) { keepFlagsIn(lineIn(s.ctx), found) },
 		Learn:   s.learn, Known: s.known(), Log: s.log,
@@ -227,7 +228,7 @@ func (s *session) gatherOptions(o bundleOptions) (g gather.Options, err error) {
 }
 
 // gatherTrip is how the round trip is made.
-func (s *session) gatherTrip(o bundleOptions) gather.Trip {
+func (u *ui) gatherTrip(ctx context.Context, o bundleOptions) gather.Trip {
 	given := func(s setting) gather.Setting { return gather.Setting{Value: s.text, Overrides: s.typed()} }
 	return gather.Trip{
 		IDScope: given(o.idScope), RegistrationID: given(o.id), GlobalEndpoint: given(o.endpoint),
@@ -237,13 +238,13 @@ func (s *session) gatherTrip(o bundleOptions) gather.Trip {
 			return configured(o.config, file, chip, o.chip.overruled())
 		},
 		Online: func(req *provision.Request, endpoint string) error {
-			w, err := s.toService(req, endpoint, o.caFile)
+			w, err := u.toService(ctx, req, endpoint, o.caFile)
 			if err == nil && req.Until != provision.UntilChallenge {
-				req.Hub = &hub.Options{Transport: hub.MQTT, Application: application(), Roots: w.roots, Proxies: w.proxies, Log: s.log}
+				req.Hub = &hub.Options{Transport: hub.MQTT, Application: application(), Roots: w.roots, Proxies: w.proxies, Log: u.log}
 			}
 			return err
 		},
-		InProcess: s.offlineRequest,
+		InProcess: u.offlineRequest,
 		Run: func(ctx context.Context, req provision.Request) (provision.Result, error) {
 			out, err := roundTrip(ctx, req)
 			return out.Result, err
@@ -261,7 +262,7 @@ func bundleEnvironment(lookup func(string) (string, bool)) (values map[string]st
 			values[name] = value
 		}
 	}
-	for _, name := range secretVariables {
+	for _, name := range environment.Secrets {
 		if _, ok := lookup(name); ok {
 			secrets = append(secrets, name)
 		}

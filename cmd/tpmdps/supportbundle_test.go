@@ -19,6 +19,7 @@ import (
 
 	"tpmdps/internal/bundle"
 	"tpmdps/internal/bundle/gather"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/redact"
 )
 
@@ -127,15 +128,15 @@ func TestBundleRedactor(t *testing.T) {
 // are shown there without their logins.
 func TestBundleEnvironment(t *testing.T) {
 	set := map[string]string{"HTTPS_PROXY": "http://proxy.example:3128", "TZ": "UTC", "CANARY": "canary"}
-	for _, name := range secretVariables {
+	for _, name := range environment.Secrets {
 		set[name] = "canary-" + name
 	}
 	values, secrets := bundleEnvironment(func(name string) (string, bool) { value, ok := set[name]; return value, ok })
 	if shown, err := json.Marshal(values); err != nil || findCanary(shown) != nil || string(shown) != `{"HTTPS_PROXY":"http://proxy.example:3128","TZ":"UTC"}` {
 		t.Errorf("values are %s, %v", shown, err)
 	}
-	if !slices.Equal(secrets, secretVariables) {
-		t.Errorf("names are %q, want %q", secrets, secretVariables)
+	if !slices.Equal(secrets, environment.Secrets) {
+		t.Errorf("names are %q, want %q", secrets, environment.Secrets)
 	}
 	if values, secrets = bundleEnvironment(func(string) (string, bool) { return "", false }); len(values)+len(secrets) != 0 {
 		t.Errorf("of nothing there are %q and %q", values, secrets)

@@ -21,7 +21,7 @@ func configUdev(s *session, o configOptions) error {
 	if err := needLinux("udev"); err != nil {
 		return err
 	}
-	m, tcti := here(), s.daemonTCTI(o)
+	m, tcti := here(), s.daemonTCTI(s.ctx, o)
 	if s.ctx.Err() != nil { // it was to be read from a file that did not come
 		return fmt.Errorf("find out how aziot-tpmd reaches the chip: %w", context.Cause(s.ctx))
 	}
@@ -50,28 +50,28 @@ func configUdev(s *session, o configOptions) error {
 		s.did("%s was written (%s)", aziot.RuleFile, written.Action)
 	}
 	r.Action, r.Backup, r.Removed = written.Action, written.Backup, written.Removed
-	err = r.enforce(s)
+	err = r.enforce(s.ctx, s.say)
 	return s.printAfter(err, r)
 }
 
 // daemonTCTI is the way to the chip that the daemon is told: by the flag, or by
 // the file. A file that nobody can read, or that is not there yet, says nothing.
-func (s *session) daemonTCTI(o configOptions) string {
+func (u *ui) daemonTCTI(ctx context.Context, o configOptions) string {
 	if o.other.TCTI != "" {
 		return o.other.TCTI
 	}
 	path := o.file
-	data, err := input.ReadFile(s.ctx, path, edge.MaxFile)
+	data, err := input.ReadFile(ctx, path, edge.MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return aziot.DefaultTCTI
 	}
-	s.learn(mask.Secrets(data)...)
+	u.learn(mask.Secrets(data)...)
 	var c edge.Config
 	if err == nil {
 		c, err = edge.Parse(data)
 	}
 	if err != nil {
-		s.say("warning: %s is passed over: %v", path, err)
+		u.say("warning: %s is passed over: %v", path, err)
 	}
 	if c.TCTI == "" {
 		return aziot.DefaultTCTI
@@ -81,19 +81,19 @@ func (s *session) daemonTCTI(o configOptions) string {
 
 // enforce has udev follow the rule. An error is for a daemon that may not open
 // the chip although everything was done.
-func (r *udevResult) enforce(s *session) error {
+func (r *udevResult) enforce(ctx context.Context, say func(format string, args ...any)) error {
 	before := r.Access.Verdict
-	err := r.machine.Trigger(s.ctx)
-	if err != nil && s.ctx.Err() != nil {
+	err := r.machine.Trigger(ctx)
+	if err != nil && ctx.Err() != nil {
 		return err
 	}
 	r.InForce = err == nil
 	r.Access = r.machine.Access(r.Access.TCTI)
 	switch {
 	case errors.Is(err, aziot.ErrNoProgram):
-		s.say("there is no udevadm here: the rule counts from the next start, or run")
+		say("there is no udevadm here: the rule counts from the next start, or run")
 		for _, command := range r.Commands {
-			s.say("  sudo %s", command)
+			say("  sudo %s", command)
 		}
 		return nil
 	case r.Access.Verdict == aziot.Denied && err != nil:
@@ -101,9 +101,9 @@ func (r *udevResult) enforce(s *session) error {
 	case r.Access.Verdict == aziot.Denied:
 		return fmt.Errorf("%w: udev has the rule, and %s is still refused: %s", aziot.ErrAccess, r.Access.Node, r.Access.Reason)
 	case err != nil:
-		s.say("warning: udev did not take the rule now, it counts from the next start: %v", err)
+		say("warning: udev did not take the rule now, it counts from the next start: %v", err)
 	case before == aziot.Denied && r.Access.Verdict == aziot.Allowed:
-		s.say("next: sudo systemctl restart aziot-tpmd, where IoT Edge is configured already")
+		say("next: sudo systemctl restart aziot-tpmd, where IoT Edge is configured already")
 	}
 	return nil
 }

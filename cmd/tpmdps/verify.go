@@ -144,7 +144,7 @@ func verify(s *session, f flags) error {
 	if !o.timeLimited {
 		req.Limit = networkLimit
 	}
-	out, err := s.trip(req)
+	out, err := s.trip(s.ctx, req)
 	if out.AssignedHub != "" {
 		s.did("the chip was registered and assigned to %s", out.AssignedHub)
 	}
@@ -152,11 +152,11 @@ func verify(s *session, f flags) error {
 }
 
 // trip makes the round trip and shows its steps.
-func (s *session) trip(req provision.Request) (tripResult, error) {
-	if !s.quiet && s.format == "table" {
-		req.Observe = s.showStep
+func (u *ui) trip(ctx context.Context, req provision.Request) (tripResult, error) {
+	if !u.quiet && u.format == "table" {
+		req.Observe = u.showStep
 	}
-	return roundTrip(s.ctx, req)
+	return roundTrip(ctx, req)
 }
 
 // roundTrip makes the trip, and puts the hint to the step that failed.
@@ -217,7 +217,7 @@ func (u *ui) showStep(step provision.Step) {
 
 // tripRequest plans the trip: what the flags say, and what they leave to the file.
 func tripRequest(s *session, o verifyOptions) (req provision.Request, err error) {
-	file, err := s.configFile(o)
+	file, err := s.configFile(s.ctx, o)
 	if err != nil {
 		return req, err
 	}
@@ -244,14 +244,14 @@ func tripRequest(s *session, o verifyOptions) (req provision.Request, err error)
 	if o.offline {
 		return s.offlineRequest(req)
 	}
-	return s.onlineRequest(req, o)
+	return s.onlineRequest(s.ctx, req, o)
 }
 
 // defaultKeyIndex is where the SDKs and IoT Edge keep the hub's key.
 var defaultKeyIndex uint32 = 0x000100
 
 // onlineRequest makes the trip one to the service and to the hub.
-func (s *session) onlineRequest(req provision.Request, o verifyOptions) (provision.Request, error) {
+func (u *ui) onlineRequest(ctx context.Context, req provision.Request, o verifyOptions) (provision.Request, error) {
 	switch {
 	case req.IDScope == "" && o.file != "":
 		return req, &edge.FileError{Path: o.file, Err: errors.New("it has no id_scope in [provisioning]; --id-scope gives one for this run")}
@@ -261,12 +261,12 @@ func (s *session) onlineRequest(req provision.Request, o verifyOptions) (provisi
 	if err := identity.CheckIDScope(req.IDScope); err != nil {
 		return req, o.idScope.fault(err)
 	}
-	s.warnOfScope(req.IDScope)
+	u.warnOfScope(req.IDScope)
 	endpoint, err := dps.DeviceEndpoint(o.endpoint.text)
 	if err != nil {
 		return req, o.endpoint.fault(err)
 	}
-	if req.Payload, err = readObject(s.ctx, o.payload); err != nil {
+	if req.Payload, err = readObject(ctx, o.payload); err != nil {
 		return req, err
 	}
 	if !o.inUse {
@@ -274,29 +274,29 @@ func (s *session) onlineRequest(req provision.Request, o verifyOptions) (provisi
 			return req, err
 		}
 	}
-	w, err := s.toService(&req, endpoint, o.caFile)
+	w, err := u.toService(ctx, &req, endpoint, o.caFile)
 	if err != nil {
 		return req, err
 	}
-	req.Hub = &hub.Options{Transport: o.hubTransport, Application: application(), Roots: w.roots, Proxies: w.proxies, Log: s.log}
+	req.Hub = &hub.Options{Transport: o.hubTransport, Application: application(), Roots: w.roots, Proxies: w.proxies, Log: u.log}
 	return req, nil
 }
 
 // toService plans the way to DPS, and returns what the way to the hub has in common
 // with it.
-func (s *session) toService(req *provision.Request, endpoint, caFile string) (w way, err error) {
+func (u *ui) toService(ctx context.Context, req *provision.Request, endpoint, caFile string) (w way, err error) {
 	if endpoint, err = dps.DeviceEndpoint(endpoint); err != nil {
 		return w, err
 	}
-	if w, err = s.way(caFile); err != nil {
+	if w, err = u.way(ctx, caFile); err != nil {
 		return w, err
 	}
 	host, port := network.SplitHost(endpoint, "443")
 	req.Route = network.NewRoute(host, port, w.roots, w.proxies)
-	req.Signed = func(token string) { s.learn(token) }
-	req.Service, err = dps.NewDeviceClient(endpoint, req.IDScope, s.clientOptions(s.ctx, &http.Client{Transport: req.Route.Transport()}))
+	req.Signed = func(token string) { u.learn(token) }
+	req.Service, err = dps.NewDeviceClient(endpoint, req.IDScope, u.clientOptions(ctx, &http.Client{Transport: req.Route.Transport()}))
 	req.Waiting = func(again time.Duration) {
-		s.progress("DPS is still assigning; asking again in %s", dps.Seconds(again))
+		u.progress("DPS is still assigning; asking again in %s", dps.Seconds(again))
 	}
 	return w, err
 }

@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bytes"
-	"errors"
+	"context"
 	"fmt"
 	"strings"
 
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/edge/checkup"
-	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/edge/configfile"
 	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/input"
@@ -18,46 +17,21 @@ import (
 	"tpmdps/internal/tpm"
 )
 
-// configFile reads IoT Edge's configuration where --config names one. Lines of it
-// that IoT Edge ignores, although they were to say how it provisions, are named: a
-// trip without them would prove something else than what the file is for.
-func (s *session) configFile(o verifyOptions) (edge.Config, error) {
-	path := o.file
-	if path == "" {
+// configFile reads IoT Edge's configuration where --config names one.
+func (u *ui) configFile(ctx context.Context, o verifyOptions) (edge.Config, error) {
+	if o.file == "" {
 		return edge.Config{}, nil
 	}
-	data, err := input.ReadFile(s.ctx, path, edge.MaxFile)
+	data, err := input.ReadFile(ctx, o.file, edge.MaxFile)
 	if err != nil {
 		return edge.Config{}, err
 	}
-	s.learn(mask.Secrets(data)...)
-	if len(bytes.TrimSpace(text.Lenient(data))) == 0 {
-		return edge.Config{}, &edge.FileError{Path: path, Err: errors.New("it is empty")}
+	u.learn(mask.Secrets(data)...)
+	c, warnings, err := configfile.Load(o.file, data, configfile.Needed{IDScope: o.idScope.text == "", RegistrationID: o.id.given.text == ""})
+	for _, w := range warnings {
+		u.warn(w)
 	}
-	c, err := edge.Parse(data)
-	astray := lint.Check(data, lint.Options{}).IgnoredProvisioning()
-	if err != nil {
-		for _, f := range astray {
-			err = fmt.Errorf("%w; line %d: %s", err, f.Line, f.Message)
-		}
-		return c, &edge.FileError{Path: path, Err: err}
-	}
-	for _, required := range []struct {
-		key   string
-		value string
-		given setting
-	}{{"id_scope", c.IDScope, o.idScope}, {"registration_id", c.RegistrationID, o.id.given}} {
-		if required.value != "" || required.given.text != "" {
-			continue
-		}
-		if f, ok := lint.Meant(astray, required.key); ok {
-			return c, &edge.FileError{Path: path, Err: fmt.Errorf("it has no %s; line %d: %s", required.key, f.Line, f.Message)}
-		}
-	}
-	for _, f := range astray {
-		s.say("warning: %s, line %d: %s", path, f.Line, f.Message)
-	}
-	return c, nil
+	return c, err
 }
 
 // checkID refuses a registration ID that DPS would refuse. Capitals are refused on

@@ -1,82 +1,58 @@
-package main
+package redact
 
 import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
-
-	azlog "github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
-
-	"tpmdps/internal/dps"
 )
 
-// traced has -vv see what goes over HTTP, and the redactor learn what is secret in
-// it. There is no other way out of this program for a request.
-func (u *ui) traced(transport http.RoundTripper) http.RoundTripper {
-	transport = &learner{next: transport, streams: u.streams}
-	if !u.trace {
-		return transport
-	}
-	return dps.Trace(transport, u.err)
-}
-
-// listenToAzure takes the log that AZURE_SDK_GO_LOGGING=all switches on: the
-// SDK would write it to stderr past the redactor, with what az has said in it.
-func listenToAzure(w io.Writer) {
-	if os.Getenv("AZURE_SDK_GO_LOGGING") == "all" {
-		azlog.SetListener(func(event azlog.Event, text string) { fmt.Fprintf(w, "%s: %s\n", event, text) })
-	}
-}
-
-// learner learns the secrets that are sent, before whoever receives them can repeat
-// them, and those that are received.
-type learner struct {
-	next    http.RoundTripper
-	streams streams
+// Transport learns the secrets that are sent over HTTP, before whoever receives them can
+// repeat them, and those that are received.
+type Transport struct {
+	Next http.RoundTripper
+	Set  *Set
 }
 
 // maxLearned bounds what is kept of a body.
 const maxLearned = 256 << 10
 
 // RoundTrip implements http.RoundTripper.
-func (l *learner) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	for _, name := range []string{"Authorization", "X-Identity-Header", "Secret"} { // the last two: a managed identity's
-		l.credentials(req.Header.Get(name))
+		t.credentials(req.Header.Get(name))
 	}
-	req = l.form(req)
-	resp, err := l.next.RoundTrip(req)
+	req = t.form(req)
+	resp, err := t.Next.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
-	resp.Body = &learnedBody{ReadCloser: resp.Body, learn: l.members}
+	resp.Body = &learnedBody{ReadCloser: resp.Body, learn: t.members}
 	return resp, nil
 }
 
 // credentials learns a header: what follows the name of the scheme.
-func (l *learner) credentials(header string) {
+func (t *Transport) credentials(header string) {
 	scheme, rest, found := strings.Cut(header, " ")
 	switch {
 	case !found:
-		l.streams.learn(header)
+		t.Set.Learn(header)
 	case strings.EqualFold(scheme, "Basic"):
 		if login, err := base64.StdEncoding.DecodeString(rest); err == nil {
 			_, password, _ := strings.Cut(string(login), ":")
-			l.streams.learnLogin(string(login), password)
+			t.Set.LearnLogin(string(login), password)
 		}
 	default:
-		l.streams.learn(rest)
+		t.Set.Learn(rest)
 	}
 }
 
 // form learns the secret fields of a sign-in, and returns the request with another
 // body: what azcore gives out as a copy is one and the same reader, rewound.
-func (l *learner) form(req *http.Request) *http.Request {
+func (t *Transport) form(req *http.Request) *http.Request {
 	if req.GetBody == nil || !strings.HasPrefix(req.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return req
 	}
@@ -86,9 +62,9 @@ func (l *learner) form(req *http.Request) *http.Request {
 	}
 	text, _ := io.ReadAll(io.LimitReader(body, maxLearned))
 	_ = body.Close()
-	for _, secret := range secretParts(string(text)) {
+	for _, secret := range parts(string(text)) {
 		if secret != string(text) {
-			l.streams.learn(secret)
+			t.Set.Learn(secret)
 		}
 	}
 	clone := req.Clone(req.Context())
@@ -102,25 +78,25 @@ func (l *learner) form(req *http.Request) *http.Request {
 var secretMembers = []string{"access_token", "refresh_token", "id_token", "client_secret", "primarykey", "secondarykey", "symmetrickey", "authenticationkey"}
 
 // members learns the secret members of JSON.
-func (l *learner) members(body []byte) {
+func (t *Transport) members(body []byte) {
 	var value any
 	if json.Unmarshal(body, &value) == nil {
-		l.walk(value)
+		t.walk(value)
 	}
 }
 
-func (l *learner) walk(value any) {
+func (t *Transport) walk(value any) {
 	switch v := value.(type) {
 	case map[string]any:
 		for name, member := range v {
 			if text, ok := member.(string); ok && slices.Contains(secretMembers, strings.ToLower(name)) {
-				l.streams.learn(text)
+				t.Set.Learn(text)
 			}
-			l.walk(member)
+			t.walk(member)
 		}
 	case []any:
 		for _, item := range v {
-			l.walk(item)
+			t.walk(item)
 		}
 	}
 }
