@@ -229,9 +229,8 @@ func (s *session) gatherOptions(o bundleOptions) (g gather.Options, err error) {
 
 // gatherTrip is how the round trip is made.
 func (u *ui) gatherTrip(ctx context.Context, o bundleOptions) gather.Trip {
-	given := func(s setting) gather.Setting { return gather.Setting{Value: s.text, Overrides: s.typed()} }
 	return gather.Trip{
-		IDScope: given(o.idScope), RegistrationID: given(o.id), GlobalEndpoint: given(o.endpoint),
+		IDScope: fileSetting(o.idScope), RegistrationID: fileSetting(o.id), GlobalEndpoint: fileSetting(o.endpoint),
 		Until: o.until, Offline: o.offline,
 		IDFrom: func(inFile string) string { return o.id.orFile(o.config, inFile).origin() },
 		Configured: func(file edge.Config, chip tpm.Address) *provision.Configured {

@@ -10,6 +10,7 @@ import (
 	"tpmdps/internal/bundle"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/edge/checkup"
+	"tpmdps/internal/edge/configfile"
 	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/edge/lint"
 	"tpmdps/internal/host"
@@ -81,7 +82,7 @@ type Chip struct {
 
 // Trip is how the round trip of verify is made.
 type Trip struct {
-	IDScope, RegistrationID, GlobalEndpoint Setting
+	IDScope, RegistrationID, GlobalEndpoint configfile.Setting
 	// Until is how far it goes. Offline keeps it in this process.
 	Until   provision.Goal
 	Offline bool
@@ -99,22 +100,6 @@ type Trip struct {
 	// the first of them.
 	Run   func(context.Context, provision.Request) (provision.Result, error)
 	First func(error) error
-}
-
-// Setting is a value that the operator gave, and that the configuration may have too.
-type Setting struct {
-	Value string
-	// Overrides: a flag has it, which goes before the configuration; a variable of the
-	// environment does not.
-	Overrides bool
-}
-
-// or is the value, or that of the configuration, inFile.
-func (s Setting) or(inFile string) string {
-	if inFile != "" && !s.Overrides {
-		return inFile
-	}
-	return s.Value
 }
 
 // Bundle gathers the parts and packs them. The error is for what ends the whole run:

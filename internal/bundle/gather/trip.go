@@ -66,8 +66,8 @@ func (g *gatherer) request() (req provision.Request, why string, err error) {
 	t := g.Trip
 	req = provision.Request{
 		TPM: g.address, TPMOptions: g.options, Until: t.Until, Limit: dpsLimit,
-		IDScope:        t.IDScope.or(g.file.IDScope),
-		RegistrationID: t.RegistrationID.or(g.file.RegistrationID),
+		IDScope:        t.IDScope.OrFile(g.file.IDScope),
+		RegistrationID: t.RegistrationID.OrFile(g.file.RegistrationID),
 		IDFrom:         t.IDFrom(g.file.RegistrationID),
 	}
 	if _, err := identity.FoldRegistrationID(req.RegistrationID); err != nil {
@@ -87,7 +87,7 @@ func (g *gatherer) request() (req provision.Request, why string, err error) {
 	case identity.CheckIDScope(req.IDScope) != nil:
 		why = "the ID scope is none"
 	default:
-		if err := t.Online(&req, t.GlobalEndpoint.or(g.file.GlobalEndpoint)); err != nil {
+		if err := t.Online(&req, t.GlobalEndpoint.OrFile(g.file.GlobalEndpoint)); err != nil {
 			why = err.Error()
 		}
 	}

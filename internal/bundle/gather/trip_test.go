@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tpmdps/internal/edge"
+	"tpmdps/internal/edge/configfile"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
@@ -16,8 +17,10 @@ import (
 func TestRequest(t *testing.T) {
 	const scope, other = "0ne0012AB34", "0ne0099ZZ99"
 	file := edge.Config{IDScope: other, RegistrationID: "of-the-file", GlobalEndpoint: "https://file.example"}
-	flag := func(value string) Setting { return Setting{value, true} }
-	variable := func(value string) Setting { return Setting{value, false} }
+	flag := func(value string) configfile.Setting { return configfile.Setting{Text: value} }
+	variable := func(value string) configfile.Setting {
+		return configfile.Setting{Text: value, From: configfile.Environment}
+	}
 	unusable := errors.New("the proxy's address is none")
 	for name, tt := range map[string]struct {
 		trip     Trip

@@ -43,6 +43,15 @@ type Setting struct {
 	From Origin
 }
 
+// OrFile is the value, or the file's where it has one: that goes before a variable of
+// the environment, which may be there for another run, and after the command line.
+func (s Setting) OrFile(text string) string {
+	if text != "" && (s.Text == "" || s.From != CommandLine) {
+		return text
+	}
+	return s.Text
+}
+
 // Request is what the file is to say.
 type Request struct {
 	Path   string // or Stdout
