@@ -41,7 +41,7 @@ func TryPlace(path string) error {
 }
 
 // errFolder says what is in the way.
-var errFolder = fmt.Errorf("a folder of that name is there: %w", fs.ErrExist)
+var errFolder = fmt.Errorf("a folder has that name: %w", fs.ErrExist)
 
 // create is Create with the system call that gives a finished file its name,
 // which some filesystems refuse.

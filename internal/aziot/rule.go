@@ -49,7 +49,7 @@ func (i Installation) Installed() error {
 		return err
 	}
 	if _, found := local.User(User); !found {
-		return fmt.Errorf("%w: there is no user %s, and udev passes over a rule for a user that it does not know", ErrNotInstalled, User)
+		return fmt.Errorf("%w: there is no user %s, and udev ignores a rule for a user that it does not know", ErrNotInstalled, User)
 	}
 	return nil
 }

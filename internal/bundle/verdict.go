@@ -253,7 +253,7 @@ func (e Evidence) seen(v *Verdict) {
 			furthest = i
 		}
 	}
-	why, flag := "this run was not to go so far", e.FurtherFlag
+	why, flag := "this run was limited to the steps before it", e.FurtherFlag
 	switch {
 	case e.Alone != "":
 		why, flag = "DPS was not asked: "+e.Alone, e.AloneFlag

@@ -106,7 +106,7 @@ func checkModulus(pub *tpm2.TPMTPublic) error {
 	}
 	// A template with an all-zero modulus is a common thing to paste.
 	if len(n.Buffer) != 256 || n.Buffer[0]&0x80 == 0 || n.Buffer[255]&1 == 0 {
-		return errors.New("the modulus is no RSA 2048 modulus")
+		return errors.New("the modulus is not an RSA 2048 modulus")
 	}
 	return nil
 }

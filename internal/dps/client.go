@@ -171,7 +171,7 @@ func (o over) Error() string {
 	if errors.Is(o.cause, context.Canceled) {
 		return "interrupted"
 	}
-	return "the time was over before an answer came"
+	return "timed out before an answer came"
 }
 
 func (o over) Unwrap() error { return o.cause }

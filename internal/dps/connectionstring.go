@@ -105,7 +105,7 @@ func connectionFields(text string) (map[string]string, error) {
 			return nil, errors.New("a part of it has no \"=\"; " + whereFound)
 		}
 		if _, twice := fields[name]; twice {
-			return nil, errors.New("a name stands in it twice: two were pasted together")
+			return nil, errors.New("a name appears in it twice: two were pasted together")
 		}
 		fields[name] = strings.TrimSpace(value)
 	}

@@ -94,7 +94,7 @@ func inJSON(text string) (found string, is bool, err error) {
 		if text[0] == '"' {
 			return "", false, nil
 		}
-		return "", true, errors.New("it begins as JSON, and is not whole: paste all of it, or the connection string alone")
+		return "", true, errors.New("it begins as JSON but is incomplete: paste all of it, or the connection string alone")
 	}
 	found, err = leaves(value)
 	return found, true, err
@@ -132,7 +132,7 @@ func leaves(value any) (string, error) {
 	case len(all) > 1 && primary != "":
 		return primary, nil
 	case len(all) > 1:
-		return "", fmt.Errorf("there are %d of them in this JSON: leave the one that is meant", len(all))
+		return "", fmt.Errorf("there are %d of them in this JSON: keep only the one that you mean", len(all))
 	case names["primarykey"] || names["keyname"]:
 		return "", errors.New("this is a policy as JSON, in which the host is missing; " + whereFound)
 	}
@@ -152,7 +152,7 @@ func inLines(lines []string, text string) (string, error) {
 		}
 	}
 	if count > 1 {
-		return "", fmt.Errorf("there are %d of them, on a line each: leave the one that is meant", count)
+		return "", fmt.Errorf("there are %d of them, on a line each: keep only the one that you mean", count)
 	}
 	if count == 0 && strings.Contains(strings.ToLower(text), "sig=") {
 		return text, nil

@@ -207,7 +207,7 @@ func put(values map[string]any, value any, path []string) {
 // that IoT Edge can work with it.
 func (e *editor) finish() (Edit, error) {
 	if e.comparable && !reflect.DeepEqual(e.doc.Values(), e.want) {
-		return Edit{}, errors.New("the edit would change more of the file than it should; nothing was written")
+		return Edit{}, errors.New("the edit would change more of the file than intended; nothing was written")
 	}
 	data := e.doc.Bytes()
 	if len(data) > schema.MaxFile {

@@ -26,5 +26,5 @@ func (f *FileError) Hint() string {
 	if errors.Is(f.Err, ErrOtherProvisioning) {
 		return ""
 	}
-	return "tpmdps config --check" + FileFlag(f.Path) + " says what to type; tpmdps config --config - prints a file that is right"
+	return "tpmdps config --check" + FileFlag(f.Path) + " shows what to fix; tpmdps config --config - prints a valid file"
 }

@@ -145,7 +145,7 @@ type Holder struct {
 func (h Holder) String() string {
 	text := "the machine with the endorsement key " + h.EndorsementKey
 	if h.EndorsementKey == "" {
-		text = "the machine that has no TPM but proves itself by " + cmp.Or(h.Attestation, "other means")
+		text = "the machine that has no TPM but authenticates by " + cmp.Or(h.Attestation, "other means")
 	}
 	switch {
 	case h.AssignedHub != "":

@@ -132,7 +132,7 @@ func (s Settings) checkDeviceID() error {
 	if s.DeviceID == "" || len(s.DeviceID) <= maxDeviceID && deviceIDForm.MatchString(s.DeviceID) {
 		return nil
 	}
-	return fmt.Errorf("device-id %q: an IoT Hub takes 1 to 128 letters, digits and - : . + %% _ # * ? ! ( ) , = @ ; $ '",
+	return fmt.Errorf("device-id %q: an IoT Hub accepts 1 to 128 letters, digits and - : . + %% _ # * ? ! ( ) , = @ ; $ '",
 		text.Printable(s.DeviceID, 140))
 }
 

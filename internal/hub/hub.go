@@ -36,15 +36,15 @@ import (
 var (
 	// ErrOptions: what Dial was told names no hub, no device or no transport.
 	ErrOptions = errors.New("not a hub's address")
-	// ErrUnauthorized: the hub does not take the token, or has no such device
+	// ErrUnauthorized: the hub does not accept the token, or has no such device
 	// or has it disabled (CONNACK 5).
-	ErrUnauthorized = errors.New("the hub does not take the device's token")
-	// ErrBadUserName: the hub does not take the user name, which holds its host
+	ErrUnauthorized = errors.New("the hub does not accept the device's token")
+	// ErrBadUserName: the hub does not accept the user name, which holds its host
 	// name and the device's ID (CONNACK 4).
-	ErrBadUserName = errors.New("the hub does not take the user name")
-	// ErrIdentifier: the hub does not take the client ID, which is the device's
+	ErrBadUserName = errors.New("the hub does not accept the user name")
+	// ErrIdentifier: the hub does not accept the client ID, which is the device's
 	// ID (CONNACK 2).
-	ErrIdentifier = errors.New("the hub does not take the device's ID")
+	ErrIdentifier = errors.New("the hub does not accept the device's ID")
 	// ErrUnavailable: the hub is down or throttles (CONNACK 3, status 429, 5xx).
 	ErrUnavailable = errors.New("the hub is throttled or unavailable")
 	// ErrDropped: the connection ended without a word. A hub does that to the

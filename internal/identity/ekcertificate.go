@@ -84,7 +84,7 @@ func ParseEKCertificate(raw []byte) (EKCertificate, error) {
 	content := cryptobyte.String(inner)
 	var der cryptobyte.String
 	if !content.ReadASN1Element(&der, asn1.SEQUENCE) {
-		return EKCertificate{}, errors.New("it is no certificate, or cut short")
+		return EKCertificate{}, errors.New("it is not a certificate, or cut short")
 	}
 	c := EKCertificate{DER: bytes.Clone(der), Form: form}
 	if err := c.read(der); err != nil {

@@ -115,7 +115,7 @@ type Host struct {
 // endorsement_key, or endorsement_key and registration_id; and what IoT Edge's TPM
 // daemon answers, endorsement_key and storage_root_key. Other fields are refused
 // when no schema is given, since then nothing else tells a misspelt field from a
-// newer one. A field that stands twice, has null or a value of another kind is
+// newer one. A field that appears twice, has null or a value of another kind is
 // refused: see [text.DecodeJSON].
 func ParseRecord(line []byte) (Record, error) {
 	if len(line) > maxRecord {

@@ -83,7 +83,7 @@ func refusal(id string) string {
 	case id == "":
 		return "it is empty"
 	case len(id) > maxID:
-		return fmt.Sprintf("it has %d characters, DPS takes %d at most", len(id), maxID)
+		return fmt.Sprintf("it has %d characters, DPS accepts %d at most", len(id), maxID)
 	case strings.ContainsAny(id, "{}"):
 		return "it is a template, and the ID itself is needed here"
 	case strings.ToLower(id) != id && idChars.MatchString(strings.ToLower(id)):

@@ -23,7 +23,7 @@ func (r *Route) toProxy(err error) error {
 	if err == nil || r.proxy == nil {
 		return err
 	}
-	return &proxyError{err, fmt.Sprintf("HTTPS_PROXY names %s: does that proxy run, and is its name right? Without one, take the variable out, or add the host to NO_PROXY", r.proxy.Host)}
+	return &proxyError{err, fmt.Sprintf("HTTPS_PROXY names %s: does that proxy run, and is its name right? Without one, unset the variable, or add the host to NO_PROXY", r.proxy.Host)}
 }
 
 // throughProxy is an error of the way behind the proxy, nil where there is none.

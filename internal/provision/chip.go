@@ -129,16 +129,16 @@ func (t *trip) importHubKey(context.Context) (outcome, error) {
 		if err := errors.Join(err, t.ek.Close()); err != nil {
 			return outcome{}, err
 		}
-		return saw("the chip took the key for %s and keeps it at %#x", state.AssignedHub, t.req.Persist), nil
+		return saw("the chip accepted the key for %s and keeps it at %#x", state.AssignedHub, t.req.Persist), nil
 	}
 	if err := t.ek.Close(); err != nil {
 		return outcome{}, err
 	}
 	if want := state.AssignedHub + "/" + state.DeviceID; key.URI != "" && key.URI != want {
 		return outcome{warn: true,
-			detail: fmt.Sprintf("the chip took the key, but the text with it says %q instead of %q", key.URI, want),
+			detail: fmt.Sprintf("the chip accepted the key, but the text with it says %q instead of %q", key.URI, want),
 			hint:   "no known client reads that text; mention it when you report a problem with the hub",
 		}, nil
 	}
-	return saw("the chip took the key for %s", state.AssignedHub), nil
+	return saw("the chip accepted the key for %s", state.AssignedHub), nil
 }

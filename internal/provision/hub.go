@@ -47,7 +47,7 @@ func (t *trip) connectHub(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	t.session = session
-	return saw("the hub takes the token that the chip signed"), nil
+	return saw("the hub accepted the token that the chip signed"), nil
 }
 
 // readTwin reads the device's twin and, where that is wanted, leaves a mark of

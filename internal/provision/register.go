@@ -111,11 +111,11 @@ func (t *trip) register(ctx context.Context) (outcome, error) {
 	switch {
 	case err != nil && t.req.Offline && ctx.Err() == nil:
 		// The service in this process made the challenge of the chip's own keys.
-		return outcome{}, fmt.Errorf("%w: what TPM2_HMAC gave is no signature of the key that it opened: %w", tpm.ErrAnswer, err)
+		return outcome{}, fmt.Errorf("%w: what TPM2_HMAC returned is not a signature of the key from the challenge: %w", tpm.ErrAnswer, err)
 	case err != nil:
 		return outcome{}, meaning(err)
 	case answer.Challenge != nil:
-		return outcome{}, fmt.Errorf("%w: it sent a new challenge instead of taking the chip's signature", ErrRefused)
+		return outcome{}, fmt.Errorf("%w: it sent a new challenge instead of accepting the chip's signature", ErrRefused)
 	}
 	if err := t.heard.agree(*answer.Operation, "the answer to the registration"); err != nil {
 		return outcome{}, err
@@ -187,7 +187,7 @@ type stillAssigning struct {
 }
 
 func (e *stillAssigning) Error() string {
-	return fmt.Sprintf("%v: still %s when the time was over", ErrStillAssigning, e.status)
+	return fmt.Sprintf("%v: timed out while still %s", ErrStillAssigning, e.status)
 }
 
 func (e *stillAssigning) Unwrap() []error { return []error{ErrStillAssigning, e.cause} }
@@ -210,5 +210,5 @@ func (t *trip) unanswered(ctx context.Context, err error) error {
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, ErrUnavailable) {
 		return err
 	}
-	return fmt.Errorf("%w: still %s when the time was over: %w", ErrStillAssigning, t.operation.Status, err)
+	return fmt.Errorf("%w: timed out while still %s: %w", ErrStillAssigning, t.operation.Status, err)
 }

@@ -25,7 +25,7 @@ func (d *Document) Set(value string, path ...string) (*Document, error) {
 		return nil, fmt.Errorf("%w: there is no key, or it is not UTF-8", ErrStructure)
 	}
 	if len(path) > maxDepth {
-		return nil, fmt.Errorf("%w: the key would lie more than %d tables deep", ErrStructure, maxDepth)
+		return nil, fmt.Errorf("%w: the key would be more than %d tables deep", ErrStructure, maxDepth)
 	}
 	if e, ok := d.Lookup(path...); ok {
 		if e.Kind == Table || e.Kind == ArrayTable {
@@ -73,7 +73,7 @@ func (d *Document) addTo(path, rest []string, value string) (_ *Document, ok boo
 					return doc, true, err
 				}
 			default:
-				return nil, true, fmt.Errorf("%w: line %d: %s is no table, but %s", ErrStructure, e.Line, strings.Join(path, "."), e.Kind)
+				return nil, true, fmt.Errorf("%w: line %d: %s is not a table, but %s", ErrStructure, e.Line, strings.Join(path, "."), e.Kind)
 			}
 		case e.isValue() && !e.Inline && len(e.Header) < len(path) && hasPrefix(e.Path, path):
 			dotted = i

@@ -54,7 +54,7 @@ func ParseAddress(text string) (Address, error) {
 	case kind == "swtpm" || kind == "mssim":
 		return parseSocket(kind, conf)
 	case kind == "tabrmd":
-		return Address{}, fmt.Errorf("%w %q: the tabrmd daemon is not used; give device:/dev/tpmrm0, the kernel's own resource manager", ErrAddress, text)
+		return Address{}, fmt.Errorf("%w %q: the tabrmd daemon is not supported; use device:/dev/tpmrm0, the kernel's own resource manager", ErrAddress, text)
 	case strings.Contains(kind, "/"):
 		return Address{kind: addressPath, path: text}, nil
 	case !hasConf:
@@ -78,7 +78,7 @@ func parseSocket(kind, conf string) (Address, error) {
 		case known && value == "":
 			return Address{}, fmt.Errorf("%w: %s= has no value in %q", ErrAddress, key, kind+":"+conf)
 		case known && twice:
-			return Address{}, fmt.Errorf("%w: %s= stands twice in %q", ErrAddress, key, kind+":"+conf)
+			return Address{}, fmt.Errorf("%w: %s= appears twice in %q", ErrAddress, key, kind+":"+conf)
 		case !known:
 			return Address{}, fmt.Errorf("%w: %q is not a setting of %s: (host=, port=%s)%s", ErrAddress, part, kind,
 				map[string]string{"swtpm": ", path="}[kind], meantSetting(kind, part, ok))

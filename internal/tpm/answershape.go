@@ -80,7 +80,7 @@ func sessionKind(e exchange) byte {
 
 func sessionShape(e exchange, r *reading) {
 	if got := len(r.sized("nonceTPM")); got < nonceSize || got > maxNonce {
-		r.fail("nonceTPM has %d bytes, where %d belong", got, nonceSize)
+		r.fail("nonceTPM has %d bytes instead of %d", got, nonceSize)
 	}
 }
 
@@ -142,7 +142,7 @@ func checkShape(cmd, rsp []byte) error {
 		r.withSessions(len(commandSessions(cmd)))
 	}
 	if s.params(e, r); len(r.b) > 0 {
-		r.fail("%d bytes follow on its parameters", len(r.b))
+		r.fail("%d bytes follow after its parameters", len(r.b))
 	}
 	if r.why != "" {
 		return unreadable(cc, "%s", r.why)
@@ -232,7 +232,7 @@ func (r *reading) ticket() {
 func (r *reading) withSessions(n int) {
 	size := r.uint32("parameterSize")
 	if uint64(size) > uint64(len(r.b)) {
-		r.fail("its parameters have %d bytes, it says, and %d follow", size, len(r.b))
+		r.fail("it declares %d bytes of parameters, and %d follow", size, len(r.b))
 	}
 	if r.why != "" {
 		return
@@ -255,6 +255,6 @@ func (r *reading) answers(sessions int) {
 		r.sized("hmac")
 	}
 	if r.why == "" && len(r.b) > 0 {
-		r.fail("%d bytes follow on its sessions", len(r.b))
+		r.fail("%d bytes follow after its sessions", len(r.b))
 	}
 }

@@ -132,7 +132,7 @@ func (d *Device) derivations(read *nvCertificates) ([]derivation, error) {
 	var own *tpm2.TPMTPublic
 	if len(template) > 0 {
 		if own, err = parseTemplate(template); err != nil {
-			read.notes = append(read.notes, fmt.Sprintf("nv-template: what is in NV index %#x is no template", indexTemplate))
+			read.notes = append(read.notes, fmt.Sprintf("nv-template: what is in NV index %#x is not a template", indexTemplate))
 		}
 	}
 	const empty = "the C and Node SDKs"
@@ -147,7 +147,7 @@ func (d *Device) derivations(read *nvCertificates) ([]derivation, error) {
 		{"empty-unique", empty, withUnique(tpm2.RSAEKTemplate, nil), false},
 	}
 	if len(nonce) > 0 {
-		list = append(list, derivation{"nv-nonce", "no tool that is known here; the TCG's profile has it for a nonce without a template", withNonce(tpm2.RSAEKTemplate, nonce), true})
+		list = append(list, derivation{"nv-nonce", "no known tool; the TCG's profile has it for a nonce without a template", withNonce(tpm2.RSAEKTemplate, nonce), true})
 	}
 	if own == nil {
 		return list, nil

@@ -112,7 +112,7 @@ func (g *guard) observe(cmd, rsp []byte, code uint32) (err error) {
 		g.made, g.answered = madeBy(cc, rsp), cc
 	}
 	if g.made != 0 && g.holds.taken(g.made) { // and is not flushed for that
-		err = contradicts(cc, "it gives the handle %#08x, which something else has", uint32(g.made))
+		err = contradicts(cc, "it returned the handle %#08x, which is in use already", uint32(g.made))
 		g.made = 0
 	}
 	g.holds.end(cmd, g.made, rc)
@@ -274,7 +274,7 @@ func timeoutIsBusy(err error) error {
 // more time to answer.
 type runOver struct{ cause error }
 
-func (runOver) Error() string { return "the time of this run was over before the TPM answered" }
+func (runOver) Error() string { return "this run timed out before the TPM answered" }
 
 // Unwrap returns what it stands for and why.
 func (e runOver) Unwrap() []error { return []error{ErrBusy, e.cause} }

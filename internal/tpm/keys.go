@@ -160,7 +160,7 @@ func (d *Device) createPrimary(hierarchy tpm2.TPMHandle, auth []byte, template t
 	}
 	k, err := d.key(tpm2.TPMCCCreatePrimary, rsp.ObjectHandle, 0, rsp.OutPublic, rsp.Name)
 	if err == nil && !madeFrom(template, k.public) {
-		err = contradicts(tpm2.TPMCCCreatePrimary, "the key is not of the template that it was to be made from, but %s", describe(k.public))
+		err = contradicts(tpm2.TPMCCCreatePrimary, "the key does not have the requested template, but is %s", describe(k.public))
 	}
 	if err != nil {
 		return nil, errors.Join(err, d.flush(rsp.ObjectHandle))

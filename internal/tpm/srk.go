@@ -77,7 +77,7 @@ func (d *Device) trySRK(k *Key) (obstacle string, err error) {
 		case p.InLockout:
 			return "", nil // the first use is refused with how long it lasts, and not counted
 		case !counted:
-			return fmt.Sprintf(untried, HandleSRK, "the chip does not tell its lockout counter"), nil
+			return fmt.Sprintf(untried, HandleSRK, "the chip does not report its lockout counter"), nil
 		case p.LockoutCounter > 0:
 			return fmt.Sprintf(untried, HandleSRK, fmt.Sprintf("the chip's lockout counter is %d of %d", p.LockoutCounter, p.MaxAuthFail)), nil
 		}

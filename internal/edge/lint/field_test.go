@@ -19,10 +19,10 @@ func TestFieldFiles(t *testing.T) {
 		line     int
 		words    string
 	}{
-		"capital-id.toml":          {"registration-id", lint.Warning, 8, "signs it in small ones"},
+		"capital-id.toml":          {"registration-id", lint.Warning, 8, "signs it in lower case"},
 		"mode-create-options.toml": {"file-mode", lint.Warning, 0, "others can read or change the file"},
 		"pkcs11-no-token.toml":     {"wrong-value", lint.Error, 10, "neither a token nor a slot"},
-		"pkcs11-est.toml":          {"wrong-value", lint.Error, 11, "leaves out this login"},
+		"pkcs11-est.toml":          {"wrong-value", lint.Error, 11, "skips this login"},
 		"web-quotes.toml":          {"quotes", lint.Error, 4, "those of a web page"},
 		"table-in-aziot-keys.toml": {"wrong-type", lint.Error, 12, "IoT Edge refuses the file: in [aziot_keys] each value is a text"},
 	} {
@@ -45,7 +45,7 @@ func TestFieldFiles(t *testing.T) {
 // texts, and a text by an unknown name stops its key service.
 func TestTablesOfTexts(t *testing.T) {
 	for text, want := range map[string]string{
-		"[aziot_keys]\npkcs11_lib_path = \"/l.so\"\n": "", "[aziot_keys.pkcs11]\nlib = \"x\"\n": "each value is a text in quotes, and pkcs11 is a table", "[[aziot_keys.slots]]\na = 1\n": "each value is a text",
+		"[aziot_keys]\npkcs11_lib_path = \"/l.so\"\n": "", "[aziot_keys.pkcs11]\nlib = \"x\"\n": "each value is a string in quotes, and pkcs11 is a table", "[[aziot_keys.slots]]\na = 1\n": "each value is a text",
 		"[aziot_keys]\nslot = 1\n": "each value is a text", "[aziot_keys]\nx = true\n": "each value is a text", "[aziot_keys]\nx = [\"a\"]\n": "each value is a text", "[aziot_keys]\nx = { y = \"a\" }\n": "each value is a text", "[aziot_keys]\nx = 1.5\n": "each value is a text", "[aziot_keys]\nx = 2026-11-24\n": "each value is a text",
 		"[aziot_keys]\npkcs11_lib_path = 1\n": "IoT Edge wants a text", "[aziot_keys]\npkcs11_base_slot = { token = \"t\" }\n": "IoT Edge wants a text",
 		"[aziot_keys]\nsoft_hsm = \"x\"\n": "does not start", "[aziot_keys]\npkcs11_libpath = \"/l.so\"\n": "did you mean pkcs11_lib_path",

@@ -71,7 +71,7 @@ func inWords(f Finding) string {
 	return "correct the value"
 }
 
-const ownValue = "put your own value in its place"
+const ownValue = "write your own value instead"
 
 // typed reports whether a fix has a line in it that is to be typed as it is.
 func typed(fix string) bool {

@@ -44,7 +44,7 @@ func CheckTCTI(s string) error {
 	case strings.Contains(module, "/") && known == "":
 		return errors.New("a bare path is not a TCTI: it needs device: before it if it is a device, and swtpm:path= if it is a socket")
 	case !slices.Contains(TCTIModules, known):
-		return errors.New("tpm2-tss has no module of that name; usual are device:, swtpm:, mssim: and tabrmd")
+		return errors.New("tpm2-tss has no module of that name; usual ones are device:, swtpm:, mssim: and tabrmd")
 	default:
 		return checkTCTIConf(known, conf)
 	}
@@ -65,7 +65,7 @@ func moduleOf(module string) string {
 func checkTCTIConf(module, conf string) error {
 	switch {
 	case module == "device" && namedConf.MatchString(conf):
-		return errors.New("after device: stands the path alone")
+		return errors.New("only the path belongs after device:")
 	case module == "pcap":
 		return CheckTCTI(conf)
 	case module != "swtpm" && module != "mssim" || conf == "":
@@ -77,7 +77,7 @@ func checkTCTIConf(module, conf string) error {
 		case !ok && strings.Contains(part, "/"):
 			return fmt.Errorf("the path of a socket needs path= before it: %s:path=", module)
 		case !ok, !slices.Contains([]string{"host", "port", "path"}, name):
-			return fmt.Errorf("after %s: stand host=NAME,port=N or path=SOCKET", module)
+			return fmt.Errorf("after %s: comes host=NAME,port=N or path=SOCKET", module)
 		case value == "":
 			return fmt.Errorf("there is nothing after %s=", name)
 		case name == "port":
