@@ -1,4 +1,4 @@
-// Package atomicfile gives a file its content in one step: whoever looks, and
+// Package atomicfile gives a file its content in one step: every reader, and
 // whatever fails, even the power, finds the whole old file or the whole new one.
 //
 // The rule for its users: Create never replaces anything. Replace does, and
@@ -47,7 +47,7 @@ var errFolder = fmt.Errorf("a folder has that name: %w", fs.ErrExist)
 // which some filesystems refuse.
 func create(path string, data []byte, mode fs.FileMode, link func(from, to string) error) error {
 	sweep(path) // also where the file is there: a run may have been killed right after it gave it its name
-	// Asked first for the sake of the message: in a directory that takes no new
+	// Asked first for the sake of the message: in a directory that accepts no new
 	// file, "it exists" is still what the user has to hear.
 	if info, err := os.Lstat(path); err == nil && info.IsDir() {
 		return &disk.Error{Cause: disk.IsFolder, Path: path, Err: errFolder}

@@ -18,7 +18,7 @@ import (
 // was read: somebody else edits it.
 var ErrChanged = errors.New("the file was changed meanwhile")
 
-// Replace puts data in the place of the file at path, which must still hold old.
+// Replace replaces the file at path with data, which must still hold old.
 // A symbolic link stays, and what it points to is replaced. The new file has the
 // owner, mode and extended attributes of the old one (its SELinux context, its
 // access list).

@@ -7,7 +7,7 @@
 // Each line has the SHA-256 of the line before it and one of itself. These find
 // what was edited, removed or moved by accident, or by someone who does not know
 // the format. They have no key: anyone who can write to the file can compute
-// them anew. Against that there are two means.
+// them again. Against that there are two means.
 //
 //   - A head noted elsewhere: [Report.Head] and [Options.Head]. What was written
 //     up to that line cannot be changed without it showing.
@@ -119,7 +119,7 @@ const (
 )
 
 // encode writes a line and its sums, without the line's end. Without a key there
-// is no keyed one.
+// is not a keyed one.
 func encode(l line, key []byte) ([]byte, error) {
 	l.Schema = Schema
 	if l.Time.IsZero() {

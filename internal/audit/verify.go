@@ -14,7 +14,7 @@ import (
 type Options struct {
 	// Head is the hash of a line that has to be there, as [Report.Head] of an
 	// earlier report gave it, or the line's number, a colon and the hash; then
-	// it can be told where the trail was written anew. "" asks for none.
+	// it can be told where the trail was rewritten. "" asks for none.
 	Head string
 	// Key is that of the keyed sums; nil checks none.
 	Key []byte

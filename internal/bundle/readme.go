@@ -7,8 +7,8 @@ import (
 	"tpmdps/internal/text"
 )
 
-// readme says in plain words what is in the zip and what is not, for who sends
-// it and for who gets it.
+// readme says in plain words what is in the zip and what is not, for those who
+// send it and those who get it.
 func readme(b Bundle, m Manifest) []byte {
 	var t strings.Builder
 	changed := "Nothing on the machine, on its chip or in the\nservice was changed for it, and nothing was registered."

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// Meaning is what a refusal comes down to, whoever was refused and in which step.
+// Meaning is what a refusal comes down to, no matter who was refused and in which step.
 type Meaning string
 
 // What a refusal can mean.
@@ -91,7 +91,7 @@ var (
 
 const (
 	doDPS        = "does the DPS that was named exist? Its name is on its overview page in the portal"
-	doReadKey    = "read the chip's key in the form that DPS accepts: tpmdps read-ek; see all keys that tools derive: tpmdps read-ek --compare"
+	doReadKey    = "read the chip's key as DPS accepts it: tpmdps read-ek; see all keys that tools derive: tpmdps read-ek --compare"
 	doKeys       = "check the policy's key and this machine's clock; this DPS may accept Entra ID only: --auth-type login"
 	doStartAnew  = "run the same command again: it starts from what is there now"
 	nameID       = "of a registration ID"
@@ -135,7 +135,7 @@ var readings = []reading{
 
 // Judge says what a refusal means: its HTTP status; its errorCode (or the header
 // x-ms-error-code), 0 if it has none; the service's words, or those of the body
-// that was no refusal of a service, "" if there were none; and the form of the
+// that was not a refusal of a service, "" if there were none; and the form of the
 // body: "dps", "hub" or "".
 func Judge(status, code int, message, form string) Judgement {
 	r := refusal{status, code, message, form}
@@ -176,7 +176,7 @@ func JudgeFailed(code int, message string) Judgement {
 
 // codeFits tells whether the code is one of the HTTP status: its first three
 // digits. That an enrollment exists and that it is another version are one thing
-// to whoever writes.
+// to the one who writes.
 func (r refusal) codeFits() bool {
 	family := r.code / 1000
 	return family == r.status || r.code == r.status ||
@@ -198,7 +198,7 @@ func (r refusal) plain() bool {
 }
 
 // read finds the reading of a code, or of the HTTP status for one that is not
-// known. A status that is in no row is none of a DPS.
+// known. A status that is in no row is not one of a DPS.
 func (r refusal) read(code int) Judgement {
 	for _, key := range []int{code, r.status} {
 		for _, one := range readings {

@@ -40,7 +40,7 @@ type ClientOptions struct {
 }
 
 // client is what both APIs have in common: an endpoint, its api-version and the
-// pipeline that takes requests there.
+// pipeline that sends requests there.
 type client struct {
 	endpoint   string
 	apiVersion string

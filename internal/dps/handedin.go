@@ -13,13 +13,13 @@ import (
 )
 
 // CredentialText finds the connection string or the SAS token in what a person
-// handed in: in quotes of any kind, behind the name of a variable (export NAME=,
+// handed in: in quotes of any kind, after the name of a variable (export NAME=,
 // $env:NAME =, setx NAME), in the JSON that az prints, in a file of variables, or
-// broken into lines. What is none of these comes back as it is, without what stands
+// broken into lines. What is not one of these comes back as it is, without what stands
 // around it. The error says what was handed in, and repeats nothing of it.
 func CredentialText(text string) (string, error) {
 	if len(text) > maxHandedIn {
-		return text, nil // whoever reads it says that it is too long
+		return text, nil // its reader reports that it is too long
 	}
 	if found, is, err := inJSON(strings.TrimFunc(text, around)); is {
 		return found, err
@@ -162,7 +162,7 @@ func inLines(lines []string, text string) (string, error) {
 	}
 	for _, line := range lines[:begin] {
 		if line != "" && !heading.MatchString(line) && !assignment.MatchString(line) {
-			return text, nil // whoever reads it says what it is
+			return text, nil // its reader reports what it is
 		}
 	}
 	whole := lines[begin]

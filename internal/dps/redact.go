@@ -38,7 +38,7 @@ const (
 	escape = `(?:%(?:25)*|\\+u00)`
 	blank  = `(?:\s|\+|` + escape + `(?:20|09)|\\+[trn])+`
 	equals = `[ \t]*(?:=|` + escape + `3d)[ \t]*`
-	// A name begins where a word does, or behind an escaped sign.
+	// A name begins where a word does, or after an escaped sign.
 	begins = `(?:\b|_|` + escape + `[0-9a-f]{2}|\\+[trn])`
 	plain  = `(?:[^\s"'<>&;\\\[]|\\+/|\\+u00(?:2b|2f|3d))+`
 	// A value may stand in quotes, which are kept. One that was broken into two

@@ -14,7 +14,7 @@ import (
 type ServiceClient struct{ client }
 
 // NewServiceClient makes a client for the DPS at an endpoint: anything that
-// [ServiceEndpoint] takes.
+// [ServiceEndpoint] accepts.
 func NewServiceClient(endpoint string, cred Credential, o ClientOptions) (*ServiceClient, error) {
 	u, err := ServiceEndpoint(endpoint)
 	if err != nil {
@@ -114,7 +114,7 @@ type BulkError struct {
 
 // Bulk creates, updates or deletes 1 to 10 enrollments. mode is "create",
 // "update", "updateIfMatchETag" or "delete". The refusal of single enrollments
-// is no error but in the result.
+// is not an error but in the result.
 func (c *ServiceClient) Bulk(ctx context.Context, mode string, enrollments []Enrollment) (BulkResult, error) {
 	if n := len(enrollments); n == 0 || n > maxBulk {
 		return BulkResult{}, fmt.Errorf("bulk %s: %d enrollments, from 1 to %d fit", mode, n, maxBulk)

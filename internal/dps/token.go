@@ -12,7 +12,7 @@ import (
 	"tpmdps/internal/text"
 )
 
-// ErrToken is returned, wrapped with the reason, for a text that is no SAS
+// ErrToken is returned, wrapped with the reason, for a text that is not a SAS
 // token. The reason never repeats a signature.
 var ErrToken = errors.New("invalid SAS token")
 

@@ -134,7 +134,7 @@ func (e *editor) set(s setting) error {
 	}
 	doc, err := e.doc.Set(s.text, s.path...)
 	if parent := s.path[:len(s.path)-1]; !there && slices.Equal(parent, payload) && !e.has(parent) {
-		// One line, as IoT Edge's own template has it, in place of a table.
+		// One line, as IoT Edge's own template has it, instead of a table.
 		doc, err = e.doc.Set("{ uri = "+s.text+" }", parent...)
 	}
 	if err != nil {

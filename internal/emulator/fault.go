@@ -16,7 +16,7 @@ import (
 // names it: one for each layer that a device has to get through.
 type Fault struct {
 	Name string
-	Arg  string // "N" where a number belongs behind the name, as in throttle=3; "" elsewhere
+	Arg  string // "N" where a number belongs after the name, as in throttle=3; "" elsewhere
 	What string // what the service does, in one line
 
 	// Operator: no device meets it, but who asks the enrollment API.
@@ -40,11 +40,11 @@ func Faults() []Fault {
 	return list
 }
 
-// fault is a fault and what it puts in place of what is right. Those that have
+// fault is a fault and what it answers instead of what is right. Those that have
 // none of it are asked for by name where they act.
 type fault struct {
 	Fault
-	setUp   func(o *Options, n int)        // changes what the service was told
+	setUp   func(o *Options, n int)        // changes the options of the service
 	answer  func(now time.Time) rest.Reply // is every answer, or the first N
 	refusal error                          // is the answer to every request of a device
 	outcome *outcome                       // is the outcome of every registration

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Proxies say which proxy leads to a service. The zero value is none.
+// Proxies say which proxy leads to a service. The zero value means none.
 type Proxies struct {
 	forURL func(*url.URL) (*url.URL, error)
 	secure string // the variable that names the proxy for https
@@ -74,7 +74,7 @@ func (v Variables) ProxyVariable() string {
 	return forHTTPS[1]
 }
 
-// For returns the proxy for a service; nil is none. NO_PROXY counts, and nothing of
+// For returns the proxy for a service; nil means none. NO_PROXY counts, and nothing of
 // this machine itself (localhost, 127.0.0.1) is reached through a proxy.
 func (p Proxies) For(service *url.URL) *url.URL {
 	if p.forURL == nil {

@@ -34,7 +34,7 @@ import (
 
 // How a session can fail, once there is a connection.
 var (
-	// ErrOptions: what Dial was told names no hub, no device or no transport.
+	// ErrOptions: the options of Dial name no hub, no device or no transport.
 	ErrOptions = errors.New("not a hub's address")
 	// ErrUnauthorized: the hub does not accept the token, or has no such device
 	// or has it disabled (CONNACK 5).
@@ -79,7 +79,7 @@ type Options struct {
 	Application string
 	// Roots are the certificates to trust; nil is the system's.
 	Roots *x509.CertPool
-	// Proxies say which proxy leads to the hub; the zero value is none.
+	// Proxies say which proxy leads to the hub; the zero value means none.
 	Proxies environment.Proxies
 	// Token makes a shared access signature for a resource, which it is given
 	// unescaped, with the device's key and without a key name.
@@ -87,7 +87,7 @@ type Options struct {
 	// Now is the clock that the token's expiry is reckoned from; nil is
 	// time.Now.
 	Now func() time.Time
-	// Log gets a line for each stage and each packet; nil is none.
+	// Log gets a line for each stage and each packet; nil means none.
 	Log *slog.Logger
 
 	// packetID and requestID number the requests. A hub cannot guess the numbers,

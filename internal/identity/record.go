@@ -3,8 +3,8 @@
 // (DPS) knows the machine by.
 //
 // It is the value between the stages: read-ek makes a Record, a batch file
-// stores it as one line of JSON, enroll and verify take it. The package is
-// pure: it opens nothing, prints nothing, and takes every text it is given for
+// stores it as one line of JSON, enroll and verify accept it. The package is
+// pure: it opens nothing, prints nothing, and treats every text it is given as
 // hostile until it was checked.
 package identity
 
@@ -40,7 +40,7 @@ type Record struct {
 	// RegistrationIDs are both names that tools derive from this EK.
 	RegistrationIDs IDs `json:"registration_ids"`
 	// EndorsementKey is the base64 of the marshalled TPM2B_PUBLIC, 316 bytes
-	// with its two-byte size: the form DPS takes.
+	// with its two-byte size: the form that DPS accepts.
 	EndorsementKey string `json:"endorsement_key"`
 	// EKTemplate is what the EK was made from: "tcg-l1", "empty-unique" or
 	// "other"; "unknown" for a persistent EK that nothing vouches for. The
@@ -77,7 +77,7 @@ type Record struct {
 	HostAccount map[string]string `json:"-"`
 	// Labels are the operator's own notes, such as line or order number.
 	Labels map[string]string `json:"labels"`
-	// Operator is who ran the tool, when that was said.
+	// Operator is who ran the tool, if that was given.
 	Operator string `json:"operator"`
 	// ReadAt is when the chip was read.
 	ReadAt time.Time `json:"read_at"`

@@ -104,7 +104,7 @@ func alphanumeric(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
 }
 
-// badCharacter is why a text with characters that DPS does not take is refused.
+// badCharacter is why a text with characters that DPS does not accept is refused.
 func badCharacter(id string) string {
 	for _, r := range id {
 		if !idChars.MatchString(string(r)) {

@@ -61,7 +61,7 @@ func (i Inventory) Records() []identity.Record {
 	return records
 }
 
-// Override puts settings that are said for all over those that the file has for each,
+// Override puts settings that are given for all over those that the file has for each,
 // see [enroll.Settings.Over], and returns what does not go together.
 func (i *Inventory) Override(said enroll.Settings) error {
 	for n := range i.Entries {

@@ -59,7 +59,7 @@ func (o *object) take(name string) json.RawMessage {
 	return value
 }
 
-// text takes a member that is a text; "" if it is not there.
+// text returns a member that is a string; "" if it is not there.
 func (o *object) text(name string) (value string, err error) {
 	if raw := o.take(name); raw != nil && json.Unmarshal(raw, &value) != nil {
 		return "", wrongKind(o.at(name), raw, "a string")
@@ -67,7 +67,7 @@ func (o *object) text(name string) (value string, err error) {
 	return value, nil
 }
 
-// truth takes a member that is true or false; nil if it is not there.
+// truth returns a member that is true or false; nil if it is not there.
 func (o *object) truth(name string) (value *bool, err error) {
 	if raw := o.take(name); raw != nil && json.Unmarshal(raw, &value) != nil {
 		return nil, wrongKind(o.at(name), raw, "true or false")
@@ -75,7 +75,7 @@ func (o *object) truth(name string) (value *bool, err error) {
 	return value, nil
 }
 
-// list takes a member that is a list of texts.
+// list returns a member that is a list of strings.
 func (o *object) list(name string) (value []string, err error) {
 	if raw := o.take(name); raw != nil && json.Unmarshal(raw, &value) != nil {
 		return nil, wrongKind(o.at(name), raw, "a list of strings")
@@ -83,7 +83,7 @@ func (o *object) list(name string) (value []string, err error) {
 	return value, nil
 }
 
-// object takes a member that is an object; nil if it is not there.
+// object returns a member that is an object; nil if it is not there.
 func (o *object) object(name string) (*object, error) {
 	raw := o.take(name)
 	if raw == nil {

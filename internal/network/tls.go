@@ -25,7 +25,7 @@ type Handshake struct {
 	Issuers []string
 	// Intercepted names the root when it is none that Microsoft's services
 	// have although the host is one of theirs: a proxy that inspects TLS, and
-	// that this machine was told to trust.
+	// that this machine was set to trust.
 	Intercepted string
 }
 

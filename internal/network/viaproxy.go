@@ -26,7 +26,7 @@ func (r *Route) toProxy(err error) error {
 	return &proxyError{err, fmt.Sprintf("HTTPS_PROXY names %s: does that proxy run, and is its name right? Without one, unset the variable, or add the host to NO_PROXY", r.proxy.Host)}
 }
 
-// throughProxy is an error of the way behind the proxy, nil where there is none.
+// throughProxy is an error of the way beyond the proxy, nil where there is none.
 func (r *Route) throughProxy(err error) error {
 	if err == nil || r.proxy == nil {
 		return err

@@ -49,7 +49,7 @@ func (op *Operator) Explain(err error) error {
 	case !op.token.Expiry.IsZero() && op.now().After(op.token.Expiry):
 		return &refusal{tokenExpired, "it ended at " + op.token.Expiry.Format(time.RFC3339) + ": make another where the policy's key is, tpmdps token mint; the same command then continues from there", err}
 	case op.token.Resource != "" && !op.token.Opens(strings.TrimPrefix(op.endpoint, "https://"), e.Path):
-		return &refusal{otherAudience, "the SAS token opens " + Scope(op.token.Resource) + "and nothing else: tpmdps token mint makes one for all enrollments", err}
+		return &refusal{otherAudience, "the SAS token opens " + Scope(op.token.Resource) + " and nothing else: tpmdps token mint makes one for all enrollments", err}
 	// Enrollments are read before they are written: the key was good then.
 	case e.Status == http.StatusForbidden || writing:
 		return &refusal{policyMissing, policyHint(op.policy), err}

@@ -106,7 +106,7 @@ func (t *trip) activateChallenge(context.Context) (outcome, error) {
 	return saw("challenge solved, and signed with its key"), nil
 }
 
-// importHubKey takes the hub's key into the chip, which is what a device goes
+// importHubKey imports the hub's key into the chip, which is what a device goes
 // on with.
 func (t *trip) importHubKey(context.Context) (outcome, error) {
 	state := t.operation.State

@@ -31,7 +31,7 @@ var (
 	ErrNotAssigned = errors.New("not assigned")
 	// ErrAllocation: the custom allocation web hook failed (400207).
 	ErrAllocation = errors.New("the custom allocation failed")
-	// ErrNoHub: no hub is linked that may take the device (400208).
+	// ErrNoHub: no hub is linked that may accept the device (400208).
 	ErrNoHub = errors.New("DPS has no hub for the device")
 	// ErrHubUnauthorized: the hub refuses DPS, whose link to it is stale
 	// (400209, IotHubUnauthorizedAccess).

@@ -102,7 +102,7 @@ func (t *trip) readClock(ctx context.Context) (outcome, error) {
 
 // clockSkew is the least by which the service's clock can differ from ours: it
 // wrote the date, in whole seconds, some time between the question and the answer.
-// A slow network is no wrong clock.
+// A slow network is not a wrong clock.
 func clockSkew(date, asked, answered time.Time) time.Duration {
 	switch end := date.Add(time.Second); {
 	case date.After(answered):

@@ -53,7 +53,7 @@ type Set struct {
 	words map[string]struct{}
 }
 
-// Add makes secrets known. Empty ones are passed over.
+// Add makes secrets known. Empty ones are skipped.
 func (s *Set) Add(secrets ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

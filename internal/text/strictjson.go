@@ -77,7 +77,7 @@ func invalidUTF8(data []byte) int {
 	return -1
 }
 
-// loneSurrogate finds \ud83d without \udd12 behind it, for which encoding/json
+// loneSurrogate finds \ud83d without \udd12 after it, for which encoding/json
 // puts a replacement character: two texts would become one. data is valid JSON,
 // so a backslash is in a text.
 func loneSurrogate(data []byte) int {

@@ -67,7 +67,7 @@ func (d *Document) beforeChildren(path []string) int {
 }
 
 // behindFamily is the place behind the last table of the same family, and
-// behind the comments at its end.
+// after the comments at its end.
 func (d *Document) behindFamily(path []string) int {
 	last := -1
 	for i, e := range d.entries {

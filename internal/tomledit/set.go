@@ -55,7 +55,7 @@ func (d *Document) isImplicit(path []string) bool {
 }
 
 // addTo adds the key rest to the table at path, if the file has that table in a
-// form that can take it.
+// form that can hold it.
 func (d *Document) addTo(path, rest []string, value string) (_ *Document, ok bool, err error) {
 	dotted := -1
 	for i, e := range d.entries {
@@ -140,7 +140,7 @@ func (d *Document) splice(start, end int, text string) (*Document, error) {
 	return edited, nil
 }
 
-// lineEnd returns where the line ends that holds the byte at offset: behind its
+// lineEnd returns where the line ends that holds the byte at offset: after its
 // line break, or at the end of the file.
 func (d *Document) lineEnd(offset int) int {
 	if i := bytes.IndexByte(d.data[offset:], '\n'); i >= 0 {

@@ -29,7 +29,7 @@ const (
 	addressPath                // a device or a unix socket, decided by its file mode
 	addressDevice
 	addressUnix
-	addressTCP   // bare TPM commands over TCP, as swtpm takes them
+	addressTCP   // bare TPM commands over TCP, as swtpm accepts them
 	addressMSSIM // the Microsoft simulator's framing over TCP
 )
 
@@ -132,7 +132,7 @@ func (a Address) Software() bool {
 	return false
 }
 
-// TCTI spells the address as tpm2-tss reads it, for whoever starts in another
+// TCTI spells the address as tpm2-tss reads it, for a program that starts in another
 // directory: a bare path is not a TCTI, and paths in it begin with /. Of a path that
 // is not there, what is below /dev is taken for a device.
 func (a Address) TCTI() string {

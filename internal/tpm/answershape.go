@@ -31,7 +31,7 @@ type shape struct {
 type exchange struct{ cmd, rsp []byte }
 
 // shapes are the commands that this package sends. go-tpm takes an answer apart
-// from its front and asks no more: it accepts bytes behind the parameters, and
+// from its front and asks no more: it accepts bytes after the parameters, and
 // parameters that are missing altogether where there are sessions. So every
 // answer is measured first.
 var shapes = map[tpm2.TPMCC]shape{
@@ -228,7 +228,7 @@ func (r *reading) ticket() {
 }
 
 // withSessions takes the size of the parameters off the front and the sessions
-// behind them off the end: Part 1, 18.10.
+// after them off the end: Part 1, 18.10.
 func (r *reading) withSessions(n int) {
 	size := r.uint32("parameterSize")
 	if uint64(size) > uint64(len(r.b)) {
@@ -245,7 +245,7 @@ func (r *reading) withSessions(n int) {
 }
 
 // answers takes the sessions of an answer off the front: one for each of the
-// command, and nothing behind them.
+// command, and nothing after them.
 func (r *reading) answers(sessions int) {
 	for range sessions {
 		if nonce := len(r.sized("nonceTPM")); nonce > maxNonce {

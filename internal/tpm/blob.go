@@ -29,7 +29,7 @@ type Blob struct {
 }
 
 // ParseBlob takes a decoded authenticationKey apart. It wraps [ErrBlob] for a
-// part that is missing, empty or too long, and for a key that is no HMAC-SHA256
+// part that is missing, empty or too long, and for a key that is not an HMAC-SHA256
 // key. A missing URI and bytes after it are let pass, as IoT Edge does.
 func ParseBlob(data []byte) (Blob, error) {
 	if len(data) > maxBlob {

@@ -120,7 +120,7 @@ func (d *Device) explain(cc tpm2.TPMCC, err error) error {
 	return d.responseError(rc, original, commandName(cc))
 }
 
-// refusesSession recognises a chip that does not take a salted or encrypting
+// refusesSession recognises a chip that does not accept a salted or encrypting
 // session, in whichever words: the refusal is of the command that starts one,
 // or names the attributes of one (TPM 2.0 Part 2, 6.6.2: bit 11 is a session).
 func (d *Device) refusesSession(rc tpm2.TPMRC) bool {

@@ -31,7 +31,7 @@ const (
 )
 
 // guard stands between go-tpm and the transport. It lets no command wait for
-// ever, refuses answers that are no TPM 2.0's or not to the command, and after the context has ended
+// ever, refuses answers that are not those of a TPM 2.0 or not to the command, and after the context has ended
 // passes only FlushContext, so that an interrupted run still cleans up.
 type guard struct {
 	ctx  context.Context
@@ -50,7 +50,7 @@ type guard struct {
 	holds    holdings // what this run has in the chip's memory
 
 	waiting   func(what string)
-	told      map[tpm2.TPMRC]bool // what waiting was told
+	told      map[tpm2.TPMRC]bool // what waiting was reported
 	impatient bool                // the chip asked for repeats until its time was over
 }
 

@@ -13,7 +13,7 @@ import (
 // resource manager uses 11, tabrmd 11 and 12.
 const (
 	codeMask    = 0xfff
-	formatOne   = 0x80 // what is below is no code of a TPM 2.0
+	formatOne   = 0x80 // what is below is not a code of a TPM 2.0
 	layerShift  = 16
 	lastLayer   = 0xff
 	badTag      = 0x1e // TPM_RC_BAD_TAG, the one code of a TPM 1.2

@@ -209,7 +209,7 @@ func (t trial) comment(first, last int) []byte {
 
 // belowHeader is the last line that belongs to a header, for somebody who reads the
 // text: a header that comes twice was mended away in the document, and ends the
-// lines below the first one all the same.
+// lines below the first one anyway.
 func (t trial) belowHeader() int {
 	lines := bytes.Split(t.source, []byte("\n"))
 	for n := t.e.Line + 1; n <= len(lines); n++ {

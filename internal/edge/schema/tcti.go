@@ -11,7 +11,7 @@ import (
 )
 
 // TCTIModules are the modules of tpm2-tss and of tpm2-abrmd. The loader
-// (tctildr-dl.c) takes what stands before the first colon for the file of a library,
+// (tctildr-dl.c) reads what is before the first colon as the file of a library,
 // and then for the middle of libtss2-tcti-NAME.so.
 var TCTIModules = []string{
 	"device", "swtpm", "mssim", "tabrmd", "abrmd", "cmd", "pcap", "null", "libtpms", "tctildr",
@@ -26,7 +26,7 @@ var (
 
 // CheckTCTI refuses what tpm2-tss's loader cannot load, or what the module refuses:
 // a bare path, a module that does not exist, settings that it does not have. What is
-// behind a valid one is not looked at. An empty text is the loader's own choice.
+// after a valid one is not looked at. An empty text is the loader's own choice.
 func CheckTCTI(s string) error {
 	if err := CheckText(s); err != nil || s == "" {
 		return err
@@ -90,7 +90,7 @@ func checkTCTIConf(module, conf string) error {
 }
 
 // DoubtTCTI finds a relative path: the service that opens it starts in another
-// directory than whoever wrote it.
+// directory than its author.
 func DoubtTCTI(s string) string {
 	module, conf, _ := strings.Cut(s, ":")
 	at := ""
