@@ -86,7 +86,7 @@ func (t *temp) appear(path string, link func(from, to string) error) error {
 	return inPlace(syncDir(filepath.Dir(path)))
 }
 
-// reserveAndRename takes the name with an empty file of our own, which fails if
+// reserveAndRename reserves the name with an empty file of our own, which fails if
 // it is taken, and then moves the finished file over it. Killed in between, it
 // leaves the empty file and never half a configuration.
 func reserveAndRename(temp, path string) error {

@@ -67,8 +67,8 @@ What was left out on purpose:
   the TPM.
 
 The endorsement key in record.json is a public key: knowing it cannot pose as
-this machine. Look through the files all the same before you send them: a secret
-in a place where nobody expects one is not recognised.
+this machine. Still review the files before you send them: a secret
+in an unexpected place is not recognised.
 
 manifest.json lists all parts, with the SHA-256 of each file.
 `

@@ -50,7 +50,7 @@ type Judgement struct {
 	// Entry is what explain prints; empty where no code says anything.
 	Entry Entry
 	// Operator and Device are what to do where the one or the other was refused, if
-	// that is something else than Entry.Do.
+	// that is something other than Entry.Do.
 	Operator, Device string
 }
 
@@ -183,8 +183,8 @@ func (r refusal) codeFits() bool {
 		family == http.StatusConflict && r.status == http.StatusPreconditionFailed
 }
 
-// plain tells whether an answer in none of the forms may be the service's all the
-// same. It writes its form into each refusal that was ever seen, so one without a
+// plain tells whether an answer in none of the forms may be the service's
+// anyway. It writes its form into each refusal that was ever seen, so one without a
 // body counts only where nothing is lost by believing it: never for "there is no
 // such enrollment". A refusal by address comes from the network in front of it.
 func (r refusal) plain() bool {

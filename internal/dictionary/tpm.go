@@ -39,7 +39,7 @@ func split(rc uint16) response {
 	default:
 		r.subject = "handle"
 	}
-	if n == 0 { // which one is not said
+	if n == 0 { // which one is not known
 		r.subject = ""
 		return r
 	}

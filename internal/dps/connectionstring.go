@@ -14,7 +14,7 @@ import (
 )
 
 // ErrConnectionString is returned, wrapped with the reason, for a text that is
-// no connection string of a DPS. The reason never repeats a key.
+// not a connection string of a DPS. The reason never repeats a key.
 var ErrConnectionString = errors.New("invalid DPS connection string")
 
 // ConnectionString is an operator's credential for the service API: a shared

@@ -46,8 +46,8 @@ func (c *ServiceClient) Enrollment(ctx context.Context, id string) (Enrollment, 
 // PutEnrollment creates or replaces the enrollment of e's registration ID and
 // returns it as the service now has it. With ifMatch, the ETag of a version that
 // was read, it replaces only that one; otherwise the service answers 412. An
-// empty ifMatch is for a new enrollment: DPS has no way to say that there must be
-// none yet, and is reported to answer 409 when there is one.
+// empty ifMatch is for a new enrollment: DPS has no way to say that it must not
+// exist yet, and is reported to answer 409 when there is one.
 func (c *ServiceClient) PutEnrollment(ctx context.Context, e Enrollment, ifMatch string) (Enrollment, error) {
 	if ifMatch != "" && !isETag(ifMatch) {
 		return Enrollment{}, fmt.Errorf("put enrollment %q: %q is not one version's ETag", show(e.RegistrationID, 140), show(ifMatch, 80))

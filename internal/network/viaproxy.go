@@ -2,8 +2,8 @@ package network
 
 import "fmt"
 
-// proxyError is what went wrong on a way that leads through a proxy: which proxy is
-// said, since nothing else in the error need be on this machine's side of it.
+// proxyError is what went wrong on a way that leads through a proxy: the proxy is
+// named, since nothing else in the error need be on this machine's side of it.
 type proxyError struct {
 	err  error
 	hint string

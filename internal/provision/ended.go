@@ -106,8 +106,8 @@ var meanings = map[dictionary.Meaning]error{
 	dictionary.HubLink:        ErrHubUnauthorized,
 }
 
-// meaning gives a refusal of the service its sentinel. Errors that are no
-// refusal pass: they are the network's.
+// meaning gives a refusal of the service its sentinel. Errors that are not
+// refusals pass: they are the network's.
 func meaning(err error) error {
 	var foreign *dps.AnswerError
 	if errors.As(err, &foreign) && foreign.Status == http.StatusProxyAuthRequired {

@@ -43,7 +43,7 @@ var (
 	// ErrHubKey: the chip that opened the challenge cannot open the key for its hub.
 	// The enrollment has this chip's key, so that is not what is wrong.
 	ErrHubKey = errors.New("the key for the hub is not for the chip that opened the challenge")
-	// ErrStillAssigning: the time was over before the service had decided.
+	// ErrStillAssigning: the run timed out before the service had decided.
 	ErrStillAssigning = errors.New("not assigned in time")
 	// ErrClock: the clocks differ by more than a token can bridge.
 	ErrClock = errors.New("the clock of this machine is wrong")

@@ -1,6 +1,6 @@
 // Package redact takes secrets that are known out of what is written.
 //
-// Whoever reads a secret adds it to a [Set], and from then on it is looked for in
+// The code that reads a secret adds it to a [Set], and from then on it is looked for in
 // everything that goes through the set, by its value: what stands around it does
 // not matter, nor does the form that it has there. A form is made of what others
 // do to a text before they repeat it, in any order and several times:

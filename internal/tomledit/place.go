@@ -66,7 +66,7 @@ func (d *Document) beforeChildren(path []string) int {
 	return -1
 }
 
-// behindFamily is the place behind the last table of the same family, and
+// behindFamily is the place after the last table of the same family, and
 // after the comments at its end.
 func (d *Document) behindFamily(path []string) int {
 	last := -1

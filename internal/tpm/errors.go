@@ -46,7 +46,7 @@ var (
 	ErrLost = errors.New("the TPM lost a key or session of this run")
 	// ErrNVFull: there is no room for another persistent object.
 	ErrNVFull = errors.New("the TPM's non-volatile memory is full")
-	// ErrOccupied: a handle holds something else than what belongs there.
+	// ErrOccupied: a handle holds something other than what belongs there.
 	ErrOccupied = errors.New("the TPM's handle is occupied")
 	// ErrOtherChip: the service wrapped its key for another EK or SRK. It is said
 	// only where the chip opened a key that was wrapped for its own.

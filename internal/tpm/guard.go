@@ -51,7 +51,7 @@ type guard struct {
 
 	waiting   func(what string)
 	told      map[tpm2.TPMRC]bool // what waiting was reported
-	impatient bool                // the chip asked for repeats until its time was over
+	impatient bool                // the chip asked for repeats until it timed out
 }
 
 // What the guard answers in the chip's stead. refusal is for when the context has
@@ -232,7 +232,7 @@ func (e goneError) Error() string {
 // Unwrap returns both.
 func (e goneError) Unwrap() []error { return []error{ErrGone, e.err} }
 
-// outOfStep says whether the connection ended, or carries something else than
+// outOfStep says whether the connection ended, or carries something other than
 // answers to what is asked, so that only another one reaches the chip. A chip that
 // hangs does so on every one.
 func (g *guard) outOfStep() bool {

@@ -17,10 +17,10 @@ const (
 	// Self-tests take some chips tens of seconds; memory that is worn is written
 	// again after as long a pause.
 	selfTestLimit = time.Minute
-	// After a chip has asked for repeats until the time was over, a command is
+	// After a chip has asked for repeats until it timed out, a command is
 	// repeated for this long: clean-up is many commands.
 	impatientLimit = time.Second
-	// Whoever watches is told of a longer pause than this.
+	// The user is informed of a longer pause than this.
 	silentWait = time.Second
 )
 

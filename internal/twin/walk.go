@@ -118,8 +118,8 @@ func refusedIn(name string) string {
 	return ""
 }
 
-// number judges a number as it is spelled: with a fraction or an exponent it is no
-// integer, and only has to be one that a double holds.
+// number judges a number as it is spelled: with a fraction or an exponent it is not
+// an integer, and only has to be one that a double holds.
 func (w *walk) number(path, spelled string) {
 	if strings.ContainsAny(spelled, ".eE") {
 		if f, err := strconv.ParseFloat(spelled, 64); err != nil || math.IsInf(f, 0) {

@@ -12,7 +12,7 @@ import (
 	"tpmdps/internal/tomledit"
 )
 
-// A fix that says what to type is shown only after it was tried: what is found
+// A fix that is a line to type is shown only after it was tried: what is found
 // must be gone then, and nothing new be there. What is not right gives way to the
 // next one, and the last is in words.
 

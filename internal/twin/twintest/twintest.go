@@ -1,5 +1,5 @@
 // Package twintest is for tests: twins that a hub accepts and refuses, on both
-// sides of each limit. Whoever judges a twin is tried with all of them.
+// sides of each limit. All code that judges a twin is tried with all of them.
 package twintest
 
 import (
