@@ -20,6 +20,7 @@ import (
 	"tpmdps/internal/atomicfile"
 	"tpmdps/internal/audit"
 	"tpmdps/internal/aziot"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
@@ -28,11 +29,13 @@ import (
 	"tpmdps/internal/edge/configfile"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/environment"
 	"tpmdps/internal/filelock"
 	"tpmdps/internal/host"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/input"
 	"tpmdps/internal/inventory"
 	"tpmdps/internal/network"
 	"tpmdps/internal/operator"
@@ -44,10 +47,7 @@ import (
 
 // Errors that only the command line knows.
 var (
-	errUsage  = errors.New("usage")
-	errBatch  = errors.New("damaged batch")
-	errPartly = errors.New("part of the batch failed")
-	errInputs = errors.New("cannot read")
+	errBatch = errors.New("damaged batch")
 	// errProvisioned: the machine is in use.
 	errProvisioned = errors.New("this machine is provisioned")
 )
@@ -69,11 +69,11 @@ var exits = slices.Concat(diskExits(), []exit{
 	{context.Canceled, 130, ""},
 	{errOvertime, 20, hintOvertime},
 	{environment.ErrVariable, 2, "correct the variable that is named, or take it out"},
-	{errUsage, 2, ""},
+	{commandline.ErrUsage, 2, ""},
 	{operator.ErrOptions, 2, ""},
 	{enroll.ErrNotTPM, 51, "copy those with az, or leave them out: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\""},
 	{network.ErrNoCertificate, 2, "give the certificate of the CA: PEM, DER or PKCS #7 (.p7b)"},
-	{errPartly, 51, "correct what failed and run the same command again: what is done is found unchanged"},
+	{batch.ErrPartly, 51, "correct what failed and run the same command again: what is done is found unchanged"},
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
 	{errNoTPM, 50, "only enrollments with TPM attestation can be copied: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\" has those"},
@@ -83,7 +83,7 @@ var exits = slices.Concat(diskExits(), []exit{
 	{audit.ErrKey, 2, "give the key the lines were signed with: --audit-key-file FILE; or begin another trail"},
 	{errEmptyTrail, 50, "if something was recorded in it, its lines are gone: compare it with a copy, or with a noted head (--head)"},
 	{audit.ErrDamaged, 50, "tpmdps audit verify FILE names the first bad line; keep the file as it is, and begin a new one"},
-	{errNoIntent, 1, "check that the trail's disk has space and that the file was not moved, then run the same command again"},
+	{batch.ErrNoIntent, 1, "check that the trail's disk has space and that the file was not moved, then run the same command again"},
 	{edge.ErrOtherProvisioning, 40, "if the TPM is what it shall use from now on: --replace-provisioning makes comments of the other way"},
 	{checkup.ErrFindings, 40, "correct the file; tpmdps config --config - prints one that is right"},
 	{edge.ErrUnusable, 40, "tpmdps config --check --config FILE says what to type; tpmdps config --config - prints a file that is right"},
@@ -126,8 +126,8 @@ var exits = slices.Concat(diskExits(), []exit{
 	{aziot.ErrConfig, 40, "tpmdps config --check says where and why"},
 	{aziot.ErrApply, 1, "correct what it says, then run the same command again: the file is written already"},
 	{aziot.ErrAccess, 11, "sudo tpmdps config --udev gives it the chip; if that did not help: udevadm test /sys/class/tpmrm/tpmrm0 names the rules that count"},
-	{errDaemons, 1, "the logs say why: sudo iotedge system logs"},
-	{errOldDaemon, 1, "sudo systemctl restart aziot-tpmd"},
+	{aziot.ErrDaemons, 1, "the logs say why: sudo iotedge system logs"},
+	{aziot.ErrOldDaemon, 1, "sudo systemctl restart aziot-tpmd"},
 	{errProvisioned, 15, "--until challenge registers nothing; if a registration is what you want: --even-if-provisioned, then restart IoT Edge: sudo iotedge system restart"},
 	{errOverwrite, 15, "choose another file with --out, print it with --out -, or move the old one away"},
 	{fs.ErrExist, 15, "choose another file with --config, print it with --config -, or move the old one away"},
@@ -175,20 +175,20 @@ var exits = slices.Concat(diskExits(), []exit{
 	{dps.ErrTooLarge, 21, hintForeign},
 	{configfile.ErrOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},
 	{atomicfile.ErrChanged, 15, "run the same command again: it starts from what the file is now"},
-	{errInputWait, 20, "whatever writes to it has to end; raise --timeout"},
+	{input.ErrTimeOver, 20, "whatever writes to it has to end; raise --timeout"},
 	{filelock.ErrHeld, 20, "wait until the other program is done, or end it; raise --timeout"},
 	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
 	{checkup.ErrDisagree, 41, "the hint at the failed line says what to do"},
 	{edge.ErrInvalid, 2, ""},
 	{emulator.ErrOptions, 2, ""},
 	{fs.ErrPermission, 2, hintOtherUser},
-	{errInputs, 2, ""},
+	{input.ErrUnreadable, 2, ""},
 })
 
 // diskExits are those of files and disks. They count whatever was being done, and
 // whoever interrupts it then. The error itself knows of which file system it is.
 func diskExits() []exit {
-	all := []exit{{errOffRecord, 1, "record it by hand; check that the trail's disk has space and that the file was not moved"}}
+	all := []exit{{batch.ErrOffRecord, 1, "record it by hand; check that the trail's disk has space and that the file was not moved"}}
 	for _, cause := range disk.Causes {
 		code := 2
 		if errors.Is(cause, disk.ErrMachine) {
@@ -353,13 +353,13 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 	return v.code
 }
 
-// runApp runs one command line. The bare arguments go along: see onCommandLine.
+// runApp runs one command line.
 func runApp(ctx context.Context, args []string, s streams) error {
 	app := newApp(s)
-	app.Metadata = map[string]any{metadataArgs: args}
+	app.Metadata = map[string]any{commandline.Typed: args}
 	err := app.RunContext(ctx, args)
 	if err != nil && strings.HasPrefix(err.Error(), "No help topic for ") {
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return fmt.Errorf("%w: %w", commandline.ErrUsage, err)
 	}
 	return err
 }
@@ -380,7 +380,7 @@ func newApp(s streams) *cli.App {
 		Writer:          s.out,
 		ErrWriter:       s.err,
 		ExitErrHandler:  func(*cli.Context, error) {},
-		OnUsageError:    usageError,
+		OnUsageError:    commandline.UsageError,
 		Flags:           []cli.Flag{&cli.BoolFlag{Name: "version", DisableDefaultText: true, Usage: "print the version, as the command of that name"}},
 		Action: func(c *cli.Context) error {
 			switch {
@@ -389,7 +389,7 @@ func newApp(s streams) *cli.App {
 			case c.Args().First() == "help":
 				return newApp(s).RunContext(c.Context, append(append([]string{"tpmdps"}, c.Args().Tail()...), "--help"))
 			case c.NArg() > 0:
-				return unknownCommand("tpmdps", c.Args().First(), c.App.Commands)
+				return commandline.UnknownCommand("tpmdps", c.Args().First(), c.App.Commands)
 			}
 			return cli.ShowAppHelp(c)
 		},

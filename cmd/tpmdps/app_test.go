@@ -13,11 +13,14 @@ import (
 	"syscall"
 	"testing"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/input"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
 )
@@ -77,7 +80,7 @@ func TestEveryExitMatches(t *testing.T) {
 // A batch that ends before its last record is no success, although no record
 // failed.
 func TestEnrollEndsEarly(t *testing.T) {
-	done := enrollResult{Items: []enrollItem{{}, {}}}
+	done := []batch.Outcome{{}, {}}
 	for _, tt := range []struct {
 		records int
 		ended   error
@@ -89,7 +92,7 @@ func TestEnrollEndsEarly(t *testing.T) {
 		{3, context.DeadlineExceeded, 20},
 	} {
 		code := 0
-		if err := done.err(tt.records, tt.ended); err != nil {
+		if err := batch.Conclude(done, tt.records, tt.ended); err != nil {
 			code = verdict(err).code
 		}
 		if code != tt.code {
@@ -109,7 +112,7 @@ func TestInterruptsHideNothing(t *testing.T) {
 	}{
 		{context.Canceled, true},
 		{fmt.Errorf("dial: %w", context.Canceled), true},
-		{&inputWaitError{"stdin", "its end did not come", context.Canceled}, true},
+		{&input.WaitError{Name: "stdin", What: "its end did not come", Cause: context.Canceled}, true},
 		{net.ErrClosed, true},
 		{io.ErrUnexpectedEOF, true},
 		{tpm.ErrAnswer, true},
@@ -119,10 +122,10 @@ func TestInterruptsHideNothing(t *testing.T) {
 		{full, false},
 		{gone, false},
 		{errors.Join(full, context.Canceled), false},
-		{fmt.Errorf("%w: %w", errNoIntent, full), false},
-		{&offRecord{fmt.Errorf("%w: %w", errOffRecord, full)}, false},
-		{&offRecord{fmt.Errorf("%w: %w", errOffRecord, context.Canceled)}, false},
-		{errUsage, false},
+		{fmt.Errorf("%w: %w", batch.ErrNoIntent, full), false},
+		{&batch.OffRecordError{Err: fmt.Errorf("%w: %w", batch.ErrOffRecord, full)}, false},
+		{&batch.OffRecordError{Err: fmt.Errorf("%w: %w", batch.ErrOffRecord, context.Canceled)}, false},
+		{commandline.ErrUsage, false},
 		{enroll.ErrConflict, false},
 		{provision.ErrNotEnrolled, false},
 		{&dps.Error{Status: 412}, false},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/audit"
+	"tpmdps/internal/commandline"
+	"tpmdps/internal/input"
 	"tpmdps/internal/text"
 )
 
@@ -33,27 +36,27 @@ func auditCommand() command {
 				"the end was cut off.\n\n" +
 				"Intents without an outcome are listed: the run was killed in between. The same\n" +
 				"enroll command, run again, finds out what became of them and records it.",
-			argument: "FILE",
-			flags: []cli.Flag{
+			argument: commandline.Command{Argument: "FILE"},
+			flags: append([]cli.Flag{
 				&cli.StringFlag{Name: "head", Usage: "a line with this `HASH`, the head of an earlier run, has to be in it; LINE:HASH tells also where it was rewritten"},
 				&cli.StringFlag{Name: "audit-key-file", Usage: "check the lines' signatures with the key in `FILE`"},
-			},
+			}, secretFlags()...),
 			exits: []int{20, 50},
 			run:   verifyAudit,
 		}},
 	}
 }
 
-func verifyAudit(s *session) error {
-	key, err := s.auditKey()
+func verifyAudit(s *session, f flags) error {
+	noted, keyFile := strings.TrimSpace(f.text("head")), f.text("audit-key-file")
+	key, err := s.secrets.auditKey(keyFile)
 	if err != nil {
 		return err
 	}
-	noted := strings.TrimSpace(s.flag.String("head"))
 	if noted != "" && !headForm.MatchString(noted) {
-		return fmt.Errorf("%w: --head %q: a head is 64 hex digits, as audit verify prints it, or its line, a colon and these", errUsage, text.Printable(noted, 140))
+		return fmt.Errorf("%w: --head %q: a head is 64 hex digits, as audit verify prints it, or its line, a colon and these", commandline.ErrUsage, text.Printable(noted, 140))
 	}
-	report, err := s.verifyTrail(s.arg, audit.Options{Head: noted, Key: key})
+	report, err := verifyTrail(s.ctx, s.arg, audit.Options{Head: noted, Key: key})
 	if err != nil && !errors.Is(err, audit.ErrDamaged) {
 		return err
 	}
@@ -77,14 +80,14 @@ var errEmptyTrail = errors.New("the audit trail is empty: there is nothing to ve
 
 // verifyTrail reads a trail, until it is told to stop: a file may be endless. One
 // that is appended to meanwhile may show half a line, and is read again.
-func (s *session) verifyTrail(path string, o audit.Options) (audit.Report, error) {
+func verifyTrail(ctx context.Context, path string, o audit.Options) (audit.Report, error) {
 	const most = 10 // a run waits for the service between two lines
 	for try := 1; ; try++ {
 		before, err := os.Stat(path)
-		if err == nil && !before.Mode().IsRegular() && before.Mode()&fs.ModeNamedPipe == 0 && !fromShell(path) {
-			return audit.Report{}, notFile(path, before.Mode())
+		if err == nil && !before.Mode().IsRegular() && before.Mode()&fs.ModeNamedPipe == 0 && !input.FromShell(path) {
+			return audit.Report{}, input.NotFile(path, before.Mode())
 		}
-		report, err := s.readTrail(path, o)
+		report, err := readTrail(ctx, path, o)
 		if !errors.Is(err, audit.ErrDamaged) || try == most || before == nil || !before.Mode().IsRegular() {
 			return report, err
 		}
@@ -94,28 +97,13 @@ func (s *session) verifyTrail(path string, o audit.Options) (audit.Report, error
 	}
 }
 
-func (s *session) readTrail(path string, o audit.Options) (audit.Report, error) {
-	f, err := openInput(s.ctx, path)
+func readTrail(ctx context.Context, path string, o audit.Options) (audit.Report, error) {
+	f, err := input.Open(ctx, path)
 	if err != nil {
 		return audit.Report{}, err
 	}
 	defer f.Close()
 	return audit.Verify(f, o)
-}
-
-// fromShell tells whether a path is what a shell hands on: <(command), or stdin.
-func fromShell(path string) bool {
-	return strings.HasPrefix(path, "/dev/fd/") || strings.HasPrefix(path, "/proc/self/fd/") || path == "/dev/stdin"
-}
-
-func kindOf(mode fs.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "a directory"
-	case mode&fs.ModeSocket != 0:
-		return "a socket"
-	}
-	return "a device"
 }
 
 // auditResult is what a trail was found to be.

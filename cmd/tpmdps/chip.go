@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -29,10 +30,10 @@ func chipCommand() command {
 				"and NV indices stay. A program that still uses what is removed has to start again,\n" +
 				"so end it first. What a killed tpmdps left, the next one removes by itself. Behind\n" +
 				"/dev/tpmrm0 and on Windows there is nothing to do: the system cleans up.",
-			flags: []cli.Flag{
+			flags: slices.Concat([]cli.Flag{
 				&cli.BoolFlag{Name: "yes", Usage: "remove what is listed, instead of only listing it"},
 				&cli.BoolFlag{Name: "saved-sessions", Usage: "remove saved sessions too, such as those in files of tpm2-tools"},
-			},
+			}, chipFlags(), secretFlags()),
 			examples: []string{
 				"sudo tpmdps chip flush --tpm /dev/tpm0",
 				"sudo tpmdps chip flush --tpm /dev/tpm0 --yes",
@@ -44,8 +45,9 @@ func chipCommand() command {
 	}
 }
 
-func flushChip(s *session) (err error) {
-	addr, opts, err := s.tpm()
+func flushChip(s *session, f flags) (err error) {
+	remove, saved := f.yes("yes"), f.yes("saved-sessions")
+	addr, opts, err := s.chip(readChipOptions(f))
 	if err != nil {
 		return err
 	}
@@ -67,9 +69,9 @@ func flushChip(s *session) (err error) {
 	for _, m := range found {
 		item := flushedItem{InMemory: m, Action: "would be removed"}
 		switch {
-		case m.Kind == tpm.KindSavedSession && !s.flag.Bool("saved-sessions"):
+		case m.Kind == tpm.KindSavedSession && !saved:
 			item.Action = "stays"
-		case s.flag.Bool("yes"):
+		case remove:
 			item.Action = "removed"
 			if err := d.FlushMemory(m); err != nil {
 				item.Action, failed = "failed", errors.Join(failed, err)

@@ -77,19 +77,17 @@ func (r compareResult) show(w io.Writer) error {
 // advice says which of the keys to enroll, and never one that enroll refuses.
 func (r compareResult) advice() string {
 	var text strings.Builder
-	usable, edge := false, false
 	for _, c := range r.Candidates {
-		usable, edge = usable || c.Usable, edge || c.Usable && c.IoTEdge
 		if !c.Usable {
 			fmt.Fprintf(&text, "Do not enroll %s: %s.\n", c.Template, c.Refusal)
 		}
 	}
-	switch {
-	case !usable:
+	switch tpm.Recommend(r.Candidates) {
+	case tpm.EnrollNone:
 		text.WriteString("DPS can use none of these keys.\n")
-	case edge:
+	case tpm.EnrollIoTEdges:
 		text.WriteString("Enroll the key that IoT Edge uses, or the one that the device's SDK makes.\n")
-	default:
+	case tpm.ReplacePersistent:
 		fmt.Fprintf(&text, "IoT Edge uses the key at %s and fails with it. If nothing else needs that key:\n%s.\n%s.\n",
 			r.Handle, replaceEK, capitalised(whoStoresEKs))
 	}

@@ -29,7 +29,7 @@ func demoCommand() command {
 
 // demo runs the commands of this program in this process, on streams of their
 // own, so that what is shown is what they print.
-func demo(s *session) (err error) {
+func demo(s *session, _ flags) (err error) {
 	dir, err := os.MkdirTemp("", "tpmdps-demo-")
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/bundle"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/drift"
@@ -89,10 +90,28 @@ const manual = "docs/tpmdps.1.md"
 var boldFlag = regexp.MustCompile(`\*\*--?([a-z][a-z-]*)\*\*`)
 
 func TestDocsCommandsAndFlags(t *testing.T) {
-	shared := flagNames(sharedFlags())
+	groups := map[string][]cli.Flag{
+		"use a chip": chipFlags(), "use the network": networkFlags(), "read or write a secret": secretFlags(),
+	}
+	shared := commandline.Names(outputFlags())
+	for _, group := range groups {
+		shared = append(shared, commandline.Names(group)...)
+	}
 	sharedSection := section(t, manual, "## SHARED FLAGS")
 	missing(t, "SHARED FLAGS", sharedSection, shared)
 	surplus(t, "SHARED FLAGS", sharedSection, shared)
+	for words, group := range groups {
+		var with []string
+		for _, c := range allCommands() {
+			if slices.Contains(commandline.Names(c.Flags), group[0].Names()[0]) {
+				with = append(with, c.Name)
+			}
+		}
+		want := fmt.Sprintf("On the commands that %s (%s):", words, strings.Join(with, ", "))
+		if !strings.Contains(strings.ReplaceAll(sharedSection, "\n", " "), want) {
+			t.Errorf("%s: SHARED FLAGS lacks: %s", manual, want)
+		}
+	}
 
 	synopsis := section(t, manual, "## SYNOPSIS")
 	for _, c := range allCommands() {
@@ -101,7 +120,7 @@ func TestDocsCommandsAndFlags(t *testing.T) {
 		}
 		heading := "### tpmdps " + c.Name
 		text := section(t, manual, heading)
-		all := flagNames(c.Flags)
+		all := commandline.Names(c.Flags)
 		own := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(shared, name) })
 		missing(t, heading, text, own)
 		surplus(t, heading, text, all)
@@ -138,6 +157,9 @@ func allCommands() []*cli.Command {
 // defaultText is what a flag stands at, where that says something.
 func defaultText(f cli.Flag) string {
 	s, ok := f.(*cli.StringFlag)
+	if named, is := f.(variableFlag); is {
+		s, ok = named.StringFlag, true
+	}
 	switch {
 	case !ok:
 		return ""
@@ -150,8 +172,8 @@ func defaultText(f cli.Flag) string {
 func missing(t *testing.T, where, text string, flags []string) {
 	t.Helper()
 	for _, name := range flags {
-		if !strings.Contains(text, "**"+dashed(name)+"**") {
-			t.Errorf("%s: %s lacks **%s**", manual, where, dashed(name))
+		if !strings.Contains(text, "**"+commandline.Dashed(name)+"**") {
+			t.Errorf("%s: %s lacks **%s**", manual, where, commandline.Dashed(name))
 		}
 	}
 }
@@ -394,7 +416,7 @@ func pages(t *testing.T) []string {
 func TestDocsCommandLines(t *testing.T) {
 	flags := map[string][]string{}
 	for _, c := range allCommands() {
-		flags[c.Name] = append(flagNames(c.Flags), "help")
+		flags[c.Name] = append(commandline.Names(c.Flags), "help")
 	}
 	line := regexp.MustCompile(`tpmdps (` + strings.Join(slices.Sorted(maps.Keys(flags)), "|") + `)((?: [^\n|;&]*)?)`)
 	flag := regexp.MustCompile(` --([a-z][a-z-]*)`)

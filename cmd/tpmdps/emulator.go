@@ -12,14 +12,16 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/atomicfile"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/emulator"
+	"tpmdps/internal/input"
 )
 
 func emulatorCommand() command {
 	return command{
 		name:     "emulator",
-		fileFlag: "state",
+		argument: commandline.Command{FileFlag: "state"},
 		usage:    "run a DPS and a hub on this machine, for trying and for tests",
 		description: "Serves the device API and the enrollment API of a DPS over HTTPS, and an IoT hub\n" +
 			"over MQTT, with a certificate authority of its own, real challenges for the TPM\n" +
@@ -46,30 +48,30 @@ func emulatorCommand() command {
 	}
 }
 
-func runEmulator(s *session) (err error) {
+func runEmulator(s *session, f flags) (err error) {
 	opts := emulator.Options{
-		IDScope:   s.flag.String("id-scope"),
-		Listen:    s.flag.String("listen"),
-		MQTT:      s.flag.String("mqtt"),
-		HubName:   cmp.Or(s.flag.String("hub-name"), dottedName(s.flag.String("mqtt"))),
-		Dir:       s.flag.String("dir"),
-		StateFile: s.flag.String("state"),
-		Limit:     s.flag.Int("limit"),
-		Role:      s.flag.String("role"),
-		Faults:    s.flag.StringSlice("fault"),
+		IDScope:   f.text("id-scope"),
+		Listen:    f.text("listen"),
+		MQTT:      f.text("mqtt"),
+		HubName:   cmp.Or(f.text("hub-name"), dottedName(f.text("mqtt"))),
+		Dir:       f.text("dir"),
+		StateFile: f.text("state"),
+		Limit:     f.number("limit"),
+		Role:      f.text("role"),
+		Faults:    f.list("fault"),
 		Log:       s.log,
 
-		WholeResources: s.flag.Bool("whole-resources"),
-		ReadOnlyPolicy: s.flag.Bool("read-only-policy"),
+		WholeResources: f.yes("whole-resources"),
+		ReadOnlyPolicy: f.yes("read-only-policy"),
 	}
-	ready := s.flag.String("ready-file")
+	ready := f.text("ready-file")
 	if ready != "" {
 		if err := emulator.CheckReady(ready); err != nil {
 			return err
 		}
 	}
 	if opts.Dir != "" {
-		lock, err := awaited(s.ctx, "the files of --dir", "their end did not come", func() (io.Closer, error) { return emulator.OwnDir(opts.Dir) })
+		lock, err := input.Await(s.ctx, "the files of --dir", "their end did not come", func() (io.Closer, error) { return emulator.OwnDir(opts.Dir) })
 		if err != nil {
 			return err
 		}
@@ -161,8 +163,8 @@ func (r emulatorResult) show(w io.Writer) error {
 
 // newEmulator reads the files of --dir and --state, which may take as long as it will.
 func newEmulator(s *session, opts emulator.Options) (*emulator.Server, error) {
-	server, err := awaited(s.ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
-	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, errInputWait) && !errors.Is(err, atomicfile.ErrInUse) {
+	server, err := input.Await(s.ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
+	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, input.ErrTimeOver) && !errors.Is(err, atomicfile.ErrInUse) {
 		err = emulatorFiles(err)
 	}
 	if address := (*net.AddrError)(nil); errors.As(err, &address) {
@@ -178,7 +180,7 @@ func emulatorFiles(err error) error {
 	if _, isDisk := disk.Find(err); isDisk {
 		return err
 	}
-	return fmt.Errorf("%w its files: %w", errInputs, err)
+	return fmt.Errorf("%w its files: %w", input.ErrUnreadable, err)
 }
 
 // listenFault is for an address at which the emulator cannot be.

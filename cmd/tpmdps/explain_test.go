@@ -16,8 +16,10 @@ import (
 	"testing/iotest"
 	"unicode/utf16"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/operator"
+	"tpmdps/internal/text"
 )
 
 // TestExplainKnowsExitCodes holds the dictionary to the program.
@@ -40,7 +42,7 @@ func TestExplainKnowsExitCodes(t *testing.T) {
 func TestExplainKnowsOwnMessages(t *testing.T) {
 	own := ownMessages()
 	for _, e := range exits {
-		if e.is == errUsage || e.is == operator.ErrOptions {
+		if e.is == commandline.ErrUsage || e.is == operator.ErrOptions {
 			continue
 		}
 		for _, line := range []string{
@@ -88,7 +90,7 @@ func TestEveryOwnLineIsKnown(t *testing.T) {
 		text := strings.ReplaceAll(m[1], `\|`, "|")
 		code := m[2]
 		for _, e := range exits { // one text stands in the table for the first of its codes
-			if e.is != errUsage && e.is != operator.ErrOptions && e.is.Error() == text {
+			if e.is != commandline.ErrUsage && e.is != operator.ErrOptions && e.is.Error() == text {
 				code = strconv.Itoa(e.code)
 				break
 			}
@@ -244,7 +246,7 @@ func TestLogsInUTF16(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if found := dictionary.Explain(string(lenientText(kept))); len(found) != 1 || found[0].Code != "404201" {
+			if found := dictionary.Explain(string(text.Lenient(kept))); len(found) != 1 || found[0].Code != "404201" {
 				t.Errorf("%d lines, %s endian: %+v", lines, name, found)
 			}
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -24,8 +25,8 @@ type commandLine struct {
 }
 
 // onChip notes where a run looks for its TPM: hints for a software TPM are others.
-func (s *session) onChip(addr tpm.Address) {
-	if c := lineIn(s.ctx); c.chip != nil {
+func onChip(ctx context.Context, addr tpm.Address) {
+	if c := lineIn(ctx); c.chip != nil {
 		*c.chip = addr
 	}
 }
@@ -38,7 +39,7 @@ var isRoot = func() bool { return os.Geteuid() == 0 }
 func parseLine(args []string) commandLine {
 	c := commandLine{flags: map[string]string{}, root: isRoot()}
 	level := commands()
-	long := longNames(sharedFlags())
+	long := longNames(outputFlags())
 	value, last := false, "" // whether the next argument is that flag's
 	for _, arg := range args[min(1, len(args)):] {
 		name, given, inline := strings.Cut(arg, "=")
@@ -60,9 +61,7 @@ func parseLine(args []string) commandLine {
 				continue
 			}
 			c.command = strings.TrimSpace(c.command + " " + arg)
-			for name, flag := range longNames(level[i].flags) {
-				long[name] = flag
-			}
+			maps.Copy(long, longNames(level[i].flags))
 			level = level[i].subcommands
 		}
 	}

@@ -11,11 +11,11 @@ import (
 // The flags that a command in a hint keeps from the command line, so that it works
 // with the same chip, service and file when it is typed as it stands.
 var (
-	chipFlags = []string{"tpm", "plain-bus", "endorsement-auth-file", "owner-auth-file"}
-	dpsFlags  = []string{"dps", "auth-type", "credential", "cloud", "connection-string-file", "sas-token-file"}
-	// ownFlags say how a run shows what it does, or that it only tries, or are of
+	chipNames = []string{"tpm", "plain-bus", "endorsement-auth-file", "owner-auth-file"}
+	dpsNames  = []string{"dps", "auth-type", "credential", "cloud", "connection-string-file", "sas-token-file"}
+	// ownNames say how a run shows what it does, or that it only tries, or are of
 	// no use to the next one.
-	ownFlags = []string{"output", "quiet", "verbose", "timeout", "dry-run", "secret-on-removable-media", "connection-string-fd", "sas-token-fd"}
+	ownNames = []string{"output", "quiet", "verbose", "timeout", "dry-run", "secret-on-removable-media", "connection-string-fd", "sas-token-fd"}
 
 	chipCommands    = []string{"read-ek", "enroll", "verify", "config", "support-bundle", "chip flush"}
 	networkCommands = []string{"enroll", "verify", "support-bundle", "token mint"}
@@ -100,7 +100,7 @@ func (c commandLine) flagsFor(name string, named []string, elsewhere bool) []str
 		return slices.ContainsFunc(flags, func(f string) bool { return slices.Contains(named, f) })
 	}
 	if slices.Contains(chipCommands, name) && !elsewhere && !names("from", "endorsement-key", "udev") {
-		all = append(all, chipFlags...)
+		all = append(all, chipNames...)
 	}
 	check := name == "config" && names("check")
 	if name == "config" && !check && c.command != name { // it would write the passwords into the file
@@ -129,12 +129,12 @@ func (c commandLine) flagsFor(name string, named []string, elsewhere bool) []str
 // dpsFlagsFor are the flags that name the DPS and the operator. A hint that
 // names another credential means that one.
 func (c commandLine) dpsFlagsFor(named []string) []string {
-	for _, flag := range dpsFlags[1:] {
+	for _, flag := range dpsNames[1:] {
 		if slices.Contains(named, flag) {
-			return dpsFlags[:1]
+			return dpsNames[:1]
 		}
 	}
-	return dpsFlags
+	return dpsNames
 }
 
 // inMode tells whether a flag was given with which the command is another one.
@@ -146,7 +146,7 @@ func (c commandLine) inMode() bool {
 func (c commandLine) settings() []string {
 	var all []string
 	for flag := range c.flags {
-		if !slices.Contains(slices.Concat(chipFlags, dpsFlags, ownFlags, []string{"config", "ca-file"}), flag) {
+		if !slices.Contains(slices.Concat(chipNames, dpsNames, ownNames, []string{"config", "ca-file"}), flag) {
 			all = append(all, flag)
 		}
 	}
@@ -165,7 +165,7 @@ func flagsOf(name string) map[string]longName {
 			return nil
 		}
 		if n == len(words)-1 {
-			return longNames(append(slices.Clone(level[i].flags), sharedFlags()...))
+			return longNames(level[i].allFlags())
 		}
 		level = level[i].subcommands
 	}

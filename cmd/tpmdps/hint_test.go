@@ -75,7 +75,7 @@ func allLines() []commandLine {
 				continue
 			}
 			every := map[string]string{}
-			for _, f := range append(slices.Clone(c.flags), sharedFlags()...) {
+			for _, f := range c.allFlags() {
 				flag := f.Names()[0]
 				value := strings.Join(choices[flag], "") // what hints name
 				every[flag] = value

@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"tpmdps/internal/aziot"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/host"
 )
 
@@ -21,7 +22,7 @@ func here() aziot.Installation {
 // needLinux refuses what only IoT Edge's own system has.
 func needLinux(flag string) error {
 	if runtime.GOOS != "linux" {
-		return fmt.Errorf("%w: --%s is for Linux, where IoT Edge runs; on Windows that is inside of its virtual machine", errUsage, flag)
+		return fmt.Errorf("%w: --%s is for Linux, where IoT Edge runs; on Windows that is inside of its virtual machine", commandline.ErrUsage, flag)
 	}
 	return nil
 }

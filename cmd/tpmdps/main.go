@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tpmdps/internal/disk"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/provision"
 )
 
@@ -55,7 +56,7 @@ func signals() context.Context {
 // and is the truer error.
 func interrupts(err error) bool {
 	switch {
-	case errors.Is(err, errOffRecord), errors.Is(err, disk.ErrMachine), errors.Is(err, disk.ErrPlace):
+	case errors.Is(err, batch.ErrOffRecord), errors.Is(err, disk.ErrMachine), errors.Is(err, disk.ErrPlace):
 		return false
 	case errors.Is(err, context.Canceled):
 		return true

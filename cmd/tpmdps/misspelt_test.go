@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"tpmdps/internal/commandline"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -42,15 +44,15 @@ func TestMisspeltFlags(t *testing.T) {
 				if len(name) < 3 {
 					continue
 				}
-				meant := "perhaps " + dashed(name)
-				if instead := refusedFlags[name]; instead != "" {
-					meant = "perhaps " + dashed(instead)
+				meant := "perhaps " + commandline.Dashed(name)
+				if instead := commandline.Refused[name]; instead != "" {
+					meant = "perhaps " + commandline.Dashed(instead)
 				}
 				for i, slip := range misspellings(name) {
 					tried++
 					dash := "--"[i%2:]
 					code, said := typed(append(slices.Clone(words), dash+slip)...)
-					if code != 2 || !strings.Contains(said, "there is no flag "+dashed(slip)) || !strings.Contains(said, meant+";") {
+					if code != 2 || !strings.Contains(said, "there is no flag "+commandline.Dashed(slip)) || !strings.Contains(said, meant+";") {
 						t.Errorf("%s %s%s: exit code %d, %q, want %q", c.Name, dash, slip, code, said, meant)
 					}
 				}
@@ -147,8 +149,8 @@ func TestOptionsOfOtherTools(t *testing.T) {
 		"token mint --dps-name plant":                   "there is no flag --dps-name; tpmdps token mint --help",
 		"verify --no-persist":                           "there is no flag --no-persist; tpmdps verify --help",
 		"enroll ---dps plant":                           "a flag is written with two dashes",
-		"token --otu":                                   "perhaps --out behind the command;",
-		"--otput json verify":                           "perhaps --output behind the command;",
+		"token --otu":                                   "perhaps --out after the command;",
+		"--otput json verify":                           "perhaps --output after the command;",
 		"verify --help nothing":                         "No help topic for 'nothing'",
 		"enroll --auth-type key --edge-enabled=True x":  `only flags: "x"`,
 		"emulator --fault tls-interecpt":                `fault "tls-interecpt": perhaps tls-intercept; choose of dns-less, tcp-refuse, `,

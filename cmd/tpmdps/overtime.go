@@ -10,7 +10,9 @@ import (
 	"tpmdps/internal/audit"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/filelock"
+	"tpmdps/internal/input"
 	"tpmdps/internal/provision"
 )
 
@@ -28,7 +30,7 @@ func (e overtimeError) Unwrap() []error { return []error{e.error, errOvertime} }
 
 // Hint names what else would help: the end of what kept the run.
 func (e overtimeError) Hint() string {
-	var late *inputWaitError
+	var late *input.WaitError
 	switch {
 	case errors.Is(e.error, provision.ErrStillAssigning):
 		return hintOvertime + "; if it persists, look at the DPS's linked hubs"
@@ -36,7 +38,7 @@ func (e overtimeError) Hint() string {
 		return "wait until the other run is done, or end it; " + hintOvertime
 	case errors.Is(e.error, filelock.ErrHeld):
 		return "wait until the other program is done, or end it; " + hintOvertime
-	case errors.As(e.error, &late) && late.what != "":
+	case errors.As(e.error, &late) && late.What != "":
 		return "whatever writes to it has to end; " + hintOvertime
 	}
 	return hintOvertime
@@ -51,7 +53,7 @@ func overtime(ctx context.Context, err error) error {
 		return err
 	}
 	switch {
-	case errors.Is(err, errOffRecord), errors.Is(err, disk.ErrMachine), errors.Is(err, disk.ErrPlace),
+	case errors.Is(err, batch.ErrOffRecord), errors.Is(err, disk.ErrMachine), errors.Is(err, disk.ErrPlace),
 		errors.Is(err, provision.ErrUnavailable), refusedBefore(err):
 		return err
 	}

@@ -14,10 +14,13 @@ import (
 	"time"
 
 	"tpmdps/internal/audit"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/contexttest"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/filelock"
+	"tpmdps/internal/input"
 	"tpmdps/internal/network"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/provision"
@@ -44,17 +47,17 @@ func TestOvertimeHasOneCode(t *testing.T) {
 		{fmt.Errorf("%w: %w", network.ErrConnect, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}), 20},
 		{fmt.Errorf("%w: %w", provision.ErrStillAssigning, over), 20},
 		{fmt.Errorf("%w: %w", operator.Reasons()[7], over), 20},
-		{fmt.Errorf("%w: %w", errPartly, over), 20},
+		{fmt.Errorf("%w: %w", batch.ErrPartly, over), 20},
 		{fmt.Errorf("t: %w: %w", audit.ErrLocked, over), 20},
 		{fmt.Errorf("%w: %w", filelock.ErrHeld, over), 20},
-		{&inputWaitError{"pipe", "its end did not come", over}, 20},
-		{&inputWaitError{"file", "", over}, 20},
+		{&input.WaitError{Name: "pipe", What: "its end did not come", Cause: over}, 20},
+		{&input.WaitError{Name: "file", What: "", Cause: over}, 20},
 
 		{fmt.Errorf("%w: %w", provision.ErrUnavailable, over), 32},
 		{fmt.Errorf("%w; the last answer was: %w", over, &dps.Error{Status: 503}), 32},
 		{fmt.Errorf("%w: %w", provision.ErrNotEnrolled, over), 31},
 		{errors.Join(&disk.Error{Cause: disk.Full, Err: errors.New("full")}, over), 1},
-		{errors.Join(errUsage, over), 2},
+		{errors.Join(commandline.ErrUsage, over), 2},
 		{tpm.ErrBusy, 12},
 		{tpm.ErrNoDevice, 10},
 		{dps.ErrMalformed, 21},

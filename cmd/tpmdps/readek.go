@@ -11,9 +11,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/host"
 	"tpmdps/internal/identity"
-	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
 
@@ -27,13 +27,13 @@ func readEKCommand() command {
 			"certificate, where the chip's maker stored one. The chip is left\n" +
 			"as it was, unless --persist writes EK and SRK to their handles where these are\n" +
 			"empty.",
-		flags: []cli.Flag{
-			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "enroll under the derived ID in `FORMAT`: base32 or hex"},
+		flags: slices.Concat([]cli.Flag{
+			idFormatFlag("enroll under the derived ID in `FORMAT`: base32 or hex"),
 			&cli.StringFlag{Name: "registration-id", Usage: "enroll under an `ID` of your own instead, or a template such as line7-{serial}: " + identity.Places},
-			labelFlag("keep the note `KEY=VALUE` in the record; may be given more than once"),
+			commandline.LabelFlag("keep the note `KEY=VALUE` in the record; may be given more than once"),
 			&cli.BoolFlag{Name: "compare", Usage: "derive every key that a tool may take for the EK, and show which one is which"},
 			&cli.BoolFlag{Name: "persist", Usage: "write EK and SRK to 0x81010001 and 0x81000001, where nothing is yet (undo: tpm2_evictcontrol)"},
-		},
+		}, chipFlags(), secretFlags()),
 		examples: []string{
 			"sudo tpmdps read-ek",
 			"sudo tpmdps read-ek -q -o jsonl >>batch.jsonl",
@@ -41,76 +41,44 @@ func readEKCommand() command {
 		},
 		exits:   []int{10, 11, 12, 13, 14, 15, 20},
 		timeout: 10 * time.Minute,
+		rules:   []rule{{flag: "compare", excludes: []string{"persist", "registration-id", "id-format", "label"}}},
 		run:     readEK,
 	}
 }
 
-func readEK(s *session) (err error) {
-	choose, err := chooseID(s)
+func readEK(s *session, f flags) (err error) {
+	id, err := readIDOptions(f)
 	if err != nil {
 		return err
 	}
-	if s.flag.Bool("compare") {
-		if err := s.excludes("compare", "persist", "registration-id", "id-format", "label"); err != nil {
-			return err
-		}
-	}
-	d, err := s.openTPM()
+	compare, write, labels := f.yes("compare"), f.yes("persist"), f.labels()
+	d, err := s.openTPM(readChipOptions(f))
 	if err != nil {
 		return err
 	}
 	defer joinClose(&err, d)
-	if s.flag.Bool("compare") {
+	if compare {
 		return compareEKs(s, d)
 	}
-	if s.flag.Bool("persist") {
-		if err := persist(s, d); err != nil {
+	if write {
+		if err := s.persist(d); err != nil {
 			return err
 		}
 		s.did("EK and SRK are persisted on the chip")
 	}
-	r, err := localRecord(s, d)
+	r, err := s.localRecord(d)
 	if err != nil {
 		return err
 	}
-	r.Labels = s.labels()
-	if r.RegistrationID, err = choose(r); err != nil {
+	r.Labels = labels
+	if r.RegistrationID, err = id.of(r); err != nil {
 		return err
 	}
 	return s.print(recordResult{r})
 }
 
-// chooseID checks the flags that name the registration ID, and returns how it
-// is made for a record. What is wrong with a template is found before a chip is
-// asked.
-func chooseID(s *session) (func(identity.Record) (string, error), error) {
-	own, format := s.ownID(), s.flag.String("id-format")
-	switch {
-	case own != "" && s.flag.IsSet("id-format"):
-		return nil, fmt.Errorf("%w: --registration-id and --id-format exclude each other", errUsage)
-	case own != "":
-	case idTemplates[format] != "":
-		own = idTemplates[format]
-	default:
-		return nil, fmt.Errorf("%w: --id-format %q: choose base32 or hex", errUsage, text.Printable(format, 20))
-	}
-	return func(r identity.Record) (string, error) { return identity.ExpandRegistrationID(own, r) }, identity.CheckTemplate(own)
-}
-
-// idTemplates are the templates of --id-format's values.
-var idTemplates = map[string]string{"base32": "{ek32}", "hex": "{ekhex}"}
-
-// ownID is the registration ID that was given. A variable of the environment
-// gives way to a flag that asks for a derived one.
-func (s *session) ownID() string {
-	if s.onCommandLine("id-format") && !s.onCommandLine("registration-id") {
-		return ""
-	}
-	return s.flag.String("registration-id")
-}
-
 // localRecord reads the chip and the machine around it.
-func localRecord(s *session, d *tpm.Device) (identity.Record, error) {
+func (u *ui) localRecord(d *tpm.Device) (identity.Record, error) {
 	r, err := d.Record()
 	if err != nil {
 		return r, err
@@ -118,10 +86,10 @@ func localRecord(s *session, d *tpm.Device) (identity.Record, error) {
 	facts, notes := here().Machine.Facts()
 	r.HostAccount = host.Known(facts, notes)
 	for _, name := range slices.Sorted(maps.Keys(r.HostAccount)) {
-		s.log.Debug("machine", "fact", name, "is", r.HostAccount[name])
+		u.log.Debug("machine", "fact", name, "is", r.HostAccount[name])
 	}
 	if c := r.EKCertificateFacts; c != nil && !c.KeyMatches {
-		s.say("warning: the EK certificate on the chip is for another key than the EK %s; the maker does not vouch for this one", origin(r))
+		u.say("warning: the EK certificate on the chip is for another key than the EK %s; the maker does not vouch for this one", origin(r))
 	}
 	r.Host = facts
 	r.ReadAt = time.Now().UTC().Truncate(time.Second)
@@ -131,7 +99,7 @@ func localRecord(s *session, d *tpm.Device) (identity.Record, error) {
 
 // persist writes EK and SRK to their handles where nothing is yet. The EK stays
 // until the end, for the sessions that prove the owner's password.
-func persist(s *session, d *tpm.Device) (err error) {
+func (u *ui) persist(d *tpm.Device) (err error) {
 	for _, k := range []struct {
 		name   string
 		handle uint32
@@ -146,13 +114,13 @@ func persist(s *session, d *tpm.Device) (err error) {
 		}
 		defer joinClose(&err, key)
 		if key.Handle != 0 {
-			s.say("%s: already at %#x", k.name, key.Handle)
+			u.say("%s: already at %#x", k.name, key.Handle)
 			continue
 		}
 		if err := d.Persist(key, k.handle); err != nil {
 			return err
 		}
-		s.say("%s: written to %#x", k.name, k.handle)
+		u.say("%s: written to %#x", k.name, k.handle)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tpmdps/internal/bundle"
+	"tpmdps/internal/bundle/gather"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/softtpm/softtpmtest"
@@ -68,7 +69,7 @@ func TestBundleFaults(t *testing.T) {
 func agreed(t *testing.T, files map[string][]byte) bundle.Verdict {
 	t.Helper()
 	var m bundle.Manifest
-	var verify trip
+	var verify gather.RoundTrip
 	for name, into := range map[string]any{"manifest.json": &m, "verify.json": &verify} {
 		if err := json.Unmarshal(files[name], into); err != nil {
 			t.Fatalf("%s: %v", name, err)

@@ -18,12 +18,12 @@ import (
 
 // traced has -vv see what goes over HTTP, and the redactor learn what is secret in
 // it. There is no other way out of this program for a request.
-func (s *session) traced(transport http.RoundTripper) http.RoundTripper {
-	transport = &learner{next: transport, streams: s.streams}
-	if !s.trace {
+func (u *ui) traced(transport http.RoundTripper) http.RoundTripper {
+	transport = &learner{next: transport, streams: u.streams}
+	if !u.trace {
 		return transport
 	}
-	return dps.Trace(transport, s.err)
+	return dps.Trace(transport, u.err)
 }
 
 // listenToAzure takes the log that AZURE_SDK_GO_LOGGING=all switches on: the

@@ -6,34 +6,22 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/edge/mask"
+	"tpmdps/internal/input"
 )
-
-func udevFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.BoolFlag{Name: "udev", Usage: "write the udev rule that lets IoT Edge open the TPM, put it into force, and do nothing else"},
-	}
-}
 
 // configUdev writes the rule that gives the daemon the chip, has udev follow it,
 // and looks whether it helped. With --dry-run it only says what it would do.
-func configUdev(s *session) error {
-	others := slices.DeleteFunc(slices.Clone(configSettings), func(name string) bool { return name == "tcti" || name == "dry-run" })
-	if err := s.excludes("udev", append(others, "check", "apply", "tpm", "endorsement-auth-file", "owner-auth-file")...); err != nil {
-		return err
-	}
+func configUdev(s *session, o configOptions) error {
 	if err := needLinux("udev"); err != nil {
 		return err
 	}
-	m, tcti := here(), daemonTCTI(s)
+	m, tcti := here(), s.daemonTCTI(o)
 	if s.ctx.Err() != nil { // it was to be read from a file that did not come
 		return fmt.Errorf("find out how aziot-tpmd reaches the chip: %w", context.Cause(s.ctx))
 	}
@@ -42,7 +30,7 @@ func configUdev(s *session) error {
 		return err
 	}
 	r := udevResult{
-		File: aziot.RuleFile, DryRun: s.flag.Bool("dry-run"), Rule: string(rule),
+		File: aziot.RuleFile, DryRun: o.dryRun, Rule: string(rule),
 		Removed: []string{}, Commands: aziot.TriggerCommands(), Access: m.Access(tcti), machine: m,
 	}
 	if r.DryRun {
@@ -68,12 +56,12 @@ func configUdev(s *session) error {
 
 // daemonTCTI is the way to the chip that the daemon is told: by the flag, or by
 // the file. A file that nobody can read, or that is not there yet, says nothing.
-func daemonTCTI(s *session) string {
-	if tcti := s.flag.String("tcti"); tcti != "" {
-		return tcti
+func (s *session) daemonTCTI(o configOptions) string {
+	if o.other.TCTI != "" {
+		return o.other.TCTI
 	}
-	path := s.flag.String("config")
-	data, err := readLimited(s.ctx, path, edge.MaxFile)
+	path := o.file
+	data, err := input.ReadFile(s.ctx, path, edge.MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return aziot.DefaultTCTI
 	}
@@ -163,21 +151,7 @@ func (r udevResult) show(w io.Writer) error {
 		fmt.Fprintf(&b, "the old file is %s\n", r.Backup)
 	}
 	b.WriteString(removedBackups(r.Removed))
-	b.WriteString(whoMay(r.Access) + "\n")
+	b.WriteString(r.Access.String() + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// whoMay puts access into a line.
-func whoMay(a aziot.Access) string {
-	node := fmt.Sprintf("%s (%s %s:%s)", a.Node, a.Mode, a.Owner, a.Group)
-	switch {
-	case a.Verdict == aziot.Allowed:
-		return fmt.Sprintf("%s may open %s: %s", a.User, node, a.Reason)
-	case a.Verdict == aziot.Denied:
-		return fmt.Sprintf("%s may not open %s: %s", a.User, node, a.Reason)
-	case a.Node != "":
-		return fmt.Sprintf("%s, who would open %s: %s", a.User, node, a.Reason)
-	}
-	return fmt.Sprintf("%s opens no TPM here: %s", a.User, a.Reason)
 }

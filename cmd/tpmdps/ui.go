@@ -18,8 +18,8 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/tw"
-	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/hub"
@@ -45,19 +45,19 @@ type ui struct {
 	trace  bool // of what goes over HTTP
 }
 
-func newUI(s streams, flag *cli.Context) (*ui, error) {
+func newUI(s streams, f flags) (*ui, error) {
 	u := &ui{
 		streams: s,
-		format:  flag.String("output"),
-		quiet:   flag.Bool("quiet"),
-		log:     newLogger(s.err, flag.Bool("verbose")),
-		trace:   flag.Count("verbose") > 1,
+		format:  f.text("output"),
+		quiet:   f.yes("quiet"),
+		log:     newLogger(s.err, f.yes("verbose")),
+		trace:   f.c.Count("verbose") > 1,
 	}
 	switch u.format {
 	case "table", "json", "jsonl", "tsv", "none":
 		return u, nil
 	}
-	return nil, fmt.Errorf("%w: --output %q: choose table, json, jsonl, tsv or none", errUsage, text.Printable(u.format, 20))
+	return nil, fmt.Errorf("%w: --output %q: choose table, json, jsonl, tsv or none", commandline.ErrUsage, text.Printable(u.format, 20))
 }
 
 // isTerminal tells whether a person sees what is written to w.
@@ -285,7 +285,7 @@ func again(err error, code int) (retryable bool, seconds int64) {
 // printError writes the one error of the run to stderr: a line of what
 // happened and a line of what to do, or one JSON object.
 func (s streams) printError(err error, v exit, asJSON bool) {
-	said := strings.TrimPrefix(strings.ReplaceAll(text.Plain(err.Error()), "\n", "; "), errUsage.Error()+": ")
+	said := strings.TrimPrefix(strings.ReplaceAll(text.Plain(err.Error()), "\n", "; "), commandline.ErrUsage.Error()+": ")
 	said = text.Printable(said, 4000) // a certificate's or a file's text may be in it
 	if asJSON {
 		f := failure{Error: said, Code: v.code, Name: names[v.code], Hint: v.hint, served: servedIn(err)}

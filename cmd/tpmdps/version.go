@@ -24,7 +24,7 @@ func versionCommand() command {
 		name:        "version",
 		usage:       "print the version and how it was built",
 		description: "Prints the version, the commit and its date, the Go release, and the libraries\nthat speak with the chip and the service.",
-		run:         func(s *session) error { return s.print(buildFacts()) },
+		run:         func(s *session, _ flags) error { return s.print(buildFacts()) },
 	}
 }
 

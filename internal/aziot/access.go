@@ -38,6 +38,20 @@ type Access struct {
 	Hint string `json:"hint"`
 }
 
+// String is the access in a line.
+func (a Access) String() string {
+	node := fmt.Sprintf("%s (%s %s:%s)", a.Node, a.Mode, a.Owner, a.Group)
+	switch {
+	case a.Verdict == Allowed:
+		return fmt.Sprintf("%s may open %s: %s", a.User, node, a.Reason)
+	case a.Verdict == Denied:
+		return fmt.Sprintf("%s may not open %s: %s", a.User, node, a.Reason)
+	case a.Node != "":
+		return fmt.Sprintf("%s, who would open %s: %s", a.User, node, a.Reason)
+	}
+	return fmt.Sprintf("%s opens no TPM here: %s", a.User, a.Reason)
+}
+
 // Access looks at the nodes that a TCTI string leads to, and says which of them
 // the daemon would open. What is looked at is what the kernel asks: owner, group,
 // mode and access list. A unit of systemd may take more away (DevicePolicy=,

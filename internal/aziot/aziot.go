@@ -3,9 +3,9 @@
 // the udev rule that lets it, the program that puts a configuration into effect,
 // and the daemons that come up with it.
 //
-// The rule for its users: Access and Holders only look. WriteRule, Trigger and
-// Apply change the machine, need root, and say what they did; whether it helped
-// is found out by looking again.
+// The rule for its users: Access and Holders only look. WriteRule, Trigger,
+// Apply and PutIntoEffect change the machine, need root, and say what they did;
+// whether it helped is found out by looking again, which PutIntoEffect does by itself.
 //
 // It comes after internal/edge, which writes the file: config --udev and
 // config --apply are made of it. The facts are those of iot-identity-service

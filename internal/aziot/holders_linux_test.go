@@ -78,12 +78,12 @@ func TestStillThere(t *testing.T) {
 	}
 	must(t, os.RemoveAll(filepath.Join(m.Machine.Root, "proc/79")))
 	must(t, os.RemoveAll(filepath.Join(m.Machine.Root, "proc/77")))
-	if got := StillThere(before, m.TPMDaemons()); len(got) != 0 {
+	if got := stillThere(before, m.TPMDaemons()); len(got) != 0 {
 		t.Errorf("all have ended: %v", got)
 	}
 	process(t, m, "77", "aziot-tpmd", "900", "") // the number is used again
 	process(t, m, "79", "aziot-tpmd", "600", "")
-	if got, want := StillThere(before, m.TPMDaemons()), []host.Process{{PID: 79, Name: "aziot-tpmd", Started: "600"}}; !reflect.DeepEqual(got, want) {
-		t.Errorf("StillThere() = %v, want %v", got, want)
+	if got, want := stillThere(before, m.TPMDaemons()), []host.Process{{PID: 79, Name: "aziot-tpmd", Started: "600"}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("stillThere() = %v, want %v", got, want)
 	}
 }

@@ -81,7 +81,7 @@ func (i Installation) Daemons(ctx context.Context) ([]Daemon, error) {
 		if len(now) == 0 {
 			return nil, fmt.Errorf("%w: it knows none of them", ErrNoUnits)
 		}
-		if same >= steadyLooks && !Changing(now) || u.restless() {
+		if same >= steadyLooks && !changing(now) || u.restless() {
 			return now, nil
 		}
 		select {
@@ -92,13 +92,13 @@ func (i Installation) Daemons(ctx context.Context) ([]Daemon, error) {
 	}
 }
 
-// Changing tells whether a daemon is on its way up.
-func Changing(all []Daemon) bool {
+// changing tells whether a daemon is on its way up.
+func changing(all []Daemon) bool {
 	return slices.ContainsFunc(all, func(d Daemon) bool { return d.State == Starting })
 }
 
-// Down lists the daemons that did not come up.
-func Down(all []Daemon) []Daemon {
+// down lists the daemons that did not come up.
+func down(all []Daemon) []Daemon {
 	return slices.DeleteFunc(slices.Clone(all), func(d Daemon) bool { return d.State == Running || d.State == Ready })
 }
 

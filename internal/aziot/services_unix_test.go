@@ -95,7 +95,7 @@ func TestDaemons(t *testing.T) {
 				t.Errorf("Daemons() = %s, %v, want %s", states(all), err, test.want)
 			}
 			var details []string
-			for _, d := range Down(all) {
+			for _, d := range down(all) {
 				details = append(details, d.Detail)
 			}
 			if got := strings.Join(details, "; "); got != test.down {
@@ -127,7 +127,7 @@ func TestDaemonsAtTheDeadline(t *testing.T) {
 				expire()
 			}()
 			all, err := Installation{Pause: time.Nanosecond}.Daemons(ctx)
-			if err != nil || !Changing(all) || len(Down(all)) != 1 {
+			if err != nil || !changing(all) || len(down(all)) != 1 {
 				t.Errorf("Daemons() = %s, %v after %d looks", states(all), err, len(calls()))
 			}
 			if n := len(calls()); n < 3 {

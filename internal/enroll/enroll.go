@@ -185,6 +185,15 @@ func (i Item) Err() error {
 	return nil
 }
 
+// Writes tells whether the plan changes anything.
+func (i Item) Writes() bool {
+	switch i.Action {
+	case Create, Update, ReplaceEK:
+		return true
+	}
+	return false
+}
+
 // differences lists either the key or the settings.
 func (i Item) differences(key bool) string {
 	const most = 6

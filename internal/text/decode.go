@@ -315,3 +315,12 @@ func (d *decoder) unit(b []byte) rune {
 func (d *decoder) fail(reason string) error {
 	return fmt.Errorf("%w: line %d: %s", ErrEncoding, 1+bytes.Count(d.out, []byte("\n")), reason)
 }
+
+// Lenient is a text in any encoding that Windows writes; what cannot be decoded
+// stays as it is, for a reader that says itself what is wrong with it.
+func Lenient(data []byte) []byte {
+	if decoded, err := Decode(data); err == nil {
+		return decoded.UTF8
+	}
+	return data
+}

@@ -39,6 +39,32 @@ type Candidate struct {
 	Refusal string `json:"refusal"`
 }
 
+// Recommendation is which of a chip's candidates to enroll.
+type Recommendation string
+
+// What there is to recommend.
+const (
+	EnrollNone     Recommendation = "none"     // DPS can use none of them
+	EnrollIoTEdges Recommendation = "iot-edge" // the one that IoT Edge uses; or the one that the device's SDK makes
+	// ReplacePersistent: IoT Edge uses the key at HandleEK, which DPS cannot use, and
+	// would use another if that one were not there.
+	ReplacePersistent Recommendation = "replace"
+)
+
+// Recommend says which of the candidates to enroll. It is never one that is not usable.
+func Recommend(candidates []Candidate) Recommendation {
+	r := EnrollNone
+	for _, c := range candidates {
+		switch {
+		case c.Usable && c.IoTEdge:
+			return EnrollIoTEdges
+		case c.Usable:
+			r = ReplacePersistent
+		}
+	}
+	return r
+}
+
 // derivation is a template that some tools use.
 type derivation struct {
 	name, tools string

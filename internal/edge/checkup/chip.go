@@ -29,7 +29,7 @@ const (
 func AccessFinding(a aziot.Access) (f lint.Finding, found bool) {
 	f = lint.Finding{Rule: RuleAccess, Severity: lint.Warning, Key: "tpm.tcti", Message: fmt.Sprintf("%s opens %s: %s", a.User, a.Node, a.Reason), Fix: a.Hint}
 	if a.Verdict == aziot.Denied {
-		f.Severity, f.Message = lint.Error, fmt.Sprintf("%s may not open %s (%s %s:%s): %s", a.User, a.Node, a.Mode, a.Owner, a.Group, a.Reason)
+		f.Severity, f.Message = lint.Error, a.String()
 	}
 	return f, a.Verdict == aziot.Denied || a.Verdict == aziot.Allowed && a.Hint != ""
 }

@@ -1,4 +1,4 @@
-package main
+package commandline
 
 import (
 	"errors"
@@ -10,16 +10,17 @@ import (
 	"tpmdps/internal/identity"
 )
 
-// labels are the operator's notes on a machine, from --label KEY=VALUE. The
+// Labels are the operator's notes on a machine, from --label KEY=VALUE. The
 // flag has a type of its own because urfave/cli's lists cut values at commas.
-type labels map[string]string
+type Labels map[string]string
 
-func labelFlag(usage string) cli.Flag {
-	return &cli.GenericFlag{Name: "label", Value: labels{}, Usage: usage}
+// LabelFlag is --label, which may be given more than once.
+func LabelFlag(usage string) cli.Flag {
+	return &cli.GenericFlag{Name: "label", Value: Labels{}, Usage: usage}
 }
 
-// Set takes one KEY=VALUE.
-func (l labels) Set(text string) error {
+// Set accepts one KEY=VALUE.
+func (l Labels) Set(text string) error {
 	key, value, found := strings.Cut(text, "=")
 	if !found {
 		return errors.New("write it as KEY=VALUE")
@@ -35,12 +36,4 @@ func (l labels) Set(text string) error {
 }
 
 // String is empty: there is no default for the help to show.
-func (l labels) String() string { return "" }
-
-// labels returns what --label said, never nil.
-func (s *session) labels() map[string]string {
-	if l, ok := s.flag.Generic("label").(labels); ok {
-		return l
-	}
-	return labels{}
-}
+func (l Labels) String() string { return "" }

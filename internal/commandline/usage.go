@@ -1,4 +1,4 @@
-package main
+package commandline
 
 import (
 	"fmt"
@@ -12,52 +12,52 @@ import (
 	"tpmdps/internal/text"
 )
 
-// usageError says what is wrong with the flags in the spelling in which they
+// UsageError says what is wrong with the flags in the spelling in which they
 // are typed, with two dashes, and which flag was meant.
-func usageError(c *cli.Context, err error, _ bool) error {
+func UsageError(c *cli.Context, err error, _ bool) error {
 	if strings.HasPrefix(err.Error(), "Cannot use two forms of the same flag: ") && len(c.Lineage()) > 1 {
 		return twoForms(c)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "flag needs an argument: -"); ok {
-		return fmt.Errorf("%w: %s needs a value behind it", errUsage, dashed(name))
+		return fmt.Errorf("%w: %s needs a value", ErrUsage, Dashed(name))
 	}
 	if m := noBoolean.FindStringSubmatch(err.Error()); m != nil {
-		return fmt.Errorf("%w: %s=%s: write %[2]s alone, or %[2]s=false", errUsage, dashed(m[2]), text.Printable(m[1], 40))
+		return fmt.Errorf("%w: %s=%s: write %[2]s alone, or %[2]s=false", ErrUsage, Dashed(m[2]), text.Printable(m[1], 40))
 	}
 	if flag, bad := strings.CutPrefix(err.Error(), "bad flag syntax: "); bad {
-		return fmt.Errorf("%w: %s: a flag is written with two dashes and its name, such as --%s", errUsage, text.Printable(flag, 40), flagNames(c.Command.VisibleFlags())[0])
+		return fmt.Errorf("%w: %s: a flag is written with two dashes and its name, such as --%s", ErrUsage, text.Printable(flag, 40), Names(c.Command.VisibleFlags())[0])
 	}
 	if m := badValue.FindStringSubmatch(err.Error()); m != nil {
-		return fmt.Errorf("%w: %s", errUsage, wrongValue(flagCalled(c.Command, m[2]), m[1], m[2], m[3]))
+		return fmt.Errorf("%w: %s", ErrUsage, wrongValue(Flag(c.Command, m[2]), m[1], m[2], m[3]))
 	}
 	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !ok {
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return fmt.Errorf("%w: %w", ErrUsage, err)
 	}
 	typed := text.Printable(name, 40)
 	if len(c.Command.Subcommands) > 0 && ofSubcommands(c.Command, name) {
-		return fmt.Errorf("%w: %s stands behind the command: %s COMMAND %[2]s", errUsage, dashed(typed), c.Command.HelpName)
+		return fmt.Errorf("%w: %s belongs after the command: %s COMMAND %[2]s", ErrUsage, Dashed(typed), c.Command.HelpName)
 	}
-	return fmt.Errorf("%w: there is no flag %s%s; %s --help lists them", errUsage, dashed(typed), meantFlag(c.Command, name), c.Command.HelpName)
+	return fmt.Errorf("%w: there is no flag %s%s; %s --help lists them", ErrUsage, Dashed(typed), meantFlag(c.Command, name), c.Command.HelpName)
 }
 
 // noBoolean is the error of package flag for --edge-enabled=yes.
 var noBoolean = regexp.MustCompile(`^invalid boolean value "(.*)" for -([^:]*):`)
 
-// refusedFlags are those that are there to be refused, and what to give instead.
-var refusedFlags = map[string]string{
+// Refused are those that are there to be refused, and what to give instead.
+var Refused = map[string]string{
 	"connection-string": "connection-string-file", "login": "connection-string-file", "sas-token": "sas-token-file",
 }
 
 // meantFlag says which flag a command's unknown one may stand for, as the end of a
 // sentence; "" where nothing is near.
 func meantFlag(c *cli.Command, name string) string {
-	own, all := allFlags(c), flagNames(allFlags(c))
+	own, all := allFlags(c), Names(allFlags(c))
 	near := spelling.Nearest(name, all)
 	if option, known := spelling.OtherTool(name); known && !spelling.Same(name, near) {
 		whose := ""
 		if option.Tool != "" {
-			whose = option.Tool + "'s " + dashed(text.Printable(name, 40))
+			whose = option.Tool + "'s " + Dashed(text.Printable(name, 40))
 		}
 		if option.Instead != "" {
 			return "; " + strings.TrimPrefix(whose+": "+option.Instead, ": ")
@@ -67,22 +67,22 @@ func meantFlag(c *cli.Command, name string) string {
 			switch {
 			case i < 0:
 			case option.Tool == "":
-				return ", perhaps " + dashed(ours)
+				return ", perhaps " + Dashed(ours)
 			default:
-				return "; " + whose + " is " + dashed(ours) + " here" + withoutValue(own[i])
+				return "; " + whose + " is " + Dashed(ours) + " here" + withoutValue(own[i])
 			}
 		}
 	}
-	if instead, refused := refusedFlags[near]; refused {
+	if instead, refused := Refused[near]; refused {
 		near = instead
 	}
 	switch {
 	case near == "":
 		return ""
 	case len(c.Subcommands) > 0 && ofSubcommands(c, near):
-		return fmt.Sprintf(", perhaps %s behind the command", dashed(near))
+		return fmt.Sprintf(", perhaps %s after the command", Dashed(near))
 	}
-	return ", perhaps " + dashed(near)
+	return ", perhaps " + Dashed(near)
 }
 
 // withoutValue says of a flag that is on by being there that it has no value.
@@ -106,13 +106,13 @@ func allFlags(c *cli.Command) []cli.Flag {
 // number, or the text of a list or a rule ("- Failed to provision at line 2411").
 var noFlag = regexp.MustCompile(`^(?:-[0-9]|--?\s|--?[a-z][-a-z0-9=]*:?\s)`)
 
-// argumentWithDash is the handler of errors for a command whose argument may be
+// ArgumentWithDash is the handler of errors for a command whose argument may be
 // such a text, which the parser took for a flag: the command line is parsed
 // again with the argument marked as one. All other errors stay what they are.
-func argumentWithDash(c *cli.Context, err error, sub bool) error {
+func ArgumentWithDash(c *cli.Context, err error, sub bool) error {
 	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !ok {
-		return usageError(c, err, sub)
+		return UsageError(c, err, sub)
 	}
 	outer := c.Lineage()[1]
 	args := outer.Args().Slice()
@@ -120,15 +120,15 @@ func argumentWithDash(c *cli.Context, err error, sub bool) error {
 		return noFlag.MatchString(arg) && strings.HasPrefix(strings.TrimLeft(arg, "-"), name)
 	})
 	if i < 0 {
-		return usageError(c, err, sub)
+		return UsageError(c, err, sub)
 	}
 	again := cli.NewContext(c.App, nil, outer)
 	again.Command = c.Command
 	return c.Command.Run(again, slices.Insert(args, i, "--")...)
 }
 
-// unknownCommand is the error for a word where a command should be.
-func unknownCommand(group, word string, commands []*cli.Command) error {
+// UnknownCommand is the error for a word where a command should be.
+func UnknownCommand(group, word string, commands []*cli.Command) error {
 	var known []string
 	for _, c := range commands {
 		known = append(known, c.Names()...)
@@ -137,19 +137,19 @@ func unknownCommand(group, word string, commands []*cli.Command) error {
 	if near := spelling.Nearest(word, known); near != "" {
 		meant = fmt.Sprintf(", perhaps %q", strings.TrimPrefix(group+" "+near, "tpmdps "))
 	}
-	return fmt.Errorf("%w: there is no command %q%s; %s --help lists them", errUsage,
+	return fmt.Errorf("%w: there is no command %q%s; %s --help lists them", ErrUsage,
 		strings.TrimPrefix(group+" "+text.Printable(word, 40), "tpmdps "), meant, group)
 }
 
 // ofSubcommands tells whether a command below this one has the flag.
 func ofSubcommands(c *cli.Command, name string) bool {
 	return slices.ContainsFunc(c.Subcommands, func(sub *cli.Command) bool {
-		return slices.Contains(flagNames(sub.Flags), name) || ofSubcommands(sub, name)
+		return slices.Contains(Names(sub.Flags), name) || ofSubcommands(sub, name)
 	})
 }
 
-// flagNames are all spellings of the flags, without dashes.
-func flagNames(flags []cli.Flag) []string {
+// Names are all spellings of the flags, without dashes.
+func Names(flags []cli.Flag) []string {
 	var all []string
 	for _, f := range flags {
 		all = append(all, f.Names()...)
@@ -157,38 +157,38 @@ func flagNames(flags []cli.Flag) []string {
 	return all
 }
 
-// dashed writes a flag as it is typed: -o, but --ek.
-func dashed(name string) string {
+// Dashed writes a flag as it is typed: -o, but --ek.
+func Dashed(name string) string {
 	if len(name) == 1 {
 		return "-" + name
 	}
 	return "--" + name
 }
 
-// oneArgument returns the argument of a command that takes one.
-func (c command) oneArgument(flag *cli.Context) (string, error) {
+// Word is the argument of a command that has one.
+func (c Command) Word(flag *cli.Context) (string, error) {
 	name := strings.TrimPrefix(flag.Command.HelpName, "tpmdps ")
 	first, second := text.Printable(flag.Args().Get(0), 40), text.Printable(flag.Args().Get(1), 40)
 	switch {
-	case c.argument == "" && flag.NArg() > 0 && strayValue(flag) != "":
-		return "", fmt.Errorf("%w: %s", errUsage, strayValue(flag))
-	case c.argument == "" && flag.NArg() > 0:
-		return "", fmt.Errorf("%w: %s takes no arguments, only flags: %q%s", errUsage, name, first, c.meantWord(flag))
-	case c.argument != "" && flag.NArg() == 0:
-		return "", fmt.Errorf("%w: %s: %s is missing; it stands behind the flags", errUsage, name, c.argument)
-	case strings.HasPrefix(second, "-") && !(c.dashes && noFlag.MatchString(second)):
-		return "", fmt.Errorf("%w: %s stands before %s: tpmdps %s %[2]s ... %[3]s", errUsage, second, first, name)
+	case c.Argument == "" && flag.NArg() > 0 && strayValue(flag) != "":
+		return "", fmt.Errorf("%w: %s", ErrUsage, strayValue(flag))
+	case c.Argument == "" && flag.NArg() > 0:
+		return "", fmt.Errorf("%w: %s accepts no arguments, only flags: %q%s", ErrUsage, name, first, c.meantWord(flag))
+	case c.Argument != "" && flag.NArg() == 0:
+		return "", fmt.Errorf("%w: %s: %s is missing; it belongs after the flags", ErrUsage, name, c.Argument)
+	case strings.HasPrefix(second, "-") && !(c.Dashes && noFlag.MatchString(second)):
+		return "", fmt.Errorf("%w: %s belongs before %s: tpmdps %s %[2]s ... %[3]s", ErrUsage, second, first, name)
 	case flag.NArg() > 1:
-		return "", fmt.Errorf("%w: %s takes one %s, in quotes if it has blanks: %q is one too many", errUsage, name, c.argument, second)
+		return "", fmt.Errorf("%w: %s accepts one %s, in quotes if it has blanks: %q is one too many", ErrUsage, name, c.Argument, second)
 	}
 	return flag.Args().First(), nil
 }
 
 // strayValue says how a flag is written of which another tool would accept what
-// stands behind it: the value of one that is on by being there, and a second one of
+// stands after it: the value of one that is on by being there, and a second one of
 // a list. "" is any other argument.
 func strayValue(c *cli.Context) string {
-	args, _ := c.App.Metadata[metadataArgs].([]string)
+	args, _ := c.App.Metadata[Typed].([]string)
 	at := len(args) - c.NArg()
 	if at < 2 {
 		return ""

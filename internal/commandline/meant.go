@@ -1,4 +1,4 @@
-package main
+package commandline
 
 import (
 	"cmp"
@@ -25,9 +25,9 @@ func wrongValue(f cli.Flag, quoted, name, why string) string {
 	if err != nil {
 		value = quoted
 	}
-	shown := dashed(name) + " " + strconv.Quote(text.Printable(value, 40))
+	shown := Dashed(name) + " " + strconv.Quote(text.Printable(value, 40))
 	if value == "" {
-		return dashed(name) + " has no value: leave it out, or look at what was to fill it in"
+		return Dashed(name) + " has no value: leave it out, or look at what was to fill it in"
 	}
 	switch f.(type) {
 	case *cli.DurationFlag:
@@ -49,11 +49,11 @@ func wrongValue(f cli.Flag, quoted, name, why string) string {
 
 // meantWord says which flag a word is meant for that stands where only flags are,
 // as the end of a sentence; "" where nothing is near.
-func (c command) meantWord(flag *cli.Context) string {
+func (c Command) meantWord(flag *cli.Context) string {
 	word := flag.Args().First()
-	known := flagCalled(flag.Command, word)
-	if near := spelling.Nearest(word, flagNames(flag.Command.VisibleFlags())); known == nil && near != "" && len(word) > 2 {
-		known = flagCalled(flag.Command, near)
+	known := Flag(flag.Command, word)
+	if near := spelling.Nearest(word, Names(flag.Command.VisibleFlags())); known == nil && near != "" && len(word) > 2 {
+		known = Flag(flag.Command, near)
 	}
 	meant := ""
 	switch _, err := time.ParseDuration(word); {
@@ -68,7 +68,7 @@ func (c command) meantWord(flag *cli.Context) string {
 	case strings.HasSuffix(word, ".azure-devices-provisioning.net"):
 		meant = forFlag(flag.Command, "dps", word)
 	case looksLikeFile(word):
-		meant = forFlag(flag.Command, c.fileFlag, word)
+		meant = forFlag(flag.Command, c.FileFlag, word)
 	}
 	if meant == "" {
 		return ""
@@ -107,7 +107,7 @@ func looksLikeFile(word string) bool {
 // forFlag writes a flag with a word as its value; "" where the command has no such
 // flag.
 func forFlag(c *cli.Command, name, word string) string {
-	if name == "" || flagCalled(c, name) == nil {
+	if name == "" || Flag(c, name) == nil {
 		return ""
 	}
 	if len(word) > 40 { // and is cut in the message, since it may be a secret

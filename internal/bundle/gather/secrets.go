@@ -1,23 +1,23 @@
-package main
+package gather
 
 import (
 	"encoding/json"
+	"slices"
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/environment"
 	"tpmdps/internal/redact"
 )
 
-// redactor takes everything out that is known to be a secret on this machine, and
-// everything that looks like one. What was JSON stays JSON.
+// redactor knows the passwords of this machine's chip, too.
 func (g *gatherer) redactor() func(string) string {
-	known := &redact.Set{}
-	if g.s != nil {
-		known = g.s.known()
-	}
-	s := streams{err: known.Writer(nil, nil)}
-	s.learnEnvironment()
-	s.learn(string(g.options.EndorsementAuth), string(g.options.OwnerAuth), g.file.EndorsementAuth, g.file.OwnerAuth)
+	g.Learn(string(g.options.EndorsementAuth), string(g.options.OwnerAuth), g.file.EndorsementAuth, g.file.OwnerAuth)
+	return Redactor(g.Known)
+}
+
+// Redactor takes everything out of a text that is known to be a secret on this machine,
+// and everything that looks like one. What was JSON stays JSON.
+func Redactor(known *redact.Set) func(string) string {
 	return func(text string) string {
 		if json.Valid([]byte(text)) {
 			return dps.Redact(string(known.JSON([]byte(text))))
@@ -26,14 +26,16 @@ func (g *gatherer) redactor() func(string) string {
 	}
 }
 
-// The variables of a bundle: those whose value can be shown, and those of a proxy,
-// which may have a password in them. Of secretVariables it is said only that they
-// are set.
+// plainVariables are those whose value can be shown.
 var plainVariables = []string{
 	"TPMDPS_TPM", "TPM2TOOLS_TCTI", "TPMDPS_DPS", "IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE",
 	"PROVISIONING_REGISTRATION_ID", "IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	"NO_PROXY", "no_proxy", "TZ", "SUDO_USER",
 }
+
+// Variables are the names of the variables whose values a bundle shows. Those of a
+// proxy, which may have a password in them, are shown without it.
+func Variables() []string { return slices.Concat(plainVariables, environment.ProxyVariables()) }
 
 // variable is one of the environment, as it can be shown.
 type variable struct {
@@ -41,19 +43,22 @@ type variable struct {
 	Value string `json:"value"`
 }
 
-// shownEnvironment lists the variables that are set.
-func shownEnvironment(lookup func(string) (string, bool)) []variable {
+// shownEnvironment lists the variables that are set. Of those with secrets it says only
+// that.
+func shownEnvironment(values map[string]string, secrets []string) []variable {
 	set := []variable{}
 	add := func(names []string, show func(string) string) {
 		for _, name := range names {
-			if value, ok := lookup(name); ok {
+			if value, ok := values[name]; ok {
 				set = append(set, variable{name, show(value)})
 			}
 		}
 	}
 	add(plainVariables, func(value string) string { return value })
 	add(environment.ProxyVariables(), withoutLogin)
-	add(secretVariables, func(string) string { return "(set, not shown)" })
+	for _, name := range secrets {
+		set = append(set, variable{name, "(set, not shown)"})
+	}
 	return set
 }
 

@@ -1,4 +1,4 @@
-package main
+package commandline
 
 import (
 	"fmt"
@@ -34,16 +34,16 @@ func flagsTyped(args []string, c *cli.Command) []typedFlag {
 		at := i
 		name, value, inline := strings.Cut(strings.TrimPrefix(args[i], "-"), "=")
 		names := []string{strings.TrimPrefix(name, "-")}
-		if flagCalled(c, names[0]) == nil && !strings.HasPrefix(name, "-") {
+		if Flag(c, names[0]) == nil && !strings.HasPrefix(name, "-") {
 			names = strings.Split(name, "") // -qv
 		}
-		if slices.ContainsFunc(names, func(one string) bool { return flagCalled(c, one) == nil }) {
+		if slices.ContainsFunc(names, func(one string) bool { return Flag(c, one) == nil }) {
 			return all // the parser says what is wrong with it
 		}
 		for _, one := range names {
-			f := flagCalled(c, one)
+			f := Flag(c, one)
 			typed := typedFlag{flag: f, name: one, value: value, inline: inline, at: at}
-			if needsValue(f) && !inline && i+1 < len(args) {
+			if NeedsValue(f) && !inline && i+1 < len(args) {
 				i++
 				typed.value = args[i]
 			}
@@ -53,8 +53,8 @@ func flagsTyped(args []string, c *cli.Command) []typedFlag {
 	return all
 }
 
-// flagCalled is a command's flag of that name; nil where there is none.
-func flagCalled(c *cli.Command, name string) cli.Flag {
+// Flag is a command's flag of that name; nil where there is none.
+func Flag(c *cli.Command, name string) cli.Flag {
 	for _, f := range c.Flags {
 		if slices.Contains(f.Names(), name) {
 			return f
@@ -63,52 +63,52 @@ func flagCalled(c *cli.Command, name string) cli.Flag {
 	return nil
 }
 
-// needsValue tells a flag with a value from one that is on by being there.
-func needsValue(f cli.Flag) bool {
+// NeedsValue tells a flag with a value from one that is on by being there.
+func NeedsValue(f cli.Flag) bool {
 	documented, ok := f.(cli.DocGenerationFlag)
 	return ok && documented.TakesValue()
 }
 
-// hasOneValue tells a flag with a value from those that may be given several times:
+// HasOneValue tells a flag with a value from those that may be given several times:
 // lists and labels.
-func hasOneValue(f cli.Flag) bool {
+func HasOneValue(f cli.Flag) bool {
 	if generic, ok := f.(*cli.GenericFlag); ok {
-		_, several := generic.Value.(labels)
+		_, several := generic.Value.(Labels)
 		return !several
 	}
 	list, ok := f.(cli.DocGenerationSliceFlag)
-	return needsValue(f) && !(ok && list.IsSliceFlag())
+	return NeedsValue(f) && !(ok && list.IsSliceFlag())
 }
 
-// checkTyped refuses two things that would be left out without a word. One is a flag
+// Check refuses two things that would be left out without a word. One is a flag
 // with one value that was given twice, under whichever of its names: of two batches,
 // or two chips, one would be ignored. The other is a flag whose value is the empty
 // text: in a script that is a variable or a file that was not there, and to do as if
-// the flag were not given would take this machine's key, or its chip, instead of the
+// the flag were not given would use this machine's key, or its chip, instead of the
 // one that was meant.
-func checkTyped(c *cli.Context) error {
-	args, _ := c.App.Metadata[metadataArgs].([]string)
+func Check(c *cli.Context) error {
+	args, _ := c.App.Metadata[Typed].([]string)
 	first := map[string]typedFlag{}
 	for _, now := range flagsTyped(args, c.Command) {
 		long := now.flag.Names()[0]
 		before, given := first[long]
 		first[long] = now
 		switch {
-		case !hasOneValue(now.flag):
+		case !HasOneValue(now.flag):
 		case now.value == "":
-			return fmt.Errorf("%w: %s has no value: leave it out, or look at what was to fill it in", errUsage, dashed(long))
+			return fmt.Errorf("%w: %s has no value: leave it out, or look at what was to fill it in", ErrUsage, Dashed(long))
 		case !given:
-		case isHidden(now.flag): // those are secrets
-			return fmt.Errorf("%w: %s and %s are given: it has one value", errUsage, dashed(before.name), dashed(now.name))
+		case IsHidden(now.flag): // those are secrets
+			return fmt.Errorf("%w: %s and %s are given: it has one value", ErrUsage, Dashed(before.name), Dashed(now.name))
 		default:
-			return fmt.Errorf("%w: %s is given twice, as %s %s and %s %s: it has one value, so leave one of them out", errUsage, dashed(long),
-				dashed(before.name), text.Printable(before.value, 80), dashed(now.name), text.Printable(now.value, 80))
+			return fmt.Errorf("%w: %s is given twice, as %s %s and %s %s: it has one value, so leave one of them out", ErrUsage, Dashed(long),
+				Dashed(before.name), text.Printable(before.value, 80), Dashed(now.name), text.Printable(now.value, 80))
 		}
 	}
 	return nil
 }
 
-func isHidden(f cli.Flag) bool {
+func IsHidden(f cli.Flag) bool {
 	visible, ok := f.(cli.VisibleFlag)
 	return ok && !visible.IsVisible()
 }
@@ -117,19 +117,19 @@ func isHidden(f cli.Flag) bool {
 // refuses. For one that is on by being there, and for a list, that is as good as one
 // name twice: the command runs with the first name for both.
 func twoForms(c *cli.Context) error {
-	if err := checkTyped(c); err != nil {
+	if err := Check(c); err != nil {
 		return err
 	}
-	args, _ := c.App.Metadata[metadataArgs].([]string)
+	args, _ := c.App.Metadata[Typed].([]string)
 	renamed, end := []string{c.Command.Name}, 0
 	for _, f := range flagsTyped(args, c.Command) {
 		long := "--" + f.flag.Names()[0]
-		if f.inline || needsValue(f.flag) {
+		if f.inline || NeedsValue(f.flag) {
 			long += "=" + f.value
 		}
 		renamed = append(renamed, long)
 		end = f.at + 1
-		if needsValue(f.flag) && !f.inline {
+		if NeedsValue(f.flag) && !f.inline {
 			end++
 		}
 	}

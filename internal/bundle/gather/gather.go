@@ -1,8 +1,19 @@
-package main
+// Package gather finds out what is wrong with a machine, for somebody who helps from
+// afar: it gathers the parts of a support bundle, has the verdict made of them, and has
+// both packed by internal/bundle.
+//
+// The rule: whatever a part fails of, even of hanging or of a fault of this program,
+// costs that part, and the bundle says why it is missing. A machine on which nothing
+// works has a bundle, too. Nothing is changed by looking, except that the round trip
+// registers the device where it is asked to.
+//
+// It is the stage after all others. What it needs it is handed in [Options].
+package gather
 
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,12 +29,14 @@ import (
 // gatherer collects the parts of a bundle, one after the other: there is one
 // chip, and a slow one is not faster for being asked twice at a time.
 type gatherer struct {
-	s       *session
-	address tpm.Address
-	options tpm.Options
-	nowhere error // why there is no address
-	file    edge.Config
-	parts   []bundle.Part
+	Options
+	grace time.Duration // see cleanupGrace
+
+	address   tpm.Address
+	options   tpm.Options
+	noAddress error // why there is no address
+	file      edge.Config
+	parts     []bundle.Part
 
 	evidence   bundle.Evidence // for the verdict
 	flushed    []string        // what of a killed run was taken off the chip
@@ -43,34 +56,26 @@ type source struct {
 // The time that a part may take. The longest is for chips that take minutes to
 // derive a key.
 const (
-	quickly   = 15 * time.Second
-	chipLimit = time.Minute
-	keyLimit  = 4 * time.Minute
-	awayLimit = time.Minute // of keyLimit, for what is behind the chip's keys
+	fileLimit   = 15 * time.Second
+	chipLimit   = time.Minute
+	keyLimit    = 4 * time.Minute
+	dpsLimit    = time.Minute     // of keyLimit, for what comes after the chip's keys
+	assignLimit = 2 * time.Minute // instead of dpsLimit, for a trip that registers
 )
 
 // cleanupGrace is what a part gets beyond its time, so that a chip that is at work
 // can be cleaned up; tests wait less.
-var cleanupGrace = 16 * time.Second
+const cleanupGrace = 16 * time.Second
 
-// newGatherer reads the flags. What they name wrongly ends the run; what else is
-// wrong with the machine is what a bundle is for.
-func newGatherer(s *session) (*gatherer, error) {
-	if err := bundleIdentity(s); err != nil {
-		return nil, err
-	}
-	g := &gatherer{s: s}
-	var err error
-	g.address, g.options, err = s.tpm()
-	if errors.Is(err, tpm.ErrAddress) && !s.onCommandLine("tpm") {
-		g.nowhere = err
-		g.options, err = s.tpmOptions()
-	}
+func newGatherer(o Options) *gatherer {
+	g := &gatherer{Options: o, grace: cleanupGrace, address: o.Chip.Address, options: o.Chip.Options, noAddress: o.Chip.NoAddress}
 	g.options.Flushed = func(what string) {
 		g.flushed = append(g.flushed, what)
-		s.say("%s", what)
+		if o.Chip.Options.Flushed != nil {
+			o.Chip.Options.Flushed(what)
+		}
 	}
-	return g, err
+	return g
 }
 
 // all gathers every part. What needs neither chip nor network goes first, so
@@ -79,7 +84,7 @@ func (g *gatherer) all(ctx context.Context) []bundle.Part {
 	for _, part := range g.machineSources() {
 		g.add(ctx, part)
 	}
-	file, _ := g.add(ctx, g.configSource()).(readConfig)
+	file, _ := g.add(ctx, g.configSource()).(configFile)
 	report := file.report()
 	if file.data != nil {
 		_, bad := edge.Parse(file.data)
@@ -95,61 +100,57 @@ func (g *gatherer) all(ctx context.Context) []bundle.Part {
 }
 
 // takeFrom takes from the file what IoT Edge takes from it: the way to the chip
-// and the passwords. A way that is none is left to the check.
+// and the passwords. A way that is not valid is left to the check.
 func (g *gatherer) takeFrom(file edge.Config) {
 	g.file = file
-	addr, opts, err := g.s.orFile(g.address, g.options, file)
+	addr, opts, err := g.FromFile(g.address, g.options, file)
 	if err != nil {
 		addr = g.address
-	} else if file.TCTI != "" && !g.s.onCommandLine("tpm") {
-		g.nowhere = nil
+	} else if file.TCTI != "" && !g.Chip.Overrides {
+		g.noAddress = nil
 	}
 	g.address, g.options = addr, opts
 }
 
-// gathered are the words for what became of a part: one that is there may well say
-// that something is broken.
-var gathered = map[bundle.Status]string{bundle.OK: "packed", bundle.Absent: "absent", bundle.Failed: "failed"}
+// absentError is the reason of a part that this machine does not have.
+type absentError string
 
-// notHere is the reason of a part that this machine has not.
-type notHere string
-
-func (n notHere) Error() string { return string(n) }
+func (e absentError) Error() string { return string(e) }
 
 // add gathers a part and returns its value; nil when it was not to be had.
 func (g *gatherer) add(ctx context.Context, from source) any {
 	start := time.Now()
-	value, data, err := from.take(ctx)
+	value, data, err := from.take(ctx, g.grace)
 	p := bundle.Part{Name: from.name, About: from.about, Identifying: from.identifying, Status: bundle.OK, Data: data}
-	var none notHere
+	var absent absentError
 	switch {
 	case err == nil:
-	case errors.As(err, &none), errors.Is(err, fs.ErrNotExist), errors.Is(err, errors.ErrUnsupported), errors.Is(err, tpm.ErrNoDevice):
-		p.Status, p.Reason, value = bundle.Absent, withHint(err), nil
+	case errors.As(err, &absent), errors.Is(err, fs.ErrNotExist), errors.Is(err, errors.ErrUnsupported), errors.Is(err, tpm.ErrNoDevice):
+		p.Status, p.Reason, value = bundle.Absent, g.withHint(err), nil
 	default:
-		p.Status, p.Reason, value = bundle.Failed, withHint(err), nil
+		p.Status, p.Reason, value = bundle.Failed, g.withHint(err), nil
 	}
 	g.parts = append(g.parts, p)
 	g.judgePart(p, value, err)
-	if g.s.format == "table" {
-		g.s.say("%-7s %-16s %6d ms", gathered[p.Status], p.Name, time.Since(start).Milliseconds())
-	}
+	g.Gathered(p.Name, p.Status, time.Since(start))
 	return value
 }
 
 // withHint adds to a refusal of the chip what there is to do about it, as the
 // commands say it.
-func withHint(err error) string {
+func (g *gatherer) withHint(err error) string {
 	var refused *tpm.ResponseError
-	if hint := verdict(err).hint; errors.As(err, &refused) && hint != "" {
-		return text.Plain(err.Error()) + "; hint: " + hint
+	if errors.As(err, &refused) {
+		if hint := g.Fix(err); hint != "" {
+			return text.Plain(err.Error()) + "; hint: " + hint
+		}
 	}
 	return text.Plain(err.Error())
 }
 
-// take runs a source within its time. One that does not come back is left
-// behind: whatever it is stuck in, the others are to be had.
-func (from source) take(ctx context.Context) (value any, data []byte, err error) {
+// take runs a source within its time, and a grace in which it can clean up. One that
+// does not come back is abandoned: whatever it is stuck in, the others are to be had.
+func (from source) take(ctx context.Context, grace time.Duration) (value any, data []byte, err error) {
 	if ctx.Err() != nil {
 		return nil, nil, errors.New("the time of the whole run was over")
 	}
@@ -181,19 +182,23 @@ func (from source) take(ctx context.Context) (value any, data []byte, err error)
 	select {
 	case a := <-done:
 		return a.value, a.data, a.err
-	case <-time.After(cleanupGrace):
+	case <-time.After(grace):
 		return nil, nil, fmt.Errorf("it did not come to an end within %s", from.limit)
 	}
 }
 
-// bundled is a value that is no JSON in the zip.
-type bundled interface{ bundled() []byte }
+// textFile is a value that is not JSON in the zip.
+type textFile interface{ text() []byte }
 
+// asFile is a value as a file of the zip.
 func asFile(value any) ([]byte, error) {
-	if b, ok := value.(bundled); ok {
-		return b.bundled(), nil
+	if t, ok := value.(textFile); ok {
+		return t.text(), nil
 	}
 	var out bytes.Buffer
-	err := encode(&out, value, "  ")
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err := enc.Encode(value)
 	return out.Bytes(), err
 }

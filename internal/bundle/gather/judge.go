@@ -1,4 +1,4 @@
-package main
+package gather
 
 import (
 	"cmp"
@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"tpmdps/internal/bundle"
+	"tpmdps/internal/dictionary"
+	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/edge/lint"
 	"tpmdps/internal/provision"
@@ -15,7 +17,7 @@ import (
 )
 
 // judgeTrip keeps how the round trip of verify.json ended, for the verdict.
-func (g *gatherer) judgeTrip(t trip) {
+func (g *gatherer) judgeTrip(t RoundTrip) {
 	e := &g.evidence
 	for _, s := range t.Steps {
 		if s.Name == "dps.register" && s.Status != provision.Skipped && t.Why == "" {
@@ -25,15 +27,16 @@ func (g *gatherer) judgeTrip(t trip) {
 	}
 	e.Code, e.Name = t.ExitCode, t.ExitName
 	if e.Code != 0 {
-		e.What, e.Next = t.err.Error(), g.hint(t.err)
+		e.What = t.err.Error()
+		_, e.Next = g.Verdict(t.err)
 	}
 	if e.Alone = t.Why; e.Alone != "" {
 		e.AloneFlag = "--id-scope SCOPE"
-		if g.s.flag.Bool("offline") {
+		if g.Trip.Offline {
 			e.AloneFlag = "without --offline"
 		}
 	}
-	switch g.until() {
+	switch g.Trip.Until {
 	case provision.UntilChallenge:
 		e.FurtherFlag = "--until twin, which registers the device"
 	case provision.UntilAssigned, provision.UntilConnected:
@@ -41,17 +44,19 @@ func (g *gatherer) judgeTrip(t trip) {
 	}
 }
 
-// noTrip keeps why there is no verify.json.
-func (g *gatherer) noTrip(err error) {
-	v := verdict(err)
-	g.evidence.Code, g.evidence.Name, g.evidence.What, g.evidence.Next = v.code, names[v.code], err.Error(), g.hint(err)
+// judgeNoTrip keeps why there is no verify.json.
+func (g *gatherer) judgeNoTrip(err error) {
+	e := &g.evidence
+	e.Code, e.Next = g.Verdict(err)
+	e.Name, e.What = dictionary.ExitNames()[e.Code], err.Error()
 }
 
-func (g *gatherer) hint(err error) string { return g.s.hintFor(err) }
-
 // judgeConfig keeps what is wrong with the configuration.
-func (g *gatherer) judgeConfig(r checkResult) {
-	e, code := &g.evidence, verdict(r.Conclude("", nil)).code
+func (g *gatherer) judgeConfig(r checkup.Result) {
+	e, code := &g.evidence, 0
+	if err := r.Conclude("", nil); err != nil {
+		code, _ = g.Verdict(err)
+	}
 	e.Checked, e.Unusable = true, g.unusable
 	// What a line has may be why the file as a whole lacks something.
 	inOrder := slices.Clone(r.Findings)
@@ -62,50 +67,52 @@ func (g *gatherer) judgeConfig(r checkResult) {
 			Warning: f.Severity != lint.Error,
 		}
 		if !found.Warning {
-			g.endsCheck(&found, code)
+			endsCheck(&found, code)
 		}
 		e.Others = append(e.Others, found)
 	}
 	for _, t := range r.Ticks {
 		if t.Status == drift.Fail {
 			found := bundle.Finding{Layer: bundle.Configuration, Part: "check.json", Step: t.Name, What: t.Detail, Next: t.Hint}
-			g.endsCheck(&found, code)
+			endsCheck(&found, code)
 			e.Others = append(e.Others, found)
 		}
 	}
 }
 
-func (g *gatherer) endsCheck(f *bundle.Finding, code int) {
-	f.Command, f.Code, f.Name = "tpmdps config --check", code, names[code]
+// endsCheck says that config --check ends as it does because of a finding.
+func endsCheck(f *bundle.Finding, code int) {
+	f.Command, f.Code, f.Name = "tpmdps config --check", code, dictionary.ExitNames()[code]
 }
 
 // judgePart keeps what a part shows of the chip, and what could not be looked at.
 func (g *gatherer) judgePart(p bundle.Part, value any, err error) {
 	e := &g.evidence
 	chip := p.Name == "record.json" || p.Name == "handles.json" || p.Name == "properties.json"
-	var none notHere
+	var absent absentError
 	switch known := value.(type) {
-	case trip:
+	case RoundTrip:
 		g.judgeTrip(known)
 		return
-	case checkResult:
+	case checkup.Result:
 		g.judgeConfig(known)
 		return
 	}
 	switch c, _ := value.(tpm.Capabilities); {
 	case p.Name == "verify.json" && err != nil:
-		g.noTrip(err)
-	case p.Name == "check.json" && errors.As(err, &none): // config.toml says it
+		g.judgeNoTrip(err)
+	case p.Name == "check.json" && errors.As(err, &absent): // config.toml says it
 	case chip && err != nil:
-		v := verdict(err)
+		code, next := g.Verdict(err)
 		e.Others = append(e.Others, bundle.Finding{Layer: bundle.Chip, Part: "manifest.json", Step: p.Name, What: err.Error(),
-			Command: "tpmdps read-ek", Code: v.code, Name: names[v.code], Next: g.hint(err)})
+			Command: "tpmdps read-ek", Code: code, Name: dictionary.ExitNames()[code], Next: next})
 	case err != nil:
 		e.Missing = append(e.Missing, bundle.Unseen{What: p.Name, Why: p.Reason})
 	case chip && c.Lockout.InLockout:
-		// What it stops, verify.json says: keys that are exempt open all the same.
+		// What it stops, verify.json says: keys that are exempt open anyway.
+		_, next := g.Verdict(tpm.ErrLockout)
 		e.Others = append(e.Others, bundle.Finding{Layer: bundle.Chip, Part: p.Name, Step: "lockout", Warning: true,
 			What: fmt.Sprintf("the chip is locked out: it counted %s and accepts %d; it forgets one every %d s",
-				text.Count(int(c.Lockout.Counter), "wrong password"), c.Lockout.Max, c.Lockout.IntervalSeconds), Next: g.hint(tpm.ErrLockout)})
+				text.Count(int(c.Lockout.Counter), "wrong password"), c.Lockout.Max, c.Lockout.IntervalSeconds), Next: next})
 	}
 }
