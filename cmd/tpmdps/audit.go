@@ -61,7 +61,7 @@ func verifyAudit(s *session, f flags) error {
 		return err
 	}
 	if err == nil && report.Lines == 0 {
-		err = errEmptyTrail
+		err = audit.ErrEmpty
 	}
 	out := newAuditResult(report, len(key) > 0)
 	for _, note := range out.Notes {
@@ -73,10 +73,6 @@ func verifyAudit(s *session, f flags) error {
 // headForm is what a noted head looks like. One that was cut short or mistyped
 // would accuse a trail that is whole.
 var headForm = regexp.MustCompile(`^([1-9][0-9]{0,8}:)?(?i:[0-9a-f]{64})$`)
-
-// errEmptyTrail is for a trail without lines: a run that wrote nothing leaves
-// one, and so does someone who empties it.
-var errEmptyTrail = errors.New("the audit trail is empty: there is nothing to verify")
 
 // verifyTrail reads a trail, until it is told to stop: a file may be endless. One
 // that is appended to meanwhile may show half a line, and is read again.

@@ -14,9 +14,6 @@ import (
 	"tpmdps/internal/tpm"
 )
 
-// hintAnswer is for a chip whose answer cannot be used.
-const hintAnswer = "run it again; if it persists, switch the machine off and on; then the chip, or what stands between it and this program, is broken"
-
 func chipCommand() command {
 	return command{
 		name:        "chip",

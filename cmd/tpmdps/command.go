@@ -15,6 +15,7 @@ import (
 	"tpmdps/internal/commandline"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/input"
+	"tpmdps/internal/verdict"
 )
 
 // command is one verb: what it is called, what it may be told, what it does.
@@ -118,7 +119,7 @@ func (c command) build(s streams) *cli.Command {
 			return err
 		}
 		run := &session{ui: u, ctx: ctx, arg: arg, secrets: newSecrets(ctx, u, f)}
-		return overtime(ctx, disk.After(run.done, c.run(run, f)))
+		return verdict.Overtime(ctx, disk.After(run.done, c.run(run, f)))
 	}
 	return cmd
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/tpm"
+	"tpmdps/internal/verdict"
 )
 
 // compareEKs shows every key that a tool may take for the chip's EK.
@@ -89,7 +90,7 @@ func (r compareResult) advice() string {
 		text.WriteString("Enroll the key that IoT Edge uses, or the one that the device's SDK makes.\n")
 	case tpm.ReplacePersistent:
 		fmt.Fprintf(&text, "IoT Edge uses the key at %s and fails with it. If nothing else needs that key:\n%s.\n%s.\n",
-			r.Handle, replaceEK, capitalised(whoStoresEKs))
+			r.Handle, verdict.HowToReplaceEK, capitalised(verdict.WhoStoresEKs))
 	}
 	return text.String()
 }

@@ -14,6 +14,7 @@ import (
 	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/input"
 	"tpmdps/internal/tpm"
+	"tpmdps/internal/verdict"
 )
 
 // configCheck reports what is wrong with the file, and where it does not fit the
@@ -32,9 +33,9 @@ func configCheck(s *session, o configOptions) error {
 		ChipOverrides: o.chip.address.typed(),
 		ReadFile:      func(path string) ([]byte, error) { return input.ReadFile(s.ctx, path, maxDeviceInfo) },
 		NoServiceHint: emptyCredential(),
-		Verdict:       func(err error) (int, string) { return verdict(err).code, s.hintFor(err) },
-		Fix:           func(err error) string { return verdict(err).hint },
-		Amend:         func(found checkup.Result) { lineIn(s.ctx).keepFlagsIn(checkResult{found}) },
+		Verdict:       func(err error) (int, string) { return verdict.Of(err).Code, s.hintFor(err) },
+		Fix:           func(err error) string { return verdict.Of(err).Hint },
+		Amend:         func(found checkup.Result) { keepFlagsIn(lineIn(s.ctx), found) },
 		Log:           s.log,
 	}
 	if o.service.named || hasCredential() {
@@ -52,7 +53,7 @@ func configCheck(s *session, o configOptions) error {
 
 // hintFor is the hint that the error itself would end the run with.
 func (s *session) hintFor(err error) string {
-	return lineIn(s.ctx).fit(verdict(overtime(s.ctx, err)).hint)
+	return lineIn(s.ctx).Fit(verdict.Of(verdict.Overtime(s.ctx, err)).Hint)
 }
 
 // hasCredential reports whether the environment has a credential. With one, or a flag

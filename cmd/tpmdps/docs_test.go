@@ -31,6 +31,7 @@ import (
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
+	"tpmdps/internal/verdict"
 )
 
 // The tests below hold the manual to the program: what the program has stands
@@ -74,13 +75,13 @@ func TestDocsExitCodes(t *testing.T) {
 			}
 			documented[code] = row[2]
 		}
-		if !maps.Equal(documented, names) {
-			t.Errorf("%s: the table has %v, the program %v", name, documented, names)
+		if !maps.Equal(documented, verdict.Names) {
+			t.Errorf("%s: the table has %v, the program %v", name, documented, verdict.Names)
 		}
 	}
-	for _, e := range exits {
-		if names[e.code] == "" {
-			t.Errorf("%v ends with code %d, which has no name", e.is, e.code)
+	for _, e := range verdict.Table() {
+		if verdict.Names[e.Code] == "" {
+			t.Errorf("%v ends with code %d, which has no name", e.Is, e.Code)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/inventory"
 	"tpmdps/internal/text"
+	"tpmdps/internal/verdict"
 )
 
 func enrollCommand() command {
@@ -132,7 +133,7 @@ func enrollAll(s *session, run batch.Run, entries []inventory.Entry) error {
 		if o.Err == nil && !run.DryRun && o.Item.Writes() {
 			s.did("%s was enrolled (%s)", o.Item.RegistrationID, o.Item.Action)
 		}
-		out.Items = append(out.Items, enrollItem{o.Item, describe(o), servedIn(o.Err)})
+		out.Items = append(out.Items, enrollItem{o.Item, describe(o), verdict.ServedIn(o.Err)})
 		if err := rows.print(out.Items[len(out.Items)-1]); err != nil {
 			return errors.Join(o.OffRecord, fmt.Errorf("stopped: %d of %d records were tried: print the result: %w", len(out.Items), len(entries), err))
 		}
@@ -147,13 +148,15 @@ func enrollAll(s *session, run batch.Run, entries []inventory.Entry) error {
 }
 
 // stopsBatch says whether the next record would fail in the same way.
-func stopsBatch(err error) bool { return slices.Contains([]int{20, 21, 22, 30, 32}, verdict(err).code) }
+func stopsBatch(err error) bool {
+	return slices.Contains([]int{20, 21, 22, 30, 32}, verdict.Of(err).Code)
+}
 
 // enrollItem is what became of one record.
 type enrollItem struct {
 	enroll.Item
 	Detail string `json:"detail"`
-	served
+	verdict.Served
 }
 
 func describe(o batch.Outcome) string {

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -150,14 +149,11 @@ func (s *session) readInventory(from string) (inventory.Inventory, error) {
 	s.learn(inv.Secrets...)
 	switch {
 	case err != nil:
-		return inv, fmt.Errorf("%w: %s, %w", errBatch, from, err)
+		return inv, fmt.Errorf("%w: %s, %w", inventory.ErrDamaged, from, err)
 	case len(inv.Entries) == 0:
-		return inv, fmt.Errorf("%w: %s: there is no record in it", errBatch, from)
+		return inv, fmt.Errorf("%w: %s: there is no record in it", inventory.ErrDamaged, from)
 	case len(inv.Records()) == 0:
-		return inv, fmt.Errorf("%w: %s: %w in it, but %s", errBatch, from, errNoTPM, inv.Others())
+		return inv, fmt.Errorf("%w: %s: %w in it, but %s", inventory.ErrDamaged, from, inventory.ErrNoTPM, inv.Others())
 	}
 	return inv, nil
 }
-
-// errNoTPM is for enrollments of which none is for a TPM.
-var errNoTPM = errors.New("there is no enrollment of a TPM")

@@ -17,6 +17,7 @@ import (
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/enroll/batch"
+	"tpmdps/internal/verdict"
 )
 
 // batchAt writes a batch of n records and starts a service; it returns the
@@ -183,7 +184,7 @@ func TestSkippedIsNotDone(t *testing.T) {
 		"ended after the last": {[]batch.Outcome{done, skipped}, 2, context.Canceled, 51, "1 of 2 done, 0 failed, 0 not tried, 1 skipped"},
 	} {
 		err := batch.Conclude(test.items, test.records, test.ended)
-		if got := verdict(err).code; got != test.code || !strings.Contains(err.Error(), test.says) {
+		if got := verdict.Of(err).Code; got != test.code || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v, exit code %d, want %d, %q", name, err, got, test.code, test.says)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"tpmdps/internal/input"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/text"
+	"tpmdps/internal/verdict"
 )
 
 func explainCommand() command {
@@ -84,9 +85,9 @@ func isFile(name string) bool {
 // codes and hints.
 func ownMessages() []dictionary.Message {
 	var all []dictionary.Message
-	for _, e := range exits {
-		if e.is != commandline.ErrUsage && e.is != operator.ErrOptions { // which are not printed
-			all = append(all, dictionary.Message{Text: e.is.Error(), Code: e.code, Do: e.hint})
+	for _, e := range verdict.Table() {
+		if e.Is != commandline.ErrUsage && e.Is != operator.ErrOptions { // which are not printed
+			all = append(all, dictionary.Message{Text: e.Is.Error(), Code: e.Code, Do: e.Hint})
 		}
 	}
 	return all

@@ -15,6 +15,7 @@ import (
 
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/softtpm/softtpmtest"
+	"tpmdps/internal/verdict"
 )
 
 // faults says for each fault of the emulator where verify ends, with which exit
@@ -161,7 +162,7 @@ func TestDocsFaults(t *testing.T) {
 		if hint != "" {
 			hint += " ..."
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | `%s` | %d %s | %s |\n", f.Usage(), f.What, row.step, row.code, names[row.code], hint)
+		fmt.Fprintf(&b, "| `%s` | %s | `%s` | %d %s | %s |\n", f.Usage(), f.What, row.step, row.code, verdict.Names[row.code], hint)
 	}
 	b.WriteString(operatorSection(t))
 	path := filepath.Join("..", "..", "docs", "faults.md")

@@ -9,6 +9,7 @@ import (
 	"unicode/utf16"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/verdict"
 )
 
 func utf16LE(s string) string {
@@ -42,7 +43,7 @@ func TestReadObject(t *testing.T) {
 		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := readObject(t.Context(), path); err == nil || !strings.Contains(err.Error(), reason) || verdict(err).code != 2 {
+		if _, err := readObject(t.Context(), path); err == nil || !strings.Contains(err.Error(), reason) || verdict.Of(err).Code != 2 {
 			t.Errorf("readObject(%q) = %v, want %q", data, err, reason)
 		}
 	}

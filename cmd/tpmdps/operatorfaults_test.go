@@ -11,6 +11,7 @@ import (
 
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/softtpm/softtpmtest"
+	"tpmdps/internal/verdict"
 )
 
 // operatorFaults says for each fault that no device meets how enroll ends, and
@@ -79,7 +80,7 @@ func operatorSection(t *testing.T) string {
 			t.Fatalf("the emulator has no fault %s", row.fault)
 		}
 		f := emulator.Faults()[i]
-		fmt.Fprintf(&b, "| `%s` | %s | %d %s | ... %s |\n", f.Usage(), f.What, row.code, names[row.code], row.hint)
+		fmt.Fprintf(&b, "| `%s` | %s | %d %s | ... %s |\n", f.Usage(), f.What, row.code, verdict.Names[row.code], row.hint)
 	}
 	return b.String()
 }

@@ -28,6 +28,7 @@ import (
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
+	"tpmdps/internal/verdict"
 )
 
 func supportBundleCommand() command {
@@ -152,7 +153,7 @@ func supportBundle(s *session, f flags) error {
 		return nil
 	}
 	if err := atomicfile.Create(path, data, 0o600); errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w: %w", errOverwrite, err)
+		return fmt.Errorf("%w: %w", verdict.ErrOverwrite, err)
 	} else if err != nil {
 		return err
 	}
@@ -175,7 +176,7 @@ func bundlePath(path, name string, terminal bool) (string, error) {
 	if info, err := os.Lstat(path); err == nil && info.IsDir() {
 		return "", &disk.Error{Cause: disk.IsFolder, Path: path, Err: fmt.Errorf("write %s: a folder of that name is there", path)}
 	} else if err == nil {
-		return "", fmt.Errorf("%w: write %s: %w", errOverwrite, path, fs.ErrExist)
+		return "", fmt.Errorf("%w: write %s: %w", verdict.ErrOverwrite, path, fs.ErrExist)
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil {
 		return "", disk.At(path, fmt.Errorf("%w: write %s: %w", commandline.ErrUsage, path, err))
@@ -207,9 +208,9 @@ func (s *session) gatherOptions(o bundleOptions) (g gather.Options, err error) {
 		},
 		Record:  s.localRecord,
 		Device:  deviceHere,
-		Verdict: func(err error) (int, string) { return verdict(err).code, s.hintFor(err) },
-		Fix:     func(err error) string { return verdict(err).hint },
-		Amend:   func(found checkup.Result) { lineIn(s.ctx).keepFlagsIn(checkResult{found}) },
+		Verdict: func(err error) (int, string) { return verdict.Of(err).Code, s.hintFor(err) },
+		Fix:     func(err error) string { return verdict.Of(err).Hint },
+		Amend:   func(found checkup.Result) { keepFlagsIn(lineIn(s.ctx), found) },
 		Learn:   s.learn, Known: s.known(), Log: s.log,
 		Gathered: func(name string, status bundle.Status, took time.Duration) {
 			if s.format == "table" {

@@ -17,6 +17,7 @@ import (
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/softtpm/softtpmtest"
+	"tpmdps/internal/verdict"
 )
 
 // Every fault of the emulator is named by a bundle that goes all the way, as verify
@@ -40,7 +41,7 @@ func TestBundleFaults(t *testing.T) {
 				t.Fatalf("the verdict is %+v", v)
 			}
 			f := v.Findings[0]
-			if f.Step != row.step || f.Code != row.code || f.Name != names[row.code] || !strings.HasPrefix(f.Next, row.hint) || f.What == "" {
+			if f.Step != row.step || f.Code != row.code || f.Name != verdict.Names[row.code] || !strings.HasPrefix(f.Next, row.hint) || f.What == "" {
 				t.Errorf("the verdict is %+v, want %s, %d, %q", f, row.step, row.code, row.hint)
 			}
 			if !slices.Contains(afterwards, row.step) {

@@ -16,6 +16,7 @@ import (
 	"tpmdps/internal/input"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/text"
+	"tpmdps/internal/verdict"
 )
 
 // How long a token may live: long enough for a shift in the smallest case, and
@@ -25,9 +26,6 @@ const (
 	minTokenLife = time.Minute
 	maxTokenLife = 7 * 24 * time.Hour
 )
-
-// errOverwrite is for what --out would write over something else.
-var errOverwrite = errors.New("nothing is overwritten")
 
 func tokenCommand() command {
 	return command{
@@ -99,7 +97,7 @@ func mintToken(s *session, f flags) error {
 		return err
 	}
 	if err := atomicfile.Create(out, []byte(text+"\n"), 0o600); errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w: %w", errOverwrite, err)
+		return fmt.Errorf("%w: %w", verdict.ErrOverwrite, err)
 	} else if err != nil {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/fatih/color"
 	"github.com/mattn/go-isatty"
@@ -21,12 +20,10 @@ import (
 
 	"tpmdps/internal/commandline"
 	"tpmdps/internal/disk"
-	"tpmdps/internal/dps"
-	"tpmdps/internal/hub"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/redact"
 	"tpmdps/internal/text"
-	"tpmdps/internal/tpm"
+	"tpmdps/internal/verdict"
 )
 
 // streams are the program's own standard streams. The result goes to out and
@@ -258,38 +255,19 @@ type failure struct {
 	Name  string `json:"name"`
 	Step  string `json:"step"`
 	Hint  string `json:"hint"`
-	served
+	verdict.Served
 	RetryAfter int64 `json:"retry_after_s"`
 	Retryable  bool  `json:"retryable"`
 }
 
-// again says whether the same command may succeed by itself later, and how many seconds
-// the service asks to wait; 0 where it does not say. Of a chip that only waits: a
-// password that is refused is not to be tried in a loop.
-func again(err error, code int) (retryable bool, seconds int64) {
-	var refused *dps.Error
-	if errors.As(err, &refused) {
-		seconds = int64((refused.RetryAfter + time.Second - 1) / time.Second)
-	}
-	switch code {
-	case 20, 32:
-		return true, seconds
-	case 12:
-		return errors.Is(err, tpm.ErrBusy) || errors.Is(err, tpm.ErrResources), seconds
-	case 34:
-		return errors.Is(err, hub.ErrUnavailable), seconds
-	}
-	return false, seconds
-}
-
 // printError writes the one error of the run to stderr: a line of what
 // happened and a line of what to do, or one JSON object.
-func (s streams) printError(err error, v exit, asJSON bool) {
+func (s streams) printError(err error, v verdict.Verdict, asJSON bool) {
 	said := strings.TrimPrefix(strings.ReplaceAll(text.Plain(err.Error()), "\n", "; "), commandline.ErrUsage.Error()+": ")
 	said = text.Printable(said, 4000) // a certificate's or a file's text may be in it
 	if asJSON {
-		f := failure{Error: said, Code: v.code, Name: names[v.code], Hint: v.hint, served: servedIn(err)}
-		f.Retryable, f.RetryAfter = again(err, v.code)
+		f := failure{Error: said, Code: v.Code, Name: verdict.Names[v.Code], Hint: v.Hint, Served: verdict.ServedIn(err)}
+		f.Retryable, f.RetryAfter = verdict.Retry(err, v.Code)
 		var step *provision.StepError
 		if errors.As(err, &step) {
 			f.Step = step.Step
@@ -298,8 +276,8 @@ func (s streams) printError(err error, v exit, asJSON bool) {
 		return
 	}
 	fmt.Fprintf(s.err, "tpmdps: %s\n", said)
-	if v.hint != "" {
-		fmt.Fprintf(s.err, "tpmdps: hint: %s\n", v.hint)
+	if v.Hint != "" {
+		fmt.Fprintf(s.err, "tpmdps: hint: %s\n", v.Hint)
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"tpmdps/internal/network"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/text"
+	"tpmdps/internal/verdict"
 )
 
 func verifyCommand() command {
@@ -160,7 +161,7 @@ func (s *session) trip(req provision.Request) (tripResult, error) {
 // roundTrip makes the trip, and puts the hint to the step that failed.
 func roundTrip(ctx context.Context, req provision.Request) (tripResult, error) {
 	res, err := provision.Run(ctx, req)
-	err = overtime(ctx, err)
+	err = verdict.Overtime(ctx, err)
 	out := tripResult{Outcome: "pass", Result: res}
 	if req.Configured != nil {
 		out.otherChip = req.Configured.OtherTCTI
@@ -171,7 +172,7 @@ func roundTrip(ctx context.Context, req provision.Request) (tripResult, error) {
 	for _, one := range stepErrors(err) {
 		var failed *provision.StepError
 		if errors.As(one, &failed) {
-			out.hint(failed.Step, lineIn(ctx).fit(verdict(one).hint))
+			out.hint(failed.Step, lineIn(ctx).Fit(verdict.Of(one).Hint))
 		}
 	}
 	return out, err

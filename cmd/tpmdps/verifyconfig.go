@@ -105,7 +105,7 @@ func checkDaemons(until provision.Goal) error {
 	}
 	if running := here().AtWork(); len(running) > 0 {
 		return fmt.Errorf("%w: IoT Edge runs here (%s); a registration may move the device to another hub, reset its data, or replace the key that is in use",
-			errProvisioned, strings.Join(running, ", "))
+			aziot.ErrAtWork, strings.Join(running, ", "))
 	}
 	return nil
 }

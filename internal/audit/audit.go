@@ -39,6 +39,9 @@ const (
 )
 
 var (
+	// ErrEmpty is for a trail without lines: a run that wrote nothing leaves one, and so
+	// does someone who empties it.
+	ErrEmpty = errors.New("the audit trail is empty: there is nothing to verify")
 	// ErrDamaged is returned, wrapped with the line and the reason, for a trail
 	// that is not as it was written.
 	ErrDamaged = errors.New("damaged audit trail")

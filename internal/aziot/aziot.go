@@ -27,6 +27,8 @@ const ConfigFile = "/etc/aziot/config.toml"
 
 // Errors that decide what the operator has to do.
 var (
+	// ErrAtWork: IoT Edge runs here, with what it was provisioned with.
+	ErrAtWork = errors.New("this machine is provisioned")
 	// ErrNotInstalled: there is no user aziottpm, so IoT Edge's identity service
 	// is not installed.
 	ErrNotInstalled = errors.New("IoT Edge's identity service is not installed")

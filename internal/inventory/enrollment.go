@@ -40,6 +40,12 @@ func (b *reader) enrollment(raw []byte, line int) error {
 	return nil
 }
 
+// ErrDamaged is for a file of which nothing is enrolled, since it cannot be read to its end.
+var ErrDamaged = errors.New("damaged batch")
+
+// ErrNoTPM is for enrollments of which none is for a TPM.
+var ErrNoTPM = errors.New("there is no enrollment of a TPM")
+
 // ErrEnrollment is wrapped by the errors of enrollments of a DPS, which no chip has to
 // be read again for: something in the file is to be corrected.
 var ErrEnrollment = errors.New("an enrollment cannot be used")

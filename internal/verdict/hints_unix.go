@@ -1,6 +1,6 @@
 //go:build !windows
 
-package main
+package verdict
 
 // Hints that name what only one kind of system has.
 const (

@@ -1,4 +1,4 @@
-package main
+package hint
 
 const (
 	askOffice    = "look at the enrollment in the portal: whose key has it?"

@@ -1,4 +1,4 @@
-package main
+package hint
 
 import (
 	"regexp"
@@ -31,15 +31,15 @@ var flagAndWord = regexp.MustCompile(`^ --?([a-z][a-z0-9-]*)( (?:'[^']*'(?:\\''[
 
 var wordEnd = regexp.MustCompile(`^[,;:.)?]?(?: |$)|^[,;:)]`)
 
-// keepFlags adds to each command that a sentence names the flags of this command
+// KeepFlags adds to each command that a sentence names the flags of this command
 // line that it needs for the same chip, service and file, unless it names them.
 // Only what was typed is added: variables of the environment hold for it, too.
-func (c commandLine) keepFlags(s string) string {
+func (c Line) KeepFlags(s string) string {
 	var b strings.Builder
 	from := 0
 	for _, m := range commandInHint.FindAllStringSubmatchIndex(s, -1) {
 		name := s[m[2]:m[3]]
-		known := flagsOf(name)
+		known := c.flagsOf(name)
 		if known == nil {
 			continue
 		}
@@ -56,7 +56,7 @@ func (c commandLine) keepFlags(s string) string {
 
 // namedFlags are those that stand behind a command's name in a hint, by their long
 // names, and where they end.
-func namedFlags(s string, at int, known map[string]longName) (named []string, end int) {
+func namedFlags(s string, at int, known map[string]Flag) (named []string, end int) {
 	for {
 		m := flagAndWord.FindStringSubmatch(s[at:])
 		if m == nil {
@@ -66,9 +66,9 @@ func namedFlags(s string, at int, known map[string]longName) (named []string, en
 		if !ok {
 			return named, at
 		}
-		named = append(named, flag.name)
+		named = append(named, flag.Name)
 		at += len(m[0])
-		if !flag.takesValue {
+		if !flag.NeedsValue {
 			at -= len(m[2]) // the word goes on with the sentence
 		} else if strings.HasPrefix(m[2], " -") {
 			at -= len(m[2]) - len(" -")
@@ -77,14 +77,14 @@ func namedFlags(s string, at int, known map[string]longName) (named []string, en
 }
 
 // kept are the flags to add to a command, each behind a blank.
-func (c commandLine) kept(name string, known map[string]longName, named []string, elsewhere bool) string {
+func (c Line) kept(name string, known map[string]Flag, named []string, elsewhere bool) string {
 	var b strings.Builder
 	for _, flag := range c.flagsFor(name, named, elsewhere) {
-		value, given := c.flags[flag]
+		value, given := c.Flags[flag]
 		is, has := known[flag]
 		switch {
-		case !given || !has || is.name != flag || is.hidden || slices.Contains(named, flag):
-		case !is.takesValue:
+		case !given || !has || is.Name != flag || is.Hidden || slices.Contains(named, flag):
+		case !is.NeedsValue:
 			b.WriteString(" --" + flag)
 		case value != "" && value != "-":
 			b.WriteString(" --" + flag + " " + text.ShellWord(value))
@@ -94,7 +94,7 @@ func (c commandLine) kept(name string, known map[string]longName, named []string
 }
 
 // flagsFor are the flags that a command would keep if they were given.
-func (c commandLine) flagsFor(name string, named []string, elsewhere bool) []string {
+func (c Line) flagsFor(name string, named []string, elsewhere bool) []string {
 	var all []string
 	names := func(flags ...string) bool {
 		return slices.ContainsFunc(flags, func(f string) bool { return slices.Contains(named, f) })
@@ -103,7 +103,7 @@ func (c commandLine) flagsFor(name string, named []string, elsewhere bool) []str
 		all = append(all, chipNames...)
 	}
 	check := name == "config" && names("check")
-	if name == "config" && !check && c.command != name { // it would write the passwords into the file
+	if name == "config" && !check && c.Command != name { // it would write the passwords into the file
 		all = slices.DeleteFunc(all, func(flag string) bool { return strings.HasSuffix(flag, "-auth-file") })
 	}
 	if name != "config" || check {
@@ -112,15 +112,15 @@ func (c commandLine) flagsFor(name string, named []string, elsewhere bool) []str
 	if slices.Contains(networkCommands, name) && !names("offline") || check {
 		all = append(all, "ca-file")
 	}
-	if c.flags["for"] != "1.1" || name == "config" {
+	if c.Flags["for"] != "1.1" || name == "config" {
 		all = append(all, "config")
 	}
-	if c.command != name && name == "enroll" || c.command == "enroll" && name == "verify" {
-		if !strings.Contains(c.flags["registration-id"], "{") && !names("from") {
+	if c.Command != name && name == "enroll" || c.Command == "enroll" && name == "verify" {
+		if !strings.Contains(c.Flags["registration-id"], "{") && !names("from") {
 			all = append(all, "registration-id")
 		}
 	}
-	if c.command == name && !c.inMode() && !names(modes[name]...) {
+	if c.Command == name && !c.inMode() && !names(modes[name]...) {
 		all = append(all, c.settings()...)
 	}
 	return all
@@ -128,7 +128,7 @@ func (c commandLine) flagsFor(name string, named []string, elsewhere bool) []str
 
 // dpsFlagsFor are the flags that name the DPS and the operator. A hint that
 // names another credential means that one.
-func (c commandLine) dpsFlagsFor(named []string) []string {
+func (c Line) dpsFlagsFor(named []string) []string {
 	for _, flag := range dpsNames[1:] {
 		if slices.Contains(named, flag) {
 			return dpsNames[:1]
@@ -138,14 +138,14 @@ func (c commandLine) dpsFlagsFor(named []string) []string {
 }
 
 // inMode tells whether a flag was given with which the command is another one.
-func (c commandLine) inMode() bool {
-	return slices.ContainsFunc(modes[c.command], func(flag string) bool { _, given := c.flags[flag]; return given })
+func (c Line) inMode() bool {
+	return slices.ContainsFunc(modes[c.Command], func(flag string) bool { _, given := c.Flags[flag]; return given })
 }
 
 // settings are the flags that were given and are no other's business.
-func (c commandLine) settings() []string {
+func (c Line) settings() []string {
 	var all []string
-	for flag := range c.flags {
+	for flag := range c.Flags {
 		if !slices.Contains(slices.Concat(chipNames, dpsNames, ownNames, []string{"config", "ca-file"}), flag) {
 			all = append(all, flag)
 		}
@@ -156,32 +156,18 @@ func (c commandLine) settings() []string {
 
 // flagsOf are all flags of a command such as "chip flush", by all their names; nil
 // for one that there is not.
-func flagsOf(name string) map[string]longName {
-	level := commands()
+func (c Line) flagsOf(name string) map[string]Flag {
+	level := c.Commands
 	words := strings.Fields(name)
 	for n, word := range words {
-		i := slices.IndexFunc(level, func(one command) bool { return one.name == word })
+		i := slices.IndexFunc(level, func(one Command) bool { return one.Name == word })
 		if i < 0 {
 			return nil
 		}
 		if n == len(words)-1 {
-			return longNames(level[i].allFlags())
+			return level[i].Flags
 		}
-		level = level[i].subcommands
+		level = level[i].Subcommands
 	}
 	return nil
 }
-
-// keepFlagsIn does so in all that a check says to type; a line of the file is none.
-func (c commandLine) keepFlagsIn(r checkResult) {
-	for i, f := range r.Findings {
-		if !lineOfFile.MatchString(f.Fix) {
-			r.Findings[i].Fix = c.keepFlags(f.Fix)
-		}
-	}
-	for i, t := range r.Ticks {
-		r.Ticks[i].Hint = c.keepFlags(t.Hint)
-	}
-}
-
-var lineOfFile = regexp.MustCompile(`^[\w."-]+ = `)

@@ -1,4 +1,4 @@
-package main
+package verdict
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ func occupiedHint(err error, otherwise string) string {
 	}
 	look := fmt.Sprintf("look at what is there: tpm2_readpublic -c %#x; if nothing needs it: ", occupied.Handle)
 	if occupied.Handle == tpm.HandleEK {
-		return look + replaceEK + "; " + whoStoresEKs
+		return look + HowToReplaceEK + "; " + WhoStoresEKs
 	}
 	return look + fmt.Sprintf("tpm2_evictcontrol -C o -c %#x", occupied.Handle)
 }
@@ -26,6 +26,6 @@ func occupiedHint(err error, otherwise string) string {
 // one that it finds (systemd, pull request 42701): so the right one, stored
 // first, stays.
 var (
-	replaceEK    = fmt.Sprintf("tpm2_evictcontrol -C o -c %#x, then tpmdps read-ek --persist", tpm.HandleEK)
-	whoStoresEKs = "newer systemd (systemd-tpm2-setup) may store an ECC or high-range key there at boot; it leaves the right one once that is there"
+	HowToReplaceEK = fmt.Sprintf("tpm2_evictcontrol -C o -c %#x, then tpmdps read-ek --persist", tpm.HandleEK)
+	WhoStoresEKs   = "newer systemd (systemd-tpm2-setup) may store an ECC or high-range key there at boot; it leaves the right one once that is there"
 )

@@ -1,4 +1,4 @@
-package main
+package verdict
 
 import (
 	"cmp"
@@ -28,17 +28,17 @@ var knowsMore = []error{
 // codeHint is the dictionary's advice for the code that the chip, or the software
 // around it, answered with, so that a hint and explain never differ. Without a
 // code, or where the program knows more, the hint of the table stays.
-func codeHint(err error, e exit) string {
-	response := responseIn(err, e.is)
+func codeHint(err error, e Verdict) string {
+	response := responseIn(err, e.Is)
 	switch {
-	case response == nil, slices.Contains(knowsMore, e.is):
-		return e.hint
+	case response == nil, slices.Contains(knowsMore, e.Is):
+		return e.Hint
 	case response.SaidOfKeys():
 		// The dictionary's advice is about a key that was wrapped for another
 		// chip, and this is not one: ErrOtherChip says so where it is.
-		return e.hint
+		return e.Hint
 	}
-	return cmp.Or(dictionary.TPMAdvice(response.Code), e.hint)
+	return cmp.Or(dictionary.TPMAdvice(response.Code), e.Hint)
 }
 
 // responseIn finds the refusal by which an error is what it is. An error may

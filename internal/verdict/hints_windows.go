@@ -1,4 +1,4 @@
-package main
+package verdict
 
 // Hints that name what only one kind of system has.
 const (

@@ -1,4 +1,4 @@
-package main
+package verdict
 
 import (
 	"cmp"
@@ -34,48 +34,48 @@ const (
 
 // operatorExits are the exit codes of what an operator's request can be refused
 // with. A device's have sentinels, in package provision.
-var operatorExits = map[dictionary.Meaning]exit{
-	dictionary.EndorsementKey: {code: 14},
-	dictionary.RegistrationID: {code: 2},
-	dictionary.BadRequest:     {code: 2},
-	dictionary.TooLarge:       {code: 2},
-	dictionary.Allocation:     {code: 2},
-	dictionary.NoHub:          {code: 2},
-	dictionary.NotEnrolled:    {code: 15},
-	dictionary.NotRegistered:  {code: 15},
-	dictionary.Conflict:       {code: 15},
-	dictionary.Unauthorized:   {code: 30},
-	dictionary.Forbidden:      {code: 30},
-	dictionary.HubLink:        {code: 30},
-	dictionary.Disabled:       {code: 30},
-	dictionary.NoService:      {code: 21},
-	dictionary.Unavailable:    {code: 32},
-	dictionary.ProxyLogin:     {code: 21, hint: hintProxyLogin},
-	dictionary.HubAnswered:    {code: 21, hint: hintHubAnswered},
-	dictionary.Contradicted:   {code: 21, hint: hintContradicted},
-	dictionary.Foreign:        {code: 21, hint: hintForeign},
+var operatorExits = map[dictionary.Meaning]Verdict{
+	dictionary.EndorsementKey: {Code: 14},
+	dictionary.RegistrationID: {Code: 2},
+	dictionary.BadRequest:     {Code: 2},
+	dictionary.TooLarge:       {Code: 2},
+	dictionary.Allocation:     {Code: 2},
+	dictionary.NoHub:          {Code: 2},
+	dictionary.NotEnrolled:    {Code: 15},
+	dictionary.NotRegistered:  {Code: 15},
+	dictionary.Conflict:       {Code: 15},
+	dictionary.Unauthorized:   {Code: 30},
+	dictionary.Forbidden:      {Code: 30},
+	dictionary.HubLink:        {Code: 30},
+	dictionary.Disabled:       {Code: 30},
+	dictionary.NoService:      {Code: 21},
+	dictionary.Unavailable:    {Code: 32},
+	dictionary.ProxyLogin:     {Code: 21, Hint: hintProxyLogin},
+	dictionary.HubAnswered:    {Code: 21, Hint: hintHubAnswered},
+	dictionary.Contradicted:   {Code: 21, Hint: hintContradicted},
+	dictionary.Foreign:        {Code: 21, Hint: hintForeign},
 }
 
 // serviceVerdict is for refusals of the service API. What to do about one, the
 // dictionary says.
-func serviceVerdict(e *dps.Error) exit {
+func serviceVerdict(e *dps.Error) Verdict {
 	j := dictionary.Judge(e.Said())
 	v := operatorExits[j.Meaning]
-	v.hint = cmp.Or(v.hint, j.Do(true))
+	v.Hint = cmp.Or(v.Hint, j.Do(true))
 	return v
 }
 
 // refusedHint is what to do about a refusal whose error has a row in the table of
 // exits for several reasons: the dictionary tells them apart.
-func refusedHint(err error, e exit) string {
+func refusedHint(err error, e Verdict) string {
 	j := judged(err)
-	switch e.is {
+	switch e.Is {
 	case dps.ErrMalformed:
 		if j.Meaning == dictionary.Contradicted {
 			return hintContradicted
 		}
 	case provision.ErrUnavailable:
-		return cmp.Or(j.Do(false), e.hint)
+		return cmp.Or(j.Do(false), e.Hint)
 	case provision.ErrRefused:
 		if do := j.Do(false); do != "" {
 			return do + "; " + hintTracking
@@ -89,18 +89,18 @@ func refusedHint(err error, e exit) string {
 			return j.Do(true)
 		}
 	}
-	return e.hint
+	return e.Hint
 }
 
-// served is what the service said of a failure, as fields for scripts: nothing of
+// Served is what the service said of a failure, as fields for scripts: nothing of
 // it has to be looked for in a sentence.
-type served struct {
+type Served struct {
 	Status     int    `json:"http_status"`
 	Code       int    `json:"service_code"`
 	TrackingID string `json:"tracking_id"`
 }
 
-func servedIn(err error) served {
+func ServedIn(err error) Served {
 	var refused *dps.Error
 	var foreign *dps.AnswerError
 	var failed *provision.RegistrationError
@@ -110,11 +110,11 @@ func servedIn(err error) served {
 		if id == "" {
 			id = refused.RequestID
 		}
-		return served{refused.Status, refused.Code, id}
+		return Served{refused.Status, refused.Code, id}
 	case errors.As(err, &foreign):
-		return served{Status: foreign.Status}
+		return Served{Status: foreign.Status}
 	case errors.As(err, &failed):
-		return served{Status: 200, Code: failed.Code}
+		return Served{Status: 200, Code: failed.Code}
 	}
-	return served{}
+	return Served{}
 }

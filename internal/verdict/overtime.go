@@ -1,4 +1,4 @@
-package main
+package verdict
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 	"tpmdps/internal/provision"
 )
 
-// errOvertime is for a run whose own time was over, whatever it waited for then.
-var errOvertime = errors.New("the time of the run was over")
+// ErrOvertime is for a run whose own time was over, whatever it waited for then.
+var ErrOvertime = errors.New("the time of the run was over")
 
 // hintOvertime is what to do about it.
 const hintOvertime = "raise --timeout"
@@ -26,7 +26,7 @@ const hintOvertime = "raise --timeout"
 // what was waited for.
 type overtimeError struct{ error }
 
-func (e overtimeError) Unwrap() []error { return []error{e.error, errOvertime} }
+func (e overtimeError) Unwrap() []error { return []error{e.error, ErrOvertime} }
 
 // Hint names what else would help: the end of what kept the run.
 func (e overtimeError) Hint() string {
@@ -44,12 +44,12 @@ func (e overtimeError) Hint() string {
 	return hintOvertime
 }
 
-// overtime marks the error of a run as one of its own time, where the time is over
+// Overtime marks the error of a run as one of its own time, where the time is over
 // and the error comes from that: so that one cause has one exit code, whether the
 // chip, the network, a file or another program was waited for. What a service, a
 // disk or a file was refused for before stays the truer error.
-func overtime(ctx context.Context, err error) error {
-	if err == nil || errors.Is(err, errOvertime) || !timeIsOver(ctx) || !ofTime(err) {
+func Overtime(ctx context.Context, err error) error {
+	if err == nil || errors.Is(err, ErrOvertime) || !timeIsOver(ctx) || !ofTime(err) {
 		return err
 	}
 	switch {
@@ -57,7 +57,7 @@ func overtime(ctx context.Context, err error) error {
 		errors.Is(err, provision.ErrUnavailable), refusedBefore(err):
 		return err
 	}
-	switch verdict(err).code {
+	switch Of(err).Code {
 	case 2, 14, 15, 22, 31, 32, 40, 41, 50:
 		return err
 	}

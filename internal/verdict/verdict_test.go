@@ -1,4 +1,4 @@
-package main
+package verdict
 
 import (
 	"context"
@@ -21,6 +21,7 @@ import (
 	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/input"
+	"tpmdps/internal/inventory"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
 )
@@ -52,15 +53,15 @@ func TestVerdict(t *testing.T) {
 		{wrap(&dps.Error{Status: 418}), 21},
 		{fmt.Errorf("%w; the last answer was: %w", context.DeadlineExceeded, &dps.Error{Status: 503}), 32},
 		{&provision.StepError{Step: "tpm.activate", Err: fmt.Errorf("%w: %w", tpm.ErrOtherChip, tpm.ErrFailure)}, 31},
-		{fmt.Errorf("%w: line 3: %w", errBatch, &identity.FormatError{Is: "x"}), 50},
+		{fmt.Errorf("%w: line 3: %w", inventory.ErrDamaged, &identity.FormatError{Is: "x"}), 50},
 		{errors.Join(errors.New("close failed"), tpm.ErrLockout), 12},
 		{errors.Join(context.Canceled, tpm.ErrNoDevice), 130},
 	} {
-		if got := verdict(tt.err); got.code != tt.code {
-			t.Errorf("verdict(%v) = %d, want %d", tt.err, got.code, tt.code)
+		if got := Of(tt.err); got.Code != tt.code {
+			t.Errorf("Of(%v) = %d, want %d", tt.err, got.Code, tt.code)
 		}
 	}
-	if got := verdict(wrap(&fs.PathError{Op: "open", Path: "config.toml", Err: syscall.EACCES})); got.code != 2 || got.hint != hintOtherUser {
+	if got := Of(wrap(&fs.PathError{Op: "open", Path: "config.toml", Err: syscall.EACCES})); got.Code != 2 || got.Hint != hintOtherUser {
 		t.Errorf("without permission: %+v", got)
 	}
 }
@@ -68,12 +69,12 @@ func TestVerdict(t *testing.T) {
 // An entry that stands behind one that it wraps could never match.
 func TestEveryExitMatches(t *testing.T) {
 	for _, e := range exits {
-		if got := verdict(e.is); got != e {
-			t.Errorf("verdict(%v) = %d, hint %q; its entry in the table says %d, hint %q", e.is, got.code, got.hint, e.code, e.hint)
+		if got := Of(e.Is); got != e {
+			t.Errorf("Of(%v) = %d, hint %q; its entry in the table says %d, hint %q", e.Is, got.Code, got.Hint, e.Code, e.Hint)
 		}
 	}
-	if got := verdict(fmt.Errorf("config.toml: %w: %w", edge.ErrUnusable, identity.ErrIDScope)); got.code != 40 {
-		t.Errorf("a bad ID scope in a file is exit code %d, want 40", got.code)
+	if got := Of(fmt.Errorf("config.toml: %w: %w", edge.ErrUnusable, identity.ErrIDScope)); got.Code != 40 {
+		t.Errorf("a bad ID scope in a file is exit code %d, want 40", got.Code)
 	}
 }
 
@@ -93,7 +94,7 @@ func TestEnrollEndsEarly(t *testing.T) {
 	} {
 		code := 0
 		if err := batch.Conclude(done, tt.records, tt.ended); err != nil {
-			code = verdict(err).code
+			code = Of(err).Code
 		}
 		if code != tt.code {
 			t.Errorf("2 of %d done, then %v: exit code %d, want %d", tt.records, tt.ended, code, tt.code)
@@ -129,10 +130,10 @@ func TestInterruptsHideNothing(t *testing.T) {
 		{enroll.ErrConflict, false},
 		{provision.ErrNotEnrolled, false},
 		{&dps.Error{Status: 412}, false},
-		{fmt.Errorf("%w: %w", errBatch, &identity.FormatError{Is: "x"}), false},
+		{fmt.Errorf("%w: %w", inventory.ErrDamaged, &identity.FormatError{Is: "x"}), false},
 	} {
-		if got := interrupts(tt.err); got != tt.want {
-			t.Errorf("interrupts(%v) = %v", tt.err, got)
+		if got := Interrupts(tt.err); got != tt.want {
+			t.Errorf("Interrupts(%v) = %v", tt.err, got)
 		}
 	}
 }
