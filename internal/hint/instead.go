@@ -89,14 +89,13 @@ var instead = map[string][]string{
 	"choose another file with --config, print it with --config -, or move the old one away":                      {"choose another file, or move the old one away"},
 	"choose another file with --out, print it with --out -, or move the old one away":                            {"choose another file, or move the old one away"},
 	"correct the line that is named, or make the record again: tpmdps read-ek -o jsonl":                          {wrongFile},
-	"tpmdps config --check --config FILE says what to type":                                                      {wrongFile},
 	"tpmdps config --check --config FILE shows what to fix":                                                      {wrongFile},
-	"tpmdps config --check says where and why":                                                                   {wrongFile},
+	"tpmdps config --check shows where and why":                                                                  {wrongFile},
 	"leave --registration-id out to use the ID that is derived from the chip":                                    {"leave the ID out to use the one that is derived from the chip"},
-	"--id-format base32 takes the chip's ID":                                                                     {"the chip's own ID is the one in base32"},
+	"--id-format base32 uses the chip's ID":                                                                      {"the chip's own ID is the one in base32"},
 	"--registration-id ID keeps the one of the file":                                                             {"the file has another one"},
-	"if the TPM is what it shall use from now on: --replace-provisioning makes comments of the other way":        {"make comments of the other way by hand"},
-	"if it must be: --secret-on-removable-media":                                                                 {"look at how it is mounted"},
+	"to switch to TPM provisioning add --replace-provisioning, which comments out the old settings":              {"comment out the settings of the other way by hand"},
+	"if it must stay there: --secret-on-removable-media":                                                         {"look at how it is mounted"},
 	"tpmdps audit verify FILE names the first bad line":                                                          {"the first bad line is named"},
 
 	// Of the operator's credential.
