@@ -246,7 +246,7 @@ func (s *session) configRequest(o configOptions) (configfile.Request, error) {
 		Backups:             o.backups,
 		Read:                s.readConfigFile,
 		Record:              func(whole bool) (identity.Record, error) { return s.recordForID(o.chip, whole) },
-		Say:                 s.say,
+		Notify:              s.say,
 	}
 	if o.endpoint.text != "" {
 		url, err := dps.DeviceEndpoint(o.endpoint.text)

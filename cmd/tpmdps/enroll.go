@@ -10,10 +10,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/commandline"
-	"tpmdps/internal/dps"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/inventory"
+	"tpmdps/internal/redact"
 	"tpmdps/internal/text"
 	"tpmdps/internal/verdict"
 )
@@ -166,7 +166,7 @@ func describe(o batch.Outcome) string {
 		return strings.TrimPrefix(err.Error(), item.RegistrationID+": ")
 	}
 	if err != nil && !known {
-		return dps.Redact(text.Plain(err.Error()))
+		return redact.Patterns(text.Plain(err.Error()))
 	}
 	if item.Action == enroll.Create {
 		return "" // every field is new

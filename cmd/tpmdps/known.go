@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 
-	"tpmdps/internal/dps"
 	"tpmdps/internal/environment"
 	"tpmdps/internal/redact"
 )
@@ -19,7 +18,7 @@ var learning = true
 // nor, on stderr, what looks like a secret. flush passes on what they hold back.
 func (s streams) redacted() (_ streams, flush func()) {
 	known := &redact.Set{}
-	out, errs := known.Writer(s.out, nil), known.Writer(s.err, dps.Redact)
+	out, errs := known.Writer(s.out, nil), known.Writer(s.err, redact.Patterns)
 	s.out, s.err = out, errs
 	return s, func() {
 		_ = errs.Flush() // there is nobody left to be told
@@ -49,7 +48,7 @@ func (s streams) learn(secrets ...string) {
 
 // redact takes out of a text what is known and what looks like a secret: for texts
 // that go elsewhere than to the streams.
-func (s streams) redact(text string) string { return dps.Redact(s.known().Text(text)) }
+func (s streams) redact(text string) string { return redact.Patterns(s.known().Text(text)) }
 
 // secretField is the name of a field of a connection string, a token or a form whose
 // value is a secret.

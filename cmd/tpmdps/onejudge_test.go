@@ -127,7 +127,7 @@ func TestRefusedRecordHasTheCode(t *testing.T) {
 	if second := result.Items[1]; second["service_code"] != 400004.0 || second["http_status"] != 400.0 || second["tracking_id"] != id {
 		t.Errorf("the one that was refused: %v", second)
 	}
-	if failed.Served != (verdict.Served{400, 400004, id}) {
+	if failed.Served != (verdict.Served{Status: 400, Code: 400004, TrackingID: id}) {
 		t.Errorf("the error: %+v", failed)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"tpmdps/internal/bundle"
 	"tpmdps/internal/bundle/gather"
+	"tpmdps/internal/check"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/softtpm/softtpmtest"
@@ -83,12 +84,12 @@ func agreed(t *testing.T, files map[string][]byte) bundle.Verdict {
 		}
 	}
 	if strings.Contains(readme, "nothing was registered") == slices.ContainsFunc(verify.Steps, func(s provision.Step) bool {
-		return s.Name == "dps.register" && s.Status != provision.Skipped
+		return s.Name == "dps.register" && s.Status != check.Skipped
 	}) {
 		t.Errorf("README.txt is wrong on whether the device was registered:\n%s", readme)
 	}
 	i := slices.IndexFunc(m.Verdict.Findings, func(f bundle.Finding) bool { return f.Command == "tpmdps verify" })
-	j := slices.IndexFunc(verify.Steps, func(s provision.Step) bool { return s.Status == provision.Fail })
+	j := slices.IndexFunc(verify.Steps, func(s provision.Step) bool { return s.Status == check.Fail })
 	switch {
 	case (i < 0) != (j < 0), (j < 0) != (verify.ExitCode == 0), (j < 0) != (verify.Outcome == "pass"):
 		t.Errorf("verify.json and verdict differ: %+v, %+v", verify, m.Verdict)

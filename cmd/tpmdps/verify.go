@@ -15,6 +15,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/check"
 	"tpmdps/internal/commandline"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
@@ -203,13 +204,13 @@ func splitSteps(err error) (all []error) {
 // at the end.
 func (u *ui) showStep(step provision.Step) {
 	switch {
-	case step.Status == provision.Skipped && step.Detail == "":
+	case step.Status == check.Skipped && step.Detail == "":
 		return // the trip ended before it
-	case step.Status == provision.Fail:
+	case step.Status == check.Fail:
 		step.Detail = ""
 	}
 	u.say("%s", strings.TrimRight(fmt.Sprintf("%-7s %-16s %6d ms  %s", step.Status, step.Name, step.MS, step.Detail), " "))
-	if step.Status == provision.Warn && step.Hint != "" {
+	if step.Status == check.Warn && step.Hint != "" {
 		u.say("        hint: %s", step.Hint)
 	}
 }
@@ -348,7 +349,7 @@ type tripResult struct {
 // hint puts the hint of the error on the step that failed.
 func (r *tripResult) hint(step, hint string) {
 	for i := range r.Steps {
-		if r.Steps[i].Name == step && r.Steps[i].Status == provision.Fail {
+		if r.Steps[i].Name == step && r.Steps[i].Status == check.Fail {
 			r.Steps[i].Hint = hint
 		}
 	}
@@ -380,7 +381,7 @@ func (r tripResult) show(w io.Writer) error {
 	for _, s := range r.Steps {
 		but := s.Name + ": " + s.Detail
 		switch {
-		case s.Status != provision.Warn:
+		case s.Status != check.Warn:
 			continue
 		case s.Name == "tpm.open" && r.otherChip != "":
 			but = "not with the chip that IoT Edge opens: " + r.otherChip
@@ -411,7 +412,7 @@ func (r tripResult) proved(last string) string {
 func (r tripResult) last() provision.Step {
 	var last provision.Step
 	for _, s := range r.Steps {
-		if s.Status != provision.Skipped {
+		if s.Status != check.Skipped {
 			last = s
 		}
 	}

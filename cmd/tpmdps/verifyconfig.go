@@ -35,7 +35,7 @@ func (s *session) configFile(o verifyOptions) (edge.Config, error) {
 		return edge.Config{}, &edge.FileError{Path: path, Err: errors.New("it is empty")}
 	}
 	c, err := edge.Parse(data)
-	astray := lint.Check(data, lint.Options{}).Astray()
+	astray := lint.Check(data, lint.Options{}).IgnoredProvisioning()
 	if err != nil {
 		for _, f := range astray {
 			err = fmt.Errorf("%w; line %d: %s", err, f.Line, f.Message)

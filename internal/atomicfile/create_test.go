@@ -45,13 +45,13 @@ func TestCreateLosesTheRace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "config.toml")
-			late := func(from, to string) error {
+			linkLate := func(from, to string) error {
 				if err := os.WriteFile(path, []byte("theirs"), 0o600); err != nil {
 					t.Fatal(err)
 				}
 				return link(from, to)
 			}
-			if err := create(path, []byte("ours"), 0o600, late); !errors.Is(err, fs.ErrExist) {
+			if err := create(path, []byte("ours"), 0o600, linkLate); !errors.Is(err, fs.ErrExist) {
 				t.Errorf("Create() = %v, want %v", err, fs.ErrExist)
 			}
 			wantOnly(t, dir, "config.toml", "theirs")

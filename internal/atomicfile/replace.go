@@ -60,7 +60,7 @@ func replace(path string, old, data []byte, now time.Time, do calls) (backup str
 	if err != nil {
 		return "", err
 	}
-	temp, err := writeTemp(path, data, func(f *os.File) error { return likeOld(f, path, info) }, do.flush)
+	temp, err := writeTemp(path, data, func(f *os.File) error { return copyOwnership(f, path, info) }, do.flush)
 	if err != nil {
 		return "", err
 	}
@@ -154,7 +154,7 @@ func copyFile(path, name string) error {
 	}
 	_, err = f.Write(data)
 	if err == nil {
-		err = likeOld(f, path, info)
+		err = copyOwnership(f, path, info)
 	}
 	if err == nil {
 		err = f.Sync()

@@ -44,7 +44,7 @@ type Report struct {
 func Verify(r io.Reader, o Options) (Report, error) {
 	f := newFollower(o.Key)
 	head := newNotedHead(o.Head)
-	bad, err := f.readAll(r, head.look)
+	bad, err := f.readAll(r, head.compare)
 	switch {
 	case err != nil:
 	case len(f.key) > 0 && f.lines > 0 && f.keyed == 0:
@@ -115,8 +115,8 @@ func newNotedHead(text string) *notedHead {
 	return h
 }
 
-// look compares the last line.
-func (h *notedHead) look(f *follower) error {
+// compare compares the last line.
+func (h *notedHead) compare(f *follower) error {
 	same := strings.EqualFold(h.hash, f.head)
 	switch {
 	case same && (h.line == 0 || h.line == f.lines):

@@ -70,12 +70,12 @@ func (i Installation) Access(tcti string) Access {
 	}
 	user, installed := local.User(User)
 	for _, name := range w.nodes {
-		one := i.look(a, name, user, local)
+		one := i.checkNode(a, name, user, local)
 		switch {
 		case one.Verdict == NoNode:
 			continue
 		case !installed:
-			return one.without()
+			return one.withoutUser()
 		case one.Verdict == Allowed && a.Node != "":
 			one.Reason += fmt.Sprintf(", but not %s, so that it bypasses the kernel's resource manager", a.Node)
 			one.Hint = hintRule
@@ -88,7 +88,7 @@ func (i Installation) Access(tcti string) Access {
 	}
 	switch {
 	case !installed:
-		return a.without()
+		return a.withoutUser()
 	case a.Node == "":
 		a.Verdict, a.Reason = NoNode, "there is no "+list(w.nodes)
 		a.Hint = "is the TPM switched on in the firmware setup? dmesg | grep -i tpm shows whether there is a driver for it"
@@ -96,8 +96,8 @@ func (i Installation) Access(tcti string) Access {
 	return a
 }
 
-// without is for a machine that has no such user.
-func (a Access) without() Access {
+// withoutUser is for a machine that has no such user.
+func (a Access) withoutUser() Access {
 	a.Verdict, a.Reason, a.Hint = NoUser, "there is no user "+a.User, HintInstall
 	return a
 }
@@ -107,8 +107,8 @@ const HintInstall = "install IoT Edge, the package aziot-edge, or aziot-identity
 
 const hintRule = "sudo tpmdps config --udev"
 
-// look asks one node.
-func (i Installation) look(a Access, name string, user host.Account, local host.Accounts) Access {
+// checkNode asks one node.
+func (i Installation) checkNode(a Access, name string, user host.Account, local host.Accounts) Access {
 	p, err := permissionOf(i.Machine.Path(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		a.Verdict = NoNode

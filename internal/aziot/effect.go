@@ -91,7 +91,7 @@ func (i Installation) PutIntoEffect(ctx context.Context, r EffectRequest) (Effec
 	if err := e.comeUp(ctx, i, r); err != nil {
 		return e, err
 	}
-	if len(stillThere(before, i.TPMDaemons())) > 0 {
+	if len(stillRunning(before, i.TPMDaemons())) > 0 {
 		e.Restart = append(e.Restart, tpmDaemon)
 	}
 	daemons := e.judge(i, r.TCTI)
@@ -116,7 +116,7 @@ func (e *Effect) comeUp(ctx context.Context, i Installation, r EffectRequest) er
 	}
 	for _, h := range i.Holders() {
 		e.Holders = append(e.Holders, h)
-		if h.Alone() && h.Name != tpmDaemon {
+		if h.Exclusive() && h.Name != tpmDaemon {
 			r.Warn(fmt.Sprintf("%s (process %d) holds %s, past the kernel's resource manager; what it leaves there may be in the way: %s", h.Name, h.PID, h.Node, h.stopCommand()))
 		}
 	}
@@ -178,7 +178,7 @@ func (e Effect) prove(r EffectRequest, daemons error) error {
 // chipInUse is the node that IoT Edge's own daemon keeps from others; "" where there is
 // none.
 func (e Effect) chipInUse() string {
-	n := slices.IndexFunc(e.Holders, func(h Holder) bool { return h.Alone() && h.Name == tpmDaemon })
+	n := slices.IndexFunc(e.Holders, func(h Holder) bool { return h.Exclusive() && h.Name == tpmDaemon })
 	if n < 0 {
 		return ""
 	}

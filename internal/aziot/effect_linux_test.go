@@ -22,9 +22,9 @@ func TestJudgeDaemons(t *testing.T) {
 	files["dev/tpmrm0"] = ""
 	denied := tree(t, files)
 	must(t, os.Chmod(denied.Machine.Path("/dev/tpmrm0"), 0o600))
-	up := []Daemon{{Name: "aziot-edged", State: Running}, {Name: tpmDaemon, State: Ready}}
-	tpmDown := []Daemon{{Name: "aziot-edged", State: Running}, {Name: tpmDaemon, State: Failed, Detail: "exit-code"}}
-	otherDown := []Daemon{{Name: "aziot-certd", State: Stopped}, {Name: tpmDaemon, State: Running}}
+	up := []Daemon{{Name: "aziot-edged", State: stateRunning}, {Name: tpmDaemon, State: stateReady}}
+	tpmDown := []Daemon{{Name: "aziot-edged", State: stateRunning}, {Name: tpmDaemon, State: stateFailed, Detail: "exit-code"}}
+	otherDown := []Daemon{{Name: "aziot-certd", State: stateStopped}, {Name: tpmDaemon, State: stateRunning}}
 	free := tree(t, nil)
 	for name, tt := range map[string]struct {
 		on   Installation

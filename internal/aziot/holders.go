@@ -16,9 +16,9 @@ type Holder struct {
 	Node string `json:"node"`
 }
 
-// Alone tells whether it keeps others out: the raw node is one process's at a
+// Exclusive tells whether it keeps others out: the raw node is one process's at a
 // time, and what it leaves on the chip no resource manager takes away.
-func (h Holder) Alone() bool { return !strings.HasPrefix(h.Node, "/dev/tpmrm") }
+func (h Holder) Exclusive() bool { return !strings.HasPrefix(h.Node, "/dev/tpmrm") }
 
 // TPMDaemons are the processes of IoT Edge's TPM daemon.
 func (i Installation) TPMDaemons() []host.Process {
@@ -38,8 +38,8 @@ func (i Installation) AtWork() []string {
 	return slices.Compact(running)
 }
 
-// stillThere are those of the processes before that run on.
-func stillThere(before, now []host.Process) []host.Process {
+// stillRunning are those of the processes before that run on.
+func stillRunning(before, now []host.Process) []host.Process {
 	return slices.DeleteFunc(slices.Clone(before), func(p host.Process) bool { return !slices.Contains(now, p) })
 }
 

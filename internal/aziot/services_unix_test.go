@@ -144,12 +144,12 @@ func TestDaemonsWithoutSystemd(t *testing.T) {
 		"an empty answer": {"systemctl": ""},
 	} {
 		programs(t, scripts)
-		if all, err := (Installation{}).Daemons(t.Context()); !errors.Is(err, ErrNoUnits) || len(all) != 0 {
+		if all, err := (Installation{}).Daemons(t.Context()); !errors.Is(err, errNoUnits) || len(all) != 0 {
 			t.Errorf("%s: Daemons() = %v, %v", name, all, err)
 		}
 	}
 	t.Setenv("PATH", t.TempDir())
-	if _, err := (Installation{}).Daemons(t.Context()); !errors.Is(err, ErrNoUnits) || !errors.Is(err, ErrNoProgram) {
+	if _, err := (Installation{}).Daemons(t.Context()); !errors.Is(err, errNoUnits) || !errors.Is(err, ErrNoProgram) {
 		t.Errorf("no systemctl: %v", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"tpmdps/internal/redact"
 	"tpmdps/internal/text"
 )
 
@@ -87,12 +88,12 @@ func (a answer) isHTML() bool {
 
 func (a answer) malformed(reason string) *AnswerError {
 	return &AnswerError{
-		Method:      a.request.method,
-		Path:        a.request.path,
+		method:      a.request.method,
+		path:        a.request.path,
 		Status:      a.status,
-		ContentType: show(a.header.Get("Content-Type"), 80),
-		Reason:      reason,
-		Excerpt:     a.excerpt(),
+		contentType: show(a.header.Get("Content-Type"), 80),
+		reason:      reason,
+		excerpt:     a.excerpt(),
 	}
 }
 
@@ -199,7 +200,7 @@ func show(s string, n int) string {
 	if len(s) > 16<<10 {
 		s = s[:16<<10]
 	}
-	return text.Printable(Redact(s), n)
+	return text.Printable(redact.Patterns(s), n)
 }
 
 // clip cuts a printable text to n bytes at a character's boundary.

@@ -115,12 +115,12 @@ func TestBadChallenge(t *testing.T) {
 	} {
 		a, _, err := register(t, reply{status: 401, body: tt.body})
 		var answer *AnswerError
-		if !errors.As(err, &answer) || !errors.Is(err, ErrMalformed) || !strings.Contains(answer.Reason, tt.reason) {
+		if !errors.As(err, &answer) || !errors.Is(err, ErrMalformed) || !strings.Contains(answer.reason, tt.reason) {
 			t.Errorf("%.60s: Register() = %+v, %v, want ErrMalformed with %q", tt.body, a, err, tt.reason)
 			continue
 		}
-		if answer.Excerpt != "" {
-			t.Errorf("%.60s: excerpt %q shows what may be a key", tt.body, answer.Excerpt)
+		if answer.excerpt != "" {
+			t.Errorf("%.60s: excerpt %q shows what may be a key", tt.body, answer.excerpt)
 		}
 	}
 }
@@ -238,7 +238,7 @@ func TestMalformedOperation(t *testing.T) {
 	} {
 		a, _, err := register(t, reply{status: 200, body: tt.body})
 		var answer *AnswerError
-		if !errors.As(err, &answer) || !strings.Contains(answer.Reason, tt.reason) {
+		if !errors.As(err, &answer) || !strings.Contains(answer.reason, tt.reason) {
 			t.Errorf("%.70s: Register() = %+v, %v, want %q", tt.body, a, err, tt.reason)
 		}
 	}

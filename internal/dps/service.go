@@ -35,7 +35,7 @@ func (c *ServiceClient) Endpoint() string { return c.endpoint }
 // Enrollment returns the enrollment of a registration ID. There being none is
 // an [*Error] with status 404.
 func (c *ServiceClient) Enrollment(ctx context.Context, id string) (Enrollment, error) {
-	a, err := c.do(ctx, request{method: http.MethodGet, path: enrollmentPath(id), subject: about(id)})
+	a, err := c.do(ctx, request{method: http.MethodGet, path: enrollmentPath(id), subject: subjectOf(id)})
 	if err != nil {
 		return Enrollment{}, err
 	}
@@ -54,7 +54,7 @@ func (c *ServiceClient) PutEnrollment(ctx context.Context, e Enrollment, ifMatch
 	}
 	a, err := c.do(ctx, request{
 		method: http.MethodPut, path: enrollmentPath(e.RegistrationID),
-		body: e.writable(), header: ifMatchHeader(ifMatch), subject: about(e.RegistrationID),
+		body: e.writable(), header: ifMatchHeader(ifMatch), subject: subjectOf(e.RegistrationID),
 	})
 	if err != nil {
 		return Enrollment{}, err
@@ -78,7 +78,7 @@ func (c *ServiceClient) DeleteEnrollment(ctx context.Context, id, ifMatch string
 // RegistrationState returns what became of a machine's last registration. A
 // machine that never registered is an [*Error] with status 404.
 func (c *ServiceClient) RegistrationState(ctx context.Context, id string) (RegistrationState, error) {
-	a, err := c.do(ctx, request{method: http.MethodGet, path: "/registrations/" + url.PathEscape(id), subject: about(id)})
+	a, err := c.do(ctx, request{method: http.MethodGet, path: "/registrations/" + url.PathEscape(id), subject: subjectOf(id)})
 	if err != nil {
 		return RegistrationState{}, err
 	}
@@ -149,7 +149,7 @@ func (c *ServiceClient) Bulk(ctx context.Context, mode string, enrollments []Enr
 	return r, nil
 }
 
-func about(id string) subject { return subject{registrationIDs: []string{id}} }
+func subjectOf(id string) subject { return subject{registrationIDs: []string{id}} }
 
 func enrollmentPath(id string) string { return "/enrollments/" + url.PathEscape(id) }
 

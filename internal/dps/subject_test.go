@@ -69,7 +69,7 @@ func TestAnswersAboutOthers(t *testing.T) {
 		s := serve(t, reply{status: 200, body: lie.body})
 		err := everyOperation(t, s.URL, s.Client())[lie.operation]()
 		var answer *AnswerError
-		if !errors.As(err, &answer) || !strings.Contains(answer.Reason, lie.reason) {
+		if !errors.As(err, &answer) || !strings.Contains(answer.reason, lie.reason) {
 			t.Errorf("%s, %s: %v, want %q", lie.operation, lie.body, err, lie.reason)
 		}
 		if n := len(s.seen()); n != 1 {

@@ -121,7 +121,7 @@ type editor struct {
 
 func (e *editor) set(s setting) error {
 	old, there := e.doc.Lookup(s.path...)
-	if there && (s.missing || same(old, s)) {
+	if there && (s.missing || sameValue(old, s)) {
 		return nil
 	}
 	if old.Kind == tomledit.Array || old.Kind == tomledit.InlineTable {
@@ -168,8 +168,8 @@ func (e *editor) has(path []string) bool {
 	})
 }
 
-// same compares a value of the file with a wanted one by what they mean.
-func same(old tomledit.Entry, s setting) bool {
+// sameValue compares a value of the file with a wanted one by what they mean.
+func sameValue(old tomledit.Entry, s setting) bool {
 	switch want := s.value.(type) {
 	case int64:
 		n, err := strconv.ParseInt(old.Text, 0, 64)

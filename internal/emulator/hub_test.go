@@ -88,7 +88,7 @@ func TestHub(t *testing.T) {
 			}
 		})
 	}
-	if connections, messages := c.srv.hub.Seen("dev1"); connections != 3 || messages != 0 {
+	if connections, messages := c.srv.hub.Traffic("dev1"); connections != 3 || messages != 0 {
 		t.Errorf("%d connections and %d messages were counted, want 3 and 0", connections, messages)
 	}
 	for user, want := range map[string]byte{ // the hub's name is compared without case and port

@@ -83,13 +83,13 @@ type request struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	began := time.Now()
 	s.opts.Arrived(hr)
-	rep, bent := s.bend(hr)
+	rep, replaced := s.faultReply(hr)
 	var err error
-	if !bent {
+	if !replaced {
 		err = s.checkSource(hr)
 	}
 	switch {
-	case bent, err != nil:
+	case replaced, err != nil:
 	case hr.URL.Path == webSocketPath:
 		s.hub.ServeWebSocket(w, hr)
 		return

@@ -106,7 +106,7 @@ func (st *state) decode(data []byte) error {
 			if err != nil {
 				return err
 			}
-			c.in(st)[fold(e.id())] = e
+			c.enrollments(st)[fold(e.id())] = e
 		}
 	}
 	for _, r := range f.Registrations {

@@ -25,11 +25,11 @@ func TestInitialTwins(t *testing.T) {
 			continue
 		}
 		answer.expect(t, 400, 400004)
-		var said rest.ErrorBody
-		if err := json.Unmarshal(answer.body, &said); err != nil {
+		var refusal rest.ErrorBody
+		if err := json.Unmarshal(answer.body, &refusal); err != nil {
 			t.Fatal(err)
 		}
-		message := said.Message
+		message := refusal.Message
 		if !strings.HasPrefix(message, "Invalid initialTwin: ") || !strings.Contains(message, tt.Reason) {
 			t.Errorf("%s: %q, want %q", tt.Name, message, tt.Reason)
 		}

@@ -56,7 +56,7 @@ func (i Item) ifMatch() string {
 func settle(ctx context.Context, svc *dps.ServiceClient, item Item, refused error) (dps.Enrollment, error) {
 	var e *dps.Error
 	switch isRefusal := errors.As(refused, &e); {
-	case isRefusal && dictionary.Judge(e.Said()).Meaning == dictionary.Conflict:
+	case isRefusal && dictionary.Judge(e.Details()).Meaning == dictionary.Conflict:
 	case isRefusal && refusesHub(item.enrollment, e):
 		return dps.Enrollment{}, fmt.Errorf("write the enrollment: %w: %w", ErrHub, refused)
 	default:
@@ -73,7 +73,7 @@ func settle(ctx context.Context, svc *dps.ServiceClient, item Item, refused erro
 // one code for all parts of a request, and names the part in words.
 func refusesHub(e dps.Enrollment, refused *dps.Error) bool {
 	named := len(e.IoTHubs) > 0 || e.IoTHubHostName != ""
-	return named && dictionary.Judge(refused.Said()).Meaning == dictionary.BadRequest && strings.Contains(strings.ToLower(refused.Message), "hub")
+	return named && dictionary.Judge(refused.Details()).Meaning == dictionary.BadRequest && strings.Contains(strings.ToLower(refused.Message), "hub")
 }
 
 // confirm reads in the service's answer what it has now. That it is this chip's,

@@ -196,15 +196,15 @@ func (i Item) Writes() bool {
 
 // differences lists either the key or the settings.
 func (i Item) differences(key bool) string {
-	const most = 6
+	const maxListed = 6
 	var parts []string
 	for _, c := range i.Changes {
 		if (c.Field == fieldEK) == key {
 			parts = append(parts, c.String())
 		}
 	}
-	if n := len(parts) - most; n > 0 {
-		parts = append(parts[:most], fmt.Sprintf("and %d more", n))
+	if n := len(parts) - maxListed; n > 0 {
+		parts = append(parts[:maxListed], fmt.Sprintf("and %d more", n))
 	}
 	return strings.Join(parts, "; ")
 }

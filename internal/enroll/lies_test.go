@@ -274,7 +274,7 @@ func TestForeign404(t *testing.T) {
 }
 
 // An answer that does not say whose the enrollment is does not get it replaced.
-func TestNobodysEnrollment(t *testing.T) {
+func TestEnrollmentWithoutOwner(t *testing.T) {
 	for _, attestation := range []string{"", `,"attestation":{}`, `,"attestation":{"type":""}`, `,"attestation":{"type":"tpm"}`, `,"attestation":{"type":"TPM","tpm":null}`,
 		`,"attestation":{"type":"tpm","tpm":{}}`, `,"attestation":{"tpm":{"endorsementKey":""}}`, `,"attestation":{"x509":{}}`} {
 		writes := 0

@@ -49,7 +49,7 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 		return Item{}, fmt.Errorf("%w: %s", ErrForeignID, reason)
 	}
 	have, err := svc.Enrollment(ctx, w.registrationID)
-	if notThere(err) {
+	if isNotEnrolled(err) {
 		return w.first(ctx, svc, p)
 	}
 	switch {
@@ -58,7 +58,7 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 	case err != nil:
 		return Item{}, fmt.Errorf("look for the enrollment: %w", err)
 	}
-	if reason := nobodys(have.Attestation); reason != "" {
+	if reason := noOwner(have.Attestation); reason != "" {
 		return Item{}, fmt.Errorf("look for the enrollment: %w: %s: %s", dps.ErrMalformed, w.registrationID, reason)
 	}
 	item := w.change(have, p)
@@ -92,10 +92,10 @@ func (w wish) first(ctx context.Context, svc *dps.ServiceClient, p Policy) (Item
 	return item, nil
 }
 
-// nobodys says why an enrollment does not tell whose it is, "" if it does: DPS
+// noOwner says why an enrollment does not tell whose it is, "" if it does: DPS
 // always does. Taken for another machine's, it would be replaced for want of an
 // answer.
-func nobodys(a dps.Attestation) string {
+func noOwner(a dps.Attestation) string {
 	switch {
 	case a.Type == "" && a.TPM == nil:
 		return "its enrollment has no attestation"
@@ -105,10 +105,10 @@ func nobodys(a dps.Attestation) string {
 	return ""
 }
 
-// notThere tells whether DPS itself said that there is no such enrollment. Which
+// isNotEnrolled tells whether DPS itself said that there is no such enrollment. Which
 // of its two codes it says that with is not documented. Whatever else answers
 // 404, under a code that nobody knows as well, there may be one.
-func notThere(err error) bool {
+func isNotEnrolled(err error) bool {
 	var refused *dps.Error
 	return errors.As(err, &refused) && missing(err) && (refused.Code == codeNotEnrolled || refused.Code == codeNotRegistered)
 }
@@ -119,7 +119,7 @@ func missing(err error) bool {
 	if !errors.As(err, &refused) {
 		return false
 	}
-	meaning := dictionary.Judge(refused.Said()).Meaning
+	meaning := dictionary.Judge(refused.Details()).Meaning
 	return meaning == dictionary.NotEnrolled || meaning == dictionary.NotRegistered
 }
 

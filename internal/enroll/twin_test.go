@@ -61,7 +61,7 @@ func TestTwinsThatHubsRefuse(t *testing.T) {
 		if c.Part == twin.Desired {
 			got = written.InitialTwin.Properties.Desired
 		}
-		if !same(readObject(got), readObject([]byte(c.JSON))) {
+		if !sameJSON(readObject(got), readObject([]byte(c.JSON))) {
 			t.Errorf("%s: written as %.200s", c.Name, got)
 		}
 	}

@@ -81,8 +81,8 @@ func (v Variables) value(name string) string {
 	return s.Value
 }
 
-// wrong makes the error of a setting.
-func (s Setting) wrong(reason, advice string) error {
+// invalid makes the error of a setting.
+func (s Setting) invalid(reason, advice string) error {
 	return &Error{Variable: s.Variable, Reason: reason, Advice: advice}
 }
 

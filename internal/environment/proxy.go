@@ -100,16 +100,16 @@ const proxyEscapes = "in NAME and PASSWORD, write each character that is not a l
 // there, and the rest of the password becomes a path that nobody looks at.
 func (s Setting) proxy() (string, error) {
 	if reason := dressed(s.Value); reason != "" {
-		return "", s.wrong(reason, howToSet)
+		return "", s.invalid(reason, howToSet)
 	}
 	scheme, rest, found := strings.Cut(s.Value, "://")
 	if !found {
 		scheme, rest = "http", s.Value
 		if first, _, set := strings.Cut(rest, "="); set && slices.Contains([]string{"http", "https", "ftp", "socks"}, strings.ToLower(first)) {
-			return "", s.wrong("it is written in the form of Windows' own settings", proxyForm)
+			return "", s.invalid("it is written as Windows has it in its own settings", proxyForm)
 		}
 		if first, _, _ := strings.Cut(rest, ":"); strings.EqualFold(first, "http") || strings.EqualFold(first, "https") {
-			return "", s.wrong("the two slashes after its http: are missing", proxyForm)
+			return "", s.invalid("the two slashes behind its http: are missing", proxyForm)
 		}
 	}
 	if scheme = strings.ToLower(scheme); scheme != "http" && scheme != "https" {
@@ -117,7 +117,7 @@ func (s Setting) proxy() (string, error) {
 		if strings.HasPrefix(scheme, "socks") {
 			reason = "it names a SOCKS proxy, and only HTTP proxies are supported"
 		}
-		return "", s.wrong(reason, proxyForm)
+		return "", s.invalid(reason, proxyForm)
 	}
 	login, address := "", rest
 	at := strings.LastIndexByte(rest, '@')
@@ -128,11 +128,11 @@ func (s Setting) proxy() (string, error) {
 	var reason string
 	if at >= 0 {
 		if u.User, reason = proxyLogin(login); reason != "" {
-			return "", s.wrong(reason, proxyEscapes)
+			return "", s.invalid(reason, proxyEscapes)
 		}
 	}
 	if u.Host, reason = proxyHost(strings.TrimSuffix(address, "/")); reason != "" {
-		return "", s.wrong(reason, proxyForm+"; "+proxyEscapes)
+		return "", s.invalid(reason, proxyForm+"; "+proxyEscapes)
 	}
 	return u.String(), nil
 }

@@ -29,16 +29,16 @@ func (s Setting) List() []string {
 	return folders
 }
 
-// Wrong is the [Error] of a setting that cannot be used for a reason that its reader
+// Invalid is the [Error] of a setting that cannot be used for a reason that its reader
 // has found. The reason must not repeat the value.
-func (s Setting) Wrong(reason, advice string, cause error) error {
+func (s Setting) Invalid(reason, advice string, cause error) error {
 	return &Error{s.Variable, reason, advice, cause}
 }
 
 // Bare returns the [Error] of a value with something around it that is not a part of it.
 func (s Setting) Bare() error {
 	if reason := s.Dressed(); reason != "" {
-		return s.wrong(reason, howToSet)
+		return s.invalid(reason, howToSet)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@
 package hint
 
 import (
-	"cmp"
 	"maps"
 	"regexp"
 	"slices"
@@ -39,7 +38,7 @@ type Line struct {
 	Chip *tpm.Address
 	// Commands are all that the program has.
 	Commands []Command
-	// ProxyVariable is the name under which the proxy is set; "" is HTTPS_PROXY.
+	// ProxyVariable is the name under which the proxy is set; "" leaves it as hints name it.
 	ProxyVariable string
 }
 
@@ -109,7 +108,10 @@ func (c Line) Fit(hint string) string {
 
 // inOwnSpelling names the proxy's variable as it is set: https_proxy goes first.
 func (c Line) inOwnSpelling(hint string) string {
-	return proxyName.ReplaceAllLiteralString(hint, cmp.Or(c.ProxyVariable, "HTTPS_PROXY"))
+	if c.ProxyVariable == "" {
+		return hint
+	}
+	return proxyName.ReplaceAllLiteralString(hint, c.ProxyVariable)
 }
 
 var proxyName = regexp.MustCompile(`\bHTTPS_PROXY\b`)

@@ -24,7 +24,7 @@ type Account struct {
 type Accounts struct{ passwd, group [][]string }
 
 // Accounts reads them. One file that cannot be read leaves the other one.
-func (m Machine) Accounts() (Accounts, error) { return readAccounts(m.Files()) }
+func (m Machine) Accounts() (Accounts, error) { return readAccounts(m.files()) }
 
 func readAccounts(fsys fs.FS) (a Accounts, err error) {
 	var errGroup error

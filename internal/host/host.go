@@ -44,15 +44,15 @@ func Known(f identity.Host, notes []string) map[string]string {
 	} {
 		all[name] = "read"
 		if value == "" {
-			all[name] = why(name, notes)
+			all[name] = reasonFor(name, notes)
 		}
 	}
 	return all
 }
 
-// why is the reason for a fact that is missing. The last note counts: it is of the
+// reasonFor is the reason for a fact that is missing. The last note counts: it is of the
 // last place that was looked at.
-func why(name string, notes []string) string {
+func reasonFor(name string, notes []string) string {
 	for _, note := range slices.Backward(notes) {
 		if reason, ok := strings.CutPrefix(note, name+": "); ok {
 			return reason
@@ -77,7 +77,7 @@ func meaningful(text string) (value, note string) {
 	switch {
 	case value == "":
 		return "", "the firmware leaves it empty"
-	case Placeholder(value):
+	case placeholder(value):
 		return "", fmt.Sprintf("%q is a placeholder that the maker left in the firmware", value)
 	}
 	return value, ""

@@ -34,8 +34,8 @@ func (m Machine) Path(name string) string {
 	return filepath.Join(m.Root, name)
 }
 
-// Files is the machine's file tree, with names that do not begin with a slash.
-func (m Machine) Files() fs.FS { return os.DirFS(m.Path("/")) }
+// files is the machine's file tree, with names that do not begin with a slash.
+func (m Machine) files() fs.FS { return os.DirFS(m.Path("/")) }
 
 // NeedRoot returns ErrNotRoot for any user but root.
 func (m Machine) NeedRoot() error {

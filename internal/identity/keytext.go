@@ -74,7 +74,7 @@ func keyAmongOthers(text string) (one []byte, judgement error) {
 		switch {
 		case at[1]-at[0] < slices.Min(lengthsOfKeys):
 			continue // cut off
-		case !slices.Contains(lengthsOfKeys, at[1]-at[0]), goesOn.MatchString(text[at[1]:]):
+		case !slices.Contains(lengthsOfKeys, at[1]-at[0]), continuesKey.MatchString(text[at[1]:]):
 			return nil, nil
 		}
 		ek, err := keyInBody(text[at[0]:at[1]], maxDepth)
@@ -86,7 +86,7 @@ func keyAmongOthers(text string) (one []byte, judgement error) {
 	return one, judgement
 }
 
-var goesOn = regexp.MustCompile(`^[A-Za-z0-9+/_-]`)
+var continuesKey = regexp.MustCompile(`^[A-Za-z0-9+/_-]`)
 
 // keyInBody reads a key that is nothing but its digits.
 func keyInBody(body string, depth int) ([]byte, error) {

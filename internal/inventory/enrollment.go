@@ -106,8 +106,8 @@ func (e *enrollment) read() error {
 	if err := e.entry.Settings.Validate(); err != nil {
 		return err
 	}
-	for _, path := range append(e.left(), attestation.left()...) {
-		e.lost(path)
+	for _, path := range append(e.remaining(), attestation.remaining()...) {
+		e.ignore(path)
 	}
 	return nil
 }
@@ -120,9 +120,9 @@ func (e *enrollment) pass(id, other string) {
 
 func (e *enrollment) kept(name string) { tally(&e.inv.Copied, name) }
 
-// lost notes a member that does not become a setting, by the service's spelling
+// ignore notes a member that does not become a setting, by the service's spelling
 // where it is one of the service's own.
-func (e *enrollment) lost(path string) {
+func (e *enrollment) ignore(path string) {
 	for _, own := range []string{"etag", "createdDateTimeUtc", "lastUpdatedDateTimeUtc", "registrationState"} {
 		if fold(path) == fold(own) {
 			path = own
@@ -166,8 +166,8 @@ func (e *enrollment) attestation(a *object, id string) (other string, err error)
 	e.kept("registrationId")
 	e.kept("attestation.tpm.endorsementKey")
 	if tpm != a {
-		for _, path := range tpm.left() {
-			e.lost(path)
+		for _, path := range tpm.remaining() {
+			e.ignore(path)
 		}
 	}
 	return "", e.record(id, key)

@@ -63,24 +63,24 @@ func (i Inventory) Records() []identity.Record {
 
 // Override puts settings that are given for all over those that the file has for each,
 // see [enroll.Settings.Over], and returns what does not go together.
-func (i *Inventory) Override(said enroll.Settings) error {
+func (i *Inventory) Override(settings enroll.Settings) error {
 	for n := range i.Entries {
 		e := &i.Entries[n]
 		if e.Other != "" {
 			continue
 		}
-		e.Settings = said.Over(e.Settings)
+		e.Settings = settings.WithDefaults(e.Settings)
 		if err := e.Settings.Validate(); err != nil {
 			return fmt.Errorf("line %d: %s: %w", e.Line, e.Record.RegistrationID, err)
 		}
 	}
-	hubs := len(said.IoTHubs) > 0
+	hubs := len(settings.IoTHubs) > 0
 	for name, is := range map[string]bool{
-		"deviceId": said.DeviceID != "", "capabilities.iotEdge": said.EdgeEnabled != nil, "iotHubs": hubs, "iotHubHostName": hubs,
-		"allocationPolicy": said.AllocationPolicy != "", "reprovisionPolicy": said.ReprovisionPolicy != "", "provisioningStatus": said.ProvisioningStatus != "",
-		"customAllocationDefinition": said.WebhookURL != "" || said.AllocationPolicy != "" && !strings.EqualFold(said.AllocationPolicy, "custom"),
-		"initialTwin.tags":           len(said.InitialTwinTags) > 0, "initialTwin.properties.desired": len(said.InitialTwinProperties) > 0,
-		"optionalDeviceInformation": len(said.DeviceInformation) > 0,
+		"deviceId": settings.DeviceID != "", "capabilities.iotEdge": settings.EdgeEnabled != nil, "iotHubs": hubs, "iotHubHostName": hubs,
+		"allocationPolicy": settings.AllocationPolicy != "", "reprovisionPolicy": settings.ReprovisionPolicy != "", "provisioningStatus": settings.ProvisioningStatus != "",
+		"customAllocationDefinition": settings.WebhookURL != "" || settings.AllocationPolicy != "" && !strings.EqualFold(settings.AllocationPolicy, "custom"),
+		"initialTwin.tags":           len(settings.InitialTwinTags) > 0, "initialTwin.properties.desired": len(settings.InitialTwinProperties) > 0,
+		"optionalDeviceInformation": len(settings.DeviceInformation) > 0,
 	} {
 		if at := slices.Index(i.Copied, name); is && at >= 0 {
 			i.Copied = slices.Delete(i.Copied, at, at+1)
@@ -104,7 +104,7 @@ func (i Inventory) CheckDuplicates() error {
 			lines = append(lines, e.Line)
 		}
 	}
-	said := recordNumbers.ReplaceAllStringFunc(err.Error(), func(s string) string {
+	message := recordNumbers.ReplaceAllStringFunc(err.Error(), func(s string) string {
 		m := recordNumbers.FindStringSubmatch(s)
 		first, _ := strconv.Atoi(m[1])
 		second, _ := strconv.Atoi(m[2])
@@ -113,20 +113,20 @@ func (i Inventory) CheckDuplicates() error {
 		}
 		return fmt.Sprintf("%s (lines %d and %d)", s, lines[first-1], lines[second-1])
 	})
-	return placed{said, err}
+	return reworded{message, err}
 }
 
 // recordNumbers are those of CheckBatch.
 var recordNumbers = regexp.MustCompile(`records ([0-9]+) and ([0-9]+)`)
 
-// placed is an error in other words.
-type placed struct {
-	said string
-	err  error
+// reworded is an error in other words.
+type reworded struct {
+	message string
+	err     error
 }
 
-func (e placed) Error() string { return e.said }
-func (e placed) Unwrap() error { return e.err }
+func (e reworded) Error() string { return e.message }
+func (e reworded) Unwrap() error { return e.err }
 
 // maxNamed bounds how many entries a sentence names.
 const maxNamed = 5

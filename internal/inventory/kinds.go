@@ -94,7 +94,7 @@ var (
 // otherText recognises what is given for an inventory and is not JSON; "" for
 // anything else. line is its first line.
 func otherText(line, all []byte) string {
-	const again = "; write it with az iot dps enrollment list -o json"
+	const rewriteHint = "; write it with az iot dps enrollment list -o json"
 	_, rest, _ := bytes.Cut(all, []byte("\n"))
 	second, _, _ := bytes.Cut(rest, []byte("\n"))
 	switch {
@@ -103,11 +103,11 @@ func otherText(line, all []byte) string {
 	case isKey(line) || isKey(all[:min(len(all), maxKey)]):
 		return `it is a key, not a record; write {"endorsement_key":"…"} with a registration_id beside it, or give the one key with --ek`
 	case yamlLine.Match(line):
-		return "it is YAML (-o yaml), not records in JSON" + again
+		return "it is YAML (-o yaml), not records in JSON" + rewriteHint
 	case ruler.Match(second):
-		return "it is a table for people (-o table), not records in JSON" + again
+		return "it is a table for people (-o table), not records in JSON" + rewriteHint
 	case bytes.Count(line, []byte("\t")) > 0:
-		return "it is a table with tabs (-o tsv), which has no names in it, not records in JSON" + again
+		return "it is a table with tabs (-o tsv), which has no names in it, not records in JSON" + rewriteHint
 	case bytes.Count(line, []byte(",")) > 1 || bytes.Count(line, []byte(";")) > 1:
 		return "it is a table (CSV), not records in JSON"
 	case bytes.HasPrefix(all, []byte("<")):

@@ -67,8 +67,8 @@ func (o *object) text(name string) (value string, err error) {
 	return value, nil
 }
 
-// truth returns a member that is true or false; nil if it is not there.
-func (o *object) truth(name string) (value *bool, err error) {
+// boolean takes a member that is true or false; nil if it is not there.
+func (o *object) boolean(name string) (value *bool, err error) {
 	if raw := o.take(name); raw != nil && json.Unmarshal(raw, &value) != nil {
 		return nil, wrongKind(o.at(name), raw, "true or false")
 	}
@@ -92,8 +92,8 @@ func (o *object) object(name string) (*object, error) {
 	return newObject(o.at(name), raw)
 }
 
-// left are the paths of the members that were not taken, as they are spelled.
-func (o *object) left() []string {
+// remaining are the paths of the members that were not taken, as they are spelled.
+func (o *object) remaining() []string {
 	var paths []string
 	for _, key := range slices.Sorted(maps.Keys(o.members)) {
 		paths = append(paths, o.at(shown(o.names[key])))
@@ -151,7 +151,7 @@ func (o *object) collection(name string, sdk bool) (json.RawMessage, error) {
 		case !is:
 		case isNull(inner):
 			delete(all, wrapper)
-		case sdk && bytes.HasPrefix(inner, []byte("{")) && onlyOwn(all, wrapper):
+		case sdk && bytes.HasPrefix(inner, []byte("{")) && onlyServiceMembers(all, wrapper):
 			return inner, nil
 		}
 	}
@@ -172,7 +172,7 @@ func (o *object) collection(name string, sdk bool) (json.RawMessage, error) {
 // serviceOwn are what the service and SDKs add to a twin's collections.
 var serviceOwn = []string{"metadata", "version", "count", "$metadata", "$version"}
 
-func onlyOwn(all map[string]json.RawMessage, wrapper string) bool {
+func onlyServiceMembers(all map[string]json.RawMessage, wrapper string) bool {
 	for name := range all {
 		if name != wrapper && !slices.Contains(serviceOwn, name) {
 			return false

@@ -16,7 +16,7 @@ var ErrBroken = errors.New("the connection broke off during the exchange")
 func Broken(err error) bool {
 	var op *net.OpError
 	what, _ := Layer(err)
-	if what != "" && what != brokeOff {
+	if what != "" && what != connectionBroke {
 		return false
 	}
 	return errors.Is(err, ErrBroken) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &op) && (op.Op == "read" || op.Op == "write")

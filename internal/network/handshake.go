@@ -36,7 +36,7 @@ func (w handshakeWatcher) RoundTrip(req *http.Request) (*http.Response, error) {
 		cut.Store(errors.As(err, &op) && !op.Timeout() || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
 	}}
 	answer, err := w.RoundTripper.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
-	if what, _ := Layer(err); err != nil && cut.Load() && (what == "" || what == brokeOff) {
+	if what, _ := Layer(err); err != nil && cut.Load() && (what == "" || what == connectionBroke) {
 		err = &CutHandshake{err}
 	}
 	return answer, err

@@ -40,9 +40,9 @@ func Layer(err error) (what, step string) {
 	case is(context.DeadlineExceeded):
 		return "no answer in time", ""
 	case errors.As(err, &op):
-		return brokeOff, "net.tcp"
+		return connectionBroke, "net.tcp"
 	}
 	return "", ""
 }
 
-const brokeOff = "the connection broke"
+const connectionBroke = "the connection broke"

@@ -115,7 +115,7 @@ func (r *Route) Resolve(ctx context.Context) ([]string, error) {
 	}
 	addresses, err := net.DefaultResolver.LookupHost(ctx, host)
 	if err != nil {
-		return nil, r.toProxy(fmt.Errorf("%w: %s%s: %w", ErrName, text.Printable(host, 253), r.which(), bare(err)))
+		return nil, r.toProxy(fmt.Errorf("%w: %s%s: %w", ErrName, text.Printable(host, 253), r.describeProxy(), bare(err)))
 	}
 	r.addresses = addresses
 	return addresses, nil
@@ -129,7 +129,7 @@ func (r *Route) Connect(ctx context.Context) (string, error) {
 	host, port := r.next()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(host, port))
 	if err != nil {
-		return "", r.toProxy(fmt.Errorf("%w to %s%s: %w", ErrConnect, net.JoinHostPort(host, port), r.which(), bare(err)))
+		return "", r.toProxy(fmt.Errorf("%w to %s%s: %w", ErrConnect, net.JoinHostPort(host, port), r.describeProxy(), bare(err)))
 	}
 	if r.proxy != nil {
 		if conn, err = r.tunnel(ctx, conn); err != nil {

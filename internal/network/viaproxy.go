@@ -34,8 +34,8 @@ func (r *Route) throughProxy(err error) error {
 	return fmt.Errorf("%w (through the proxy %s)", err, r.proxy.Host)
 }
 
-// which says of the host that this machine connects to that it is the proxy.
-func (r *Route) which() string {
+// describeProxy says of the host that this machine connects to that it is the proxy.
+func (r *Route) describeProxy() string {
 	if r.proxy == nil {
 		return ""
 	}

@@ -32,7 +32,7 @@ func (op *Operator) Explain(err error) error {
 	if !errors.As(err, &e) || e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden {
 		return err
 	}
-	switch dictionary.Judge(e.Said()).Meaning {
+	switch dictionary.Judge(e.Details()).Meaning {
 	case dictionary.Unauthorized, dictionary.Forbidden:
 	default: // not the service's own, or about something other than the credential
 		return err

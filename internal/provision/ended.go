@@ -117,7 +117,7 @@ func meaning(err error) error {
 	if !errors.As(err, &e) {
 		return network.AsBroken(err)
 	}
-	sentinel, known := meanings[dictionary.Judge(e.Said()).Meaning]
+	sentinel, known := meanings[dictionary.Judge(e.Details()).Meaning]
 	if !known {
 		sentinel = ErrRefused
 	}

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"tpmdps/internal/check"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/network"
@@ -104,23 +105,12 @@ type Request struct {
 	Observe func(Step)
 }
 
-// Status is how a step ended.
-type Status string
-
-// The ways a step ends.
-const (
-	OK      Status = "ok"
-	Warn    Status = "warn"
-	Fail    Status = "fail"
-	Skipped Status = "skipped"
-)
-
 // Step is one step of the trip as it was observed.
 type Step struct {
 	// Name is fixed; docs/tpmdps.1.md lists them.
 	Name string `json:"name"`
 	// Status is how it ended.
-	Status Status `json:"status"`
+	Status check.Status `json:"status"`
 	// MS is how long it took, in milliseconds.
 	MS int64 `json:"ms"`
 	// Detail is what was seen, in words.
@@ -161,16 +151,18 @@ type step struct {
 // outcome is what a step saw. A warning does not stop the trip, and neither
 // does a step that had nothing to do.
 type outcome struct {
-	detail  string
-	warn    bool
-	skipped bool
-	praise  bool // the detail says that nothing is wrong
-	hint    string
+	detail     string
+	warn       bool
+	skipped    bool
+	reassuring bool // the detail says that nothing is wrong
+	hint       string
 }
 
 func skip(why string) outcome { return outcome{detail: why, skipped: true} }
 
-func saw(format string, args ...any) outcome { return outcome{detail: fmt.Sprintf(format, args...)} }
+func detailf(format string, args ...any) outcome {
+	return outcome{detail: fmt.Sprintf(format, args...)}
+}
 
 // itinerary is the trip, in order.
 var itinerary = []step{
@@ -230,7 +222,7 @@ func Run(ctx context.Context, req Request) (_ Result, err error) {
 	var noted error // by a survey
 	for _, s := range itinerary {
 		if err != nil || slices.Index(Goals(), s.goal) > goal {
-			t.report(Step{Name: s.name, Status: Skipped})
+			t.report(Step{Name: s.name, Status: check.Skipped})
 			continue
 		}
 		if s.name == "net.dns" && req.Limit > 0 {
@@ -250,30 +242,30 @@ func Run(ctx context.Context, req Request) (_ Result, err error) {
 // take does one step and reports it.
 func (t *trip) take(ctx context.Context, s step) error {
 	start := time.Now()
-	var seen outcome
+	var found outcome
 	var err error
 	if errors.Is(ctx.Err(), context.Canceled) {
 		err = ctx.Err()
 	} else {
-		seen, err = s.run(t, ctx)
+		found, err = s.run(t, ctx)
 		err = t.byID(err)
 	}
 	if t.refused && errors.Is(err, tpm.ErrAuth) {
-		t.report(Step{Name: s.name, Status: Skipped, MS: time.Since(start).Milliseconds(), Detail: "it needs the password that tpm.capabilities names"})
+		t.report(Step{Name: s.name, Status: check.Skipped, MS: time.Since(start).Milliseconds(), Detail: "it needs the password that tpm.capabilities names"})
 		return &StepError{Step: s.name, Err: err, Names: t.names()}
 	}
-	if t.req.Offline && seen.detail != "" && strings.HasPrefix(s.name, "dps.") {
-		seen.detail = offline + seen.detail
+	if t.req.Offline && found.detail != "" && strings.HasPrefix(s.name, "dps.") {
+		found.detail = offline + found.detail
 	}
-	done := Step{Name: s.name, Status: OK, MS: time.Since(start).Milliseconds(), Detail: seen.detail, Hint: seen.hint}
+	done := Step{Name: s.name, Status: check.OK, MS: time.Since(start).Milliseconds(), Detail: found.detail, Hint: found.hint}
 	switch {
 	case err != nil:
-		done.Status, done.Detail = Fail, text.Plain(err.Error())
+		done.Status, done.Detail = check.Fail, text.Plain(err.Error())
 		err = &StepError{Step: s.name, Err: err, Names: t.names()}
-	case seen.warn:
-		done.Status = Warn
-	case seen.skipped:
-		done.Status = Skipped
+	case found.warn:
+		done.Status = check.Warn
+	case found.skipped:
+		done.Status = check.Skipped
 	}
 	t.report(done)
 	return err

@@ -79,7 +79,7 @@ func (t *trip) askChallenge(ctx context.Context) (outcome, error) {
 		return outcome{}, fmt.Errorf("%w: it answered %q instead of with a challenge; is this enrollment one for a TPM?", ErrRefused, t.answer.Operation.Status)
 	}
 	t.challenge = t.answer.Challenge
-	return saw("challenge received for %s", t.result.RegistrationID), nil
+	return detailf("challenge received for %s", t.result.RegistrationID), nil
 }
 
 // sign makes the token for the rest of the trip. The ID is signed in small letters,
@@ -121,7 +121,7 @@ func (t *trip) register(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	t.operation = *answer.Operation
-	return saw("signature accepted, now %s", t.operation.Status), nil
+	return detailf("signature accepted, now %s", t.operation.Status), nil
 }
 
 // awaitAssignment polls until the service has decided.
@@ -145,9 +145,9 @@ func (t *trip) awaitAssignment(ctx context.Context) (outcome, error) {
 	state := t.operation.State
 	t.result.AssignedHub, t.result.DeviceID, t.result.Substatus = state.AssignedHub, state.DeviceID, state.Substatus
 	if t.req.Offline {
-		return saw("device %s gets a key; nothing is registered at DPS", state.DeviceID), nil
+		return detailf("device %s gets a key; nothing is registered at DPS", state.DeviceID), nil
 	}
-	return saw("device %s on %s%s", state.DeviceID, state.AssignedHub, parenthesised(state.Substatus)), nil
+	return detailf("device %s on %s%s", state.DeviceID, state.AssignedHub, parenthesised(state.Substatus)), nil
 }
 
 func parenthesised(s string) string {
@@ -164,7 +164,7 @@ func (t *trip) pause(ctx context.Context, asked time.Duration) error {
 		asked = cmp.Or(t.req.Pause, pollPause)
 	}
 	wait := asked + time.Duration(rand.Int64N(int64(asked)/10+1))
-	t.tellWaiting(asked)
+	t.notifyWaiting(asked)
 	start := time.Now()
 	defer func() { t.result.WaitedMS += time.Since(start).Milliseconds() }()
 	timer := time.NewTimer(wait)
@@ -195,9 +195,9 @@ func (e *stillAssigning) Unwrap() []error { return []error{ErrStillAssigning, e.
 // longPause is one that is told of even where it is the first.
 const longPause = 10 * time.Second
 
-// tellWaiting tells of a pause. The first is as it should be: no service assigns at
+// notifyWaiting tells of a pause. The first is as it should be: no service assigns at
 // once.
-func (t *trip) tellWaiting(asked time.Duration) {
+func (t *trip) notifyWaiting(asked time.Duration) {
 	t.pauses++
 	if t.req.Waiting != nil && (asked >= longPause || t.pauses > 1 && t.pauses&(t.pauses-1) == 0) {
 		t.req.Waiting(asked)

@@ -137,7 +137,7 @@ func (d *decoder) begin() {
 	case bytes.HasPrefix(d.data, markBig):
 		d.form, d.first, d.at = big, UTF16, 2
 	default:
-		d.form = d.wideAt(0)
+		d.form = d.utf16At(0)
 		if d.form != bytewise {
 			d.first = BareUTF16
 		}
@@ -191,7 +191,7 @@ func (d *decoder) next() form {
 		if d.at == 0 {
 			return bytewise // begin has looked at it
 		}
-		return d.wideAt(d.at)
+		return d.utf16At(d.at)
 	}
 	rest := d.data[d.at:]
 	line := bytes.HasSuffix(d.out, []byte("\n"))
@@ -208,10 +208,10 @@ func (d *decoder) next() form {
 	return d.form
 }
 
-// wideAt tells whether UTF-16 begins here. In text, which is ASCII at its begin,
+// utf16At tells whether UTF-16 begins here. In text, which is ASCII at its begin,
 // a character's other byte is zero. Programs that append without a mark do so
 // with the lower byte first; a whole text may have the upper byte first.
-func (d *decoder) wideAt(i int) form {
+func (d *decoder) utf16At(i int) form {
 	rest := d.data[i:]
 	switch {
 	case len(rest) < 2 || (rest[0] == 0) == (rest[1] == 0):
@@ -272,7 +272,7 @@ func (d *decoder) step() error {
 		d.at += size
 		return nil
 	}
-	r, size := d.wide(rest)
+	r, size := d.utf16Rune(rest)
 	switch {
 	case size == 0:
 		return d.fail("it is UTF-16 that breaks off in the middle of a character")
@@ -286,9 +286,9 @@ func (d *decoder) step() error {
 	return nil
 }
 
-// wide decodes one character of UTF-16: its size is 0 where the data ends in
+// utf16Rune decodes one character of UTF-16: its size is 0 where the data ends in
 // it, and 1 where it is half of a pair.
-func (d *decoder) wide(b []byte) (rune, int) {
+func (d *decoder) utf16Rune(b []byte) (rune, int) {
 	if len(b) < 2 {
 		return 0, 0
 	}

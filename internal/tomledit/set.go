@@ -31,7 +31,7 @@ func (d *Document) Set(value string, path ...string) (*Document, error) {
 		if e.Kind == Table || e.Kind == ArrayTable {
 			return nil, fmt.Errorf("%w: line %d: %s is a table", ErrStructure, e.Line, strings.Join(path, "."))
 		}
-		return d.splice(e.Value.Start, e.Value.End, likeOld(d.data[e.Value.Start:e.Value.End], value))
+		return d.splice(e.Value.Start, e.Value.End, inStyleOf(d.data[e.Value.Start:e.Value.End], value))
 	}
 	if d.isImplicit(path) {
 		return nil, fmt.Errorf("%w: %s is a table", ErrStructure, strings.Join(path, "."))
@@ -178,8 +178,8 @@ func (d *Document) indent(e Entry) string {
 	return string(text)
 }
 
-// likeOld writes a string with the quotes that the old one had, where it can.
-func likeOld(old []byte, value string) string {
+// inStyleOf writes a string with the quotes that the old one had, where it can.
+func inStyleOf(old []byte, value string) string {
 	inner := strings.TrimSuffix(strings.TrimPrefix(value, `"`), `"`)
 	if old[0] == '\'' && !bytes.HasPrefix(old, []byte("'''")) && len(value) > 1 && value[0] == '"' && !strings.ContainsAny(inner, `'\`) {
 		return "'" + inner + "'"

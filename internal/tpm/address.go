@@ -81,7 +81,7 @@ func parseSocket(kind, conf string) (Address, error) {
 			return Address{}, fmt.Errorf("%w: %s= appears twice in %q", ErrAddress, key, kind+":"+conf)
 		case !known:
 			return Address{}, fmt.Errorf("%w: %q is not a setting of %s: (host=, port=%s)%s", ErrAddress, part, kind,
-				map[string]string{"swtpm": ", path="}[kind], meantSetting(kind, part, ok))
+				map[string]string{"swtpm": ", path="}[kind], suggestSetting(kind, part, ok))
 		}
 		given[key] = value
 	}
@@ -102,9 +102,9 @@ func parseSocket(kind, conf string) (Address, error) {
 	return Address{kind: k, host: net.JoinHostPort(host, port)}, nil
 }
 
-// meantSetting says how a setting without a name is written, as the end of a
+// suggestSetting says how a setting without a name is written, as the end of a
 // sentence: a path, a port, or both host and port.
-func meantSetting(kind, part string, named bool) string {
+func suggestSetting(kind, part string, named bool) string {
 	_, err := strconv.ParseUint(part, 10, 16)
 	host, port, cutErr := net.SplitHostPort(part)
 	switch {

@@ -39,22 +39,22 @@ var shapes = map[tpm2.TPMCC]shape{
 	tpm2.TPMCCReadPublic:         {handles: 1, params: func(_ exchange, r *reading) { r.sized("outPublic"); r.sized("name"); r.sized("qualifiedName") }},
 	tpm2.TPMCCCreatePrimary:      {handles: 1, makes: isTransient, params: primaryShape},
 	tpm2.TPMCCLoad:               {handles: 1, makes: isTransient, params: oneBuffer("name")},
-	tpm2.TPMCCContextLoad:        {makes: isTransient, params: nothing},
+	tpm2.TPMCCContextLoad:        {makes: isTransient, params: noParameters},
 	tpm2.TPMCCContextSave:        {handles: 1, params: func(_ exchange, r *reading) { r.skip(8+4+4, "context"); r.sized("contextBlob") }},
 	tpm2.TPMCCStartAuthSession:   {handles: 2, makes: sessionKind, params: sessionShape},
 	tpm2.TPMCCPolicySecret:       {handles: 2, params: func(_ exchange, r *reading) { r.sized("timeout"); r.ticket() }},
 	tpm2.TPMCCActivateCredential: {handles: 2, params: oneBuffer("certInfo")},
 	tpm2.TPMCCImport:             {handles: 1, params: oneBuffer("outPrivate")},
 	tpm2.TPMCCHMAC:               {handles: 1, params: oneBuffer("outHMAC")},
-	tpm2.TPMCCEvictControl:       {handles: 2, params: nothing},
-	tpm2.TPMCCFlushContext:       {params: nothing},
+	tpm2.TPMCCEvictControl:       {handles: 2, params: noParameters},
+	tpm2.TPMCCFlushContext:       {params: noParameters},
 	tpm2.TPMCCNVReadPublic:       {handles: 1, params: func(_ exchange, r *reading) { r.sized("nvPublic"); r.sized("nvName") }},
 	tpm2.TPMCCNVRead:             {handles: 2, params: nvReadShape},
 	tpm2.TPMCCCertify:            {handles: 2, params: func(_ exchange, r *reading) { r.sized("certifyInfo"); r.skip(2, "signature"); r.rest() }},
 	tpm2.TPMCCReadClock:          {params: func(_ exchange, r *reading) { r.skip(8+8+4+4+1, "currentTime") }},
 }
 
-func nothing(exchange, *reading) {}
+func noParameters(exchange, *reading) {}
 
 func oneBuffer(name string) func(exchange, *reading) {
 	return func(_ exchange, r *reading) { r.sized(name) }

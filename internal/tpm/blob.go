@@ -38,9 +38,9 @@ func ParseBlob(data []byte) (Blob, error) {
 	var b Blob
 	rest := data
 	for _, part := range []struct {
-		name string
-		into *[]byte
-		max  int
+		name  string
+		field *[]byte
+		max   int
 	}{
 		{"credential", &b.IDObject, 256},
 		{"secret", &b.Secret, 512},
@@ -49,7 +49,7 @@ func ParseBlob(data []byte) (Blob, error) {
 		{"public area", &b.Public, 512},
 	} {
 		var err error
-		if *part.into, rest, err = sized(rest, part.max); err != nil {
+		if *part.field, rest, err = sized(rest, part.max); err != nil {
 			return Blob{}, fmt.Errorf("%w: its %s at byte %d %w", ErrBlob, part.name, len(data)-len(rest), err)
 		}
 	}

@@ -97,7 +97,7 @@ func (d *Device) Candidates() (_ []Candidate, notes []string, err error) {
 	var found []Candidate
 	for _, v := range derivations {
 		public, err := d.derivePublic(v.template)
-		if v.own && d.goesOn(err) {
+		if v.own && d.continues(err) {
 			read.notes = append(read.notes, fmt.Sprintf("%s: %v", v.name, err))
 			continue
 		}

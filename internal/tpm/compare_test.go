@@ -262,8 +262,8 @@ func TestOneJudgementOfAKey(t *testing.T) {
 						t.Errorf("%s: usable %t, %q", c.Template, c.Usable, c.Refusal)
 					}
 				}
-				if p, err := open(t, chip, Options{}).Properties(); err != nil || p.LockoutCounter != 0 {
-					t.Errorf("%d failures counted, %v", p.LockoutCounter, err)
+				if p, err := open(t, chip, Options{}).properties(); err != nil || p.lockoutCounter != 0 {
+					t.Errorf("%d failures counted, %v", p.lockoutCounter, err)
 				}
 			})
 		})

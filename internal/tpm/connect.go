@@ -142,7 +142,7 @@ func dial(ctx context.Context, addr Address, network, target string) (transport.
 func dialError(ctx context.Context, addr Address, err error) error {
 	at, limited := ctx.Deadline()
 	var way net.Error
-	if late := limited && !time.Now().Before(at) || ctx.Err() != nil; late && errors.As(err, &way) && way.Timeout() {
+	if timedOut := limited && !time.Now().Before(at) || ctx.Err() != nil; timedOut && errors.As(err, &way) && way.Timeout() {
 		return timeoutIsBusy(fmt.Errorf("open %s: %w: %w", addr, cause(err), context.DeadlineExceeded))
 	}
 	return openError(addr.String(), err)

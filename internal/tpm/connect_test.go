@@ -213,9 +213,9 @@ func TestNewRefusesWhatIsNoTPM(t *testing.T) {
 		"in a failure mode":         {answer(0x80, 1, 0, 0, 0, 10, 0, 0, 1, 1), nil},
 	} {
 		synctest.Test(t, func(t *testing.T) { // the repeats of the first take no time
-			_, err := New(t.Context(), tt.chip, Options{})
+			_, err := newDevice(t.Context(), tt.chip, Options{})
 			if err == nil || tt.want != nil && !errors.Is(err, tt.want) {
-				t.Errorf("%s: New() = %v, want %v", name, err, tt.want)
+				t.Errorf("%s: newDevice() = %v, want %v", name, err, tt.want)
 			}
 		})
 	}
@@ -236,8 +236,8 @@ func TestHungChipMeetsTheDeadline(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), tt.run)
 			defer cancel()
 			began := time.Now()
-			if _, err := New(ctx, hung, Options{}); !errors.Is(err, ErrBusy) {
-				t.Errorf("New() = %v, want ErrBusy", err)
+			if _, err := newDevice(ctx, hung, Options{}); !errors.Is(err, ErrBusy) {
+				t.Errorf("newDevice() = %v, want ErrBusy", err)
 			}
 			if took := time.Since(began); took != tt.want {
 				t.Errorf("a run of %s waited %s for the chip, want %s", tt.run, took, tt.want)

@@ -55,8 +55,8 @@ var (
 
 // codeMeaning is one response code and the error that it is.
 type codeMeaning struct {
-	rc tpm2.TPMRC
-	is error
+	rc       tpm2.TPMRC
+	sentinel error
 }
 
 // meanings maps response codes to this package's errors: TPM 2.0 Part 2, 6.6.

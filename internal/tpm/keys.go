@@ -36,12 +36,12 @@ type Key struct {
 	// words; empty for most.
 	Warning string
 
-	device *Device
-	handle tpm2.TPMHandle
-	name   tpm2.TPM2BName
-	public tpm2.TPMTPublic
-	saved  *tpm2.TPMSContext // of a derived key, once it was put away
-	away   bool              // it is not in the chip's memory now
+	device     *Device
+	handle     tpm2.TPMHandle
+	name       tpm2.TPM2BName
+	public     tpm2.TPMTPublic
+	saved      *tpm2.TPMSContext // of a derived key, once it was swapped out
+	swappedOut bool              // it is not in the chip's memory now
 }
 
 // Close removes a derived key from the chip's memory; a persistent one stays.
@@ -62,7 +62,7 @@ func (k *Key) Close() error {
 	if d.salt == k {
 		d.salt = nil
 	}
-	if k.away {
+	if k.swappedOut {
 		return err
 	}
 	return errors.Join(err, d.flush(k.handle))
@@ -117,7 +117,7 @@ func (d *Device) find(handle uint32) (*Key, error) {
 // Part 1, 13). The owner's takes along the EK, whose handle is the owner's.
 func (d *Device) hidden(err error) error {
 	current, propertiesErr := d.group(tpm2.TPMPTPermanent)
-	if _, told := current[tpm2.TPMPTStartupClear]; propertiesErr != nil || !told {
+	if _, reported := current[tpm2.TPMPTStartupClear]; propertiesErr != nil || !reported {
 		return err
 	}
 	switch f := flags(current); {

@@ -62,8 +62,8 @@ const (
 // its own (tss2_common.h), as far as they mean something other than that this
 // software cannot do what is asked.
 var stackMeanings = map[uint32]struct {
-	is   error
-	name string
+	sentinel error
+	name     string
 }{
 	1:                 {ErrNoDevice, "GENERAL_FAILURE"},
 	3:                 {ErrLost, "BAD_CONTEXT"},
@@ -82,7 +82,7 @@ var stackMeanings = map[uint32]struct {
 // stackError gives a code of a layer its meaning.
 func stackError(base uint32) (text string, is error) {
 	if m, ok := stackMeanings[base]; ok {
-		return "the software between program and chip answers " + m.name, m.is
+		return "the software between program and chip answers " + m.name, m.sentinel
 	}
 	return "the software between program and chip refuses the command", ErrUnsupported
 }
@@ -97,7 +97,7 @@ func meaning(rc tpm2.TPMRC) error {
 	}
 	for _, m := range meanings {
 		if rc.Is(m.rc) {
-			return m.is
+			return m.sentinel
 		}
 	}
 	return ErrUnsupported

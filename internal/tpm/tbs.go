@@ -20,9 +20,9 @@ const (
 
 // tbsMeanings is what the codes mean that are not a fault of this program.
 var tbsMeanings = map[uint32]struct {
-	is   error
-	name string
-	text string
+	sentinel error
+	name     string
+	text     string
 }{
 	tbsCommandBlocked: {ErrPermission, "TPM_E_COMMAND_BLOCKED", "Windows refuses this command to programs that are not elevated; run it as administrator"},
 	tbsRetry:          {ErrBusy, "TPM_E_RETRY", "the chip is too busy to answer"},
@@ -55,14 +55,14 @@ func tbsOwn(code uint32) bool {
 
 // tbsError gives a code of the TPM Base Services its meaning.
 func tbsError(code uint32, command string) error {
-	e := &ResponseError{Code: code, Original: code, Command: command, is: ErrNoDevice}
+	e := &ResponseError{Code: code, Original: code, Command: command, sentinel: ErrNoDevice}
 	m, known := tbsMeanings[code]
 	if !known {
-		e.text = fmt.Sprintf("%v: TPM Base Services: code %#x", e.is, code)
+		e.text = fmt.Sprintf("%v: TPM Base Services: code %#x", e.sentinel, code)
 		return e
 	}
-	e.is = m.is
-	e.text = fmt.Sprintf("%v: TPM Base Services: %s (%s, %#x)", m.is, m.text, m.name, code)
+	e.sentinel = m.sentinel
+	e.text = fmt.Sprintf("%v: TPM Base Services: %s (%s, %#x)", m.sentinel, m.text, m.name, code)
 	return e
 }
 

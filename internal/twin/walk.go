@@ -71,7 +71,7 @@ func (w *walk) object(path string, depth int, listed bool) {
 		if err != nil || !ok {
 			return
 		}
-		inside := path + "." + shown(name)
+		inside := path + "." + displayName(name)
 		w.size += countedBytes(name)
 		w.name(inside, name)
 		w.value(inside, depth+1, listed)
@@ -93,7 +93,7 @@ func (w *walk) name(path, name string) {
 	case name == "":
 		w.fault(path, "the name is empty")
 	case bad != "":
-		w.fault(path, "a hub does not accept %s in the name \"%s\"", bad, shown(name))
+		w.fault(path, "a hub does not accept %s in the name \"%s\"", bad, displayName(name))
 	}
 	if len(name) > MaxName {
 		w.fault(path, "the name has %d bytes, and a hub accepts %d", len(name), MaxName)
@@ -144,8 +144,8 @@ func countedBytes(s string) int {
 	return n
 }
 
-// shown is a name fit for a terminal: what cannot be seen is written as in Go.
-func shown(name string) string {
+// displayName is a name fit for a terminal: what cannot be seen is written as in Go.
+func displayName(name string) string {
 	const longest = 60
 	if runes := []rune(name); len(runes) > longest {
 		name = string(runes[:longest]) + "…"

@@ -16,7 +16,7 @@ func judged(err error) dictionary.Judgement {
 	var failed *provision.RegistrationError
 	switch {
 	case errors.As(err, &refused):
-		return dictionary.Judge(refused.Said())
+		return dictionary.Judge(refused.Details())
 	case errors.As(err, &failed):
 		return dictionary.JudgeFailed(failed.Code, failed.Message)
 	}
@@ -59,7 +59,7 @@ var operatorExits = map[dictionary.Meaning]Verdict{
 // serviceVerdict is for refusals of the service API. What to do about one, the
 // dictionary says.
 func serviceVerdict(e *dps.Error) Verdict {
-	j := dictionary.Judge(e.Said())
+	j := dictionary.Judge(e.Details())
 	v := operatorExits[j.Meaning]
 	v.Hint = cmp.Or(v.Hint, j.Do(true))
 	return v

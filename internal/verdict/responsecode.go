@@ -33,7 +33,7 @@ func codeHint(err error, e Verdict) string {
 	switch {
 	case response == nil, slices.Contains(knowsMore, e.Is):
 		return e.Hint
-	case response.SaidOfKeys():
+	case response.MayMeanOtherChip():
 		// The dictionary's advice is about a key that was wrapped for another
 		// chip, and this is not one: ErrOtherChip says so where it is.
 		return e.Hint

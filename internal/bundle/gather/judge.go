@@ -7,9 +7,9 @@ import (
 	"slices"
 
 	"tpmdps/internal/bundle"
+	"tpmdps/internal/check"
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/edge/checkup"
-	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/edge/lint"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/text"
@@ -20,7 +20,7 @@ import (
 func (g *gatherer) judgeTrip(t RoundTrip) {
 	e := &g.evidence
 	for _, s := range t.Steps {
-		if s.Name == "dps.register" && s.Status != provision.Skipped && t.Why == "" {
+		if s.Name == "dps.register" && s.Status != check.Skipped && t.Why == "" {
 			g.registered = true
 		}
 		e.Steps = append(e.Steps, bundle.Step{Name: s.Name, Status: string(s.Status), Detail: s.Detail, Hint: s.Hint})
@@ -72,7 +72,7 @@ func (g *gatherer) judgeConfig(r checkup.Result) {
 		e.Others = append(e.Others, found)
 	}
 	for _, t := range r.Ticks {
-		if t.Status == drift.Fail {
+		if t.Status == check.Fail {
 			found := bundle.Finding{Layer: bundle.Configuration, Part: "check.json", Step: t.Name, What: t.Detail, Next: t.Hint}
 			endsCheck(&found, code)
 			e.Others = append(e.Others, found)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tpmdps/internal/bundle"
+	"tpmdps/internal/check"
 	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/edge/lint"
@@ -27,8 +28,8 @@ func judging(trip Trip) *gatherer {
 
 // How a trip ended, what would make it go on, and whether it registered the device.
 func TestJudgeTrip(t *testing.T) {
-	registered := []provision.Step{{Name: "dps.register", Status: provision.Fail, Detail: "d", Hint: "h"}}
-	skipped := []provision.Step{{Name: "dps.register", Status: provision.Skipped}}
+	registered := []provision.Step{{Name: "dps.register", Status: check.Fail, Detail: "d", Hint: "h"}}
+	skipped := []provision.Step{{Name: "dps.register", Status: check.Skipped}}
 	failed := errors.New("dps.register: refused")
 	for name, tt := range map[string]struct {
 		trip       Trip
@@ -104,7 +105,7 @@ func TestJudgeConfig(t *testing.T) {
 		{Rule: "cleartext", Severity: lint.Warning, Line: 7, Message: "m2", Fix: "f2"},
 		{Rule: "unknown-key", Severity: lint.Error, Line: 3, Message: "m3", Fix: "f3"},
 	}}
-	ticks := []drift.Tick{{Name: "chip", Status: drift.Skipped}, {Name: "device", Status: drift.Fail, Detail: "d", Hint: "h"}}
+	ticks := []drift.Tick{{Name: "chip", Status: check.Skipped}, {Name: "device", Status: check.Fail, Detail: "d", Hint: "h"}}
 	g := judging(Trip{})
 	g.unusable = true
 	g.judgePart(bundle.Part{Name: "check.json"}, checkup.NewResult(found, drift.Facts{File: "f.toml"}, ticks, checkup.ChipFacts{}), nil)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 
-	"tpmdps/internal/dps"
 	"tpmdps/internal/environment"
 	"tpmdps/internal/redact"
 )
@@ -20,9 +19,9 @@ func (g *gatherer) redactor() func(string) string {
 func Redactor(known *redact.Set) func(string) string {
 	return func(text string) string {
 		if json.Valid([]byte(text)) {
-			return dps.Redact(string(known.JSON([]byte(text))))
+			return redact.Patterns(string(known.JSON([]byte(text))))
 		}
-		return dps.Redact(known.Text(text))
+		return redact.Patterns(known.Text(text))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"tpmdps/internal/aziot"
+	"tpmdps/internal/check"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/drift"
@@ -23,8 +24,8 @@ func TestConclude(t *testing.T) {
 	wrong := lint.Finding{Rule: "unknown-key", Severity: lint.Error, Line: 3, Message: "m"}
 	rule := func(name string) lint.Finding { return lint.Finding{Rule: name, Severity: lint.Error, Message: "m"} }
 	doubt := lint.Finding{Rule: "cleartext", Severity: lint.Warning}
-	fail := drift.Tick{Name: "file", Status: drift.Fail, Detail: "d", Hint: "h"}
-	skipped := drift.Tick{Name: "enrollment", Status: drift.Skipped, Hint: "give a credential"}
+	fail := drift.Tick{Name: "file", Status: check.Fail, Detail: "d", Hint: "h"}
+	skipped := drift.Tick{Name: "enrollment", Status: check.Skipped, Hint: "give a credential"}
 	asked := errors.New("no answer")
 	for _, test := range []struct {
 		name     string
@@ -104,7 +105,7 @@ func TestRun(t *testing.T) {
 		request.Path, request.ChipNamed, request.ChipOverrides = test.path, test.named, test.overrides
 		r, err := checkup.Run(t.Context(), request, "apply it")
 		test.disagree = test.disagree && runtime.GOOS == "linux"
-		if says := strings.Contains(r.Verdict, "this machine has no chip at device:/dev/tpm7, which f names"); says != test.disagree || (r.Ticks[0].Status == drift.Fail) != test.disagree {
+		if says := strings.Contains(r.Verdict, "this machine has no chip at device:/dev/tpm7, which f names"); says != test.disagree || (r.Ticks[0].Status == check.Fail) != test.disagree {
 			t.Errorf("%+v: %+v", test, r)
 		}
 		if wrong := test.disagree || test.overrides; errors.Is(err, tpm.ErrNoDevice) != wrong {

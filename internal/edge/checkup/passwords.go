@@ -40,9 +40,9 @@ func (p Passwords) Prove(ctx context.Context) error {
 	}
 	for _, f := range faults {
 		switch {
-		case f.Told && f.Set:
+		case f.Given && f.Set:
 			return &wrongPassword{f.Hierarchy, p.File}
-		case f.Told:
+		case f.Given:
 			p.Warn("warning: the chip has no %s password: until it has this one, aziot-tpmd will fail with 0x9a2", f.Hierarchy)
 		}
 	}

@@ -128,7 +128,7 @@ func isMissing(err error) bool {
 	if !errors.As(err, &refused) {
 		return false
 	}
-	switch dictionary.Judge(refused.Said()).Meaning {
+	switch dictionary.Judge(refused.Details()).Meaning {
 	case dictionary.NotEnrolled, dictionary.NotRegistered:
 		return true
 	}

@@ -8,6 +8,7 @@ import (
 	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/edge/rawline"
 	"tpmdps/internal/edge/schema"
+	"tpmdps/internal/spelling"
 	"tpmdps/internal/tomledit"
 )
 
@@ -96,7 +97,7 @@ func bareWord(line string) (string, Finding, bool) {
 	if mask.Plain(value) && k.Name != "" && !k.Secret {
 		f.Message = value + " needs quotes"
 	}
-	if near, ok := schema.Nearest(value, k.Values); ok {
+	if near := spelling.Slip(value, k.Values); near != "" {
 		value = near
 	}
 	quoted := tomledit.Quote(value)

@@ -71,7 +71,7 @@ func mend(data []byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 	}
 	line := strings.TrimRight(string(lines[at.Line-1]), "\r\n")
 	if f, ok := duplicate(lines, at, line); ok {
-		rest := without(lines, at, f.Rule == "duplicate-table")
+		rest := removeLines(lines, at, f.Rule == "duplicate-table")
 		if rest == nil {
 			rest, _ = asComment(lines, at)
 			return rest, f
@@ -114,9 +114,9 @@ func replaced(lines [][]byte, at *tomledit.SyntaxError, line string) []byte {
 	return mended
 }
 
-// without is the file without a line, or without a header and all that stands
+// removeLines is the file without a line, or without a header and all that stands
 // below it.
-func without(lines [][]byte, at *tomledit.SyntaxError, table bool) []byte {
+func removeLines(lines [][]byte, at *tomledit.SyntaxError, table bool) []byte {
 	all := slices.Clone(lines)
 	last := at.Line
 	for k := at.Line; !table && k <= min(at.Line+50, len(lines)); k++ { // the value may go over lines

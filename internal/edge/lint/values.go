@@ -10,6 +10,7 @@ import (
 	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/edge/rawline"
 	"tpmdps/internal/edge/schema"
+	"tpmdps/internal/spelling"
 	"tpmdps/internal/text"
 	"tpmdps/internal/tomledit"
 )
@@ -97,11 +98,11 @@ func (c *checker) wrongChoice(n *node, k schema.Key) {
 	if len(quoted) == 1 {
 		f.Fix = fmt.Sprintf("%s = %s", n.name, quoted[0])
 	}
-	near, ok := schema.Nearest(n.entry.Text, k.Values)
-	if own := map[string]string{"provisioning.source": "dps", "provisioning.attestation.method": "tpm"}[tomledit.Key(n.path...)]; !ok && own != "" {
-		near, ok = own, true
+	near := spelling.Slip(n.entry.Text, k.Values)
+	if own := map[string]string{"provisioning.source": "dps", "provisioning.attestation.method": "tpm"}[tomledit.Key(n.path...)]; near == "" {
+		near = own
 	}
-	if ok {
+	if near != "" {
 		f.Fix = fmt.Sprintf("%s = %s", n.name, tomledit.Quote(near))
 	}
 	c.at(n, f, "write one of these")

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"tpmdps/internal/spelling"
 )
 
 // pkcs11URI is where a key is on a token, as iot-identity-service reads it
@@ -93,13 +95,12 @@ func attribute(text string, known ...string) (name, value string, err error) {
 // name that was perhaps meant.
 func (u pkcs11URI) noToken() error {
 	for _, name := range u.ignored {
-		for _, meant := range []string{"token", "slot-id"} {
-			if near, ok := Nearest(name[1:], []string{meant}); ok || name == ";slot" || name == ";slotid" {
-				if !ok {
-					near = "slot-id"
-				}
-				return errors.New("it names neither a token nor a slot: IoT Edge reads " + near + "=, in this spelling and before the ?, alone")
-			}
+		near := spelling.Slip(name[1:], []string{"token", "slot-id"})
+		if name == ";slot" {
+			near = "slot-id"
+		}
+		if near != "" {
+			return errors.New("it names neither a token nor a slot: IoT Edge reads " + near + "=, in this spelling and before the ?, alone")
 		}
 	}
 	return errors.New("it names neither a token nor a slot; " + PKCS11Form)

@@ -28,7 +28,7 @@ var (
 // a bare path, a module that does not exist, settings that it does not have. What is
 // after a valid one is not looked at. An empty text is the loader's own choice.
 func CheckTCTI(s string) error {
-	if err := CheckText(s); err != nil || s == "" {
+	if err := checkText(s); err != nil || s == "" {
 		return err
 	}
 	module, conf, _ := strings.Cut(s, ":")

@@ -42,9 +42,9 @@ func (h *Server) count(device string, change func(*counts)) {
 	h.seen[device] = seen
 }
 
-// Seen returns how often a device connected over MQTT since the start, and how many
+// Traffic returns how often a device connected over MQTT since the start, and how many
 // messages came from it. They are for people who watch: no client gets them.
-func (h *Server) Seen(device string) (connections, messages int) {
+func (h *Server) Traffic(device string) (connections, messages int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	seen := h.seen[device]

@@ -31,7 +31,7 @@ func TestWithinBySegment(t *testing.T) {
 		{"h", "h", true},
 		{"h", "", false},
 	} {
-		if got := within(tt.target, tt.audience); got != tt.want {
+		if got := covers(tt.target, tt.audience); got != tt.want {
 			t.Errorf("within(%q, %q) = %v, want %v", tt.target, tt.audience, got, tt.want)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // ownProvisioning makes sure that the file provisions through DPS with the TPM,
 // or says nothing of it. Another way stops the edit, unless it may be replaced.
 func (e *editor) ownProvisioning(o EditOptions) error {
-	way := e.otherWay()
+	way := e.otherProvisioning()
 	if way == "" {
 		return nil
 	}
@@ -29,8 +29,8 @@ func (e *editor) ownProvisioning(o EditOptions) error {
 	}
 }
 
-// otherWay describes how the file provisions, "" if through DPS with the TPM.
-func (e *editor) otherWay() string {
+// otherProvisioning describes how the file provisions, "" if through DPS with the TPM.
+func (e *editor) otherProvisioning() string {
 	for _, at := range []struct{ key, own string }{{"source", "dps"}, {"attestation.method", "tpm"}} {
 		path := append([]string{"provisioning"}, strings.Split(at.key, ".")...)
 		if found, ok := e.doc.Lookup(path...); ok && found.Kind == tomledit.String && found.Text != at.own {

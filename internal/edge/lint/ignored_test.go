@@ -21,7 +21,7 @@ var misnamed = map[string]func(string) string{
 
 // Whatever key that a registration is made from has a wrong name, or stands in
 // another table, its line is named.
-func TestAstray(t *testing.T) {
+func TestIgnoredProvisioning(t *testing.T) {
 	data, err := os.ReadFile("../testdata/owner-password.toml")
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestAstray(t *testing.T) {
 				tried++
 				mutated := strings.Join(append(append(append([]string{}, lines[:i]...), strings.Replace(line, name, other, 1)), lines[i+1:]...), "\n")
 				report := lint.Check([]byte(mutated), lint.Options{})
-				if !namesLine(report.Astray(), i+1) {
+				if !namesLine(report.IgnoredProvisioning(), i+1) {
 					t.Errorf("%s: line %d, %q as %q is not named: %+v", how, i+1, name, other, report.Findings)
 				}
 			}
@@ -63,14 +63,14 @@ func TestAstray(t *testing.T) {
 		edgetest.TPMFile + "\n[agent.config]\nid_scope = \"0ne0012AB34\"\n": lineOf(edgetest.TPMFile, "\x00"),
 	} {
 		tried++
-		if line > 0 && !namesLine(lint.Check([]byte(text), lint.Options{}).Astray(), line) {
+		if line > 0 && !namesLine(lint.Check([]byte(text), lint.Options{}).IgnoredProvisioning(), line) {
 			t.Errorf("line %d is not named:\n%s", line, text)
 		}
 	}
 	for _, right := range []string{edgetest.TPMFile, fullFile, string(data), edgetest.TPMFile + "\n[frobnicate]\nx = 1\n", strings.Replace(fullFile, "[watchdog]", "[watchdgo]", 1), strings.Replace(fullFile, "cleanup_time ", "cleanuptime ", 1)} {
 		tried++
-		if found := lint.Check([]byte(right), lint.Options{}).Astray(); len(found) > 0 {
-			t.Errorf("nothing of provisioning is astray, found %+v in\n%s", found, right)
+		if found := lint.Check([]byte(right), lint.Options{}).IgnoredProvisioning(); len(found) > 0 {
+			t.Errorf("nothing of provisioning is ignored, found %+v in\n%s", found, right)
 		}
 	}
 	t.Logf("%d files", tried)

@@ -1,32 +1,27 @@
-package dps
+package redact
 
 import (
-	"io"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// redacted stands where a secret stood.
-const redacted = "[redacted]"
-
-// Redact takes the credentials out of a text: SAS signatures, bearer tokens,
-// keys of connection strings and of enrollments, challenges, passwords in JSON,
-// in forms and in URLs, private keys; also where a relay has escaped them for
-// JSON or for a URL. It is the one place that knows what a secret looks like;
-// errors, logs and traces all pass through it. What it cannot know is a
-// password that stands alone, so those are never given to a log.
-func Redact(text string) string {
+// Patterns takes out of a text what looks like a credential: SAS signatures, bearer
+// tokens, keys of connection strings and of enrollments, challenges, passwords in
+// JSON, in forms and in URLs, private keys; also where a relay has escaped them for
+// JSON or for a URL. Errors, logs and traces all pass through it. What it cannot
+// know is a password that stands alone, so those are never given to a log.
+func Patterns(text string) string {
 	bare := strings.ToLower(hyphens.Replace(text))
-	if contains(bare, nameWords) {
+	if containsAny(bare, nameWords) {
 		text = redactMembers(text)
 	}
-	for _, s := range secrets {
-		if contains(bare, s.words) {
+	for _, s := range patterns {
+		if containsAny(bare, s.words) {
 			text = s.pattern.ReplaceAllString(text, s.with)
 		}
 	}
-	if contains(bare, []string{"sharedaccesssignature"}) {
+	if containsAny(bare, []string{"sharedaccesssignature"}) {
 		text = sharedAccess.ReplaceAllStringFunc(text, redactSAS)
 	}
 	return text
@@ -35,15 +30,15 @@ func Redact(text string) string {
 // How a relay writes what it repeats: & is %26 or %2526 in a URL, \u0026 or
 // \\u0026 in the JSON of System.Text.Json and of encoding/json.
 const (
-	escape = `(?:%(?:25)*|\\+u00)`
-	blank  = `(?:\s|\+|` + escape + `(?:20|09)|\\+[trn])+`
-	equals = `[ \t]*(?:=|` + escape + `3d)[ \t]*`
-	// A name begins where a word does, or after an escaped sign.
-	begins = `(?:\b|_|` + escape + `[0-9a-f]{2}|\\+[trn])`
-	plain  = `(?:[^\s"'<>&;\\\[]|\\+/|\\+u00(?:2b|2f|3d))+`
+	escapeSign = `(?:%(?:25)*|\\+u00)`
+	blank      = `(?:\s|\+|` + escapeSign + `(?:20|09)|\\+[trn])+`
+	equals     = `[ \t]*(?:=|` + escapeSign + `3d)[ \t]*`
+	// A name begins where a word does, or behind an escaped sign.
+	nameStart  = `(?:\b|_|` + escapeSign + `[0-9a-f]{2}|\\+[trn])`
+	plainValue = `(?:[^\s"'<>&;\\\[]|\\+/|\\+u00(?:2b|2f|3d))+`
 	// A value may stand in quotes, which are kept. One that was broken into two
 	// lines has nothing but base64 on the second; what ends that is kept, too.
-	value = `(?:(\\*")[^"\\\r\n]+|(\\*')[^'\\\r\n]+|` + plain + `(?:[ \t]*(?:\r?\n|(?:\\+r)?\\+n)[ \t]*[a-z0-9+/%]{8,}={0,2}([\s"'&;<\\]|$))?)`
+	anyValue = `(?:(\\*")[^"\\\r\n]+|(\\*')[^'\\\r\n]+|` + plainValue + `(?:[ \t]*(?:\r?\n|(?:\\+r)?\\+n)[ \t]*[a-z0-9+/%]{8,}={0,2}([\s"'&;<\\]|$))?)`
 )
 
 // secretName matches the names under which JSON, forms and connection strings
@@ -62,31 +57,31 @@ var nameWords = []string{
 
 var hyphens = strings.NewReplacer("-", "", "_", "")
 
-// secrets are replaced in this order, where one of the words is there: most
+// patterns are replaced in this order, where one of the words is there: most
 // texts have none, and looking for words is ten times quicker.
-var secrets = []struct {
+var patterns = []struct {
 	words   []string
 	pattern *regexp.Regexp
 	with    string
 }{
-	{[]string{"private key"}, regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`), redacted},
+	{[]string{"private key"}, regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`), Mark},
 	// Fields of forms, of connection strings and of URLs; code= is the key of
 	// an Azure Function in a web hook's URL, or a sign-in that can be redeemed.
-	{nameWords, regexp.MustCompile(`(?i)(` + begins + secretName + equals + `)` + value), "${1}${2}${3}" + redacted + "${4}"},
-	{[]string{"code"}, regexp.MustCompile(`(?i)((?:[?&#]|` + escape + `(?:3f|26|23))code` + equals + `)` + plain), "${1}" + redacted},
+	{nameWords, regexp.MustCompile(`(?i)(` + nameStart + secretName + equals + `)` + anyValue), "${1}${2}${3}" + Mark + "${4}"},
+	{[]string{"code"}, regexp.MustCompile(`(?i)((?:[?&#]|` + escapeSign + `(?:3f|26|23))code` + equals + `)` + plainValue), "${1}" + Mark},
 	// YAML, headers that a page repeats, and what Python and Go print.
-	{nameWords, regexp.MustCompile(`(?i)(\b[a-z0-9_-]*(?:` + keyName + `|identity[_-]header|client_?secret|connection_?string)\s*:\s*)` + plain), "${1}" + redacted},
-	{nameWords, regexp.MustCompile(`(?i)('` + secretName + `'\s*:\s*')[^'\r\n]+`), "${1}" + redacted},
-	{[]string{"authorization"}, regexp.MustCompile(`(?i)(authorization["']?\s*[:=]\s*["']?(?:Basic|Negotiate|NTLM)\s+)[a-z0-9+/=._-]+`), "${1}" + redacted},
-	{[]string{"cookie"}, regexp.MustCompile(`(?i)(\b(?:set-)?cookie[ \t]*:[ \t]*)[^\s"'<>\\\[][^\r\n"'<>\\]*`), "${1}" + redacted},
+	{nameWords, regexp.MustCompile(`(?i)(\b[a-z0-9_-]*(?:` + keyName + `|identity[_-]header|client_?secret|connection_?string)\s*:\s*)` + plainValue), "${1}" + Mark},
+	{nameWords, regexp.MustCompile(`(?i)('` + secretName + `'\s*:\s*')[^'\r\n]+`), "${1}" + Mark},
+	{[]string{"authorization"}, regexp.MustCompile(`(?i)(authorization["']?\s*[:=]\s*["']?(?:Basic|Negotiate|NTLM)\s+)[a-z0-9+/=._-]+`), "${1}" + Mark},
+	{[]string{"cookie"}, regexp.MustCompile(`(?i)(\b(?:set-)?cookie[ \t]*:[ \t]*)[^\s"'<>\\\[][^\r\n"'<>\\]*`), "${1}" + Mark},
 	// Bearer tokens, and JSON Web Tokens wherever they stand.
-	{[]string{"bearer"}, regexp.MustCompile(`(?i)Bearer` + blank + `[a-z0-9._~+/-]{12,}=*`), redacted},
-	{[]string{"eyj"}, regexp.MustCompile(`eyJ[A-Za-z0-9_-]{5,}(?:(?:\.|%(?:25)*2[Ee])[A-Za-z0-9_-]*)+`), redacted},
+	{[]string{"bearer"}, regexp.MustCompile(`(?i)Bearer` + blank + `[a-z0-9._~+/-]{12,}=*`), Mark},
+	{[]string{"eyj"}, regexp.MustCompile(`eyJ[A-Za-z0-9_-]{5,}(?:(?:\.|%(?:25)*2[Ee])[A-Za-z0-9_-]*)+`), Mark},
 	// The login of a proxy.
-	{[]string{"@"}, regexp.MustCompile(`(?i)([a-z][a-z0-9+.-]*:(?:\\*/){2})[^\s/"'<>\\]+@`), "${1}" + redacted + "@"},
+	{[]string{"@"}, regexp.MustCompile(`(?i)([a-z][a-z0-9+.-]*:(?:\\*/){2})[^\s/"'<>\\]+@`), "${1}" + Mark + "@"},
 }
 
-func contains(text string, words []string) bool {
+func containsAny(text string, words []string) bool {
 	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
 }
 
@@ -99,9 +94,9 @@ func redactSAS(token string) string {
 	at := strings.IndexAny(token, " \t\r\n")
 	switch {
 	case at < 0:
-		return redacted
+		return Mark
 	case strings.Contains(token, `\`): // its fields are not told apart
-		return token[:at] + " " + redacted
+		return token[:at] + " " + Mark
 	}
 	fields := strings.Split(strings.TrimSpace(token[at:]), "&")
 	for i, field := range fields {
@@ -112,25 +107,25 @@ func redactSAS(token string) string {
 		}
 		switch {
 		case !found:
-			fields[i] = redacted
+			fields[i] = Mark
 		case value != "":
-			fields[i] = name + "=" + redacted
+			fields[i] = name + "=" + Mark
 		}
 	}
 	return token[:at] + " " + strings.Join(fields, "&")
 }
 
-// member is a secret's name in JSON, or in JSON inside a quoted text, up to the
+// secretMember is a secret's name in JSON, or in JSON inside a quoted text, up to the
 // quote that opens its value.
-var member = regexp.MustCompile(`(?i)"` + secretName + `\\*"(?:\s|\\+[trn])*:(?:\s|\\+[trn])*(\\*)"`)
+var secretMember = regexp.MustCompile(`(?i)"` + secretName + `\\*"(?:\s|\\+[trn])*:(?:\s|\\+[trn])*(\\*)"`)
 
 func redactMembers(text string) string {
 	var b strings.Builder
-	for at := member.FindStringSubmatchIndex(text); at != nil; at = member.FindStringSubmatchIndex(text) {
+	for at := secretMember.FindStringSubmatchIndex(text); at != nil; at = secretMember.FindStringSubmatchIndex(text) {
 		b.WriteString(text[:at[1]])
 		text = text[at[1]:]
 		if end := memberEnd(text, at[3]-at[2]); end > 0 {
-			b.WriteString(redacted)
+			b.WriteString(Mark)
 			text = text[end:]
 		}
 	}
@@ -155,18 +150,4 @@ func memberEnd(text string, depth int) int {
 		run = 0
 	}
 	return len(text)
-}
-
-// RedactWriter passes on what is written to it, redacted. Each write has to
-// hold whole lines, as those of fmt and log/slog do.
-func RedactWriter(w io.Writer) io.Writer { return redactWriter{w} }
-
-type redactWriter struct{ io.Writer }
-
-// Write reports all of p as written, however long it has become.
-func (w redactWriter) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(w.Writer, Redact(string(p))); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }

@@ -5,15 +5,16 @@ import (
 	"strings"
 
 	"tpmdps/internal/edge/schema"
+	"tpmdps/internal/spelling"
 )
 
 // provisioningTables are those that a registration is made from.
 var provisioningTables = []string{"provisioning", "tpm"}
 
-// Astray are the findings about lines that say, under a wrong name or in a wrong
+// IgnoredProvisioning are the findings about lines that say, under a wrong name or in a wrong
 // place, what a registration is made from: the ID scope as scope_id, a table
 // [provisionning]. IoT Edge ignores such lines, and so does [Parse].
-func (r Report) Astray() []Finding {
+func (r Report) IgnoredProvisioning() []Finding {
 	var found []Finding
 	for _, f := range r.Findings {
 		if (f.Rule == "unknown-key" || f.Rule == "misplaced-key") && ofProvisioning(f) {
@@ -24,14 +25,14 @@ func (r Report) Astray() []Finding {
 }
 
 // Meant is the first of those that was to be a key, such as "id_scope".
-func Meant(astray []Finding, key string) (Finding, bool) {
-	i := slices.IndexFunc(astray, func(f Finding) bool {
+func Meant(ignored []Finding, key string) (Finding, bool) {
+	i := slices.IndexFunc(ignored, func(f Finding) bool {
 		return strings.Contains(" "+f.Fix, " "+key+" = ") || strings.HasSuffix("."+f.Key, "."+key)
 	})
 	if i < 0 {
 		return Finding{}, false
 	}
-	return astray[i], true
+	return ignored[i], true
 }
 
 // ofProvisioning reports whether a finding is about those tables: one of its names is
@@ -42,7 +43,7 @@ func ofProvisioning(f Finding) bool {
 		return true
 	}
 	for _, name := range path {
-		if _, ok := schema.Nearest(name, provisioningTables); ok {
+		if spelling.Slip(name, provisioningTables) != "" {
 			return true
 		}
 	}

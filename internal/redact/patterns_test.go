@@ -1,4 +1,4 @@
-package dps
+package redact
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestRedact(t *testing.T) {
+func TestPatterns(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{"Authorization: SharedAccessSignature sr=plant%2Fenrollments&sig=canary%3D&se=1800000000&skn=enroller",
 			"Authorization: SharedAccessSignature sr=plant%2Fenrollments&sig=[redacted]&se=1800000000&skn=enroller"},
@@ -33,18 +33,18 @@ func TestRedact(t *testing.T) {
 		{"https://plant.azure-devices-provisioning.net/enrollments?api-version=1", "https://plant.azure-devices-provisioning.net/enrollments?api-version=1"},
 		{`{"registrationId":"box-1","attestation":{"tpm":{"endorsementKey":"AToAAQAL"}}}`, `{"registrationId":"box-1","attestation":{"tpm":{"endorsementKey":"AToAAQAL"}}}`},
 	} {
-		got := Redact(tt.text)
+		got := Patterns(tt.text)
 		if got != tt.want {
-			t.Errorf("Redact(%s)\n = %s\nwant %s", tt.text, got, tt.want)
+			t.Errorf("Patterns(%s)\n = %s\nwant %s", tt.text, got, tt.want)
 		}
-		if again := Redact(got); again != got {
-			t.Errorf("Redact(%s) = %s: not the same twice", got, again)
+		if again := Patterns(got); again != got {
+			t.Errorf("Patterns(%s) = %s: not the same twice", got, again)
 		}
 	}
 }
 
 // Whoever relays a secret writes it in his own way: escaped, quoted, broken up.
-func TestRedactAsRelaysWriteIt(t *testing.T) {
+func TestPatternsAsRelaysWriteThem(t *testing.T) {
 	quoted := func(s string) string {
 		data, err := json.Marshal(s)
 		if err != nil {
@@ -79,12 +79,12 @@ func TestRedactAsRelaysWriteIt(t *testing.T) {
 		"Authorization: Basic canary==", `{"Authorization":"Basic canary"}`, "Cookie: a=b; c=canary", "X-IDENTITY-HEADER: canary", "x-functions-key: canary",
 		"http://me:p@canary@proxy:8080", "wss://me:canary@hub.example",
 	} {
-		got := Redact(text)
+		got := Patterns(text)
 		if strings.Contains(got, "canary") {
-			t.Errorf("Redact(%s) = %s", text, got)
+			t.Errorf("Patterns(%s) = %s", text, got)
 		}
-		if again := Redact(got); again != got {
-			t.Errorf("Redact(%s) = %s: not the same twice", got, again)
+		if again := Patterns(got); again != got {
+			t.Errorf("Patterns(%s) = %s: not the same twice", got, again)
 		}
 	}
 	for _, text := range []string{ // nothing secret
@@ -92,39 +92,40 @@ func TestRedactAsRelaysWriteIt(t *testing.T) {
 		"SharedAccessKey is not base64: copy it whole", `auth_key_index = 0x100`, "https://localhost:8443/devices/a", "read token: open x: no such file",
 		"keyName: registration",
 	} {
-		if got := Redact(text); got != text {
-			t.Errorf("Redact(%s) = %s", text, got)
+		if got := Patterns(text); got != text {
+			t.Errorf("Patterns(%s) = %s", text, got)
 		}
 	}
 }
 
 // Every name that counts has a word that is looked for first.
-func TestRedactEveryName(t *testing.T) {
+func TestPatternsOfEveryName(t *testing.T) {
 	for _, name := range []string{
 		"password", "passwd", "AZURE_CLIENT_SECRET", "access_token", "sas-token", "connection_string", "ConnectionString", "IDENTITY_HEADER", "identity-header",
 		"primaryKey", "secondary_key", "authenticationKey", "private-key", "symmetricKey", "AccountKey", "SharedAccessKey", "signing_key",
 		"api-key", "functionsKey", "subscription-key", "device_code", "client_assertion", "signature", "sig",
 	} {
 		for _, form := range []string{name + "=canary", `{"` + name + `":"canary"}`, "{'" + strings.ToUpper(name) + "': 'canary'}"} {
-			if got := Redact(form); strings.Contains(got, "canary") {
-				t.Errorf("Redact(%s) = %s", form, got)
+			if got := Patterns(form); strings.Contains(got, "canary") {
+				t.Errorf("Patterns(%s) = %s", form, got)
 			}
 		}
 	}
 }
 
 // A log quotes values, and quotes in them once more.
-func TestRedactWriterBehindALog(t *testing.T) {
+func TestPatternsAfterALog(t *testing.T) {
 	var out bytes.Buffer
-	log := slog.New(slog.NewTextHandler(RedactWriter(&out), nil))
+	w := new(Set).Writer(&out, Patterns)
+	log := slog.New(slog.NewTextHandler(w, nil))
 	body := `{"authenticationKey":"canary+/==","primaryKey":"canary"}`
 	log.Info("answer", "body", body, "error", fmt.Errorf("said: %q", body), "header", []string{"SharedAccessSignature sr=x&sig=canary&se=1"})
-	if strings.Contains(out.String(), "canary") {
-		t.Errorf("the log has the secret:\n%s", &out)
+	if strings.Contains(out.String(), "canary") || !strings.Contains(out.String(), Mark) {
+		t.Errorf("the log has the secret, or nothing in its place:\n%s", &out)
 	}
 }
 
-func FuzzRedact(f *testing.F) {
+func FuzzPatterns(f *testing.F) {
 	f.Add("x")
 	f.Add(`\"}`)
 	f.Fuzz(func(t *testing.T, around string) {
@@ -135,8 +136,8 @@ func FuzzRedact(f *testing.F) {
 		for _, form := range []string{
 			"HostName=h;SharedAccessKey=" + secret, `{"authenticationKey":"` + secret + `"}`, "SharedAccessSignature sr=x&sig=" + secret + "&se=1",
 		} {
-			if got := Redact(around + " " + form + "\n" + around); strings.Contains(got, secret) {
-				t.Errorf("Redact leaves the secret: %q", got)
+			if got := Patterns(around + " " + form + "\n" + around); strings.Contains(got, secret) {
+				t.Errorf("Patterns leaves the secret: %q", got)
 			}
 		}
 	})
