@@ -48,7 +48,7 @@ var services = []service{
 }
 
 // errNoUnits: systemd knows no daemon of IoT Edge, or there is no systemd.
-var errNoUnits = errors.New("systemd cannot say how the daemons are")
+var errNoUnits = errors.New("systemd does not report the state of the daemons")
 
 // steadyLooks is how many looks in a row have to be the same: a daemon that
 // cannot work starts and ends again, every five seconds.

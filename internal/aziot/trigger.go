@@ -23,7 +23,7 @@ func (i Installation) Trigger(ctx context.Context) error {
 	for _, command := range TriggerCommands() {
 		words := strings.Fields(command)
 		_, err := i.output(ctx, words[0], words[1:]...)
-		// Other devices may keep udev busy; ours may be done all the same.
+		// Other devices may keep udev busy; ours may be done anyway.
 		tolerated := strings.Contains(command, " settle ") && !errors.Is(err, ErrNoProgram) && ctx.Err() == nil
 		if err != nil && !tolerated {
 			return err

@@ -106,10 +106,10 @@ func (s Setting) proxy() (string, error) {
 	if !found {
 		scheme, rest = "http", s.Value
 		if first, _, set := strings.Cut(rest, "="); set && slices.Contains([]string{"http", "https", "ftp", "socks"}, strings.ToLower(first)) {
-			return "", s.invalid("it is written as Windows has it in its own settings", proxyForm)
+			return "", s.invalid("it is written in the form of Windows' own settings", proxyForm)
 		}
 		if first, _, _ := strings.Cut(rest, ":"); strings.EqualFold(first, "http") || strings.EqualFold(first, "https") {
-			return "", s.invalid("the two slashes behind its http: are missing", proxyForm)
+			return "", s.invalid("the two slashes after its http: are missing", proxyForm)
 		}
 	}
 	if scheme = strings.ToLower(scheme); scheme != "http" && scheme != "https" {

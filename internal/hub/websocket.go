@@ -43,7 +43,7 @@ func (c *Connection) openWebSocket(ctx context.Context) (io.ReadWriter, error) {
 		return nil, fmt.Errorf("%w: its WebSocket has an extension that was not asked for", ErrMalformed)
 	}
 	if begin, err := c.stream.unsolicited(c.options.grace); err != nil || isData(begin) {
-		return nil, cmp.Or(err, fmt.Errorf("%w: it spoke on the WebSocket before it was asked anything", ErrMalformed))
+		return nil, cmp.Or(err, fmt.Errorf("%w: it sent data on the WebSocket before it was asked anything", ErrMalformed))
 	}
 	conn.SetReadLimit(maxPacket)
 	return &webSocket{conn: conn, message: http.NoBody}, nil

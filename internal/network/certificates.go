@@ -42,7 +42,7 @@ const MaxCertificates = 4 << 20
 // parseCertificates reads the certificates of a file in any dress: PEM in any
 // encoding that Windows writes, with any text around it, DER, base64 without its
 // markers, and PKCS #7 (.p7b, .p7c; RFC 2315), which is how Windows exports a chain.
-// What is not a certificate is passed over if there are certificates beside it; a
+// What is not a certificate is skipped if there are certificates beside it; a
 // certificate that crypto/x509 refuses is, too. The error is a [certificateError].
 func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 	if len(bytes.Trim(data, " \t\r\n\x00\xef\xbb\xbf\xfe\xff")) == 0 {

@@ -68,7 +68,7 @@ func (f RootFiles) Load() (*x509.CertPool, error) {
 
 // ofEnvironment reads what SSL_CERT_FILE and SSL_CERT_DIR name.
 func (f RootFiles) ofEnvironment() ([]*x509.Certificate, error) {
-	const removeHint = "name a file with the CA's certificate, or take the variable out: then the system's certificates count"
+	const removeHint = "name a file with the CA's certificate, or unset the variable: then the system's certificates are used"
 	var all []*x509.Certificate
 	if file := f.Trust.File; file.Value != "" {
 		data, err := f.Read(file.Value)
@@ -89,7 +89,7 @@ func (f RootFiles) ofEnvironment() ([]*x509.Certificate, error) {
 		found, reason := inFolder(folder)
 		if reason != "" {
 			return nil, folders.Invalid("its folder "+strconv.Itoa(i+1)+" "+reason,
-				"name folders with certificates in PEM, or take the variable out: then the system's certificates count", nil)
+				"name folders with certificates in PEM, or unset the variable: then the system's certificates are used", nil)
 		}
 		all = append(all, found...)
 	}

@@ -129,7 +129,7 @@ func (t *trip) importHubKey(context.Context) (outcome, error) {
 		if err := errors.Join(err, t.ek.Close()); err != nil {
 			return outcome{}, err
 		}
-		return detailf("the chip took the key for %s and keeps it at %#x", state.AssignedHub, t.req.Persist), nil
+		return detailf("the chip accepted the key for %s and keeps it at %#x", state.AssignedHub, t.req.Persist), nil
 	}
 	if err := t.ek.Close(); err != nil {
 		return outcome{}, err
@@ -140,5 +140,5 @@ func (t *trip) importHubKey(context.Context) (outcome, error) {
 			hint:   "no known client reads that text; mention it when you report a problem with the hub",
 		}, nil
 	}
-	return detailf("the chip took the key for %s", state.AssignedHub), nil
+	return detailf("the chip accepted the key for %s", state.AssignedHub), nil
 }

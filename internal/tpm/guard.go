@@ -50,8 +50,8 @@ type guard struct {
 	holds    holdings // what this run has in the chip's memory
 
 	waiting        func(what string)
-	notified       map[tpm2.TPMRC]bool // what waiting was told
-	repeatTimedOut bool                // the chip asked for repeats until its time was over
+	notified       map[tpm2.TPMRC]bool // what waiting was reported
+	repeatTimedOut bool                // the chip asked for repeats until it timed out
 }
 
 // What the guard answers in the chip's stead. refusal is for when the context has
@@ -232,7 +232,7 @@ func (e goneError) Error() string {
 // Unwrap returns both.
 func (e goneError) Unwrap() []error { return []error{ErrGone, e.err} }
 
-// desynchronized says whether the connection ended, or carries something else than
+// desynchronized says whether the connection ended, or carries something other than
 // answers to what is asked, so that only another one reaches the chip. A chip that
 // hangs does so on every one.
 func (g *guard) desynchronized() bool {

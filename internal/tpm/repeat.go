@@ -20,7 +20,7 @@ const (
 	// After a chip has asked for repeats until it timed out, a command is
 	// repeated for this long: clean-up is many commands.
 	timedOutLimit = time.Second
-	// Whoever watches is told of a longer pause than this.
+	// The user is informed of a longer pause than this.
 	silentWait = time.Second
 )
 

@@ -38,7 +38,7 @@ type Options struct {
 	// was killed. It must not outlast the start of the machine. Empty: none is kept.
 	Ledgers string
 	// keepLeftovers leaves on the chip what a run that was killed left there, for
-	// those who are only to look. What this run makes is noted all the same.
+	// those who are only to look. What this run makes is noted anyway.
 	keepLeftovers bool
 	// Flushed is called with a sentence for people when something that an earlier
 	// run left was taken off the chip. It may be nil.

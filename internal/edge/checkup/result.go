@@ -79,10 +79,10 @@ func (r *Result) judge(asked error) (next string, err error) {
 		return "correct the file and run this again",
 			fmt.Errorf("%s: %w: %s, the first is %s%s", r.File, ErrFindings, text.Count(failures, "error"), first.Rule, first.InLine())
 	case errors.As(asked, &gone) && drift.OnlyChip(r.Ticks):
-		return gone.summary() + "; do what the hint says and run this again", asked
+		return gone.summary() + "; follow the hint and run this again", asked
 	case drift.Disagree(r.Ticks):
 		i := slices.IndexFunc(r.Ticks, func(t drift.Tick) bool { return t.Status == check.Fail })
-		return "do what the hint says and run this again",
+		return "follow the hint and run this again",
 			fmt.Errorf("%s, chip, enrollment and device: %w: %s: %s", r.File, ErrDisagree, r.Ticks[i].Name, r.Ticks[i].Detail)
 	case asked != nil:
 		return "not everything that was requested could be compared; follow the hint and run this again", asked

@@ -50,7 +50,7 @@ func (c *checker) unknown(table, n *node, k schema.Key) {
 
 // unknownEverywhere is for a name that no place in the file has.
 func (c *checker) unknownEverywhere(table, n *node) {
-	f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("IoT Edge knows no %s and ignores it", tomledit.Key(n.name)), Fix: c.remove(n)}
+	f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("IoT Edge does not know %s and ignores it", tomledit.Key(n.name)), Fix: c.remove(n)}
 	if k, _ := schema.Lookup(table.path); k.OnlyTexts {
 		f.Message = fmt.Sprintf("IoT Edge's key service does not start with a setting that it does not know: %s", tomledit.Key(n.name))
 	}
@@ -77,7 +77,7 @@ func (c *checker) misplaced(table, n *node, at []schema.Place) {
 	fixes := moves(c, n, n.name, at)
 	f := Finding{Rule: "misplaced-key", Message: fmt.Sprintf("%s does nothing %s; it belongs to %s", n.name, inTable(table), list(at)), Fix: fixes[0]}
 	if len(at[0].Table) == 0 && !n.entry.Inline && len(n.entry.Header) > 0 && n.entry.Line > 0 {
-		f.Message = fmt.Sprintf("%s does nothing %s, because the header above takes what follows it; it belongs to %s", n.name, inTable(table), list(at))
+		f.Message = fmt.Sprintf("%s does nothing %s, because it comes after the header above; it belongs to %s", n.name, inTable(table), list(at))
 	}
 	c.at(n, f, fixes[1:]...)
 	if len(at) == 1 && !n.table {
