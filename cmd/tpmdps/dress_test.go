@@ -90,7 +90,7 @@ var (
 		dressToken: "this is a SAS token, not a connection string",
 		"{\"keyName\":\"enroller\",\"primaryKey\":\"" + dressKey + "\",\"rights\":\"EnrollmentRead\"}": "this is a policy as JSON, in which the host is missing",
 		"{\"a\": 1}":                "JSON in which there is no connection string",
-		"{\"connectionString\": \"": "it begins as JSON, and is not whole",
+		"{\"connectionString\": \"": "it begins as JSON but is incomplete",
 		dressCS + "\n" + strings.Replace(dressCS, "plant", "other", 1):                     "there are 2 of them, on a line each",
 		"[\"" + dressCS + "\", \"" + strings.Replace(dressCS, "plant", "other", 1) + "\"]": "there are 2 of them in this JSON",
 		"":                            "it is empty",
@@ -105,7 +105,7 @@ var (
 		"{\"connectionString\":\"" + dressCS + "\"}": "this is a connection string: it holds the key itself",
 		"eyJ0eXAiOiJKV1QifQ.e30.c2ln":                "bearer token of Microsoft Entra ID",
 		"{\"a\": 1}":                                 "JSON in which there is no connection string and no SAS token",
-		"{\"sas\": ":                                 "it begins as JSON, and is not whole",
+		"{\"sas\": ":                                 "it begins as JSON but is incomplete",
 		dressToken + "\n" + dressToken:               "there are 2 of them, on a line each",
 		"":                                           "it is empty",
 		" \n":                                        "it is empty",
@@ -123,7 +123,7 @@ var (
 	}
 	wrongJSON = map[string]string{
 		"{\u201csite\u201d:1}": "the quotes are those of a web page or a word processor", "{'site':1}": "in double quotes, not in single ones",
-		"[1]": "", "{\"site\":": "it breaks off before its end", "{\"site\":1,}": "a comma too many",
+		"[1]": "", "{\"site\":": "it ends too early", "{\"site\":1,}": "an extra comma",
 	}
 )
 

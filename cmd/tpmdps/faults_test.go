@@ -51,7 +51,7 @@ var faults = []struct {
 	{"bad-hub-blob", 0, "tpm.hubkey", 31, "leave the enrollment as it is: it has this chip's key"},
 	{"hub-dns", 0, "hub.tls", 20, "hub.tpmdps.invalid comes from the enrollment's iotHubs"},
 	{"hub-refuse", 0, "hub.tls", 20, "check the firewall: port 8883 out to the hub"},
-	{"hub-sas", 0, "hub.connect", 34, "the hub does not take this device"},
+	{"hub-sas", 0, "hub.connect", 34, "the hub does not accept this device"},
 	{"hub-drop", 0, "hub.twin", 34, "the hub closes the connection"},
 }
 

@@ -59,7 +59,7 @@ func TestHintsKeepFlags(t *testing.T) {
 		{[]string{"config", "--id-scope", "0ne1", "--tpm", "mssim:"}, "for a machine with a TPM: tpmdps config --replace-provisioning", "for a machine with a TPM: tpmdps config --replace-provisioning --tpm mssim: --id-scope 0ne1"},
 		{[]string{"verify", "--config", "F", "--owner-auth-file", "pw"}, "tpmdps config --tcti mssim: --config F", "tpmdps config --tcti mssim: --config F"},
 		{[]string{"verify", "--config", "F", "--tpm", "mssim:"}, "tpmdps config --tcti mssim: --config 'my box.toml'", "tpmdps config --tcti mssim: --config 'my box.toml' --tpm mssim:"},
-		{[]string{"config", "--config", "F"}, "tpmdps config --config - prints one that is right", "tpmdps config --config - prints one that is right"},
+		{[]string{"config", "--config", "F"}, "tpmdps config --config - prints a valid one", "tpmdps config --config - prints a valid one"},
 		{[]string{"verify", "--config", "F"}, "tpmdps config --config - prints one", "tpmdps config --config - prints one"},
 		{[]string{"verify", "--tpm", chip}, "name it: tpmdps read-ek --tpm ADDR", "name it: tpmdps read-ek --tpm ADDR"},
 		{[]string{"enroll", "--tpm", chip, "--plain-bus"}, "correct it: tpmdps read-ek -o jsonl", "correct it: tpmdps read-ek -o jsonl --tpm 'swtpm:path=/x/a b' --plain-bus"},

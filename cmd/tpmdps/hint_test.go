@@ -154,14 +154,14 @@ func TestParseLine(t *testing.T) {
 // What there is to say to those who did already what the hint is about.
 func TestHintsSayWhatElse(t *testing.T) {
 	for _, row := range []struct{ args, hint, want string }{
-		{"enroll --update", "to change the enrollment: add --update", "it was changed again meanwhile: run the same command again, and find out who else writes it"},
+		{"enroll --update", "to change the enrollment: add --update", "it was changed again meanwhile: run the same command again, and find out which other program or person writes it"},
 		{"enroll", "to change the enrollment: add --update", "to change the enrollment: add --update"},
 		{"enroll --replace-ek", "the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek", "the enrollment has another chip's key, or another tool's: look at the enrollment in the portal: whose key has it?"},
 		{"enroll", "enable it: tpmdps enroll --provisioning-status enabled --update", "enable it: the same command with --provisioning-status enabled --update"},
 		{"verify --timeout 2s", "raise --timeout; look at the hubs", "raise --timeout; look at the hubs"},
 		{"verify --until assigned", "--until challenge registers nothing", "--until challenge registers nothing"},
-		{"config --file F", "tpmdps config --check says where and why", "tpmdps config --check --config F says where and why"},
-		{"config --check --file F", "tpmdps config --check says where and why", "correct the line that is named"},
+		{"config --file F", "tpmdps config --check shows where and why", "tpmdps config --check --config F shows where and why"},
+		{"config --check --file F", "tpmdps config --check shows where and why", "correct the line that is named"},
 		{"verify --config F", "was F copied from another machine? tpmdps config --registration-id abc --config F", "was F copied from another machine? tpmdps config --registration-id abc --config F"},
 		{"verify --config F", "tpmdps config --tcti swtpm:host=h,port=1 --config 'my box.toml'", "tpmdps config --tcti swtpm:host=h,port=1 --config 'my box.toml'"},
 		{"verify --ca-file F", "if a proxy inspects TLS here, give its CA with --ca-file; otherwise check the host name", "if a proxy inspects TLS here: its CA has to be in the file that was given; otherwise check the host name"},

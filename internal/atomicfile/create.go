@@ -1,4 +1,4 @@
-// Package atomicfile gives a file its content in one step: whoever looks, and
+// Package atomicfile gives a file its content in one step: every reader, and
 // whatever fails, even the power, finds the whole old file or the whole new one.
 //
 // The rule for its users: Create never replaces anything. Replace does, and
@@ -41,13 +41,13 @@ func TryPlace(path string) error {
 }
 
 // errFolder says what is in the way.
-var errFolder = fmt.Errorf("a folder of that name is there: %w", fs.ErrExist)
+var errFolder = fmt.Errorf("a folder has that name: %w", fs.ErrExist)
 
 // create is Create with the system call that gives a finished file its name,
 // which some filesystems refuse.
 func create(path string, data []byte, mode fs.FileMode, link func(from, to string) error) error {
 	sweep(path) // also where the file is there: a run may have been killed right after it gave it its name
-	// Asked first for the sake of the message: in a directory that takes no new
+	// Asked first for the sake of the message: in a directory that accepts no new
 	// file, "it exists" is still what the user has to hear.
 	if info, err := os.Lstat(path); err == nil && info.IsDir() {
 		return &disk.Error{Cause: disk.IsFolder, Path: path, Err: errFolder}
@@ -86,7 +86,7 @@ func (t *temp) appear(path string, link func(from, to string) error) error {
 	return inPlace(syncDir(filepath.Dir(path)))
 }
 
-// reserveAndRename takes the name with an empty file of our own, which fails if
+// reserveAndRename reserves the name with an empty file of our own, which fails if
 // it is taken, and then moves the finished file over it. Killed in between, it
 // leaves the empty file and never half a configuration.
 func reserveAndRename(temp, path string) error {

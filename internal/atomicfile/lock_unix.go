@@ -16,7 +16,7 @@ import (
 	"tpmdps/internal/filelock"
 )
 
-// acquire locks the file itself, so that nothing is left beside it. Since whoever
+// acquire locks the file itself, so that nothing is left beside it. Since the process that
 // had the lock before has most likely replaced the file, it looks afterwards
 // whether it has the one that bears the name now.
 func acquire(ctx context.Context, path string, waiting func()) (*os.File, error) {
@@ -43,7 +43,7 @@ func acquire(ctx context.Context, path string, waiting func()) (*os.File, error)
 }
 
 // openToLock opens a file in the way that locks it everywhere: over NFS only who
-// may write can. What is no file, such as a pipe, is not waited for.
+// may write can. What is not a file, such as a pipe, is not waited for.
 func openToLock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ETXTBSY) {

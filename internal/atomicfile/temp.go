@@ -67,7 +67,7 @@ func (t *temp) drop() {
 }
 
 // sweep removes the temporary files of killed runs that were to become path. They
-// are only in the way: what goes wrong with them is no error.
+// are only in the way: what goes wrong with them is not an error.
 func sweep(path string) {
 	dir, base := filepath.Split(path)
 	entries, err := os.ReadDir(filepath.Dir(path))

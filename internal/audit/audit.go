@@ -7,7 +7,7 @@
 // Each line has the SHA-256 of the line before it and one of itself. These find
 // what was edited, removed or moved by accident, or by someone who does not know
 // the format. They have no key: anyone who can write to the file can compute
-// them anew. Against that there are two means.
+// them again. Against that there are two means.
 //
 //   - A head noted elsewhere: [Report.Head] and [Options.Head]. What was written
 //     up to that line cannot be changed without it showing.
@@ -122,7 +122,7 @@ const (
 )
 
 // encode writes a line and its sums, without the line's end. Without a key there
-// is no keyed one.
+// is not a keyed one.
 func encode(l line, key []byte) ([]byte, error) {
 	l.Schema = Schema
 	if l.Time.IsZero() {
@@ -145,7 +145,7 @@ func encode(l line, key []byte) ([]byte, error) {
 func decode(text []byte) (l line, keyed string, signed []byte, err error) {
 	at := bytes.LastIndex(text, []byte(sumMember))
 	if at < 0 {
-		return line{}, "", nil, errors.New("it is no line of an audit trail")
+		return line{}, "", nil, errors.New("it is not a line of an audit trail")
 	}
 	if string(text[at:]) != sumMember+sum(text[:at])+`"}` {
 		return line{}, "", nil, errors.New("it was edited")
@@ -176,7 +176,7 @@ func decodeObject(text []byte) (line, error) {
 		again, _ = json.Marshal(old)
 		l = old.line()
 	case "":
-		return line{}, errors.New("it is no line of an audit trail: it has no schema")
+		return line{}, errors.New("it is not a line of an audit trail: it has no schema")
 	default:
 		return line{}, fmt.Errorf("its schema is %.40q, not %s: written by another version of tpmdps?", l.Schema, Schema)
 	}
@@ -184,7 +184,7 @@ func decodeObject(text []byte) (line, error) {
 	case err != nil:
 		return line{}, errors.New("it is not JSON, or a member has another type than this program writes")
 	case !bytes.Equal(again, text):
-		return line{}, errors.New("it is not spelled as this program spells it: a member is doubled, unknown, missing or moved")
+		return line{}, errors.New("it does not have the form that this program writes: a member is duplicated, unknown, missing or moved")
 	}
 	return l, nil
 }

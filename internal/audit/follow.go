@@ -42,9 +42,9 @@ func (f *follower) follow(text []byte) error {
 	case l.Number > f.lines+1:
 		return fmt.Errorf("it was written as line %d: one before it was removed, or it was moved", l.Number)
 	case l.Number < f.lines+1:
-		return fmt.Errorf("it was written as line %d: it was moved, or doubled", l.Number)
+		return fmt.Errorf("it was written as line %d: it was moved, or duplicated", l.Number)
 	case l.Previous != f.head:
-		return errors.New("it was written behind another line than the one that is before it now")
+		return errors.New("it was written after another line than the one that is before it now")
 	case l.Schema != Schema && !f.old:
 		return fmt.Errorf("its schema is %s, older than that of the line before it", l.Schema)
 	}
@@ -72,9 +72,9 @@ func (f *follower) checkKey(keyed string, signed []byte) error {
 		return nil
 	case len(f.key) > 0 && !hmac.Equal([]byte(keyed), []byte(keyedSum(f.key, signed))):
 		if f.keyed == 0 {
-			return errors.New("its keyed sum is not right: it was edited, or this is not the key it was written with")
+			return errors.New("its keyed sum is wrong: it was edited, or this is not the key it was written with")
 		}
-		return errors.New("its keyed sum is not right: it was edited, or written without the key")
+		return errors.New("its keyed sum is wrong: it was edited, or written without the key")
 	}
 	f.keyed++
 	return nil

@@ -67,7 +67,7 @@ func (t *Trail) begin(ctx context.Context) error {
 	return t.readTo(ctx, size)
 }
 
-// Append writes an entry after the last line, whoever wrote that, and returns
+// Append writes an entry after the last line, no matter who wrote that, and returns
 // its number when it is on the disk. Schema and, where it is zero, Time are
 // filled in. While an intent has no outcome of this Trail, [Trail.Settle] of
 // other processes leaves it alone.

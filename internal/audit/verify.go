@@ -14,7 +14,7 @@ import (
 type Options struct {
 	// Head is the hash of a line that has to be there, as [Report.Head] of an
 	// earlier report gave it, or the line's number, a colon and the hash; then
-	// it can be told where the trail was written anew. "" asks for none.
+	// it can be told where the trail was rewritten. "" asks for none.
 	Head string
 	// Key is that of the keyed sums; nil checks none.
 	Key []byte
@@ -122,7 +122,7 @@ func (h *notedHead) compare(f *follower) error {
 	case same && (h.line == 0 || h.line == f.lines):
 		h.at = f.lines
 	case h.line == f.lines:
-		return fmt.Errorf("it does not have the hash that was noted for it, %.64s: it, or what is before it, was written anew", h.hash)
+		return fmt.Errorf("it does not have the hash that was noted for it, %.64s: it, or something before it, was rewritten", h.hash)
 	}
 	return nil
 }
@@ -135,5 +135,5 @@ func (h *notedHead) missing(f *follower) error {
 	case h.line > 0:
 		return fmt.Errorf("it and all up to line %d, whose hash was noted, are missing: the end was cut off", h.line)
 	}
-	return fmt.Errorf("the line with the hash %.64s is missing: the end was cut off, or the file written anew", h.hash)
+	return fmt.Errorf("the line with the hash %.64s is missing: the end was cut off, or the file was rewritten", h.hash)
 }

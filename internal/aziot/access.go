@@ -77,7 +77,7 @@ func (i Installation) Access(tcti string) Access {
 		case !installed:
 			return one.withoutUser()
 		case one.Verdict == Allowed && a.Node != "":
-			one.Reason += fmt.Sprintf(", but not %s, so that it works past the kernel's resource manager", a.Node)
+			one.Reason += fmt.Sprintf(", but not %s, so that it bypasses the kernel's resource manager", a.Node)
 			one.Hint = hintRule
 			return one
 		case one.Verdict == Allowed:
@@ -91,7 +91,7 @@ func (i Installation) Access(tcti string) Access {
 		return a.withoutUser()
 	case a.Node == "":
 		a.Verdict, a.Reason = NoNode, "there is no "+list(w.nodes)
-		a.Hint = "is the TPM switched on in the firmware setup? dmesg | grep -i tpm says whether there is a driver for it"
+		a.Hint = "is the TPM switched on in the firmware setup? dmesg | grep -i tpm shows whether there is a driver for it"
 	}
 	return a
 }

@@ -62,7 +62,7 @@ func (i Installation) Apply(ctx context.Context, t Tool, line func(string)) erro
 		return nil
 	case err == nil:
 		// aziotctl ends with 0 whatever happened, up to 1.5 at least.
-		err = errors.New(t.name + ": it ended without a word of success")
+		err = errors.New(t.name + ": it ended without reporting success")
 	}
 	if text := s.text(); text != "" {
 		return fmt.Errorf("%w: %w: %s", s.failure, err, text)

@@ -7,7 +7,7 @@
 // Apply and PutIntoEffect change the machine, need root, and say what they did;
 // whether it helped is found out by looking again, which PutIntoEffect does by itself.
 //
-// It stands behind internal/edge, which writes the file: config --udev and
+// It comes after internal/edge, which writes the file: config --udev and
 // config --apply are made of it. The facts are those of iot-identity-service
 // 1.2 to 1.5, iotedge 1.2 to 1.6 and tpm2-tss 3 and 4.
 package aziot

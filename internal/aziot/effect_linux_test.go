@@ -121,7 +121,7 @@ func TestPutIntoEffect(t *testing.T) {
 		"the trip fails":            {good, up, nil, 0, nil, trip, trip, "", true, true},
 		"a daemon is down":          {good, healthy("aziot-keyd.service=failed"), nil, 0, nil, nil, ErrDaemons, "", true, true},
 		"both":                      {good, healthy("aziot-keyd.service=failed"), nil, 0, nil, trip, trip, "warning: not all of IoT Edge came up: aziot-keyd is failed", true, true},
-		"no systemd":                {good, "", nil, 0, nil, nil, nil, "warning: systemd cannot say how the daemons are", true, true},
+		"no systemd":                {good, "", nil, 0, nil, nil, nil, "warning: systemd does not report the state of the daemons", true, true},
 		"not restarted":             {good, up, oldDaemon, 0, nil, nil, ErrOldDaemon, "", true, true},
 		"not restarted, trip fails": {good, up, oldDaemon, 0, nil, trip, trip, "warning: " + ErrOldDaemon.Error(), true, true},
 		"another has the chip": {good, up, func(m Installation) {

@@ -48,7 +48,7 @@ var services = []service{
 }
 
 // errNoUnits: systemd knows no daemon of IoT Edge, or there is no systemd.
-var errNoUnits = errors.New("systemd cannot say how the daemons are")
+var errNoUnits = errors.New("systemd does not report the state of the daemons")
 
 // steadyLooks is how many looks in a row have to be the same: a daemon that
 // cannot work starts and ends again, every five seconds.
@@ -176,7 +176,7 @@ func (s service) state(unit map[string]string, u units, first bool) Daemon {
 	case active == "activating" || active == "deactivating" || active == "reloading":
 		d.State = stateStarting
 		if n := restarts(unit); n > 0 {
-			d.Detail = fmt.Sprintf("it ended %d times and is started again: %s", n, unit["Result"])
+			d.Detail = fmt.Sprintf("it ended %d times and is being restarted: %s", n, unit["Result"])
 		}
 	case active == "failed":
 		d.State, d.Detail = stateFailed, unit["Result"]

@@ -80,7 +80,7 @@ func TestDaemons(t *testing.T) {
 			"edged:running identityd:running keyd:running certd:ready tpmd:running", "", 6},
 		{"never asked for its chip", []string{healthy("aziot-tpmd.service=inactive")}, "edged:running identityd:running keyd:running certd:ready tpmd:ready", "", 4},
 		{"ends again and again", []string{healthy(), healthy("aziot-tpmd.service=" + auto + "1"), healthy("aziot-tpmd.service=active NRestarts=1"), healthy("aziot-tpmd.service=" + auto + "3")},
-			"edged:running identityd:running keyd:running certd:ready tpmd:starting", "it ended 3 times and is started again: exit-code", 4},
+			"edged:running identityd:running keyd:running certd:ready tpmd:starting", "it ended 3 times and is being restarted: exit-code", 4},
 		{"failed", []string{healthy("aziot-identityd.service=failed Result=start-limit-hit")}, "edged:running identityd:failed keyd:running certd:ready tpmd:running", "start-limit-hit", 4},
 		{"the first one has to run", []string{healthy("aziot-edged.service=inactive SubState=dead")}, "edged:stopped identityd:running keyd:running certd:ready tpmd:running", "dead", 4},
 		{"nobody listens", []string{healthy("aziot-tpmd.socket=inactive")}, "edged:running identityd:running keyd:running certd:ready tpmd:failed", "aziot-tpmd.socket does not listen", 4},

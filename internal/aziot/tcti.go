@@ -25,7 +25,7 @@ var deviceNodes = []string{"/dev/tpmrm0", "/dev/tpm0"}
 
 var moduleFile = regexp.MustCompile(`^libtss2-tcti-(.+?)\.so(\.[0-9]+)*$`)
 
-// parseTCTI reads a string as the loader of tpm2-tss does: a module, and behind
+// parseTCTI reads a string as the loader of tpm2-tss does: a module, and after
 // the first colon its settings. The module may be named by its file. No module
 // means the loader's own list, which has the daemon tpm2-abrmd, where its module
 // is installed, before the nodes.

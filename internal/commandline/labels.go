@@ -19,7 +19,7 @@ func LabelFlag(usage string) cli.Flag {
 	return &cli.GenericFlag{Name: "label", Value: Labels{}, Usage: usage}
 }
 
-// Set takes one KEY=VALUE.
+// Set accepts one KEY=VALUE.
 func (l Labels) Set(text string) error {
 	key, value, found := strings.Cut(text, "=")
 	if !found {

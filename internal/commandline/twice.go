@@ -84,7 +84,7 @@ func HasOneValue(f cli.Flag) bool {
 // with one value that was given twice, under whichever of its names: of two batches,
 // or two chips, one would be ignored. The other is a flag whose value is the empty
 // text: in a script that is a variable or a file that was not there, and to do as if
-// the flag were not given would take this machine's key, or its chip, instead of the
+// the flag were not given would use this machine's key, or its chip, instead of the
 // one that was meant.
 func Check(c *cli.Context) error {
 	args, _ := c.App.Metadata[Typed].([]string)

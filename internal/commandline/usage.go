@@ -19,7 +19,7 @@ func UsageError(c *cli.Context, err error, _ bool) error {
 		return twoForms(c)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "flag needs an argument: -"); ok {
-		return fmt.Errorf("%w: %s needs a value behind it", ErrUsage, Dashed(name))
+		return fmt.Errorf("%w: %s needs a value", ErrUsage, Dashed(name))
 	}
 	if m := noBoolean.FindStringSubmatch(err.Error()); m != nil {
 		return fmt.Errorf("%w: %s=%s: write %[2]s alone, or %[2]s=false", ErrUsage, Dashed(m[2]), text.Printable(m[1], 40))
@@ -36,7 +36,7 @@ func UsageError(c *cli.Context, err error, _ bool) error {
 	}
 	typed := text.Printable(name, 40)
 	if len(c.Command.Subcommands) > 0 && ofSubcommands(c.Command, name) {
-		return fmt.Errorf("%w: %s stands behind the command: %s COMMAND %[2]s", ErrUsage, Dashed(typed), c.Command.HelpName)
+		return fmt.Errorf("%w: %s belongs after the command: %s COMMAND %[2]s", ErrUsage, Dashed(typed), c.Command.HelpName)
 	}
 	return fmt.Errorf("%w: there is no flag %s%s; %s --help lists them", ErrUsage, Dashed(typed), meantFlag(c.Command, name), c.Command.HelpName)
 }
@@ -80,7 +80,7 @@ func meantFlag(c *cli.Command, name string) string {
 	case near == "":
 		return ""
 	case len(c.Subcommands) > 0 && ofSubcommands(c, near):
-		return fmt.Sprintf(", perhaps %s behind the command", Dashed(near))
+		return fmt.Sprintf(", perhaps %s after the command", Dashed(near))
 	}
 	return ", perhaps " + Dashed(near)
 }
@@ -173,19 +173,19 @@ func (c Command) Word(flag *cli.Context) (string, error) {
 	case c.Argument == "" && flag.NArg() > 0 && strayValue(flag) != "":
 		return "", fmt.Errorf("%w: %s", ErrUsage, strayValue(flag))
 	case c.Argument == "" && flag.NArg() > 0:
-		return "", fmt.Errorf("%w: %s takes no arguments, only flags: %q%s", ErrUsage, name, first, c.meantWord(flag))
+		return "", fmt.Errorf("%w: %s accepts no arguments, only flags: %q%s", ErrUsage, name, first, c.meantWord(flag))
 	case c.Argument != "" && flag.NArg() == 0:
-		return "", fmt.Errorf("%w: %s: %s is missing; it stands behind the flags", ErrUsage, name, c.Argument)
+		return "", fmt.Errorf("%w: %s: %s is missing; it belongs after the flags", ErrUsage, name, c.Argument)
 	case strings.HasPrefix(second, "-") && !(c.Dashes && noFlag.MatchString(second)):
-		return "", fmt.Errorf("%w: %s stands before %s: tpmdps %s %[2]s ... %[3]s", ErrUsage, second, first, name)
+		return "", fmt.Errorf("%w: %s belongs before %s: tpmdps %s %[2]s ... %[3]s", ErrUsage, second, first, name)
 	case flag.NArg() > 1:
-		return "", fmt.Errorf("%w: %s takes one %s, in quotes if it has blanks: %q is one too many", ErrUsage, name, c.Argument, second)
+		return "", fmt.Errorf("%w: %s accepts one %s, in quotes if it has blanks: %q is one too many", ErrUsage, name, c.Argument, second)
 	}
 	return flag.Args().First(), nil
 }
 
 // strayValue says how a flag is written of which another tool would accept what
-// stands behind it: the value of one that is on by being there, and a second one of
+// stands after it: the value of one that is on by being there, and a second one of
 // a list. "" is any other argument.
 func strayValue(c *cli.Context) string {
 	args, _ := c.App.Metadata[Typed].([]string)

@@ -30,7 +30,7 @@ type answer struct {
 func readAnswer(r request, resp *http.Response) answer {
 	a := answer{request: r, status: resp.StatusCode, header: resp.Header}
 	if seeker, ok := resp.Body.(io.Seeker); ok {
-		// The retry policy drains an answer that it does not take for the last.
+		// The retry policy drains an answer that it does not consider the last.
 		_, _ = seeker.Seek(0, io.SeekStart)
 	}
 	a.body, _ = io.ReadAll(resp.Body) // from memory: cannot fail
@@ -142,7 +142,7 @@ func retryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// refusal turns an answer that is no success into an error: an *Error, or an
+// refusal turns an answer that is not a success into an error: an *Error, or an
 // *AnswerError when it cannot come from a DPS.
 func refusal(a answer) error {
 	e := &Error{

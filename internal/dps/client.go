@@ -40,7 +40,7 @@ type ClientOptions struct {
 }
 
 // client is what both APIs have in common: an endpoint, its api-version and the
-// pipeline that takes requests there.
+// pipeline that sends requests there.
 type client struct {
 	endpoint   string
 	apiVersion string
@@ -171,7 +171,7 @@ func (o contextEnded) Error() string {
 	if errors.Is(o.cause, context.Canceled) {
 		return "interrupted"
 	}
-	return "the time was over before an answer came"
+	return "timed out before an answer came"
 }
 
 func (o contextEnded) Unwrap() error { return o.cause }

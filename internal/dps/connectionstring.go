@@ -14,7 +14,7 @@ import (
 )
 
 // ErrConnectionString is returned, wrapped with the reason, for a text that is
-// no connection string of a DPS. The reason never repeats a key.
+// not a connection string of a DPS. The reason never repeats a key.
 var ErrConnectionString = errors.New("invalid DPS connection string")
 
 // ConnectionString is an operator's credential for the service API: a shared
@@ -105,7 +105,7 @@ func connectionFields(text string) (map[string]string, error) {
 			return nil, errors.New("a part of it has no \"=\"; " + connectionStringHint)
 		}
 		if _, twice := fields[name]; twice {
-			return nil, errors.New("a name stands in it twice: two were pasted together")
+			return nil, errors.New("a name appears in it twice: two were pasted together")
 		}
 		fields[name] = strings.TrimSpace(value)
 	}

@@ -9,7 +9,7 @@ type Enrollment struct {
 	RegistrationID string      `json:"registrationId"`
 	DeviceID       string      `json:"deviceId,omitempty"` // in the hub; "" means the registration ID
 	Attestation    Attestation `json:"attestation"`
-	// Capabilities nil means a device that is no IoT Edge.
+	// Capabilities nil means a device that is not an IoT Edge.
 	Capabilities *Capabilities `json:"capabilities,omitempty"`
 	// IoTHubHostName is an older way to name a single hub.
 	IoTHubHostName     string             `json:"iotHubHostName,omitempty"`
@@ -75,7 +75,7 @@ type InitialTwinProperties struct {
 
 // ReprovisionPolicy says what happens when a machine registers again:
 // (true, true) moves it and its data, (true, false) moves it and starts its
-// data anew, (false, false) leaves it where it is.
+// data again, (false, false) leaves it where it is.
 type ReprovisionPolicy struct {
 	UpdateHubAssignment bool `json:"updateHubAssignment"`
 	MigrateDeviceData   bool `json:"migrateDeviceData"`

@@ -18,8 +18,8 @@ var (
 	ErrTooLarge = errors.New("the answer is larger than 1 MiB")
 )
 
-// Error is a refusal: an answer with a status of 300 or more that is no
-// challenge. Its texts are printable and bounded.
+// Error is a refusal: an answer with a status of 300 or more that is not
+// a challenge. Its texts are printable and bounded.
 type Error struct {
 	Status     int           // HTTP status
 	Code       int           // the service's errorCode, such as 404201; 0 if it gave none

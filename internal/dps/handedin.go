@@ -13,13 +13,13 @@ import (
 )
 
 // CredentialText finds the connection string or the SAS token in what a person
-// handed in: in quotes of any kind, behind the name of a variable (export NAME=,
+// handed in: in quotes of any kind, after the name of a variable (export NAME=,
 // $env:NAME =, setx NAME), in the JSON that az prints, in a file of variables, or
-// broken into lines. What is none of these comes back as it is, without what stands
+// broken into lines. What is not one of these comes back as it is, without what stands
 // around it. The error says what was handed in, and repeats nothing of it.
 func CredentialText(text string) (string, error) {
 	if len(text) > maxHandedIn {
-		return text, nil // whoever reads it says that it is too long
+		return text, nil // its reader reports that it is too long
 	}
 	if found, is, err := inJSON(strings.TrimFunc(text, isSurrounding)); is {
 		return found, err
@@ -94,7 +94,7 @@ func inJSON(text string) (found string, is bool, err error) {
 		if text[0] == '"' {
 			return "", false, nil
 		}
-		return "", true, errors.New("it begins as JSON, and is not whole: paste all of it, or the connection string alone")
+		return "", true, errors.New("it begins as JSON but is incomplete: paste all of it, or the connection string alone")
 	}
 	found, err = leaves(value)
 	return found, true, err
@@ -132,7 +132,7 @@ func leaves(value any) (string, error) {
 	case len(all) > 1 && primary != "":
 		return primary, nil
 	case len(all) > 1:
-		return "", fmt.Errorf("there are %d of them in this JSON: leave the one that is meant", len(all))
+		return "", fmt.Errorf("there are %d of them in this JSON: keep only the one that you mean", len(all))
 	case names["primarykey"] || names["keyname"]:
 		return "", errors.New("this is a policy as JSON, in which the host is missing; " + connectionStringHint)
 	}
@@ -152,7 +152,7 @@ func inLines(lines []string, text string) (string, error) {
 		}
 	}
 	if count > 1 {
-		return "", fmt.Errorf("there are %d of them, on a line each: leave the one that is meant", count)
+		return "", fmt.Errorf("there are %d of them, on a line each: keep only the one that you mean", count)
 	}
 	if count == 0 && strings.Contains(strings.ToLower(text), "sig=") {
 		return text, nil
@@ -162,7 +162,7 @@ func inLines(lines []string, text string) (string, error) {
 	}
 	for _, line := range lines[:begin] {
 		if line != "" && !heading.MatchString(line) && !assignment.MatchString(line) {
-			return text, nil // whoever reads it says what it is
+			return text, nil // its reader reports what it is
 		}
 	}
 	whole := lines[begin]

@@ -14,7 +14,7 @@ import (
 type ServiceClient struct{ client }
 
 // NewServiceClient makes a client for the DPS at an endpoint: anything that
-// [ServiceEndpoint] takes.
+// [ServiceEndpoint] accepts.
 func NewServiceClient(endpoint string, cred Credential, o ClientOptions) (*ServiceClient, error) {
 	u, err := ServiceEndpoint(endpoint)
 	if err != nil {
@@ -46,8 +46,8 @@ func (c *ServiceClient) Enrollment(ctx context.Context, id string) (Enrollment, 
 // PutEnrollment creates or replaces the enrollment of e's registration ID and
 // returns it as the service now has it. With ifMatch, the ETag of a version that
 // was read, it replaces only that one; otherwise the service answers 412. An
-// empty ifMatch is for a new enrollment: DPS has no way to say that there must be
-// none yet, and is reported to answer 409 when there is one.
+// empty ifMatch is for a new enrollment: DPS has no way to say that it must not
+// exist yet, and is reported to answer 409 when there is one.
 func (c *ServiceClient) PutEnrollment(ctx context.Context, e Enrollment, ifMatch string) (Enrollment, error) {
 	if ifMatch != "" && !isETag(ifMatch) {
 		return Enrollment{}, fmt.Errorf("put enrollment %q: %q is not one version's ETag", show(e.RegistrationID, 140), show(ifMatch, 80))
@@ -114,7 +114,7 @@ type BulkError struct {
 
 // Bulk creates, updates or deletes 1 to 10 enrollments. mode is "create",
 // "update", "updateIfMatchETag" or "delete". The refusal of single enrollments
-// is no error but in the result.
+// is not an error but in the result.
 func (c *ServiceClient) Bulk(ctx context.Context, mode string, enrollments []Enrollment) (BulkResult, error) {
 	if n := len(enrollments); n == 0 || n > maxBulk {
 		return BulkResult{}, fmt.Errorf("bulk %s: %d enrollments, from 1 to %d fit", mode, n, maxBulk)

@@ -98,8 +98,8 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 }
 
 // isTransient reports whether the same request may succeed when it is sent again
-// after an error that was no answer. Trust and addressing do not change within
-// seconds: whoever waits at the bench should hear of them at once.
+// after an error that was not an answer. Trust and addressing do not change within
+// seconds: a person who waits at the bench should hear of them at once.
 func isTransient(err error) bool {
 	var lookup *net.DNSError
 	var cut *network.CutHandshake

@@ -162,7 +162,7 @@ func TestEndOfAContextInWords(t *testing.T) {
 		ctx   context.Context
 		cause error
 		want  string
-	}{{canceled, context.Canceled, "interrupted"}, {expired, context.DeadlineExceeded, "the time was over"}} {
+	}{{canceled, context.Canceled, "interrupted"}, {expired, context.DeadlineExceeded, "timed out before an answer came"}} {
 		_, err := serve(t, reply{status: 200, body: "{}"}).client(t).Enrollment(row.ctx, "machine-1")
 		if !errors.Is(err, row.cause) || !strings.Contains(err.Error(), row.want) || strings.Contains(err.Error(), "context ") {
 			t.Errorf("%v, want %q", err, row.want)

@@ -56,7 +56,7 @@ func foreign(e tomledit.Entry) bool {
 func (e *editor) disable(entry tomledit.Entry) error {
 	doc, err := e.doc.Disable(entry.Path...)
 	if err != nil {
-		return fmt.Errorf("take %s out of force: %w", tomledit.Key(entry.Path...), err)
+		return fmt.Errorf("comment out %s: %w", tomledit.Key(entry.Path...), err)
 	}
 	e.doc, e.want = doc, doc.Values()
 	change := Change{Key: tomledit.Key(entry.Path...)}

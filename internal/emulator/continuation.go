@@ -62,7 +62,7 @@ type tokenRange struct {
 	Max string `json:"max"`
 }
 
-// ridMark begins a token; behind it stands the last item's resource ID.
+// ridMark begins a token; after it stands the last item's resource ID.
 const ridMark = "+RID:~"
 
 // continuation is the token after the items that were listed.

@@ -106,7 +106,7 @@ func (s *Server) enrollOnSight(id string, body deviceRegistration) (*enrollment,
 	return e, body, s.state.save()
 }
 
-// opened answers the request that started an operation. IoT Edge takes 202 only;
+// opened answers the request that started an operation. IoT Edge accepts 202 only;
 // that the enrollment is disabled, the C SDK reads from a 200.
 func (s *Server) opened(r *request, operationID string, reg *registration) rest.Reply {
 	if reg.Status == "disabled" {

@@ -26,7 +26,7 @@ func broken(now time.Time) rest.Reply {
 	return rest.Refusal(rest.Refuse(codeInternal, "Internal server error."), now)
 }
 
-// faultReply returns the answer that a fault puts in place of the right one, and
+// faultReply returns the answer that a fault puts instead of the right one, and
 // whether there is one. It does not return when the connection is to end.
 func (s *Server) faultReply(hr *http.Request) (rest.Reply, bool) {
 	if s.faults.take(faultDrop) {

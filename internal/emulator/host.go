@@ -11,7 +11,7 @@ import (
 )
 
 // errMisdirected is for a request by a name that is not the emulator's.
-var errMisdirected = rest.Refuse(codeMisdirected, "This emulator does not go by the name in the Host header.")
+var errMisdirected = rest.Refuse(codeMisdirected, "The name in the Host header is not a name of this emulator.")
 
 // checkSource refuses what a page in a browser could send. A page of another
 // origin says so in its headers; one whose own name was made to resolve to this

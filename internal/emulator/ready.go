@@ -13,7 +13,7 @@ import (
 )
 
 // WriteReady says in a file that requests are answered and all other files are
-// written: the file appears whole, with id in its one line, so that whoever waits
+// written: the file appears whole, with id in its one line, so that a program that waits
 // for it can tell this run from one that was killed. A file of such a run is removed
 // by [RemoveReady] at the start.
 func WriteReady(path string, id int) error {

@@ -25,7 +25,7 @@ func Apply(ctx context.Context, svc *dps.ServiceClient, item Item) (Item, error)
 		return item, fmt.Errorf("apply %q to %s: not a plan", item.Action, item.RegistrationID)
 	}
 	if len(item.wish.ek) == 0 {
-		return item, errors.New("apply: a plan that was read back must be made anew")
+		return item, errors.New("apply: a plan that was read back must be made again")
 	}
 	if item.Action != Create && item.ETag == "" {
 		return item, fmt.Errorf("apply: %s would be replaced without its ETag", item.RegistrationID)

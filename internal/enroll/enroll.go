@@ -5,7 +5,7 @@
 // The one rule: it is idempotent and takes nothing away unasked. An enrollment
 // that is already as wanted is left alone; other settings and another
 // endorsement key are conflicts until a [Policy] allows to change them; a
-// setting that was not said is neither compared nor changed; and what somebody
+// setting that was not given is neither compared nor changed; and what somebody
 // else changes between plan and apply is never overwritten. (One gap is the
 // service's: that it refuses a second enrollment made in the same moment is what
 // its users report, not what is documented.)
@@ -145,7 +145,7 @@ type Holder struct {
 func (h Holder) String() string {
 	text := "the machine with the endorsement key " + h.EndorsementKey
 	if h.EndorsementKey == "" {
-		text = "the machine that has no TPM but proves itself by " + cmp.Or(h.Attestation, "other means")
+		text = "the machine that has no TPM but authenticates by " + cmp.Or(h.Attestation, "other means")
 	}
 	switch {
 	case h.AssignedHub != "":

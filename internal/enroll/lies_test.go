@@ -354,7 +354,7 @@ func TestLocksOut(t *testing.T) {
 	}
 	other := `{"registrationId":"machine-1","etag":"e1","attestation":{"type":"x509"}}`
 	item, err := Plan(ctx, existing(t, other), record(t, "machine-1", "chip 1"), Settings{}, Policy{ReplaceEK: true})
-	if want := "the machine that has no TPM but proves itself by x509, which never registered"; err != nil || item.LocksOut.String() != want {
+	if want := "the machine that has no TPM but authenticates by x509, which never registered"; err != nil || item.LocksOut.String() != want {
 		t.Errorf("Plan() = %v, %v, want %q", item.LocksOut, err, want)
 	}
 }

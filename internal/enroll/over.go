@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// WithDefaults returns the settings that hold where s was said for a whole run and file
+// WithDefaults returns the settings that hold where s was given for a whole run and file
 // stands beside one record: each that s says, and of the others those of the file.
 //
 // An object, and the list of hubs, is replaced as a whole. A web hook of the file

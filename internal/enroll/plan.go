@@ -54,7 +54,7 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 	}
 	switch {
 	case err != nil && missing(err):
-		return Item{}, fmt.Errorf("look for the enrollment: %w: its code is not one for an enrollment that is not there: %w", dps.ErrMalformed, err)
+		return Item{}, fmt.Errorf("look for the enrollment: %w: its error code does not mean a missing enrollment: %w", dps.ErrMalformed, err)
 	case err != nil:
 		return Item{}, fmt.Errorf("look for the enrollment: %w", err)
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-const patternForm = "write hosts, .domains, addresses and networks, parted by commas: localhost,.example.com,10.0.0.5,10.0.0.0/8; * is every host"
+const patternForm = "write hosts, .domains, addresses and networks, separated by commas: localhost,.example.com,10.0.0.5,10.0.0.0/8; * is every host"
 
 // patterns reads NO_PROXY, and returns it as httpproxy has it. That package leaves
 // out what it cannot read, and what it leaves out is then reached through the proxy.

@@ -4,9 +4,9 @@ import "path/filepath"
 
 // Trust says which certificates to trust, beside or instead of the system's.
 type Trust struct {
-	// File is SSL_CERT_FILE; its zero value is none.
+	// File is SSL_CERT_FILE; its zero value means none.
 	File Setting
-	// Folders is SSL_CERT_DIR; its zero value is none.
+	// Folders is SSL_CERT_DIR; its zero value means none.
 	Folders Setting
 }
 
@@ -18,7 +18,7 @@ func (v Variables) Trust() Trust {
 	return t
 }
 
-// List are the folders that a setting names, one behind the other.
+// List are the folders that a setting names, one after the other.
 func (s Setting) List() []string {
 	var folders []string
 	for _, folder := range filepath.SplitList(s.Value) {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// guard is a byte far behind the end of any file: Windows locks are mandatory, and
+// guard is a byte far after the end of any file: Windows locks are mandatory, and
 // a reader must not be kept from what is in it.
 var guard = windows.Overlapped{OffsetHigh: 1 << 30}
 

@@ -54,7 +54,7 @@ func (c Line) KeepFlags(s string) string {
 	return b.String() + s[from:]
 }
 
-// namedFlags are those that stand behind a command's name in a hint, by their long
+// namedFlags are those that stand after a command's name in a hint, by their long
 // names, and where they end.
 func namedFlags(s string, at int, known map[string]Flag) (named []string, end int) {
 	for {
@@ -76,7 +76,7 @@ func namedFlags(s string, at int, known map[string]Flag) (named []string, end in
 	}
 }
 
-// kept are the flags to add to a command, each behind a blank.
+// kept are the flags to add to a command, each after a blank.
 func (c Line) kept(name string, known map[string]Flag, named []string, elsewhere bool) string {
 	var b strings.Builder
 	for _, flag := range c.flagsFor(name, named, elsewhere) {
@@ -142,7 +142,7 @@ func (c Line) inMode() bool {
 	return slices.ContainsFunc(modes[c.Command], func(flag string) bool { _, given := c.Flags[flag]; return given })
 }
 
-// settings are the flags that were given and are no other's business.
+// settings are the flags that were given and belong to this command.
 func (c Line) settings() []string {
 	var all []string
 	for flag := range c.Flags {

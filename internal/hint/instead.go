@@ -4,9 +4,9 @@ const (
 	askOffice    = "look at the enrollment in the portal: whose key has it?"
 	noPassword   = "is it the right file, and the right hierarchy's password? Do not guess: some chips count"
 	newPrimary   = "make a new one, if nothing else needs the key there: "
-	secondUpdate = "it was changed again meanwhile: run the same command again, and find out who else writes it"
+	secondUpdate = "it was changed again meanwhile: run the same command again, and find out which other program or person writes it"
 	otherCreds   = "try another kind of credential, such as device-code"
-	askAdmin     = "ask who administers Entra ID"
+	askAdmin     = "ask your Entra ID administrator"
 	wrongFile    = "correct the line that is named"
 	sameResult   = "run it again; if it persists, keep the output of -v"
 	showsLayer   = "the step that failed names the layer"
@@ -20,9 +20,9 @@ var instead = map[string][]string{
 	"enroll the machine first: tpmdps enroll":                                                                       {"there is no enrollment to write to"},
 	"if this machine replaces the other one: add --replace-ek":                                                      {"the enrollment got another key meanwhile: " + askOffice},
 	"to change the enrollment: add --update":                                                                        {secondUpdate},
-	"enable it: tpmdps enroll --provisioning-status enabled --update":                                               {"enable it with --update", "it was disabled again meanwhile: find out who else writes it"},
+	"enable it: tpmdps enroll --provisioning-status enabled --update":                                               {"enable it with --update", "it was disabled again meanwhile: find out which other program or person writes it"},
 	"link a hub to the DPS, or name a linked one: tpmdps enroll --iot-hubs HOST --update":                           {"link the hub that is named to the DPS, or name a linked one"},
-	"take another device ID: tpmdps enroll --device-id ID --update":                                                 {"take another device ID"},
+	"choose another device ID: tpmdps enroll --device-id ID --update":                                               {"choose another device ID"},
 	"the enrollment was made with another chip's key: compare with tpmdps read-ek, then tpmdps enroll --replace-ek": {"the enrollment has another chip's key: " + askOffice},
 	"the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek":                {"the enrollment has another chip's key, or another tool's: " + askOffice},
 	"then tpmdps enroll --replace-ek":                                                                               {askOffice},
@@ -42,7 +42,7 @@ var instead = map[string][]string{
 	"--plain-bus works without encryption":                                                                                                               {"it was tried without encryption already"},
 	"DPS attestation needs an RSA key: tpmdps read-ek":                                                                                                   {"DPS attestation needs an RSA key"},
 	"see all keys that tools derive: tpmdps read-ek --compare":                                                                                           {"compare it with the enrollment's"},
-	"read it from the chip: tpmdps read-ek":                                                                                                              {"the key that was read is none that DPS can use: restart the machine, and update the chip's firmware"},
+	"read it from the chip: tpmdps read-ek":                                                                                                              {"the key that was read is not one that DPS can use: restart the machine, and update the chip's firmware"},
 	"compare tpmdps read-ek with config.toml":                                                                                                            {"compare it with config.toml"},
 	"tpmdps read-ek shows key and both IDs":                                                                                                              {"the output shows key and both IDs"},
 	"make a new one, if nothing else needs the key there: tpm2_evictcontrol -c 0x81000001, then tpmdps read-ek --persist":                                {newPrimary + "tpm2_evictcontrol -c 0x81000001, then the same command again"},
@@ -52,7 +52,7 @@ var instead = map[string][]string{
 	"find the command that failed with it, in the log or with the option -v of tpmdps verify":                                                            {"find the command that failed with it: -v shows each one"},
 	"tpmdps verify --offline tries all that DPS needs of this chip":                                                                                      {isHere},
 	"tpmdps verify --offline tries all that DPS needs of this chip and names what is missing":                                                            {"this machine needs another TPM, or other TPM firmware"},
-	"tpmdps verify --offline says what is missing":                                                                                                       {"this machine needs another TPM, or other TPM firmware"},
+	"tpmdps verify --offline shows what is missing":                                                                                                      {"this machine needs another TPM, or other TPM firmware"},
 	"run as root, or give the user access: sudo usermod -aG tss $USER, and log in again":                                                                 {"root may use a TPM: a container, a sandbox or a security module keeps this one away"},
 	"run as root, or join the group: sudo usermod -aG tss $USER, and log in again":                                                                       {"root may use a TPM: a container, a sandbox or a security module keeps this one away"},
 	"run it again with sudo":                                  {"a container or a security module keeps root from it"},
@@ -67,7 +67,7 @@ var instead = map[string][]string{
 	"if a proxy inspects TLS here, give its CA with --ca-file and to IoT Edge":                                      {"if a proxy inspects TLS here: its CA has to be in the file that was given, and IoT Edge needs it too"},
 	"if a proxy inspects TLS here, give its CA with --ca-file":                                                      {"if a proxy inspects TLS here: its CA has to be in the file that was given"},
 	"give the proxy's CA with --ca-file":                                                                            {"if a proxy inspects TLS here: its CA has to be in the file that was given"},
-	"the step that failed says which: tpmdps verify":                                                                {showsLayer},
+	"the step that failed shows which: tpmdps verify":                                                               {showsLayer},
 	"tpmdps verify does the whole exchange and shows both clocks":                                                   {"the step clock compares both clocks"},
 	"register again: tpmdps verify, or sudo iotedge system reprovision":                                             {"register again: sudo iotedge system reprovision", "register again: iotedge system reprovision"},
 	"register again: tpmdps verify":                                                                                 {"register again: run the same command again"},
@@ -89,23 +89,23 @@ var instead = map[string][]string{
 	"choose another file with --config, print it with --config -, or move the old one away":                      {"choose another file, or move the old one away"},
 	"choose another file with --out, print it with --out -, or move the old one away":                            {"choose another file, or move the old one away"},
 	"correct the line that is named, or make the record again: tpmdps read-ek -o jsonl":                          {wrongFile},
-	"tpmdps config --check --config FILE says what to type":                                                      {wrongFile},
-	"tpmdps config --check says where and why":                                                                   {wrongFile},
+	"tpmdps config --check --config FILE shows what to fix":                                                      {wrongFile},
+	"tpmdps config --check shows where and why":                                                                  {wrongFile},
 	"leave --registration-id out to use the ID that is derived from the chip":                                    {"leave the ID out to use the one that is derived from the chip"},
-	"--id-format base32 takes the chip's ID":                                                                     {"the chip's own ID is the one in base32"},
+	"--id-format base32 uses the chip's ID":                                                                      {"the chip's own ID is the one in base32"},
 	"--registration-id ID keeps the one of the file":                                                             {"the file has another one"},
-	"if the TPM is what it shall use from now on: --replace-provisioning makes comments of the other way":        {"make comments of the other way by hand"},
-	"if it must be: --secret-on-removable-media":                                                                 {"look at how it is mounted"},
+	"to switch to TPM provisioning add --replace-provisioning, which comments out the old settings":              {"comment out the settings of the other way by hand"},
+	"if it must stay there: --secret-on-removable-media":                                                         {"look at how it is mounted"},
 	"tpmdps audit verify FILE names the first bad line":                                                          {"the first bad line is named"},
 
 	// Of the operator's credential.
 	"name it with --dps NAME, or in TPMDPS_DPS": {"look at what was to fill the name in"},
-	"set PROVISIONING_CONNECTION_STRING, or give --connection-string-file, --sas-token-file or --auth-type login":                       {"look at the file or variable that was named: there is no credential in it"},
-	"az login, or name the kind with --credential: device-code needs no browser here":                                                   {"az login, or " + otherCreds},
-	"sign in again: az login, or --credential device-code":                                                                              {"sign in again: az login"},
-	"a rule of the tenant asks for more, such as a second factor: --credential device-code or browser, or ask who administers Entra ID": {"a rule of the tenant asks for more, such as a second factor: " + askAdmin},
-	"name that DPS with --dps, or give the connection string of the one that is named":                                                  {"give the connection string of the DPS that was named"},
-	"name that DPS with --dps, or make a token for this one: tpmdps token mint":                                                         {"make a token for the DPS that was named"},
+	"set PROVISIONING_CONNECTION_STRING, or give --connection-string-file, --sas-token-file or --auth-type login":                          {"look at the file or variable that was named: there is no credential in it"},
+	"az login, or name the kind with --credential: device-code needs no browser here":                                                      {"az login, or " + otherCreds},
+	"sign in again: az login, or --credential device-code":                                                                                 {"sign in again: az login"},
+	"a rule of the tenant asks for more, such as a second factor: --credential device-code or browser, or ask your Entra ID administrator": {"a rule of the tenant asks for more, such as a second factor: " + askAdmin},
+	"name that DPS with --dps, or give the connection string of the one that is named":                                                     {"give the connection string of the DPS that was named"},
+	"name that DPS with --dps, or make a token for this one: tpmdps token mint":                                                            {"make a token for the DPS that was named"},
 
 	// Of explain, whose entries are asked for from everywhere.
 	"tpmdps verify --config /etc/aziot/config.toml tries the same with the same settings and names the layer":          {showsLayer},

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Clock is what this machine takes for the time.
+// Clock is the time of this machine, and what keeps it.
 type Clock struct {
 	UTC   time.Time `json:"utc"`
 	Local string    `json:"local"` // RFC 3339, with the distance to UTC

@@ -63,7 +63,7 @@ func reasonFor(name string, notes []string) string {
 			return note // it is of all of them
 		}
 	}
-	return "this system does not tell it (as in a container, or on a board without SMBIOS)"
+	return "this system does not report it (as in a container, or on a board without SMBIOS)"
 }
 
 // maxValue bounds what is read of one value. SMBIOS strings have 64 bytes at

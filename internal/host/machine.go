@@ -14,7 +14,7 @@ var ErrNotRoot = errors.New("only root may do this")
 // directory that stands for it. The zero value is this machine, as root sees it.
 type Machine struct {
 	// Root is the directory that stands for /; "" is / itself. Programs are
-	// found in the PATH all the same.
+	// found in the PATH anyway.
 	Root string
 	// UID is the user of this process, 0 for root.
 	UID int

@@ -60,7 +60,7 @@ func buffered(r *bufio.Reader) []byte {
 }
 
 // unexpected is the error for another packet, or for what is not MQTT at all. Only
-// what answers first can be that: whoever sent a CONNACK speaks MQTT.
+// what answers first can be that: a peer that sent a CONNACK speaks MQTT.
 func (e expected) unexpected(begin []byte) error {
 	if e.name == connackPacket.name {
 		if what := foreign(begin); what != "" {

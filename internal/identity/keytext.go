@@ -40,7 +40,7 @@ func readKeyText(text string, depth int) ([]byte, error) {
 	text = strings.TrimSpace(visible(text))
 	switch {
 	case depth > maxDepth:
-		return nil, &FormatError{Is: "a text in a text in a text", Advice: readAgain}
+		return nil, &FormatError{Is: "nested too deep: a text in a text in a text", Advice: readAgain}
 	case len(text) > maxEKText && !(strings.HasPrefix(text, "{") && len(text) <= maxRecord):
 		return nil, &FormatError{Is: fmt.Sprintf("%d characters long", len(text)), Advice: readAgain}
 	case text == "":

@@ -45,7 +45,7 @@ func ExpandRegistrationID(template string, r Record) (string, error) {
 }
 
 // CheckTemplate refuses a template that no record could make a registration ID
-// of: an unknown place, a brace without its other, text that DPS does not take.
+// of: an unknown place, a brace without its other, text that DPS does not accept.
 // The error wraps [ErrRegistrationID]. An ID without places is a template too.
 func CheckTemplate(template string) error {
 	_, err := parseTemplate(template)

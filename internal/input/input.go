@@ -27,7 +27,7 @@ func Unreadable(name string, err error) error {
 	return fmt.Errorf("%w %s: %w", ErrUnreadable, name, err)
 }
 
-// NotFile is for what is there under the name of a file and is none.
+// NotFile is for what is there under the name of a file and is not one.
 func NotFile(path string, mode fs.FileMode) error {
 	err := fmt.Errorf("%w %s: it is %s, not a file", ErrUnreadable, path, kindOf(mode))
 	if mode.IsDir() {

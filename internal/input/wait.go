@@ -20,7 +20,7 @@ import (
 var ErrUnreadable = errors.New("cannot read")
 
 // ErrTimeOver is for an input that did not come before the run ended.
-var ErrTimeOver = errors.New("before the time was over")
+var ErrTimeOver = errors.New("before the timeout")
 
 // WaitError says what did not come. It wraps ErrTimeOver and why the run is over. Of what
 // the run had no time to wait for, or what ends by itself, there is nothing to say:
@@ -148,7 +148,7 @@ func (in *Reader) Read(p []byte) (int, error) {
 	return copy(p, buf[:n]), err
 }
 
-// File is the open file behind the input, nil if it is none.
+// File is the open file of the input, nil if it is not a file.
 func (in *Reader) File() *os.File {
 	f, _ := in.source.(*os.File)
 	return f

@@ -31,7 +31,7 @@ func TestLateInputsAreNamed(t *testing.T) {
 		<-over
 		return 0, nil
 	})
-	if !errors.Is(err, input.ErrTimeOver) || err.Error() != "cannot read pipe: it did not open before the time was over" {
+	if !errors.Is(err, input.ErrTimeOver) || err.Error() != "cannot read pipe: it did not open before the timeout" {
 		t.Errorf("input.Await() = %v", err)
 	}
 	if _, err := input.Open(deadline, pipe); !errors.Is(err, input.ErrTimeOver) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), pipe) {
@@ -42,7 +42,7 @@ func TestLateInputsAreNamed(t *testing.T) {
 	reading, interrupt := context.WithCancel(t.Context())
 	go func() { io.WriteString(w, "begin"); interrupt() }()
 	data, err := input.ReadAll(input.NewReader(reading, "standard input", r), "standard input", 100)
-	if !errors.Is(err, input.ErrTimeOver) || !errors.Is(err, context.Canceled) || data != nil || err.Error() != "cannot read standard input: its end did not come before the time was over" {
+	if !errors.Is(err, input.ErrTimeOver) || !errors.Is(err, context.Canceled) || data != nil || err.Error() != "cannot read standard input: its end did not come before the timeout" {
 		t.Errorf("input.ReadAll() = %q, %v", data, err)
 	}
 }

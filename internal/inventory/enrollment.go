@@ -210,7 +210,7 @@ func (e *enrollment) record(id, key string) error {
 		return err
 	}
 	if folded != id {
-		e.inv.note("registration IDs are written in small letters: DPS does not tell them apart")
+		e.inv.note("registration IDs are written in lower case: DPS ignores case")
 	}
 	line, err := json.Marshal(map[string]string{"registration_id": folded, "endorsement_key": key})
 	if err != nil {

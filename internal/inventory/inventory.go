@@ -61,7 +61,7 @@ func (i Inventory) Records() []identity.Record {
 	return records
 }
 
-// Override puts settings that are said for all over those that the file has for each,
+// Override puts settings that are given for all over those that the file has for each,
 // see [enroll.Settings.Over], and returns what does not go together.
 func (i *Inventory) Override(settings enroll.Settings) error {
 	for n := range i.Entries {
@@ -162,14 +162,14 @@ func (i Inventory) Summary() []string {
 		}
 	}
 	if others := i.Others(); others != "" {
-		lines = append(lines, "skipped, they have no TPM: "+others)
+		lines = append(lines, "skipped because they have no TPM: "+others)
 	}
 	lines = append(lines, i.Notes...)
 	if slices.Contains(i.Copied, "iotHubs") || slices.Contains(i.Copied, "iotHubHostName") {
-		lines = append(lines, "note: the DPS that is written to refuses hubs that are not linked to it: link them, or name others with --iot-hubs")
+		lines = append(lines, "note: the target DPS refuses hubs that are not linked to it: link them, or name others with --iot-hubs")
 	}
 	if slices.Contains(i.Copied, "customAllocationDefinition") {
-		lines = append(lines, "warning: the web hook of custom allocation is copied with the key in its URL, and the DPS that is written to will call the same function; another one is named with --allocation-policy custom --webhook-url")
+		lines = append(lines, "warning: the web hook of custom allocation is copied with the key in its URL, and the target DPS will call the same function; to use another one: --allocation-policy custom --webhook-url")
 	}
 	return lines
 }

@@ -21,7 +21,7 @@ type object struct {
 	nulls   bool              // there was one that is null
 }
 
-// newObject reads the members of an object. One that stands twice, in whatever
+// newObject reads the members of an object. One that appears twice, in whatever
 // spelling, is refused: two programs would read two enrollments in it.
 func newObject(path string, raw json.RawMessage) (*object, error) {
 	var all map[string]json.RawMessage
@@ -32,7 +32,7 @@ func newObject(path string, raw json.RawMessage) (*object, error) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		key := fold(name)
 		if first, twice := o.names[key]; twice {
-			return nil, fmt.Errorf("%s stands twice, once as %s", o.at(shown(name)), shown(first))
+			return nil, fmt.Errorf("%s appears twice, once as %s", o.at(shown(name)), shown(first))
 		}
 		o.names[key] = name
 		if isNull(all[name]) {
@@ -59,10 +59,10 @@ func (o *object) take(name string) json.RawMessage {
 	return value
 }
 
-// text takes a member that is a text; "" if it is not there.
+// text returns a member that is a string; "" if it is not there.
 func (o *object) text(name string) (value string, err error) {
 	if raw := o.take(name); raw != nil && json.Unmarshal(raw, &value) != nil {
-		return "", wrongKind(o.at(name), raw, "a text")
+		return "", wrongKind(o.at(name), raw, "a string")
 	}
 	return value, nil
 }
@@ -75,15 +75,15 @@ func (o *object) boolean(name string) (value *bool, err error) {
 	return value, nil
 }
 
-// list takes a member that is a list of texts.
+// list returns a member that is a list of strings.
 func (o *object) list(name string) (value []string, err error) {
 	if raw := o.take(name); raw != nil && json.Unmarshal(raw, &value) != nil {
-		return nil, wrongKind(o.at(name), raw, "a list of texts")
+		return nil, wrongKind(o.at(name), raw, "a list of strings")
 	}
 	return value, nil
 }
 
-// object takes a member that is an object; nil if it is not there.
+// object returns a member that is an object; nil if it is not there.
 func (o *object) object(name string) (*object, error) {
 	raw := o.take(name)
 	if raw == nil {
@@ -104,7 +104,7 @@ func (o *object) remaining() []string {
 // wrongKind says what a member is instead of what it has to be. The value is not
 // shown: it may be a key.
 func wrongKind(path string, raw json.RawMessage, want string) error {
-	is := "a text"
+	is := "a string"
 	switch raw[0] {
 	case '{':
 		is = "an object"
@@ -118,8 +118,8 @@ func wrongKind(path string, raw json.RawMessage, want string) error {
 		}
 	default:
 		is = "a number"
-		if want == "a text" {
-			return fmt.Errorf("%s has a number where a text belongs, as .NET writes its enumerations: write them as texts (JsonStringEnumConverter)", path)
+		if want == "a string" {
+			return fmt.Errorf("%s has a number where a string belongs, as .NET writes its enumerations: write them as strings (JsonStringEnumConverter)", path)
 		}
 	}
 	return fmt.Errorf("%s has %s where %s belongs", path, is, want)
@@ -181,7 +181,7 @@ func onlyServiceMembers(all map[string]json.RawMessage, wrapper string) bool {
 	return true
 }
 
-// strict refuses JSON that can be read in two ways, as records are read.
+// strict refuses JSON with two meanings, as records are read.
 func strict(raw []byte) error {
 	if err := text.CheckJSON(raw); err != nil {
 		return fmt.Errorf("%w: %w", identity.ErrRecord, err)

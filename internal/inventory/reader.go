@@ -78,7 +78,7 @@ func (b *reader) list() error {
 	}
 	start = b.dec.InputOffset()
 	if _, err := b.dec.Token(); err != nil {
-		return fmt.Errorf("line %d: %w: the list of records breaks off: its ] is missing", b.line(start), identity.ErrRecord)
+		return fmt.Errorf("line %d: %w: the list of records ends too early: its ] is missing", b.line(start), identity.ErrRecord)
 	}
 	return nil
 }

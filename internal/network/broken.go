@@ -9,7 +9,7 @@ import (
 
 // ErrBroken: name, connection and TLS were in order, and the answer did not come to
 // its end. Nothing of the way itself is to be looked for.
-var ErrBroken = errors.New("the connection broke off within the exchange")
+var ErrBroken = errors.New("the connection broke off during the exchange")
 
 // Broken tells whether an exchange over HTTP ended because the connection did, and
 // not because there was none: every layer before it has an error of its own.

@@ -42,7 +42,7 @@ const MaxCertificates = 4 << 20
 // parseCertificates reads the certificates of a file in any dress: PEM in any
 // encoding that Windows writes, with any text around it, DER, base64 without its
 // markers, and PKCS #7 (.p7b, .p7c; RFC 2315), which is how Windows exports a chain.
-// What is not a certificate is passed over if there are certificates beside it; a
+// What is not a certificate is skipped if there are certificates beside it; a
 // certificate that crypto/x509 refuses is, too. The error is a [certificateError].
 func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 	if len(bytes.Trim(data, " \t\r\n\x00\xef\xbb\xbf\xfe\xff")) == 0 {
@@ -109,7 +109,7 @@ func unindented(text []byte) []byte {
 	return bytes.Join(lines, []byte("\n"))
 }
 
-// parseDER reads certificates one behind the other, or PKCS #7. Without any it says
+// parseDER reads certificates one after the other, or PKCS #7. Without any it says
 // what else it is.
 func parseDER(der []byte) ([]*x509.Certificate, kind) {
 	if found, err := x509.ParseCertificates(der); err == nil && len(found) > 0 {
@@ -117,7 +117,7 @@ func parseDER(der []byte) ([]*x509.Certificate, kind) {
 	}
 	var first asn1.RawValue
 	if rest, err := asn1.Unmarshal(der, &first); err == nil && len(rest) > 0 {
-		// OpenSSL's TRUSTED CERTIFICATE has more behind it.
+		// OpenSSL's TRUSTED CERTIFICATE has more after it.
 		if found, err := x509.ParseCertificate(first.FullBytes); err == nil {
 			return []*x509.Certificate{found}, ""
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 // CutHandshake is an [ErrTLS]: the connection was there, and ended during the
-// handshake. It may pass, unlike an answer that is no TLS.
+// handshake. It may pass, unlike an answer that is not TLS.
 type CutHandshake struct{ Err error }
 
 // Error implements error.

@@ -35,7 +35,7 @@ var (
 	// ErrConnect: no connection to the address.
 	ErrConnect = errors.New("no connection")
 	// ErrProxy: the proxy does not connect to the service.
-	ErrProxy = errors.New("the proxy does not let through")
+	ErrProxy = errors.New("the proxy refuses the connection")
 	// ErrProxyLogin: the proxy wants to know who asks (407, of some 401).
 	ErrProxyLogin = errors.New("the proxy wants a login")
 	// ErrTLS: what answers does not speak TLS as the service does.
@@ -196,7 +196,7 @@ func (r *Route) Transport() *http.Transport {
 	return &http.Transport{
 		DialTLSContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
 			if !strings.EqualFold(addr, r.Host()) {
-				return nil, fmt.Errorf("%w to %s: this way leads to %s", ErrConnect, text.Printable(addr, 253), r.Host())
+				return nil, fmt.Errorf("%w to %s: this connection leads to %s", ErrConnect, text.Printable(addr, 253), r.Host())
 			}
 			if conn := r.Take(); conn != nil {
 				return conn, nil

@@ -20,7 +20,7 @@ var protocols = []struct{ begin, name string }{
 
 // Protocol names what answers by its first bytes, of which there may be a byte
 // only: "HTTP (status 400)", "SSH", or "text" where it is text of no protocol that
-// is known here; "" if it is none of these. Nothing of the answer's text is in it,
+// is known here; "" if it is not one of these. Nothing of the answer's text is in it,
 // since an answer may repeat what it was sent.
 func Protocol(begin []byte) string {
 	for _, g := range protocols {

@@ -16,7 +16,7 @@ import (
 
 // RootFiles are where the certificates to trust are read from.
 type RootFiles struct {
-	// CAFile is a file that the user named; "" is none.
+	// CAFile is a file that the user named; "" means none.
 	CAFile string
 	// Trust is what the environment names.
 	Trust environment.Trust
@@ -30,7 +30,7 @@ type RootFiles struct {
 // are named. nil means the system's alone.
 //
 // SSL_CERT_FILE and SSL_CERT_DIR replace the system's files only where Go's
-// crypto/x509 has it so, on Unix. It passes over a file that is missing or that it
+// crypto/x509 has it so, on Unix. It ignores a file that is missing or that it
 // cannot read, and trusts less or more than was said; here such a variable is an
 // [environment.Error]. What is wrong with CAFile is a [certificateError], or what Read
 // returned.
@@ -68,7 +68,7 @@ func (f RootFiles) Load() (*x509.CertPool, error) {
 
 // ofEnvironment reads what SSL_CERT_FILE and SSL_CERT_DIR name.
 func (f RootFiles) ofEnvironment() ([]*x509.Certificate, error) {
-	const removeHint = "name a file with the CA's certificate, or take the variable out: then the system's certificates count"
+	const removeHint = "name a file with the CA's certificate, or unset the variable: then the system's certificates are used"
 	var all []*x509.Certificate
 	if file := f.Trust.File; file.Value != "" {
 		data, err := f.Read(file.Value)
@@ -89,7 +89,7 @@ func (f RootFiles) ofEnvironment() ([]*x509.Certificate, error) {
 		found, reason := inFolder(folder)
 		if reason != "" {
 			return nil, folders.Invalid("its folder "+strconv.Itoa(i+1)+" "+reason,
-				"name folders with certificates in PEM, or take the variable out: then the system's certificates count", nil)
+				"name folders with certificates in PEM, or unset the variable: then the system's certificates are used", nil)
 		}
 		all = append(all, found...)
 	}
@@ -122,7 +122,7 @@ func fileReason(file environment.Setting, err error) string {
 }
 
 // inFolder reads the certificates of a folder. As in crypto/x509, a file in it that
-// holds none is passed over.
+// holds none is skipped.
 func inFolder(folder string) (all []*x509.Certificate, reason string) {
 	entries, err := os.ReadDir(folder)
 	if info, statErr := os.Stat(folder); statErr == nil && !info.IsDir() {

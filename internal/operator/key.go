@@ -96,7 +96,7 @@ func (op *Operator) useKey(_ context.Context, o Options, endpoint string) (strin
 	if endpoint == "" {
 		endpoint = own
 	}
-	// A token that is made for one DPS is of use to whoever receives it.
+	// A token that is made for one DPS is of use to anyone who receives it.
 	named, err := dps.ServiceEndpoint(endpoint)
 	if err != nil {
 		return "", dps.Credential{}, err
@@ -110,7 +110,7 @@ func (op *Operator) useKey(_ context.Context, o Options, endpoint string) (strin
 }
 
 // useToken accepts a ready token for the DPS that it names, and sends it to no other
-// host. An expired one is sent all the same: this machine's clock may be wrong.
+// host. An expired one is sent anyway: this machine's clock may be wrong.
 func (op *Operator) useToken(o Options, endpoint, bare string) (_ string, none dps.Credential, err error) {
 	if op.token, err = dps.ParseToken(bare); err != nil {
 		return "", none, o.Key.explain(fmt.Errorf("%w: %w", dps.ErrCredential, err))

@@ -106,7 +106,7 @@ func (t *trip) activateChallenge(context.Context) (outcome, error) {
 	return detailf("challenge solved, and signed with its key"), nil
 }
 
-// importHubKey takes the hub's key into the chip, which is what a device goes
+// importHubKey imports the hub's key into the chip, which is what a device goes
 // on with.
 func (t *trip) importHubKey(context.Context) (outcome, error) {
 	state := t.operation.State
@@ -129,16 +129,16 @@ func (t *trip) importHubKey(context.Context) (outcome, error) {
 		if err := errors.Join(err, t.ek.Close()); err != nil {
 			return outcome{}, err
 		}
-		return detailf("the chip took the key for %s and keeps it at %#x", state.AssignedHub, t.req.Persist), nil
+		return detailf("the chip accepted the key for %s and keeps it at %#x", state.AssignedHub, t.req.Persist), nil
 	}
 	if err := t.ek.Close(); err != nil {
 		return outcome{}, err
 	}
 	if want := state.AssignedHub + "/" + state.DeviceID; key.URI != "" && key.URI != want {
 		return outcome{warn: true,
-			detail: fmt.Sprintf("the chip took the key, but the text with it says %q instead of %q", key.URI, want),
+			detail: fmt.Sprintf("the chip accepted the key, but the text with it says %q instead of %q", key.URI, want),
 			hint:   "no known client reads that text; mention it when you report a problem with the hub",
 		}, nil
 	}
-	return detailf("the chip took the key for %s", state.AssignedHub), nil
+	return detailf("the chip accepted the key for %s", state.AssignedHub), nil
 }

@@ -47,7 +47,7 @@ func (c *Configured) other(tcti string) outcome {
 	}
 	return outcome{warn: true,
 		detail: fmt.Sprintf("IoT Edge opens another chip with %s: %s, not %s", c.File, c.OtherTCTI, tcti),
-		hint:   fmt.Sprintf("leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti %s --config %s", text.ShellWord(tcti), text.ShellWord(c.File)),
+		hint:   fmt.Sprintf("omit --tpm and unset its variables, or have IoT Edge use this chip: tpmdps config --tcti %s --config %s", text.ShellWord(tcti), text.ShellWord(c.File)),
 	}
 }
 

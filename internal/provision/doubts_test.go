@@ -127,7 +127,7 @@ func TestAnswerBreaksOff(t *testing.T) {
 			t.Errorf("%v: %v", cut, err)
 		}
 		clock := res.Steps[slices.IndexFunc(res.Steps, func(s Step) bool { return s.Name == "clock" })]
-		if clock.Detail != "no whole answer came" {
+		if clock.Detail != "no complete answer came" {
 			t.Errorf("%v: %+v", cut, clock)
 		}
 	}

@@ -47,7 +47,7 @@ func (t *trip) connectHub(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	t.session = session
-	return detailf("the hub takes the token that the chip signed"), nil
+	return detailf("the hub accepted the token that the chip signed"), nil
 }
 
 // readTwin reads the device's twin and, where that is wanted, leaves a mark of

@@ -1,13 +1,13 @@
 // Package provision makes the round trip that a device makes on its first
 // start: it opens the chip, asks DPS for a challenge, solves it in the chip,
-// registers, waits for the assignment, and takes the key of the hub into the
+// registers, waits for the assignment, and imports the key of the hub into the
 // chip. What it returns is what was observed, step by step.
 //
 // The rule: a step is ok only when its outcome was seen. The trip stops at the
 // first step that fails, the ones after it are marked as skipped, and nothing
 // is left on the chip whichever way it ends.
 //
-// It is the stage behind `verify`: it takes the addresses of a chip and a
+// It is the stage behind `verify`: it accepts the addresses of a chip and a
 // service and returns a [Result], a plain value.
 package provision
 
@@ -68,7 +68,7 @@ type Request struct {
 	// right; else nil.
 	Configured *Configured
 	// Survey has the trip go on after what it found wrong with Configured, to show the
-	// rest as well. It ends with that fault all the same.
+	// rest as well. It ends with that fault anyway.
 	Survey bool
 	// HexID derives the hex ID instead, as the documented Linux recipe does.
 	HexID bool
@@ -98,7 +98,7 @@ type Request struct {
 	// of many pauses is not silent, and not noisy. It may be nil.
 	Waiting func(again time.Duration)
 	// Signed is called with each token that the chip signed, before it is sent,
-	// for whoever keeps secrets out of what is printed. It may be nil.
+	// for the caller that keeps secrets out of what is printed. It may be nil.
 	Signed func(token string)
 	// Observe is called with each step when it has ended, in order. It may be
 	// nil.
@@ -271,7 +271,7 @@ func (t *trip) take(ctx context.Context, s step) error {
 	return err
 }
 
-// offline stands before what a service in this process said, so that nobody takes it
+// offline stands before what a service in this process said, so that nobody mistakes its answer
 // for a registration.
 const offline = "offline, the service in this process: "
 

@@ -70,8 +70,8 @@ func intercepted(found outcome, h network.Handshake) outcome {
 		return found
 	}
 	return outcome{warn: true,
-		detail: fmt.Sprintf("TLS is intercepted: the certificate is from %q, which is none of Microsoft's roots", h.Intercepted),
-		hint:   "IoT Edge has to trust that authority too, or the proxy has to leave *.azure-devices-provisioning.net and *.azure-devices.net alone",
+		detail: fmt.Sprintf("TLS is intercepted: the certificate is from %q, which is not one of Microsoft's roots", h.Intercepted),
+		hint:   "IoT Edge has to trust that authority too, or the proxy must not inspect *.azure-devices-provisioning.net and *.azure-devices.net",
 	}
 }
 
@@ -85,7 +85,7 @@ func (t *trip) readClock(ctx context.Context) (outcome, error) {
 	date := t.answerDate()
 	switch {
 	case date.IsZero() && network.Broken(t.answerErr):
-		return skip("no whole answer came"), nil
+		return skip("no complete answer came"), nil
 	case date.IsZero():
 		return skip("the answer has no date"), nil
 	}
@@ -95,14 +95,14 @@ func (t *trip) readClock(ctx context.Context) (outcome, error) {
 		return outcome{}, fmt.Errorf("%w: %s", ErrClock, t.clockDetail())
 	case t.skew.Abs() > warnSkew:
 		return outcome{warn: true, detail: t.clockDetail(),
-			hint: "set the clock: IoT Edge's tokens live 30 seconds, and DPS bridges 5 minutes"}, nil
+			hint: "set the clock: IoT Edge's tokens live 30 seconds, and DPS tolerates 5 minutes"}, nil
 	}
 	return detailf("within %s of the service's", max(t.skew.Abs(), time.Second)), nil
 }
 
 // clockSkew is the least by which the service's clock can differ from ours: it
 // wrote the date, in whole seconds, some time between the question and the answer.
-// A slow network is no wrong clock.
+// A slow network is not a wrong clock.
 func clockSkew(date, asked, answered time.Time) time.Duration {
 	switch end := date.Add(time.Second); {
 	case date.After(answered):

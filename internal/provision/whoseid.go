@@ -51,7 +51,7 @@ func (e *idError) Unwrap() []error {
 // and stays; one under a slip of the pen is nobody's. A name, and the chip's ID in
 // its other form, may be meant as they are: then they are enrolled.
 func (e *idError) Hint() string {
-	const enroll = "; if it is to be that one: tpmdps enroll --registration-id "
+	const enroll = "; to use that one: tpmdps enroll --registration-id "
 	switch e.kind {
 	case foreignID:
 		return e.advise("is it another machine's", "was it copied from another machine")

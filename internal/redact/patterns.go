@@ -33,7 +33,7 @@ const (
 	escapeSign = `(?:%(?:25)*|\\+u00)`
 	blank      = `(?:\s|\+|` + escapeSign + `(?:20|09)|\\+[trn])+`
 	equals     = `[ \t]*(?:=|` + escapeSign + `3d)[ \t]*`
-	// A name begins where a word does, or behind an escaped sign.
+	// A name begins where a word does, or after an escaped sign.
 	nameStart  = `(?:\b|_|` + escapeSign + `[0-9a-f]{2}|\\+[trn])`
 	plainValue = `(?:[^\s"'<>&;\\\[]|\\+/|\\+u00(?:2b|2f|3d))+`
 	// A value may stand in quotes, which are kept. One that was broken into two

@@ -1,7 +1,7 @@
 // Package redact takes secrets out of what is written: those that are known, and
 // with [Patterns] what looks like one.
 //
-// Whoever reads a secret adds it to a [Set], and from then on it is looked for in
+// The code that reads a secret adds it to a [Set], and from then on it is looked for in
 // everything that goes through the set, by its value: what stands around it does
 // not matter, nor does the form that it has there. A form is made of what others
 // do to a text before they repeat it, in any order and several times:
@@ -54,7 +54,7 @@ type Set struct {
 	words map[string]struct{}
 }
 
-// Add makes secrets known. Empty ones are passed over.
+// Add makes secrets known. Empty ones are skipped.
 func (s *Set) Add(secrets ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 )
 
-// ErrEncoding is returned, wrapped with the line, for bytes that are no text in
+// ErrEncoding is returned, wrapped with the line, for bytes that are not text in
 // any encoding that is read here.
 var ErrEncoding = errors.New("not text")
 

@@ -66,8 +66,8 @@ func (d *Document) beforeChildren(path []string) int {
 	return -1
 }
 
-// endOfFamily is the place behind the last table of the same family, and
-// behind the comments at its end.
+// endOfFamily is the place after the last table of the same family, and
+// after the comments at its end.
 func (d *Document) endOfFamily(path []string) int {
 	last := -1
 	for i, e := range d.entries {

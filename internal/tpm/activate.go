@@ -15,7 +15,7 @@ import (
 	"tpmdps/internal/text"
 )
 
-// maxSign is what every TPM takes in one HMAC command (MAX_DIGEST_BUFFER). The
+// maxSign is what every TPM accepts in one HMAC command (MAX_DIGEST_BUFFER). The
 // text of a SAS token has a quarter of it at most.
 const maxSign = 1024
 
@@ -30,7 +30,7 @@ type HMACKey struct {
 	name   tpm2.TPM2BName
 }
 
-// Activate takes a key that DPS wrapped for this EK and SRK, and loads it
+// Activate unwraps a key that DPS wrapped for this EK and SRK, and loads it
 // (PROTOCOL: ActivateCredential, Import, Load). That it works proves that both
 // keys are in this chip. Five to nine commands; nothing is written.
 //
@@ -206,7 +206,7 @@ func decryptURI(inner, uri []byte) string {
 }
 
 // Sign returns the HMAC-SHA256 of data, 32 bytes. Data is bounded at 1,024
-// bytes, which every chip takes in one command.
+// bytes, which every chip accepts in one command.
 func (k *HMACKey) Sign(data []byte) ([]byte, error) {
 	if len(data) > maxSign {
 		return nil, fmt.Errorf("sign: %d bytes, %d at most", len(data), maxSign)

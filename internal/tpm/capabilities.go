@@ -17,7 +17,7 @@ type Capabilities struct {
 	Spec         string `json:"spec"`
 	Hierarchies  Flags  `json:"hierarchies"`
 	Lockout      Limits `json:"lockout"`
-	// DPSCommands are the commands that provisioning takes, and whether this
+	// DPSCommands are the commands that provisioning needs, and whether this
 	// chip has them.
 	DPSCommands []CommandFact `json:"dps_commands"`
 	// Fixed and Variable are all properties: Part 2, 6.13.

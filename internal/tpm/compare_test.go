@@ -163,8 +163,8 @@ func TestCandidatesOfOneOfTemplateAndNonce(t *testing.T) {
 		wanted, absent string
 		tools          string
 	}{
-		{indexNonce, []byte{1}, "nv-nonce", "nv-template", "no tool"},
-		{indexNonce, bytes.Repeat([]byte{1}, modulusSize), "nv-nonce", "nv-template-nonce", "no tool"},
+		{indexNonce, []byte{1}, "nv-nonce", "nv-template", "no known tool"},
+		{indexNonce, bytes.Repeat([]byte{1}, modulusSize), "nv-nonce", "nv-template-nonce", "no known tool"},
 		{indexTemplate, tpm2.Marshal(template), "nv-template", "nv-template-nonce", "tpm2_createek -t"},
 		{indexTemplate, append(tpm2.Marshal(template), make([]byte, 30)...), "nv-template", "nv-nonce", "tpm2_createek -t"},
 		{indexTemplate, tpm2.Marshal(tpm2.ECCEKTemplate), "nv-template", "nv-nonce", "tpm2_createek -t"},

@@ -50,7 +50,7 @@ func TestParseAddress(t *testing.T) {
 		"swtpm:host": "write swtpm:host=", "swtpm:path=": "path= has no value", "swtpm:host=,port=1": "host= has no value", "swtpm:port=": "port= has no value",
 		"swtpm:/run/sock": "perhaps swtpm:path=/run/sock", "swtpm:box/sock": "perhaps swtpm:path=box/sock", "swtpm:2321": "perhaps swtpm:port=2321",
 		"swtpm:bench:2321": "perhaps swtpm:host=bench,port=2321", "mssim:bench": "perhaps mssim:host=bench", "mssim:bench:2321": "perhaps mssim:host=bench,port=2321",
-		"swtpm:path=a,path=b": "path= stands twice", "swtpm:port=1,port=2": "port= stands twice", "swtpm:path=a,port=1": "no host= and port=",
+		"swtpm:path=a,path=b": "path= appears twice", "swtpm:port=1,port=2": "port= appears twice", "swtpm:path=a,port=1": "no host= and port=",
 		"libtss2-tcti-device.so:/dev/tpm0": "give a path",
 	} {
 		if _, err := ParseAddress(text); !errors.Is(err, ErrAddress) || !strings.Contains(err.Error(), want) {

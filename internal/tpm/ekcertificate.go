@@ -31,7 +31,7 @@ const (
 )
 
 // certificateIndices are the places for a certificate of one kind of EK each.
-// Azure takes the first kind only.
+// Azure accepts the first kind only.
 var certificateIndices = []struct {
 	index uint32
 	key   string

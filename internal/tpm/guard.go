@@ -31,7 +31,7 @@ const (
 )
 
 // guard stands between go-tpm and the transport. It lets no command wait for
-// ever, refuses answers that are no TPM 2.0's or not to the command, and after the context has ended
+// ever, refuses answers that are not those of a TPM 2.0 or not to the command, and after the context has ended
 // passes only FlushContext, so that an interrupted run still cleans up.
 type guard struct {
 	ctx  context.Context
@@ -50,8 +50,8 @@ type guard struct {
 	holds    holdings // what this run has in the chip's memory
 
 	waiting        func(what string)
-	notified       map[tpm2.TPMRC]bool // what waiting was told
-	repeatTimedOut bool                // the chip asked for repeats until its time was over
+	notified       map[tpm2.TPMRC]bool // what waiting was reported
+	repeatTimedOut bool                // the chip asked for repeats until it timed out
 }
 
 // What the guard answers in the chip's stead. refusal is for when the context has
@@ -112,7 +112,7 @@ func (g *guard) observe(cmd, rsp []byte, code uint32) (err error) {
 		g.made, g.answered = madeBy(cc, rsp), cc
 	}
 	if g.made != 0 && g.holds.taken(g.made) { // and is not flushed for that
-		err = contradicts(cc, "it gives the handle %#08x, which something else has", uint32(g.made))
+		err = contradicts(cc, "it returned the handle %#08x, which is in use already", uint32(g.made))
 		g.made = 0
 	}
 	g.holds.end(cmd, g.made, rc)
@@ -232,7 +232,7 @@ func (e goneError) Error() string {
 // Unwrap returns both.
 func (e goneError) Unwrap() []error { return []error{ErrGone, e.err} }
 
-// desynchronized says whether the connection ended, or carries something else than
+// desynchronized says whether the connection ended, or carries something other than
 // answers to what is asked, so that only another one reaches the chip. A chip that
 // hangs does so on every one.
 func (g *guard) desynchronized() bool {
@@ -274,7 +274,7 @@ func timeoutIsBusy(err error) error {
 // more time to answer.
 type runOver struct{ cause error }
 
-func (runOver) Error() string { return "the time of this run was over before the TPM answered" }
+func (runOver) Error() string { return "this run timed out before the TPM answered" }
 
 // Unwrap returns what it stands for and why.
 func (e runOver) Unwrap() []error { return []error{ErrBusy, e.cause} }

@@ -65,12 +65,12 @@ func (d *Device) proveHierarchyAuth(h Hierarchy, auth []byte) (err error) {
 	return err
 }
 
-// HierarchyAuths are the passwords that somebody else was told, such as IoT Edge's
-// TPM daemon by its configuration; empty is none.
+// HierarchyAuths are the passwords that another program was given, such as IoT Edge's
+// TPM daemon by its configuration; empty means none.
 type HierarchyAuths struct{ Endorsement, Owner []byte }
 
-// AuthFault is a password that a program was told and that the chip refuses, or
-// one that it was not told.
+// AuthFault is a password that a program was given and that the chip refuses, or
+// one that it was not given.
 type AuthFault struct {
 	Hierarchy Hierarchy
 	// Given: there was one. Set: the chip has one.

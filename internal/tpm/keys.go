@@ -23,7 +23,7 @@ const (
 // one occupies the chip's memory until then.
 type Key struct {
 	// Public is the marshalled TPM2B_PUBLIC, two-byte size included: 316 bytes
-	// for an EK, 284 for an SRK. Its base64 is what DPS takes.
+	// for an EK, 284 for an SRK. Its base64 is what DPS accepts.
 	Public []byte
 	// Handle is the persistent handle the key was found at, 0 for a key that
 	// was derived for this run.
@@ -71,7 +71,7 @@ func (k *Key) Close() error {
 // EK finds the endorsement key at [HandleEK], or derives it from the TCG's L-1
 // template, which is what IoT Edge, tpm2-tools and the EK certificate go by.
 //
-// Errors: [ErrOccupied] when the handle holds something that is no L-1 EK,
+// Errors: [ErrOccupied] when the handle holds something that is not an L-1 EK,
 // [ErrAuth] when the endorsement hierarchy has a password.
 func (d *Device) EK() (*Key, error) {
 	k, err := d.find(HandleEK)
@@ -160,7 +160,7 @@ func (d *Device) createPrimary(hierarchy tpm2.TPMHandle, auth []byte, template t
 	}
 	k, err := d.key(tpm2.TPMCCCreatePrimary, rsp.ObjectHandle, 0, rsp.OutPublic, rsp.Name)
 	if err == nil && !madeFrom(template, k.public) {
-		err = contradicts(tpm2.TPMCCCreatePrimary, "the key is not of the template that it was to be made from, but %s", describe(k.public))
+		err = contradicts(tpm2.TPMCCCreatePrimary, "the key does not have the requested template, but is %s", describe(k.public))
 	}
 	if err != nil {
 		return nil, errors.Join(err, d.flush(rsp.ObjectHandle))

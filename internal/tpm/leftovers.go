@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-tpm/tpm2"
 )
 
-// sweepLimit bounds the clean-up on a connection that is opened anew.
+// sweepLimit bounds the clean-up on a connection that is opened again.
 const sweepLimit = 10 * time.Second
 
 // managed says whether something between program and chip, the kernel's resource
@@ -64,7 +64,7 @@ func (d *Device) begin() {
 }
 
 // occupied lists the transient objects and the loaded sessions: two commands.
-// Saved sessions are no part of it: this program saves none.
+// Saved sessions are not part of it: this program saves none.
 func (d *Device) occupied() ([]tpm2.TPMHandle, error) {
 	objects, err := d.handles(kindTransient << 24)
 	if err != nil {

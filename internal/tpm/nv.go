@@ -155,15 +155,15 @@ func obstacle(public *tpm2.TPMSNVPublic, limit int) string {
 	a := public.Attributes
 	switch {
 	case a.NT != tpm2.TPMNTOrdinary:
-		return "it holds a counter or the like, no text"
+		return "it holds a counter or the like, not data"
 	case a.ReadLocked:
 		return "it is locked for reading until the next start"
 	case int(public.DataSize) > limit:
-		return fmt.Sprintf("it has %d bytes, more than the %d that are looked at", public.DataSize, limit)
+		return fmt.Sprintf("it has %d bytes, more than the %d that are read", public.DataSize, limit)
 	case !ownReader(a) && !a.OwnerRead && a.AuthRead:
 		return "a wrong password for it would count towards the chip's lockout, so none was tried"
 	case !ownReader(a) && !a.OwnerRead:
-		return "only the firmware, or who satisfies its policy, may read it"
+		return "only the firmware, or a program that satisfies its policy, may read it"
 	}
 	return ""
 }

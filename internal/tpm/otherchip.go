@@ -44,7 +44,7 @@ func (d *Device) compareWithOwn(ek, srk *Key, b Blob, refused error) error {
 		return d.askAgain(ek, srk, b, refused)
 	}
 	if errors.Is(err, ErrFailure) {
-		// Behind TPM_RC_FAILURE may be a chip that has failed for good: that
+		// TPM_RC_FAILURE may come from a chip that has failed for good: that
 		// one answers the next command with it, too.
 		if _, again := run(d, "ask again", tpm2.ReadPublic{ObjectHandle: srk.handle}); again != nil {
 			return refused

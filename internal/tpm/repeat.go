@@ -17,10 +17,10 @@ const (
 	// Self-tests take some chips tens of seconds; memory that is worn is written
 	// again after as long a pause.
 	selfTestLimit = time.Minute
-	// After a chip has asked for repeats until the time was over, a command is
+	// After a chip has asked for repeats until it timed out, a command is
 	// repeated for this long: clean-up is many commands.
 	timedOutLimit = time.Second
-	// Whoever watches is told of a longer pause than this.
+	// The user is informed of a longer pause than this.
 	silentWait = time.Second
 )
 
@@ -35,11 +35,11 @@ type repeat struct {
 // whatever it is. A refused command leaves its sessions and their nonces as they
 // were (Part 1, 19.6), so the same bytes are good.
 var repeats = map[tpm2.TPMRC]repeat{
-	tpm2.TPMRCYielded:       {busyLimit, "the TPM put a command aside"},
+	tpm2.TPMRCYielded:       {busyLimit, "the TPM postponed a command"},
 	tpm2.TPMRCCanceled:      {busyLimit, "the system cancelled a command of the TPM"},
 	tpm2.TPMRCRetry:         {busyLimit, "the TPM is busy"},
 	tpm2.TPMRCTesting:       {selfTestLimit, "the TPM is testing itself"},
-	tpm2.TPMRCNVRate:        {selfTestLimit, "the TPM spares its non-volatile memory"},
+	tpm2.TPMRCNVRate:        {selfTestLimit, "the TPM limits writes to its non-volatile memory"},
 	tpm2.TPMRCNVUnavailable: {selfTestLimit, "the TPM's non-volatile memory is not available"},
 	tbsRetry:                {busyLimit, "the TPM is busy"},
 	tbsDoingSelfTest:        {selfTestLimit, "the TPM is testing itself"},

@@ -50,11 +50,11 @@ func TestRepeats(t *testing.T) {
 		want time.Duration
 		says string // what is told; empty for a code that is not repeated
 	}{
-		{0x908, 10 * time.Second, "the TPM put a command aside; waiting up to 10 s"},
+		{0x908, 10 * time.Second, "the TPM postponed a command; waiting up to 10 s"},
 		{0x909, 10 * time.Second, "the system cancelled a command of the TPM; waiting up to 10 s"},
 		{0x922, 10 * time.Second, "the TPM is busy; waiting up to 10 s"},
 		{0x90a, time.Minute, "the TPM is testing itself; waiting up to 60 s"},
-		{0x920, time.Minute, "the TPM spares its non-volatile memory; waiting up to 60 s"},
+		{0x920, time.Minute, "the TPM limits writes to its non-volatile memory; waiting up to 60 s"},
 		{0x923, time.Minute, "the TPM's non-volatile memory is not available; waiting up to 60 s"},
 		{0xb0922, 10 * time.Second, "the TPM is busy; waiting up to 10 s"},
 		{0xc090a, time.Minute, "the TPM is testing itself; waiting up to 60 s"},

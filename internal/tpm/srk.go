@@ -77,7 +77,7 @@ func (d *Device) trySRK(k *Key) (obstacle string, err error) {
 		case p.inLockout:
 			return "", nil // the first use is refused with how long it lasts, and not counted
 		case !counted:
-			return fmt.Sprintf(untriedFormat, HandleSRK, "the chip does not tell its lockout counter"), nil
+			return fmt.Sprintf(untriedFormat, HandleSRK, "the chip does not report its lockout counter"), nil
 		case p.lockoutCounter > 0:
 			return fmt.Sprintf(untriedFormat, HandleSRK, fmt.Sprintf("the chip's lockout counter is %d of %d", p.lockoutCounter, p.maxAuthFail)), nil
 		}

@@ -1,9 +1,9 @@
 // Package tpm speaks with the TPM 2.0 chip: it finds or derives the endorsement
-// key (EK) and the storage root key (SRK), takes a key that the Device
+// key (EK) and the storage root key (SRK), imports a key that the Device
 // Provisioning Service (DPS) wrapped for them, and signs with it.
 //
 // One rule governs it: nothing that outlives the call is left on the chip. A
-// [Key] or [HMACKey] is closed by whoever asked for it, sessions end with the
+// [Key] or [HMACKey] is closed by the caller that asked for it, sessions end with the
 // command they were made for, or with the EK that they are salted to, on failing
 // paths too, and only [Device.Persist] writes anything. Secrets cross the bus in
 // an encrypted session, salted to the EK.
@@ -21,7 +21,7 @@ import (
 	"github.com/google/go-tpm/tpm2/transport"
 )
 
-// Options are what [Open] can be told besides the address.
+// Options are what [Open] accepts besides the address.
 type Options struct {
 	// EndorsementAuth and OwnerAuth are the hierarchies' passwords; empty is
 	// the usual case.
@@ -34,11 +34,11 @@ type Options struct {
 	// repeat for more than a second, once for each reason. It may be nil.
 	Waiting func(what string)
 	// Ledgers is a directory in which a run on a chip without a resource manager
-	// notes what it makes there, so that the next one can clean up behind one that
+	// notes what it makes there, so that the next one can clean up after one that
 	// was killed. It must not outlast the start of the machine. Empty: none is kept.
 	Ledgers string
 	// keepLeftovers leaves on the chip what a run that was killed left there, for
-	// those who are only to look. What this run makes is noted all the same.
+	// those who are only to look. What this run makes is noted anyway.
 	keepLeftovers bool
 	// Flushed is called with a sentence for people when something that an earlier
 	// run left was taken off the chip. It may be nil.
@@ -110,7 +110,7 @@ func newDevice(ctx context.Context, t transport.TPM, opts Options) (*Device, err
 	return d, nil
 }
 
-// Address says where the TPM was found, spelt so that [ParseAddress] takes it.
+// Address says where the TPM was found, spelt so that [ParseAddress] accepts it.
 func (d *Device) Address() string { return d.address.String() }
 
 // TCTI is the same as tpm2-tss reads it: see [Address.TCTI].
@@ -118,7 +118,7 @@ func (d *Device) TCTI() string { return d.address.TCTI() }
 
 // Close ends the sessions that are left, and the connection. Where answers were
 // unusable it looks for what these left on the chip, if need be on a connection
-// that is opened anew.
+// that is opened again.
 func (d *Device) Close() error {
 	err := errors.Join(d.endSessions(), d.sweep())
 	d.t.holds.ledger.close(d.t.holds.clean())

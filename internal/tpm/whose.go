@@ -26,7 +26,7 @@ func (e *AuthError) Error() string {
 		return ErrAuth.Error()
 	}
 	if e.None {
-		return ErrAuth.Error() + " of " + e.Of + ": it has none, the chip says"
+		return ErrAuth.Error() + " of " + e.Of + ": the chip reports that it has none"
 	}
 	return ErrAuth.Error() + " of " + e.Of
 }

@@ -16,7 +16,7 @@ import (
 	"tpmdps/internal/provision"
 )
 
-// ErrOvertime is for a run whose own time was over, whatever it waited for then.
+// ErrOvertime is for a run that timed out, whatever it waited for then.
 var ErrOvertime = errors.New("the time of the run was over")
 
 // hintOvertime is what to do about it.
@@ -39,12 +39,12 @@ func (e overtimeError) Hint() string {
 	case errors.Is(e.error, filelock.ErrHeld):
 		return "wait until the other program is done, or end it; " + hintOvertime
 	case errors.As(e.error, &late) && late.What != "":
-		return "whatever writes to it has to end; " + hintOvertime
+		return "the program that writes to it has to end; " + hintOvertime
 	}
 	return hintOvertime
 }
 
-// Overtime marks the error of a run as one of its own time, where the time is over
+// Overtime marks the error of a run as one of its own time, where it timed out
 // and the error comes from that: so that one cause has one exit code, whether the
 // chip, the network, a file or another program was waited for. What a service, a
 // disk or a file was refused for before stays the truer error.

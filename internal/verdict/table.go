@@ -50,25 +50,25 @@ var Names = dictionary.ExitNames()
 var exits = slices.Concat(diskExits(), []Verdict{
 	{context.Canceled, 130, ""},
 	{ErrOvertime, 20, hintOvertime},
-	{environment.ErrVariable, 2, "correct the variable that is named, or take it out"},
+	{environment.ErrVariable, 2, "correct the variable that is named, or unset it"},
 	{commandline.ErrUsage, 2, ""},
 	{operator.ErrOptions, 2, ""},
 	{enroll.ErrNotTPM, 51, "copy those with az, or leave them out: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\""},
 	{network.ErrNoCertificate, 2, "give the certificate of the CA: PEM, DER or PKCS #7 (.p7b)"},
-	{batch.ErrPartly, 51, "correct what failed and run the same command again: what is done is found unchanged"},
+	{batch.ErrPartly, 51, "correct what failed and run the same command again: records already enrolled are left unchanged"},
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
 	{inventory.ErrNoTPM, 50, "only enrollments with TPM attestation can be copied: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\" has those"},
-	{inventory.ErrEnrollment, 50, "correct the enrollment at the line that is named, or have it written anew: az iot dps enrollment list -o json"},
+	{inventory.ErrEnrollment, 50, "correct the enrollment at the line that is named, or export it again: az iot dps enrollment list -o json"},
 	{inventory.ErrDamaged, 50, "correct the line that is named, or make the record again: tpmdps read-ek -o jsonl"},
 	{audit.ErrLocked, 20, "wait until the other run is done, or end it; raise --timeout"},
 	{audit.ErrKey, 2, "give the key the lines were signed with: --audit-key-file FILE; or begin another trail"},
 	{audit.ErrEmpty, 50, "if something was recorded in it, its lines are gone: compare it with a copy, or with a noted head (--head)"},
 	{audit.ErrDamaged, 50, "tpmdps audit verify FILE names the first bad line; keep the file as it is, and begin a new one"},
 	{batch.ErrNoIntent, 1, "check that the trail's disk has space and that the file was not moved, then run the same command again"},
-	{edge.ErrOtherProvisioning, 40, "if the TPM is what it shall use from now on: --replace-provisioning makes comments of the other way"},
-	{checkup.ErrFindings, 40, "correct the file; tpmdps config --config - prints one that is right"},
-	{edge.ErrUnusable, 40, "tpmdps config --check --config FILE says what to type; tpmdps config --config - prints a file that is right"},
+	{edge.ErrOtherProvisioning, 40, "to switch to TPM provisioning add --replace-provisioning, which comments out the old settings"},
+	{checkup.ErrFindings, 40, "correct the file; tpmdps config --config - prints a valid one"},
+	{edge.ErrUnusable, 40, "tpmdps config --check --config FILE shows what to fix; tpmdps config --config - prints a valid file"},
 	{identity.ErrRegistrationID, 2, "leave --registration-id out to use the ID that is derived from the chip"},
 	{identity.ErrIDScope, 2, "the ID scope is on the overview page of the DPS, or: az iot dps show -n NAME --query properties.idScope"},
 	{dps.ErrEndpoint, 2, ""},
@@ -105,7 +105,7 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{enroll.ErrDuplicate, 15, "nothing was enrolled: of each pair take one out of the file; if they are two machines, one was read twice: read it again"},
 	{aziot.ErrNotInstalled, 2, aziot.HintInstall},
 	{aziot.ErrNoRule, 2, "with tcti = \"device:/dev/tpmrm0\" the daemon opens the kernel's own resource manager"},
-	{aziot.ErrConfig, 40, "tpmdps config --check says where and why"},
+	{aziot.ErrConfig, 40, "tpmdps config --check shows where and why"},
 	{aziot.ErrApply, 1, "correct what it says, then run the same command again: the file is written already"},
 	{aziot.ErrAccess, 11, "sudo tpmdps config --udev gives it the chip; if that did not help: udevadm test /sys/class/tpmrm/tpmrm0 names the rules that count"},
 	{aziot.ErrDaemons, 1, "the logs say why: sudo iotedge system logs"},
@@ -121,13 +121,13 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{network.ErrProxy, 21, "check HTTPS_PROXY and NO_PROXY, and whether the proxy allows this host"},
 	{network.ErrValidity, 22, hintClock},
 	{network.ErrCertificate, 21, "if a proxy inspects TLS here, give its CA with --ca-file and to IoT Edge; otherwise check the host name"},
-	{network.ErrTLS, 21, "something else than the service answers there: a proxy, a captive portal, or a wrong port"},
-	{hub.ErrOptions, 33, "DPS assigned something that is no hub; keep the output of -v"},
-	{hub.ErrUnauthorized, 34, "the hub does not take this device: is it disabled or deleted there, or was its key rotated? az iot hub device-identity show; then register again"},
+	{network.ErrTLS, 21, "something other than the service answered: a proxy, a captive portal, or a wrong port"},
+	{hub.ErrOptions, 33, "DPS assigned something that is not a hub; keep the output of -v"},
+	{hub.ErrUnauthorized, 34, "the hub does not accept this device: is it disabled or deleted there, or was its key rotated? az iot hub device-identity show; then register again"},
 	{hub.ErrUnavailable, 34, "try again in some minutes; the hub's quota may be used up"},
 	{hub.ErrDropped, 34, "the hub closes the connection: is another machine connected under this device ID, or a program on this one?"},
-	{hub.ErrBadUserName, 34, "keep the output of -v; the hub does not take what its documentation says"},
-	{hub.ErrIdentifier, 34, "keep the output of -v; the hub does not take this device ID"},
+	{hub.ErrBadUserName, 34, "keep the output of -v; the hub rejected what its documentation prescribes"},
+	{hub.ErrIdentifier, 34, "keep the output of -v; the hub does not accept this device ID"},
 	{hub.ErrRefused, 34, "look at the device on the hub: az iot hub device-identity show"},
 	{hub.ErrNotMQTT, 21, "something other than a hub answered: a proxy, a captive portal, or a wrong port; compare the hub's name with the portal"},
 	{hub.ErrMalformed, 34, "what answers breaks the rules of MQTT, which a hub keeps: look for a proxy or a broker between here and the hub; keep the output of -v"},
@@ -146,7 +146,7 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{provision.ErrNotAssigned, 33, "look at the linked hubs and the allocation policy of the DPS; keep error code and time for support"},
 	{tpm.ErrBlob, 33, "something between here and DPS changes its answers, or the service has changed; keep the output of -v"},
 
-	{secretfile.ErrRemovable, 2, "whoever finds the medium has the secret: copy it onto this machine's disk; if it must be: --secret-on-removable-media"},
+	{secretfile.ErrRemovable, 2, "anyone who finds the medium can read the secret: copy it to this machine's disk; if it must stay there: --secret-on-removable-media"},
 	{operator.ErrNoDPS, 2, "name it with --dps NAME, or in TPMDPS_DPS"},
 	{operator.ErrNoCredential, 30, "set PROVISIONING_CONNECTION_STRING, or give --connection-string-file, --sas-token-file or --auth-type login"},
 }, operatorReasons(), []Verdict{
@@ -155,9 +155,9 @@ var exits = slices.Concat(diskExits(), []Verdict{
 
 	{dps.ErrMalformed, 21, hintForeign},
 	{dps.ErrTooLarge, 21, hintForeign},
-	{configfile.ErrOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},
+	{configfile.ErrOtherID, 41, "--id-format base32 uses the chip's ID; --registration-id ID keeps the one of the file"},
 	{atomicfile.ErrChanged, 15, "run the same command again: it starts from what the file is now"},
-	{input.ErrTimeOver, 20, "whatever writes to it has to end; raise --timeout"},
+	{input.ErrTimeOver, 20, "the program that writes to it has to end; raise --timeout"},
 	{filelock.ErrHeld, 20, "wait until the other program is done, or end it; raise --timeout"},
 	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
 	{checkup.ErrDisagree, 41, "the hint at the failed line says what to do"},
@@ -167,8 +167,8 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{input.ErrUnreadable, 2, ""},
 })
 
-// diskExits are those of files and disks. They count whatever was being done, and
-// whoever interrupts it then. The error itself knows of which file system it is.
+// diskExits are those of files and disks. They count no matter what was being done, and
+// who interrupts it then. The error itself knows of which file system it is.
 func diskExits() []Verdict {
 	all := []Verdict{{batch.ErrOffRecord, 1, "record it by hand; check that the trail's disk has space and that the file was not moved"}}
 	for _, cause := range disk.Causes {

@@ -7,7 +7,7 @@ import (
 	"tpmdps/internal/tpm"
 )
 
-// onChip opens the chip for one part. Each opens it anew, so that one in which
+// onChip opens the chip for one part. Each opens it again, so that one in which
 // it hung, or was reset, does not take the others along.
 func (g *gatherer) onChip(use func(*tpm.Device) (any, error)) func(context.Context) (any, error) {
 	return func(ctx context.Context) (value any, err error) {

@@ -63,7 +63,7 @@ func (c configFile) report() lint.Report {
 }
 
 // checkSource is what config --check finds. The enrollment is not asked for:
-// that would take a credential, and those have no place near a bundle.
+// that would need a credential, and those have no place near a bundle.
 func (g *gatherer) checkSource(file configFile, report lint.Report, record identity.Record) source {
 	return source{"check.json", "what is wrong with that configuration, and whether it fits chip and device", true, keyLimit,
 		func(ctx context.Context) (any, error) {

@@ -100,7 +100,7 @@ func (g *gatherer) all(ctx context.Context) []bundle.Part {
 }
 
 // takeFrom takes from the file what IoT Edge takes from it: the way to the chip
-// and the passwords. A way that is none is left to the check.
+// and the passwords. A way that is not valid is left to the check.
 func (g *gatherer) takeFrom(file edge.Config) {
 	g.file = file
 	addr, opts, err := g.FromFile(g.address, g.options, file)

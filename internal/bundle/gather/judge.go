@@ -109,7 +109,7 @@ func (g *gatherer) judgePart(p bundle.Part, value any, err error) {
 	case err != nil:
 		e.Missing = append(e.Missing, bundle.Unseen{What: p.Name, Why: p.Reason})
 	case chip && c.Lockout.InLockout:
-		// What it stops, verify.json says: keys that are exempt open all the same.
+		// What it stops, verify.json says: keys that are exempt open anyway.
 		_, next := g.Verdict(tpm.ErrLockout)
 		e.Others = append(e.Others, bundle.Finding{Layer: bundle.Chip, Part: p.Name, Step: "lockout", Warning: true,
 			What: fmt.Sprintf("the chip is locked out: it counted %s and accepts %d; it forgets one every %d s",

@@ -85,7 +85,7 @@ func (g *gatherer) request() (req provision.Request, why string, err error) {
 	case req.IDScope == "":
 		why = "no ID scope is known: --id-scope"
 	case identity.CheckIDScope(req.IDScope) != nil:
-		why = "the ID scope is none"
+		why = "the ID scope is not valid"
 	default:
 		if err := t.Online(&req, t.GlobalEndpoint.OrFile(g.file.GlobalEndpoint)); err != nil {
 			why = err.Error()

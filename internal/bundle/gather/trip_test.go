@@ -41,7 +41,7 @@ func TestRequest(t *testing.T) {
 		"a file that is unusable":  {Trip{IDScope: flag(scope), Until: provision.UntilChallenge}, file, true, nil, scope, "of-the-file", "https://file.example", "", dpsLimit, false, false},
 		"to the twin":              {Trip{IDScope: flag(scope), Until: provision.UntilTwin}, edge.Config{}, false, nil, scope, "", "", "", assignLimit, true, false},
 		"no scope":                 {Trip{Until: provision.UntilTwin}, edge.Config{}, false, nil, "offline", "", "", "no ID scope is known: --id-scope", 0, false, false},
-		"a scope that is none":     {Trip{IDScope: variable("a b"), Until: provision.UntilTwin}, edge.Config{}, false, nil, "offline", "", "", "the ID scope is none", 0, false, false},
+		"a scope that is none":     {Trip{IDScope: variable("a b"), Until: provision.UntilTwin}, edge.Config{}, false, nil, "offline", "", "", "the ID scope is not valid", 0, false, false},
 		"offline":                  {Trip{IDScope: variable(scope), Until: provision.UntilChallenge, Offline: true}, edge.Config{}, false, nil, "offline", "", "", "--offline", 0, false, false},
 		"no way to the service":    {Trip{IDScope: flag(scope), Until: provision.UntilTwin}, edge.Config{}, false, unusable, "offline", "", "", unusable.Error(), 0, false, false},
 		"an ID that none would do": {Trip{IDScope: flag(scope), RegistrationID: variable("not an ID"), Until: provision.UntilChallenge}, edge.Config{}, false, nil, scope, "", "", "", dpsLimit, false, false},

@@ -42,8 +42,8 @@ func TestConclude(t *testing.T) {
 		{"the file before the machine", []lint.Finding{wrong, rule(checkup.RuleAccess)}, nil, nil, checkup.ErrFindings, "f: 2 errors, no warning; correct the file and run this again"},
 		{"the machine", []lint.Finding{rule(checkup.RuleAccess)}, nil, nil, aziot.ErrAccess, "f: 1 error, no warning; give IoT Edge the chip and run this again"},
 		{"the chip's password", []lint.Finding{rule(checkup.RuleAuth)}, nil, nil, checkup.ErrDisagree, "f: 1 error, no warning; give IoT Edge the chip's password and run this again"},
-		{"drift", nil, []drift.Tick{fail, skipped}, asked, checkup.ErrDisagree, "f: no error in the file itself, 1 disagreement, no warning; not compared: enrollment; do what the hint says and run this again"},
-		{"not answered", nil, []drift.Tick{skipped}, asked, asked, "f: no error in the file itself, no warning; not compared: enrollment; not all could be compared that was asked for; do what the hint says and run this again"},
+		{"drift", nil, []drift.Tick{fail, skipped}, asked, checkup.ErrDisagree, "f: no error in the file itself, 1 disagreement, no warning; not compared: enrollment; follow the hint and run this again"},
+		{"not answered", nil, []drift.Tick{skipped}, asked, asked, "f: no error in the file itself, no warning; not compared: enrollment; not everything that was requested could be compared; follow the hint and run this again"},
 	} {
 		r := checkup.NewResult(lint.Report{Findings: test.findings}, drift.Facts{File: "f"}, test.ticks, checkup.ChipFacts{})
 		err := r.Conclude("apply it", test.asked)

@@ -160,7 +160,7 @@ func (f ChipFacts) Findings(path string, data []byte, addr tpm.Address, fix func
 		list = append(list, lint.Finding{
 			Rule: RuleChip, Severity: lint.Warning, Key: "tpm.tcti",
 			Message: fmt.Sprintf("IoT Edge opens another chip: %s, and this check asked %s", f.other, addr),
-			Fix:     "leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti " + text.ShellWord(addr.TCTI()) + " --config " + text.ShellWord(path),
+			Fix:     "omit --tpm and unset its variables, or have IoT Edge use this chip: tpmdps config --tcti " + text.ShellWord(addr.TCTI()) + " --config " + text.ShellWord(path),
 		})
 	}
 	for _, fault := range f.faults {

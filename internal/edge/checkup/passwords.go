@@ -16,7 +16,7 @@ type Passwords struct {
 	// Chip is the way to the chip that IoT Edge will open; ChipNamed: it has to be there.
 	Chip      func() (tpm.Address, tpm.Options, error)
 	ChipNamed bool
-	// Warn is handed what the operator has to know all the same.
+	// Warn is handed what the operator has to know anyway.
 	Warn func(format string, args ...any)
 }
 

@@ -176,7 +176,7 @@ func (t *Target) readTemplate() error {
 	case info.Mode().Type() != fs.ModeSymlink:
 		return t.read() // another run has just made it
 	default:
-		return &RequestError{fmt.Errorf("%s is a symbolic link to what is not there", path)}
+		return &RequestError{fmt.Errorf("%s is a symbolic link to a file that does not exist", path)}
 	}
 	dir := filepath.Dir(path)
 	installHint := "" // only the package makes these

@@ -162,7 +162,7 @@ func TestFaultsBeforeTheChip(t *testing.T) {
 			if err := os.Symlink("nothing", r.Path); err != nil {
 				t.Fatal(err)
 			}
-		}, &requestError, "symbolic link to what is not there"},
+		}, &requestError, "symbolic link to a file that does not exist"},
 	} {
 		r, m := request(t, test.text)
 		test.change(&r)

@@ -46,7 +46,7 @@ func (t *Target) effective(s shared) Setting {
 	bare := func(url string) string { return strings.TrimSuffix(strings.TrimPrefix(url, "https://"), "/") }
 	if !strings.EqualFold(bare(s.setting.Text), bare(own)) && !t.warned[s.key] {
 		t.warned[s.key] = true
-		t.request.Notify("warning: %s stays what the file has, not what the environment has; --%s changes it", s.key, s.flag)
+		t.request.Notify("warning: %s keeps the value of the file, not that of the environment; --%s changes it", s.key, s.flag)
 	}
 	return Setting{}
 }

@@ -37,7 +37,7 @@ func ParseDeviceInfo(data []byte) (DeviceInfo, error) {
 	}
 	var d DeviceInfo
 	if err := toml.Unmarshal(data, &d); err != nil || d.Hub == "" || d.DeviceID == "" {
-		return DeviceInfo{}, errors.New("IoT Edge's note of its device is damaged")
+		return DeviceInfo{}, errors.New("IoT Edge's record of its device is damaged")
 	}
 	return d, nil
 }
@@ -108,12 +108,12 @@ func (f Facts) assigned(t Tick, s RegistrationFacts) Tick {
 	case s.Status != "assigned":
 		return f.failedLast(t, s)
 	case s.Hub == "":
-		t.Status, t.Detail = check.Warn, "DPS says that it is assigned, and to no hub"
+		t.Status, t.Detail = check.Warn, "DPS reports it as assigned, but to no hub"
 		t.Hint = "look at the registration in the portal, then register again: sudo iotedge system reprovision"
 	case f.Device == nil:
 		t.Status, t.Detail = check.Skipped, fmt.Sprintf("DPS assigned %s; %s", there, f.NoDevice) // one side is nothing to compare
 	case strings.EqualFold(f.Device.Hub, s.Hub) && f.Device.DeviceID == s.DeviceID:
-		t.Status, t.Detail = check.OK, there.String()+", and so says IoT Edge here"
+		t.Status, t.Detail = check.OK, there.String()+", and IoT Edge here has the same"
 	default:
 		t.Status, t.Detail = check.Fail, fmt.Sprintf("DPS assigned %s, IoT Edge here is %s", there, f.Device)
 		t.Hint = "sudo iotedge system reprovision"
@@ -137,7 +137,7 @@ func (f Facts) refused(t Tick) Tick {
 func (f Facts) failedLast(t Tick, s RegistrationFacts) Tick {
 	status := s.Status
 	if status == "" {
-		status = "of no status"
+		status = "without a status"
 	}
 	t.Status, t.Detail = check.Fail, "the last registration is "+text.Printable(status, 40)
 	if message := strings.TrimSpace(s.Message); message != "" {

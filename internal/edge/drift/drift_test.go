@@ -34,7 +34,7 @@ func TestDrift(t *testing.T) {
 		detail string // in one of them
 		hint   string // in the same one
 	}{
-		{"all agree", drift.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, assigned), Device: here}, "ok ok ok ok", "and so says IoT Edge here", ""},
+		{"all agree", drift.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, assigned), Device: here}, "ok ok ok ok", "and IoT Edge here has the same", ""},
 		{"hex, in capitals", drift.Facts{Chip: chip, RegistrationID: strings.ToUpper(hex), Service: enrolled(chip, assigned), Device: here}, "ok ok ok ok", "(hex)", ""},
 		{"a name", drift.Facts{Chip: chip, RegistrationID: "box-7", Service: enrolled(chip, assigned), NoDevice: "no IoT Edge"}, "ok ok ok skipped", "no IoT Edge", ""},
 		{"nothing but the file", drift.Facts{RegistrationID: "box-7", NoChip: "no TPM", NoService: "not asked"}, "skipped skipped skipped skipped", "not asked", "--dps"},

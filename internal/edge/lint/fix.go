@@ -12,7 +12,7 @@ import (
 	"tpmdps/internal/tomledit"
 )
 
-// A fix that says what to type is shown only after it was tried: what is found
+// A fix that is a line to type is shown only after it was tried: what is found
 // must be gone then, and nothing new be there. What is not right gives way to the
 // next one, and the last is in words.
 
@@ -71,7 +71,7 @@ func describe(f Finding) string {
 	return "correct the value"
 }
 
-const ownValue = "put your own value in its place"
+const ownValue = "write your own value instead"
 
 // typed reports whether a fix has a line in it that is to be typed as it is.
 func typed(fix string) bool {
@@ -209,7 +209,7 @@ func (t trial) comment(first, last int) []byte {
 
 // belowHeader is the last line that belongs to a header, for somebody who reads the
 // text: a header that comes twice was mended away in the document, and ends the
-// lines below the first one all the same.
+// lines below the first one anyway.
 func (t trial) belowHeader() int {
 	lines := bytes.Split(t.source, []byte("\n"))
 	for n := t.e.Line + 1; n <= len(lines); n++ {

@@ -9,7 +9,7 @@ import (
 )
 
 // other says once of a file that it is another one altogether, and what makes
-// the right one of it. What can be read all the same is returned: the lines of a
+// the right one of it. What can be read anyway is returned: the lines of a
 // template that are TOML, one side of a merge. It is nil where nothing can.
 func (c *checker) other(data []byte) []byte {
 	if name, fix, ok := rawline.OtherFile(data); ok {

@@ -143,7 +143,7 @@ func otherEncoding(data []byte, at *tomledit.SyntaxError) (Finding, bool) {
 	case strings.HasPrefix(at.Message, "this is not UTF-8, but"): // from here on
 		return Finding{Rule: "encoding", Message: at.Message + "; IoT Edge reads UTF-8", Fix: "save it as UTF-8; in PowerShell, append with Add-Content -Encoding utf8 instead of >>"}, true
 	case at.Message == "this is not UTF-8":
-		return Finding{Rule: "encoding", Message: "a letter here is not UTF-8, but of an older encoding such as Windows-1252", Fix: "write the letter again and save the file as UTF-8"}, true
+		return Finding{Rule: "encoding", Message: "a letter here is not UTF-8, but in an older encoding such as Windows-1252", Fix: "write the letter again and save the file as UTF-8"}, true
 	}
 	return Finding{}, false
 }

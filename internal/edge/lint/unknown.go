@@ -35,9 +35,9 @@ func (c *checker) unknown(table, n *node, k schema.Key) {
 	case len(elsewhere) > 0:
 		c.misplaced(table, n, elsewhere)
 	case isOld && now == "nothing":
-		c.at(n, Finding{Rule: "unknown-key", Message: n.name + " belongs into other files of IoT Edge; this one has nothing for it", Fix: c.remove(n)})
+		c.at(n, Finding{Rule: "unknown-key", Message: n.name + " belongs in other files of IoT Edge and has no use in this one", Fix: c.remove(n)})
 	case isOld:
-		f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("%s is from another version or file of IoT Edge; here it is %s", n.name, now), Fix: "write " + now + " in its place"}
+		f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("%s is from another version or file of IoT Edge; here it is %s", n.name, now), Fix: "write " + now + " instead"}
 		if _, ok := k.Named(now); ok {
 			c.noteMisspelt(table, now)
 			f.Fix = c.renamed(n, now)
@@ -50,12 +50,12 @@ func (c *checker) unknown(table, n *node, k schema.Key) {
 
 // unknownEverywhere is for a name that no place in the file has.
 func (c *checker) unknownEverywhere(table, n *node) {
-	f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("IoT Edge knows no %s and ignores it", tomledit.Key(n.name)), Fix: c.remove(n)}
+	f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("IoT Edge does not know %s and ignores it", tomledit.Key(n.name)), Fix: c.remove(n)}
 	if k, _ := schema.Lookup(table.path); k.OnlyTexts {
 		f.Message = fmt.Sprintf("IoT Edge's key service does not start with a setting that it does not know: %s", tomledit.Key(n.name))
 	}
 	if c.mended { // then it may be a line of a text, and no name at all
-		f.Message, f.Key = "IoT Edge knows no such key and ignores it", strings.TrimPrefix(tomledit.Key(table.path...)+".…", ".")
+		f.Message, f.Key = "IoT Edge does not know this key and ignores it", strings.TrimPrefix(tomledit.Key(table.path...)+".…", ".")
 	}
 	others := []string{f.Fix}
 	all := schema.Places(func(schema.Key) bool { return true })
@@ -77,7 +77,7 @@ func (c *checker) misplaced(table, n *node, at []schema.Place) {
 	fixes := moves(c, n, n.name, at)
 	f := Finding{Rule: "misplaced-key", Message: fmt.Sprintf("%s does nothing %s; it belongs to %s", n.name, inTable(table), list(at)), Fix: fixes[0]}
 	if len(at[0].Table) == 0 && !n.entry.Inline && len(n.entry.Header) > 0 && n.entry.Line > 0 {
-		f.Message = fmt.Sprintf("%s does nothing %s, because the header above takes what follows it; it belongs to %s", n.name, inTable(table), list(at))
+		f.Message = fmt.Sprintf("%s does nothing %s, because it comes after the header above; it belongs to %s", n.name, inTable(table), list(at))
 	}
 	c.at(n, f, fixes[1:]...)
 	if len(at) == 1 && !n.table {

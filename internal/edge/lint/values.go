@@ -68,11 +68,11 @@ func (c *checker) text(n *node, k schema.Key) {
 		}
 	}
 	if k.Stub != "" && text == k.Stub || isStub(text) {
-		c.at(n, Finding{Rule: "placeholder", Severity: Warning, Message: fmt.Sprintf("%s is still the example of the template", n.name), Fix: "put your own value in its place"})
+		c.at(n, Finding{Rule: "placeholder", Severity: Warning, Message: fmt.Sprintf("%s is still the example of the template", n.name), Fix: "write your own value instead"})
 	}
 	c.doubts(n, k)
 	if schema.IsCleartext(text) && strings.HasPrefix(sampleURL(k), "https") {
-		c.at(n, Finding{Rule: "cleartext", Severity: Warning, Message: fmt.Sprintf("%s goes over the network unencrypted", n.name), Fix: "let it begin with https:// if the server can"})
+		c.at(n, Finding{Rule: "cleartext", Severity: Warning, Message: fmt.Sprintf("%s goes over the network unencrypted", n.name), Fix: "use https:// if the server supports it"})
 	}
 }
 
@@ -155,7 +155,7 @@ func (c *checker) list(n *node, k schema.Key) {
 		return
 	}
 	if !rawline.OnlyStrings(c.raw(n.entry.Value)) {
-		c.at(n, Finding{Rule: "wrong-type", Message: fmt.Sprintf("%s is a list of texts, each in quotes", n.name), Fix: `put every element in quotes: ["…", "…"]`})
+		c.at(n, Finding{Rule: "wrong-type", Message: fmt.Sprintf("%s is a list of strings, each in quotes", n.name), Fix: `put every element in quotes: ["…", "…"]`})
 		return
 	}
 	if k.Each.Check == nil {

@@ -113,7 +113,7 @@ func checkPKCS11(s string) error {
 	case err != nil:
 		return err
 	case slices.Contains(u.ignored, ";pin-value"), slices.Contains(u.ignored, "?pin-value"):
-		return errors.New("IoT Edge drops the PIN: it is written pin-value=, in small letters, after a ?")
+		return errors.New("IoT Edge drops the PIN: it is written pin-value=, in lower case, after a ?")
 	case u.pin == "" && (slices.Contains(u.ignored, "?pin-source") || slices.Contains(u.ignored, ";pin-source")):
 		return errors.New("IoT Edge does not read pin-source and does not log in; it reads pin-value= after a ?")
 	}
@@ -156,7 +156,7 @@ func checkKeyURL(s string) error {
 	case scheme == "file":
 		return checkFileURL(s)
 	case strings.EqualFold(strings.TrimSpace(scheme), "file"), strings.EqualFold(strings.TrimSpace(scheme), "pkcs11"):
-		return errors.New("its scheme must be in small letters, with no blank before it: for a key, IoT Edge compares it as it is written")
+		return errors.New("its scheme must be in lower case, with no blank before it: for a key, IoT Edge compares it as it is written")
 	}
 	return errors.New("it must start with file:/// or with the scheme pkcs11")
 }

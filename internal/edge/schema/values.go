@@ -72,7 +72,7 @@ func doubtID(s string) string {
 	if identity.CheckRegistrationID(s) == nil {
 		return ""
 	}
-	return "it has capital letters; IoT Edge signs it in small ones, and DPS does not tell them apart"
+	return "it has capital letters; IoT Edge signs it in lower case, and DPS ignores case"
 }
 
 // MaxAuthKeyIndex keeps the handle within the owner's range of persistent

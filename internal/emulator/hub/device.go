@@ -64,7 +64,7 @@ func withoutPort(host string) string {
 // that is not there.
 func (h *Server) authenticate(d *Device, text string) error {
 	if h.opts.RefuseTokens {
-		return errors.New("this hub takes no token")
+		return errors.New("this hub accepts no token")
 	}
 	token, err := sas.Parse(text)
 	if err != nil {

@@ -69,7 +69,7 @@ func Parse(text string) (Token, error) {
 func (t Token) Check(key []byte, target string, now time.Time) error {
 	seconds, err := strconv.ParseInt(t.expiry, 10, 64)
 	if err != nil {
-		return errors.New("the token's expiry is no number")
+		return errors.New("the token's expiry is not a number")
 	}
 	mac := hmac.New(sha256.New, key)
 	fmt.Fprintf(mac, "%s\n%s", t.audience, t.expiry)

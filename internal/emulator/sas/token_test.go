@@ -73,7 +73,7 @@ func TestCheck(t *testing.T) {
 		"no signature":       {"sr=h&se=1", "lacks"},
 		"a bare field":       {"sr", "no value"},
 		"not base64":         {"sr=h&se=1&sig=!", "signature"},
-		"expiry in words":    {"sr=h&se=tomorrow&sig=AAAA", "no number"},
+		"expiry in words":    {"sr=h&se=tomorrow&sig=AAAA", "not a number"},
 	} {
 		token, err := Parse(tt.text)
 		if err == nil {

@@ -16,7 +16,7 @@ var ErrPartly = errors.New("part of the batch failed")
 // Run is what the records of a run have in common.
 type Run struct {
 	Service *operator.Operator
-	Trail   *Trail // nil is none
+	Trail   *Trail // nil means none
 	Policy  enroll.Policy
 	DryRun  bool
 	Warn    func(message string)
@@ -115,14 +115,14 @@ func conclude(outcomes []Outcome, records int, ended error) error {
 	}
 	switch {
 	case failed == 0 && ended != nil && len(outcomes) < records:
-		return fmt.Errorf("stopped: %d of %d done, %d not tried; the same command goes on from there: %w",
+		return fmt.Errorf("stopped: %d of %d done, %d not tried; the same command then continues from there: %w",
 			len(outcomes)-skipped, records, records-len(outcomes), ended)
 	case failed == 0:
 		return nil
 	case records == 1 || stops && failed == 1 && len(outcomes) == 1:
 		return last
 	case stops: // the whole run's trouble, not that of a record
-		return fmt.Errorf("stopped: %d of %d done, %d failed, %d not tried; the same command goes on from there: %w",
+		return fmt.Errorf("stopped: %d of %d done, %d failed, %d not tried; the same command then continues from there: %w",
 			len(outcomes)-failed, records, failed, records-len(outcomes), last)
 	}
 	return fmt.Errorf("%w: %d of %d done, %d failed, %d not tried; the last error: %w", ErrPartly,
@@ -137,7 +137,7 @@ func partly(tried, records, failed, skipped int, last error, stops bool) error {
 	case last == nil:
 		return fmt.Errorf("%w: %s: %w: they were not copied", ErrPartly, done, enroll.ErrNotTPM)
 	case stops:
-		return fmt.Errorf("stopped: %s; the same command goes on from there: %w", done, last)
+		return fmt.Errorf("stopped: %s; the same command then continues from there: %w", done, last)
 	}
 	return fmt.Errorf("%w: %s; the last error: %w", ErrPartly, done, last)
 }

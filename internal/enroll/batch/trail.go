@@ -137,7 +137,7 @@ func (t *Trail) outcome(ctx context.Context, intent int, item enroll.Item, err e
 }
 
 // outcomeOf tells a refusal from an answer that did not come: then the request
-// may have been carried out all the same.
+// may have been carried out anyway.
 func outcomeOf(err error) string {
 	var refused *dps.Error
 	switch {
