@@ -65,7 +65,7 @@ func runApp(ctx context.Context, args []string, s streams) error {
 func newApp(s streams) *cli.App {
 	app := &cli.App{
 		Name:  "tpmdps",
-		Usage: "take machines with a TPM 2.0 chip onto Azure IoT Hub",
+		Usage: "bring machines with a TPM 2.0 chip onto Azure IoT Hub",
 		Description: "Read the chip's endorsement key, enroll it, prove that the chip can provision itself, " +
 			"and write the configuration of IoT Edge. Nothing is written to the chip unless a flag says so. " +
 			"Try it without a chip or a cloud: tpmdps demo",
@@ -76,7 +76,7 @@ func newApp(s streams) *cli.App {
 		ErrWriter:       s.err,
 		ExitErrHandler:  func(*cli.Context, error) {},
 		OnUsageError:    commandline.UsageError,
-		Flags:           []cli.Flag{&cli.BoolFlag{Name: "version", DisableDefaultText: true, Usage: "print the version, as the command of that name"}},
+		Flags:           []cli.Flag{&cli.BoolFlag{Name: "version", DisableDefaultText: true, Usage: "print the version, as the command version does"}},
 		Action: func(c *cli.Context) error {
 			switch {
 			case c.Bool("version"):

@@ -47,7 +47,7 @@ func (r applyResult) show(w io.Writer) error {
 		fmt.Fprintf(&b, "%-8s %s%s\n", d.State, d.Name, inBrackets(d.Detail))
 	}
 	for _, name := range r.Restart {
-		fmt.Fprintf(&b, "restart  %s: it runs since before, with the old configuration\n", name)
+		fmt.Fprintf(&b, "restart  %s: it was not restarted and still uses the old configuration\n", name)
 	}
 	fmt.Fprintf(&b, "applied %s\n", r.File)
 	if _, err := io.WriteString(w, b.String()); err != nil || r.Verify == nil {

@@ -28,17 +28,17 @@ func auditCommand() command {
 			"request id.",
 		subcommands: []command{{
 			name:  "verify",
-			usage: "find the first line of a trail that is not as it was written",
+			usage: "find the first line of a trail that was changed",
 			description: "Each line has the SHA-256 of the line before it and one of itself. A line that was\n" +
 				"edited, removed, moved or cut short is found. These sums have no key: anyone who\n" +
-				"can write to the file can compute them anew. Against that, sign the lines\n" +
+				"can write to the file can compute them again. To prevent that, sign the lines\n" +
 				"(--audit-key-file), and note the head elsewhere (--head): only the head shows that\n" +
 				"the end was cut off.\n\n" +
 				"Intents without an outcome are listed: the run was killed in between. The same\n" +
 				"enroll command, run again, finds out what became of them and records it.",
 			argument: commandline.Command{Argument: "FILE"},
 			flags: append([]cli.Flag{
-				&cli.StringFlag{Name: "head", Usage: "a line with this `HASH`, the head of an earlier run, has to be in it; LINE:HASH tells also where it was rewritten"},
+				&cli.StringFlag{Name: "head", Usage: "require a line with this `HASH`, the head noted from an earlier run; with LINE:HASH also find where it was rewritten"},
 				&cli.StringFlag{Name: "audit-key-file", Usage: "check the lines' signatures with the key in `FILE`"},
 			}, secretFlags()...),
 			exits: []int{20, 50},

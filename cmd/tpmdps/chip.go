@@ -17,15 +17,15 @@ import (
 func chipCommand() command {
 	return command{
 		name:        "chip",
-		usage:       "look at the chip's memory, and clean it",
+		usage:       "list and clean the chip's memory",
 		description: "A chip without a resource manager (/dev/tpm0, a software TPM) keeps what a program\nleft in its memory until it is restarted, and has room for three keys or so.",
 		subcommands: []command{{
 			name:  "flush",
-			usage: "list what programs left in the chip's memory, and remove it",
+			usage: "list what programs left in the chip's memory, or remove it",
 			description: "Lists the keys and sessions in the chip's memory. With --yes it removes the keys and\n" +
 				"the loaded sessions. Nothing persistent changes: keys at handles from 0x81000000 on\n" +
 				"and NV indices stay. A program that still uses what is removed has to start again,\n" +
-				"so end it first. What a killed tpmdps left, the next one removes by itself. Behind\n" +
+				"so end it first. What a killed tpmdps left, the next one removes by itself. With\n" +
 				"/dev/tpmrm0 and on Windows there is nothing to do: the system cleans up.",
 			flags: slices.Concat([]cli.Flag{
 				&cli.BoolFlag{Name: "yes", Usage: "remove what is listed, instead of only listing it"},
@@ -108,7 +108,7 @@ func (r flushResult) fields() [][]string {
 func (r flushResult) show(w io.Writer) error {
 	switch {
 	case r.Managed:
-		_, err := fmt.Fprintf(w, "nothing to do: the resource manager behind %s removes what a program leaves\n", r.Address)
+		_, err := fmt.Fprintf(w, "nothing to do: the resource manager at %s removes what a program leaves\n", r.Address)
 		return err
 	case len(r.Memory) == 0:
 		_, err := fmt.Fprintf(w, "nothing to do: the memory of the chip at %s is empty\n", r.Address)

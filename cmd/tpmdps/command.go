@@ -25,7 +25,7 @@ type command struct {
 	examples    []string
 	flags       []cli.Flag
 	exits       []int         // besides 0, 1, 2 and 130
-	timeout     time.Duration // of the whole run, unless --timeout says otherwise; 0 is none
+	timeout     time.Duration // of the whole run, unless --timeout says otherwise; 0 means no limit
 	argument    commandline.Command
 	subcommands []command // instead of run
 	rules       []rule
@@ -52,7 +52,7 @@ func outputFlags() []cli.Flag {
 	return []cli.Flag{
 		cli.HelpFlag,
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: "Output:", Value: "table", Usage: "print the result as `FORMAT`: table, json, jsonl, tsv or none"},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Output:", DisableDefaultText: true, Usage: "print nothing for people, only result and error"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Output:", DisableDefaultText: true, Usage: "print only the result and the error"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: "Output:", DisableDefaultText: true, Usage: "print each TPM command and HTTP request; twice, -vv, also what was sent and answered; all without secrets"},
 		&cli.DurationFlag{Name: "timeout", Category: "Output:", Usage: "give up after `TIME`, such as 90s", DefaultText: "depends on the command"},
 	}

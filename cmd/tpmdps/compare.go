@@ -85,7 +85,7 @@ func (r compareResult) advice() string {
 	}
 	switch tpm.Recommend(r.Candidates) {
 	case tpm.EnrollNone:
-		text.WriteString("DPS can use none of these keys.\n")
+		text.WriteString("DPS accepts none of these keys.\n")
 	case tpm.EnrollIoTEdges:
 		text.WriteString("Enroll the key that IoT Edge uses, or the one that the device's SDK makes.\n")
 	case tpm.ReplacePersistent:

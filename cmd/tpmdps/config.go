@@ -47,11 +47,11 @@ func configCommand() command {
 			&cli.StringFlag{Name: "tcti", Usage: "how aziot-tpmd reaches the chip, as a `TCTI` string such as device:/dev/tpmrm0"},
 			&cli.StringFlag{Name: "auth-key-index", Usage: "keep the key of DPS at 0x81000000 + `INDEX`", DefaultText: "0x000100"},
 			&cli.StringFlag{Name: "for", Usage: "write for IoT Edge `VERSION`: 1.4, 1.5, 1.6 (they read the same file), or 1.1 for its config.yaml", DefaultText: "1.4 to 1.6"},
-			&cli.BoolFlag{Name: "replace-provisioning", Usage: "edit a file that provisions in another way too: what that way needs becomes comments"},
+			&cli.BoolFlag{Name: "replace-provisioning", Usage: "edit a file that provisions in another way too: its old settings are commented out"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print the difference, and write nothing"},
 			&cli.IntFlag{Name: "backups", Value: atomicfile.Backups, Usage: "keep the last `N` of the old files, at least 1, and remove older ones that this program made"},
 			&cli.BoolFlag{Name: "check", Usage: "check the file, write nothing: keys, values and traps; whether chip, file, enrollment and device agree"},
-			&cli.BoolFlag{Name: "udev", Usage: "write the udev rule that lets IoT Edge open the TPM, put it into force, and do nothing else"},
+			&cli.BoolFlag{Name: "udev", Usage: "write the udev rule that lets IoT Edge open the TPM, activate it, and do nothing else"},
 			&cli.BoolFlag{Name: "apply", Usage: "then put the file into effect with iotedge config apply, wait for IoT Edge, and ask DPS for a challenge"},
 		}, serviceFlags(), chipFlags(), networkFlags(), secretFlags()),
 		examples: []string{
@@ -310,7 +310,7 @@ func authKeyIndex(value string) (*uint32, error) {
 		return nil, fmt.Errorf("%w: --auth-key-index %q: give a number up to 0x7fffff, such as 0x000101", commandline.ErrUsage, text.Printable(value, 20))
 	}
 	if n == 0x000001 || n == 0x010001 {
-		return nil, fmt.Errorf("%w: --auth-key-index %#06x is the place of the chip's own key (EK or SRK); take 0x000100 or above", commandline.ErrUsage, n)
+		return nil, fmt.Errorf("%w: --auth-key-index %#06x is the place of the chip's own key (EK or SRK); choose 0x000100 or above", commandline.ErrUsage, n)
 	}
 	index := uint32(n)
 	return &index, nil

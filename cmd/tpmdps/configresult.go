@@ -54,7 +54,7 @@ func (r configResult) show(w io.Writer) error {
 	}
 	switch {
 	case r.Action == configfile.Unchanged:
-		fmt.Fprintf(&b, "unchanged: %s says all this already, for %s\n", r.File, r.RegistrationID)
+		fmt.Fprintf(&b, "unchanged: %s already has these settings for %s\n", r.File, r.RegistrationID)
 	case r.DryRun:
 		fmt.Fprintf(&b, "nothing was written: this would %s %s for %s%s\n", r.Action, r.File, r.RegistrationID, from)
 	case r.Action == configfile.Create:

@@ -17,7 +17,7 @@ import (
 // networkFlags are on the commands that reach a service.
 func networkFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "ca-file", Category: "Network:", Usage: "trust the certificates in `PEM` too; DER and PKCS #7 (.p7b) will do"},
+		&cli.StringFlag{Name: "ca-file", Category: "Network:", Usage: "trust the certificates in `PEM` too; DER and PKCS #7 (.p7b) are accepted"},
 	}
 }
 

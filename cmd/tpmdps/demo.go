@@ -18,10 +18,10 @@ import (
 func demoCommand() command {
 	return command{
 		name:  "demo",
-		usage: "the whole way on a software TPM, against an emulated DPS",
+		usage: "run all steps on a software TPM, against an emulated DPS",
 		description: "Starts swtpm and the emulator in a folder for the time of the demo, and runs\n" +
 			"read-ek, enroll, verify and config as a person would. It needs no chip, no cloud\n" +
-			"and no rights.",
+			"and no privileges.",
 		exits:   []int{10, 12, 20},
 		timeout: 2 * time.Minute,
 		run:     demo,

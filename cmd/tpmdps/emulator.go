@@ -23,7 +23,7 @@ func emulatorCommand() command {
 	return command{
 		name:     "emulator",
 		argument: commandline.Command{FileFlag: "state"},
-		usage:    "run a DPS and a hub on this machine, for trying and for tests",
+		usage:    "run a DPS and a hub on this machine, for trials and for tests",
 		description: "Serves the device API and the enrollment API of a DPS over HTTPS, and an IoT hub\n" +
 			"over MQTT, with a certificate authority of its own, real challenges for the TPM\n" +
 			"and real checks of tokens. With --dir it writes ca.pem and emulator.env; a shell that sources the\n" +
@@ -38,10 +38,10 @@ func emulatorCommand() command {
 			&cli.StringFlag{Name: "id-scope", Value: emulator.DefaultIDScope, Usage: "answer for `SCOPE`"},
 			&cli.StringFlag{Name: "state", Usage: "keep enrollments and keys in `FILE` across restarts"},
 			&cli.IntFlag{Name: "limit", Usage: "answer 429 beyond `N` operations a minute"},
-			&cli.StringFlag{Name: "role", Value: "contributor", Usage: "give whoever signs in with Entra ID the `ROLE`: contributor, reader or none"},
-			&cli.BoolFlag{Name: "whole-resources", Usage: "take no SAS tokens for a part of the service, such as those of token mint"},
-			&cli.BoolFlag{Name: "read-only-policy", Usage: "leave the policy EnrollmentRead and nothing else"},
-			&cli.StringSliceFlag{Name: "fault", Usage: "fail in the way of `NAME`, as docs/emulator.md lists them; may be given several times"},
+			&cli.StringFlag{Name: "role", Value: "contributor", Usage: "give those who sign in with Entra ID the `ROLE`: contributor, reader or none"},
+			&cli.BoolFlag{Name: "whole-resources", Usage: "refuse SAS tokens for a part of the service, such as those of token mint"},
+			&cli.BoolFlag{Name: "read-only-policy", Usage: "give the policy EnrollmentRead only"},
+			&cli.StringSliceFlag{Name: "fault", Usage: "fail as `NAME` says; docs/emulator.md lists the names; may be given several times"},
 		},
 		exits:    []int{15, 20},
 		examples: []string{"tpmdps emulator --dir dps", "set -a; . dps/emulator.env; set +a; tpmdps verify", "tpmdps emulator --fault tls-intercept"},
@@ -190,4 +190,4 @@ type listenFault struct{ error }
 func (e *listenFault) Unwrap() error { return e.error }
 
 // Hint implements hinter.
-func (e *listenFault) Hint() string { return "another address is named with --listen and --mqtt" }
+func (e *listenFault) Hint() string { return "choose another address with --listen and --mqtt" }

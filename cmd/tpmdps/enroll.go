@@ -22,7 +22,7 @@ func enrollCommand() command {
 	return command{
 		name:     "enroll",
 		argument: commandline.Command{FileFlag: "from"},
-		usage:    "enter the chip, or a batch of records, into DPS",
+		usage:    "enroll this machine's chip, or a batch, in DPS",
 		description: "Makes an individual enrollment for this machine's chip, for the records in --from,\n" +
 			"or for one --endorsement-key. Running it again changes nothing. An enrollment with\n" +
 			"other settings is left alone unless --update is given, one with another key unless\n" +

@@ -48,7 +48,7 @@ func readSettings(f flags) (enroll.Settings, error) {
 	}
 	for _, name := range []string{"initial-twin-tags", "initial-twin-properties", "device-information"} {
 		if f.typed(name) && strings.TrimSpace(f.text(name)) == "" {
-			return set, fmt.Errorf("%w: --%s has only blanks for a value: leave it out, or look at what was to fill it in", commandline.ErrUsage, name)
+			return set, fmt.Errorf("%w: --%s has only blanks: omit it, or check the variable that should fill it", commandline.ErrUsage, name)
 		}
 	}
 	if f.typed("edge-enabled") {

@@ -41,7 +41,7 @@ func (f flags) checkVariables() error {
 func hideFromChildren(credential string) {
 	var keep []string
 	if credential == "managed-identity" || credential == "default" {
-		keep = []string{"IDENTITY_HEADER", "MSI_SECRET"} // read anew for each token
+		keep = []string{"IDENTITY_HEADER", "MSI_SECRET"} // read again for each token
 	}
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); environment.IsSecret(name) && !slices.Contains(keep, name) {

@@ -18,7 +18,7 @@ import (
 func explainCommand() command {
 	return command{
 		name:  "explain",
-		usage: "say what an error code or a log line means",
+		usage: "explain an error code or a log line",
 		description: "Looks up a code, or what is in a line of a log (in quotes), or in a whole log on\n" +
 			"stdin (-), where the likeliest cause comes first. No chip and no network is used.\n" +
 			"Known are " + strings.Join(dictionary.Kinds(), ",\n") + ".",

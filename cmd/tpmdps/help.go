@@ -57,7 +57,7 @@ func (c command) manual() string {
 	return strings.Join(paragraphs, "\n\n")
 }
 
-// unbroken are the paragraphs of a text, a line each: fold breaks them anew.
+// unbroken are the paragraphs of a text, a line each: fold breaks them again.
 func unbroken(s string) []string {
 	paragraphs := strings.Split(s, "\n\n")
 	for i, p := range paragraphs {

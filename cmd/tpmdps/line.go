@@ -64,7 +64,7 @@ func flagsByName(flags []cli.Flag) map[string]hint.Flag {
 }
 
 // keepFlagsIn keeps the flags of a command line in all that a check says to type; a line
-// of the file is none.
+// of the file stays as it is.
 func keepFlagsIn(line hint.Line, r checkup.Result) {
 	for i, f := range r.Findings {
 		if !lineOfFile.MatchString(f.Fix) {

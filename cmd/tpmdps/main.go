@@ -1,4 +1,4 @@
-// Command tpmdps takes a machine with a TPM 2.0 chip from the factory bench to
+// Command tpmdps brings a machine with a TPM 2.0 chip from the factory bench to
 // Azure IoT Hub: it reads the chip's endorsement key, enrolls it in the Device
 // Provisioning Service, proves that the chip can provision itself, and writes
 // the configuration of IoT Edge.

@@ -18,7 +18,7 @@ func chipFlags() []cli.Flag {
 		&cli.StringFlag{Name: "tpm", Category: "Chip:", EnvVars: []string{"TPMDPS_TPM", "TPM2TOOLS_TCTI"}, Usage: "the TPM at `ADDR`: a device, a socket, swtpm:..., mssim:... (default: this machine's)"},
 		&cli.StringFlag{Name: "endorsement-auth-file", Category: "Chip:", Usage: "read the endorsement hierarchy's password from `FILE`"},
 		&cli.StringFlag{Name: "owner-auth-file", Category: "Chip:", Usage: "read the owner hierarchy's password from `FILE`"},
-		&cli.BoolFlag{Name: "plain-bus", DisableDefaultText: true, Category: "Chip:", Usage: "do without encrypted sessions, for chips that refuse them: a probe on the bus can then read passwords, and the inner of two wrappings of each key"},
+		&cli.BoolFlag{Name: "plain-bus", DisableDefaultText: true, Category: "Chip:", Usage: "use no encrypted sessions, for chips that refuse them: a probe on the bus can then read passwords, and the inner of two wrappings of each key"},
 	}
 }
 
@@ -69,7 +69,7 @@ func (o chipOptions) overruled() (all []tpm.Hierarchy) {
 }
 
 // chip is where a chip is, and how it is opened. The passwords are there also when the
-// address is none.
+// address is wrong.
 func (s *session) chip(o chipOptions) (tpm.Address, tpm.Options, error) {
 	addr, err := o.parseAddress()
 	if err == nil {
@@ -79,7 +79,7 @@ func (s *session) chip(o chipOptions) (tpm.Address, tpm.Options, error) {
 	opts := tpm.Options{Log: s.log, PlainBus: o.plainBus, Waiting: inform, Ledgers: ledgerDirectory(), Flushed: inform}
 	auths, authErr := s.secrets.hierarchyAuths(o)
 	opts.EndorsementAuth, opts.OwnerAuth = auths.Endorsement, auths.Owner
-	return addr, opts, cmp.Or(err, authErr)
+	return addr, opts, cmp.Or(authErr, err)
 }
 
 // openTPM opens a chip.

@@ -18,7 +18,7 @@ import (
 	"tpmdps/internal/text"
 )
 
-// serviceFlags name the DPS and the operator's credential. They are made anew for
+// serviceFlags name the DPS and the operator's credential. They are made for
 // each run: urfave/cli keeps the value of a variable in the flag.
 func serviceFlags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
@@ -35,7 +35,7 @@ func keyFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "connection-string-file", Usage: "read the connection string from `FILE` (or set PROVISIONING_CONNECTION_STRING)"},
 		&cli.IntFlag{Name: "connection-string-fd", DefaultText: "none", Usage: "read the connection string from the open file descriptor `N`"},
-		&cli.StringFlag{Name: "connection-string", Aliases: []string{"login", "l"}, Hidden: true, Usage: "refused: a command line can be read by all"},
+		&cli.StringFlag{Name: "connection-string", Aliases: []string{"login", "l"}, Hidden: true, Usage: "refused: everyone can read a command line"},
 	}
 }
 
@@ -44,7 +44,7 @@ func tokenFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "sas-token-file", Usage: "read a SAS token from `FILE` (or set TPMDPS_SAS_TOKEN)"},
 		&cli.IntFlag{Name: "sas-token-fd", DefaultText: "none", Usage: "read a SAS token from the open file descriptor `N`"},
-		&cli.StringFlag{Name: "sas-token", Hidden: true, Usage: "refused: a command line can be read by all"},
+		&cli.StringFlag{Name: "sas-token", Hidden: true, Usage: "refused: everyone can read a command line"},
 	}
 }
 

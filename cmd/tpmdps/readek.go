@@ -24,14 +24,14 @@ func readEKCommand() command {
 		description: "Reads the endorsement key (EK) at 0x81010001, or derives it from the TCG's L-1\n" +
 			"template, and shows both registration IDs that tools make of it: base32, as the\n" +
 			"C, Node and Java SDKs, and hex, as the documented Linux recipe; and the EK's\n" +
-			"certificate, where the chip's maker stored one. The chip is left\n" +
-			"as it was, unless --persist writes EK and SRK to their handles where these are\n" +
+			"certificate, where the chip's maker stored one. The chip is not\n" +
+			"changed, unless --persist writes EK and SRK to their handles where these are\n" +
 			"empty.",
 		flags: slices.Concat([]cli.Flag{
 			idFormatFlag("enroll under the derived ID in `FORMAT`: base32 or hex"),
 			&cli.StringFlag{Name: "registration-id", Usage: "enroll under an `ID` of your own instead, or a template such as line7-{serial}: " + identity.Places},
 			commandline.LabelFlag("keep the note `KEY=VALUE` in the record; may be given more than once"),
-			&cli.BoolFlag{Name: "compare", Usage: "derive every key that a tool may take for the EK, and show which one is which"},
+			&cli.BoolFlag{Name: "compare", Usage: "derive every key that a tool may use as the EK, and list them"},
 			&cli.BoolFlag{Name: "persist", Usage: "write EK and SRK to 0x81010001 and 0x81000001, where nothing is yet (undo: tpm2_evictcontrol)"},
 		}, chipFlags(), secretFlags()),
 		examples: []string{
@@ -89,7 +89,7 @@ func (u *ui) localRecord(d *tpm.Device) (identity.Record, error) {
 		u.log.Debug("machine", "fact", name, "is", r.HostAccount[name])
 	}
 	if c := r.EKCertificateFacts; c != nil && !c.KeyMatches {
-		u.say("warning: the EK certificate on the chip is for another key than the EK %s; the maker does not vouch for this one", origin(r))
+		u.say("warning: the EK certificate on the chip is for a key other than the EK %s; the maker does not vouch for this one", origin(r))
 	}
 	r.Host = facts
 	r.ReadAt = time.Now().UTC().Truncate(time.Second)
@@ -161,7 +161,7 @@ func (r recordResult) show(w io.Writer) error {
 	if err := table(w, nil, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%s\nEndorsement key, as DPS takes it:\n%s\n", others.String(), r.EndorsementKey)
+	_, err := fmt.Fprintf(w, "%s\nEndorsement key, as DPS accepts it:\n%s\n", others.String(), r.EndorsementKey)
 	return err
 }
 

@@ -68,7 +68,7 @@ func (r *secrets) password(path string) ([]byte, error) {
 	return password, err
 }
 
-// file reads a secret from a file. An empty path is no secret.
+// file reads a secret from a file. An empty path means none.
 func (r *secrets) file(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil

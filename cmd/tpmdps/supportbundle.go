@@ -36,12 +36,12 @@ func supportBundleCommand() command {
 	return command{
 		name:     "support-bundle",
 		argument: commandline.Command{FileFlag: "out"},
-		usage:    "pack what a helper needs to know into one zip without secrets",
+		usage:    "pack what support needs to know into one zip without secrets",
 		description: "Looks at the chip, the configuration, the way to DPS and the system, and packs what\n" +
 			"it sees into a new zip, mode 0600, with a verdict at the top of its README.txt: what\n" +
 			"is broken, and what was not looked at. Nothing is changed by looking: nothing is\n" +
 			"registered unless --until says so, and the chip is left as it was. What cannot be\n" +
-			"had is in the zip as the reason why: a broken machine is no error here, so the exit\n" +
+			"had is in the zip as the reason why: a broken machine does not fail the command: the exit\n" +
 			"code says nothing of it. Passwords, keys and tokens are left out. --list shows what\n" +
 			"would go in.",
 		flags: slices.Concat([]cli.Flag{
@@ -175,7 +175,7 @@ func bundlePath(path, name string, terminal bool) (string, error) {
 		path = name + ".zip"
 	}
 	if info, err := os.Lstat(path); err == nil && info.IsDir() {
-		return "", &disk.Error{Cause: disk.IsFolder, Path: path, Err: fmt.Errorf("write %s: a folder of that name is there", path)}
+		return "", &disk.Error{Cause: disk.IsFolder, Path: path, Err: fmt.Errorf("write %s: it is an existing folder", path)}
 	} else if err == nil {
 		return "", fmt.Errorf("%w: write %s: %w", verdict.ErrOverwrite, path, fs.ErrExist)
 	}
@@ -195,7 +195,7 @@ var machineRoot = "/"
 var gathered = map[bundle.Status]string{bundle.OK: "packed", bundle.Absent: "absent", bundle.Failed: "failed"}
 
 // gatherOptions add to the operator's options what the session does for the stage. An
-// address of the chip that was not typed, and is none, is a part of the bundle.
+// address of the chip that was not typed, and is wrong, is a part of the bundle.
 func (s *session) gatherOptions(o bundleOptions) (g gather.Options, err error) {
 	g = gather.Options{
 		Tool: "tpmdps " + version, Build: buildFacts(), Machine: host.Machine{Root: machineRoot},

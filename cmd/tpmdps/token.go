@@ -42,7 +42,7 @@ func tokenMintCommand() command {
 		argument: commandline.Command{FileFlag: "connection-string-file"},
 		usage:    "make a SAS token for the enrollments of a DPS, or for one of them",
 		description: "Makes a token with the key of a shared access policy, without asking the service. It\n" +
-			"opens the enrollments alone, whatever else the policy may; the policy itself needs\n" +
+			"opens the enrollments alone, whatever else the policy allows; the policy itself needs\n" +
 			"EnrollmentRead and EnrollmentWrite and nothing more.",
 		flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "registration-id", Usage: "open this one enrollment, `ID`, only"},
@@ -109,8 +109,8 @@ func mintToken(s *session, f flags) error {
 func tokenShowCommand() command {
 	return command{
 		name:  "show",
-		usage: "say what a SAS token opens, and for how long",
-		description: "Reads the token in FILE, - for stdin, and says for what it is, of which policy, and\n" +
+		usage: "show what a SAS token opens, and for how long",
+		description: "Reads the token in FILE, - for stdin, and shows what it is for, its policy, and\n" +
 			"when it ends. Its signature is neither shown nor checked: only the service can.",
 		argument: commandline.Command{Argument: "FILE"},
 		flags:    secretFlags(),

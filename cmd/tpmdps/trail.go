@@ -26,7 +26,7 @@ func auditFlags() []cli.Flag {
 // trailOptions name the audit trail, and the file with its key.
 type trailOptions struct{ path, keyFile string }
 
-// auditKey reads the key of the trail; nil is none.
+// auditKey reads the key of the trail; nil means no key.
 func (r *secrets) auditKey(path string) ([]byte, error) {
 	key, err := r.file(path)
 	if err != nil || path == "" {

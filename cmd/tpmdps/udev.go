@@ -71,7 +71,7 @@ func (u *ui) daemonTCTI(ctx context.Context, o configOptions) string {
 		c, err = edge.Parse(data)
 	}
 	if err != nil {
-		u.say("warning: %s is passed over: %v", path, err)
+		u.say("warning: %s is ignored: %v", path, err)
 	}
 	if c.TCTI == "" {
 		return aziot.DefaultTCTI
@@ -91,19 +91,19 @@ func (r *udevResult) enforce(ctx context.Context, say func(format string, args .
 	r.Access = r.machine.Access(r.Access.TCTI)
 	switch {
 	case errors.Is(err, aziot.ErrNoProgram):
-		say("there is no udevadm here: the rule counts from the next start, or run")
+		say("there is no udevadm here: the rule takes effect at the next start, or run")
 		for _, command := range r.Commands {
 			say("  sudo %s", command)
 		}
 		return nil
 	case r.Access.Verdict == aziot.Denied && err != nil:
-		return fmt.Errorf("%w: the rule is in its file, but udev did not take it: %w", aziot.ErrAccess, err)
+		return fmt.Errorf("%w: the rule is in its file, but udev did not load it: %w", aziot.ErrAccess, err)
 	case r.Access.Verdict == aziot.Denied:
 		return fmt.Errorf("%w: udev has the rule, and %s is still refused: %s", aziot.ErrAccess, r.Access.Node, r.Access.Reason)
 	case err != nil:
-		say("warning: udev did not take the rule now, it counts from the next start: %v", err)
+		say("warning: udev did not load the rule now; it takes effect at the next start: %v", err)
 	case before == aziot.Denied && r.Access.Verdict == aziot.Allowed:
-		say("next: sudo systemctl restart aziot-tpmd, where IoT Edge is configured already")
+		say("next: sudo systemctl restart aziot-tpmd, if IoT Edge is already configured")
 	}
 	return nil
 }
@@ -139,11 +139,11 @@ func (r udevResult) show(w io.Writer) error {
 			fmt.Fprintf(&b, "sudo %s\n", command)
 		}
 		b.WriteString("\nnothing was written: " + map[string]string{
-			"create": "the rule would go into " + r.File, "change": "the rule would take the place of what is in " + r.File,
-			"unchanged": r.File + " says this already",
+			"create": "the rule would go into " + r.File, "change": "the rule would replace what is in " + r.File,
+			"unchanged": r.File + " already has it",
 		}[r.Action] + "\n")
 	case r.Action == "unchanged":
-		fmt.Fprintf(&b, "unchanged: %s says this already\n", r.File)
+		fmt.Fprintf(&b, "unchanged: %s already has it\n", r.File)
 	default:
 		fmt.Fprintf(&b, "wrote %s\n", r.File)
 	}

@@ -281,7 +281,7 @@ func (s streams) printError(err error, v verdict.Verdict, asJSON bool) {
 	}
 }
 
-// outputFlag is -o as it can be spelt, also behind other short flags.
+// outputFlag is -o as it can be spelt, also after other short flags.
 var outputFlag = regexp.MustCompile(`^(--?o|--?output|-[qv]+o)$`)
 
 // wantsJSON looks for -o json in the bare arguments, because an error in the

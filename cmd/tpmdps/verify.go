@@ -41,7 +41,7 @@ func verifyCommand() command {
 			"real one: DPS creates the device on its hub. --until challenge registers nothing,\n" +
 			"--offline needs no network.",
 		flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "config", Usage: "take scope, registration ID, endpoint, TPM, key index and passwords from IoT Edge's config.toml, `FILE`; flags go before it"},
+			&cli.StringFlag{Name: "config", Usage: "read scope, registration ID, endpoint, TPM, key index and passwords from IoT Edge's config.toml, `FILE`; flags override it"},
 			&cli.BoolFlag{Name: "even-if-provisioned", Usage: "register although IoT Edge runs on this machine"},
 			&cli.StringFlag{Name: "id-scope", EnvVars: []string{"IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE"}, Usage: "the `SCOPE` of the DPS, such as 0ne0012AB34"},
 			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "register under `ID` (default: derived from the chip)"},
@@ -401,9 +401,9 @@ func (r tripResult) proved(last string) string {
 	case r.AssignedHub == "":
 		return "up to " + last + ", nothing registered"
 	case last == "hub.connect":
-		return "assigned to " + r.AssignedHub + ", which takes its token"
+		return "assigned to " + r.AssignedHub + "; the hub accepted the token"
 	case last == "hub.twin":
-		return "assigned to " + r.AssignedHub + ", which takes its token; its twin is there"
+		return "assigned to " + r.AssignedHub + "; the hub accepted the token and returned the twin"
 	}
 	return "assigned to " + r.AssignedHub
 }

@@ -27,7 +27,7 @@ func wrongValue(f cli.Flag, quoted, name, why string) string {
 	}
 	shown := Dashed(name) + " " + strconv.Quote(text.Printable(value, 40))
 	if value == "" {
-		return Dashed(name) + " has no value: leave it out, or look at what was to fill it in"
+		return Dashed(name) + " is empty: omit it, or check the variable that should fill it"
 	}
 	switch f.(type) {
 	case *cli.DurationFlag:

@@ -96,7 +96,7 @@ func Check(c *cli.Context) error {
 		switch {
 		case !HasOneValue(now.flag):
 		case now.value == "":
-			return fmt.Errorf("%w: %s has no value: leave it out, or look at what was to fill it in", ErrUsage, Dashed(long))
+			return fmt.Errorf("%w: %s is empty: omit it, or check the variable that should fill it", ErrUsage, Dashed(long))
 		case !given:
 		case IsHidden(now.flag): // those are secrets
 			return fmt.Errorf("%w: %s and %s are given: it has one value", ErrUsage, Dashed(before.name), Dashed(now.name))

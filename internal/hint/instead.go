@@ -85,7 +85,7 @@ var instead = map[string][]string{
 	// Of files and flags.
 	"if something was recorded in it, its lines are gone: compare it with a copy, or with a noted head (--head)": {"if something was recorded in it, its lines are gone: compare it with a copy"},
 	"was the record or the ID copied from another machine? Use the key's own ID (omit --registration-id)":        {"was the record or the ID copied from another machine? Use the key's own ID"},
-	"another address is named with --listen and --mqtt":                                                          {"name another address, or end what listens there"},
+	"choose another address with --listen and --mqtt":                                                            {"name another address, or end what listens there"},
 	"choose another file with --config, print it with --config -, or move the old one away":                      {"choose another file, or move the old one away"},
 	"choose another file with --out, print it with --out -, or move the old one away":                            {"choose another file, or move the old one away"},
 	"correct the line that is named, or make the record again: tpmdps read-ek -o jsonl":                          {wrongFile},

@@ -55,14 +55,6 @@ var riddles = []riddle{
 	newRiddle(`\bsomething else than\b`, "", "something other than"),
 }
 
-// notRead are files that TestWords leaves out, with the reason.
-var notRead = map[string]string{
-	"cmd/":           "its structure is being changed; its words follow",
-	"README.md":      "its words follow those of the commands",
-	"docs/messages.": "made from the hints of cmd/",
-	"docs/faults.md": "made from the hints of cmd/",
-}
-
 // faults returns what is wrong in a text: file, line, words, and better ones.
 func (t text) faults() []string {
 	var faults []string
@@ -98,22 +90,10 @@ func TestWords(t *testing.T) {
 		}
 	}
 	for _, text := range slices.Concat(shown, comments) {
-		if isLeftOut(text.file) {
-			continue
-		}
 		for _, fault := range text.faults() {
 			t.Error(fault)
 		}
 	}
-}
-
-func isLeftOut(file string) bool {
-	for begin := range notRead {
-		if strings.HasPrefix(file, begin) {
-			return true
-		}
-	}
-	return false
 }
 
 // Each riddle is found in every place where people read, with its line, and the plain

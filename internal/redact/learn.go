@@ -19,7 +19,7 @@ func (s *Set) LearnLogin(login, password string) {
 	if password == "" {
 		return
 	}
-	s.Add(login, password) // an & in it is no sign of a field
+	s.Add(login, password) // an & in it does not end a field
 	if plain, err := url.PathUnescape(login); err == nil {
 		s.Add(plain)
 	}
@@ -48,7 +48,7 @@ func parts(text string) []string {
 		if value = strings.Trim(strings.TrimSpace(value), `"'`); found && secretField.MatchString(name) && strings.Trim(value, "=") != "" {
 			secrets = append(secrets, value)
 			if bare, _, quoted := strings.Cut(value, `"`); quoted && bare != "" {
-				secrets = append(secrets, bare) // what stands behind it is JSON
+				secrets = append(secrets, bare) // what follows it is JSON
 			}
 		}
 	}

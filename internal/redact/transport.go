@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Transport learns the secrets that are sent over HTTP, before whoever receives them can
+// Transport learns the secrets that are sent over HTTP, before the receiver can
 // repeat them, and those that are received.
 type Transport struct {
 	Next http.RoundTripper

@@ -127,7 +127,7 @@ func ofEmulator(err error) bool {
 func formatHint(f *identity.FormatError, otherwise string) string {
 	switch {
 	case f.Convert != "":
-		return f.Advice + "; as DPS takes it: " + f.Convert
+		return f.Advice + "; as DPS accepts it: " + f.Convert
 	case f.Advice != "":
 		return f.Advice
 	}

@@ -15,7 +15,7 @@ type Needed struct{ IDScope, RegistrationID bool }
 
 // Load reads a file for a round trip with its settings. Lines of it that IoT Edge
 // ignores, although they were to say how it provisions, are warnings, or part of the
-// error: a trip without them would prove something else than what the file is for. Errors
+// error: a trip without them would prove something other than what the file is for. Errors
 // are an [edge.FileError].
 func Load(path string, data []byte, needed Needed) (c edge.Config, warnings []string, err error) {
 	if len(bytes.TrimSpace(text.Lenient(data))) == 0 {
