@@ -19,7 +19,7 @@ type Noted struct {
 func Note(text string) *Noted {
 	h := &Noted{hash: strings.TrimSpace(text)}
 	if number, hash, ok := strings.Cut(h.hash, ":"); ok {
-		if n, err := strconv.Atoi(number); err == nil && n > 0 {
+		if n, err := strconv.Atoi(number); err == nil && n >= 0 {
 			h.line, h.hash = n, hash
 		}
 	}
