@@ -36,8 +36,7 @@ func (b *reader) enrollment(raw []byte, line int) error {
 		}
 		return ofEnrollment{fmt.Errorf("%w: %w", identity.ErrRecord, err)}
 	}
-	b.inv.Entries = append(b.inv.Entries, e.entry)
-	return nil
+	return b.emit(e.entry)
 }
 
 // ErrEnrollment is wrapped by the errors of enrollments of a DPS, which no chip has to

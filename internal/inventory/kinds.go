@@ -109,7 +109,7 @@ func otherText(line, all []byte) string {
 	case bytes.Count(line, []byte("\t")) > 0:
 		return "it is a table with tabs (-o tsv), which has no names in it, not records in JSON" + again
 	case bytes.Count(line, []byte(",")) > 1 || bytes.Count(line, []byte(";")) > 1:
-		return "it is a table (CSV), not records in JSON"
+		return "it is a table (CSV) without the column endorsement_key in its first line"
 	case bytes.HasPrefix(all, []byte("<")):
 		return "it is XML or HTML, not records in JSON"
 	case bytes.HasPrefix(all, []byte("PK\x03\x04")):
