@@ -14,7 +14,7 @@ import (
 const (
 	// maxValue bounds one JSON value: a list in an object is read at once. Everything
 	// else that is read is far below it.
-	maxValue = 64 << 20
+	maxValue = 16 << 20
 	// maxBlanks bounds how many blanks there may be between two values.
 	maxBlanks = 1 << 20
 	// pieceSize is how much is read at once.
@@ -69,9 +69,15 @@ func (in *input) skip(n int) {
 // skipBlanks leaves white space behind. At the end of the text it returns what ended
 // it, which is [io.EOF] if nothing is wrong.
 func (in *input) skipBlanks() error {
-	first, skipped := in.line, 0
+	first, skipped := 0, 0
 	for {
 		n := len(in.buf) - len(bytes.TrimLeft(in.buf, " \t\r\n"))
+		if first == 0 && n > 0 {
+			first = in.line
+			if bytes.HasPrefix(bytes.TrimLeft(in.buf, " \t\r"), []byte("\n")) { // the end of the line before
+				first++
+			}
+		}
 		in.skip(n)
 		if skipped += n; skipped > maxBlanks {
 			return &placedError{fmt.Errorf("line %d: %w: more than %d blanks and empty lines", first, identity.ErrRecord, maxBlanks)}

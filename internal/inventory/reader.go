@@ -234,7 +234,7 @@ func (b *reader) hasKeys() bool {
 	}
 	for searched := 0; searched < maxSearched; {
 		window := b.in.ahead(pieceSize)
-		if hasKeys.Match(window) {
+		if namesKeys(window) {
 			return true
 		}
 		const overlap = 40 // the name may stand on both sides
@@ -248,7 +248,15 @@ func (b *reader) hasKeys() bool {
 }
 
 // Of a file with symmetric keys nothing is quoted: it may be half of one.
-var (
-	hasKeys = regexp.MustCompile(`(?i)(?:primary|secondary)[_-]?key`)
-	quoted  = regexp.MustCompile(` ".*"$`)
-)
+var quoted = regexp.MustCompile(` ".*"$`)
+
+// namesKeys tells whether the name of a symmetric key is in a text.
+func namesKeys(text []byte) bool {
+	text = bytes.ToLower(text)
+	for _, name := range []string{"primarykey", "primary_key", "primary-key", "secondarykey", "secondary_key", "secondary-key"} {
+		if bytes.Contains(text, []byte(name)) {
+			return true
+		}
+	}
+	return false
+}

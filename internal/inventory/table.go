@@ -17,6 +17,9 @@ import (
 const (
 	// maxHeader bounds the first lines of a table, with its header.
 	maxHeader = 16 << 10
+	// maxEmpty bounds how many bytes of empty rows may follow each other: as many rows
+	// as Excel has.
+	maxEmpty = 16 << 20
 	// maxRow bounds a row of a table, with the blank lines before it.
 	maxRow = 256 << 10
 )
@@ -90,6 +93,7 @@ func (t *table) read(b *reader) error {
 	if err := t.name(cells, b.inv); err != nil {
 		return fmt.Errorf("line %d: %w: %w", at, identity.ErrRecord, err)
 	}
+	filled, after := t.budget.read, at
 	for last := at; ; last = at {
 		cells, at, err = t.row(last + 1)
 		switch {
@@ -98,8 +102,12 @@ func (t *table) read(b *reader) error {
 		case err != nil:
 			return t.fault(b, at, err)
 		case !slices.ContainsFunc(cells, func(cell string) bool { return strings.TrimSpace(cell) != "" }):
+			if t.budget.read-filled > maxEmpty {
+				return fmt.Errorf("line %d: %w: more than %d bytes of empty rows", after+1, identity.ErrRecord, maxEmpty)
+			}
 			continue // what a spreadsheet writes below a table
 		}
+		filled, after = t.budget.read, at
 		e, err := t.entry(cells)
 		if err == nil {
 			err = e.Settings.Validate()
@@ -121,12 +129,13 @@ func (t *table) read(b *reader) error {
 func (t *table) row(next int) (cells []string, line int, err error) {
 	t.budget.until = t.budget.read + maxRow
 	cells, err = t.csv.Read()
-	if len(cells) > 0 {
+	var parse *csv.ParseError
+	known := err == nil || errors.As(err, &parse) // after another error a row is made up
+	if known && len(cells) > 0 {
 		at, _ := t.csv.FieldPos(0)
 		return cells, t.line + at - 1, err
 	}
-	var parse *csv.ParseError
-	if errors.As(err, &parse) {
+	if parse != nil {
 		next = t.line + parse.StartLine - 1
 	}
 	return nil, next, err

@@ -59,19 +59,15 @@ func (r *Reader) more() {
 	r.d.before += r.d.at
 	r.d.data, r.d.at, r.d.odd = r.raw, 0, 0
 	until := len(r.raw)
-	if r.end == nil {
+	whole := errors.Is(r.end, io.EOF)
+	if !whole { // what broke off is not judged
 		until -= window + utf8Margin
 	}
 	if err := r.d.upTo(until); err != nil {
 		r.err = err
 		return
 	}
-	if r.end != nil {
-		r.err = r.end
-		if !errors.Is(r.end, io.EOF) {
-			r.d.out = r.d.out[:r.done]
-		}
-	}
+	r.err = r.end
 }
 
 // forget drops what was decoded, but for its last byte, which says what the next one
