@@ -29,6 +29,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"tpmdps/internal/chain"
 )
 
 // Schema names the layout of a line. [SchemaWithoutIntents] is that of older
@@ -115,11 +117,8 @@ type oldLine struct {
 	Error          string    `json:"error"`
 }
 
-// What separates a line from its sums.
-const (
-	keyedMember = `,"hmac_sha256":"`
-	sumMember   = `,"sha256":"`
-)
+// keyedMember separates a line from its keyed sum, which the other sum guards, too.
+const keyedMember = `,"hmac_sha256":"`
 
 // encode writes a line and its sums, without the line's end. Without a key there
 // is not a keyed one.
@@ -137,20 +136,19 @@ func encode(l line, key []byte) ([]byte, error) {
 	if len(key) > 0 {
 		text = append(text, keyedMember+keyedSum(key, text)+`"`...)
 	}
-	return append(text, sumMember+sum(text)+`"}`...), nil
+	return chain.Seal(append(text, '}')), nil
 }
 
 // decode reads a line and checks its sum. keyed is the other sum, "" where the
 // line has none, and signed what it is over.
 func decode(text []byte) (l line, keyed string, signed []byte, err error) {
-	at := bytes.LastIndex(text, []byte(sumMember))
-	if at < 0 {
+	signed, err = chain.Unseal(text)
+	if errors.Is(err, chain.ErrNoSum) {
 		return line{}, "", nil, errors.New("it is not a line of an audit trail")
 	}
-	if string(text[at:]) != sumMember+sum(text[:at])+`"}` {
-		return line{}, "", nil, errors.New("it was edited")
+	if err != nil {
+		return line{}, "", nil, err
 	}
-	signed = text[:at]
 	const length = len(keyedMember) + 2*sha256.Size + len(`"`)
 	if at := len(signed) - length; at > 0 && bytes.HasPrefix(signed[at:], []byte(keyedMember)) {
 		keyed = string(signed[at+len(keyedMember) : len(signed)-1])
@@ -194,11 +192,6 @@ func (o oldLine) line() line {
 		Schema: o.Schema, Time: o.Time, Account: o.Account, Credential: o.Credential, Host: o.Host, Tool: o.Tool, Service: o.Service,
 		Action: o.Action, RegistrationID: o.RegistrationID, Result: o.Result, RequestID: o.RequestID, Error: o.Error,
 	}}
-}
-
-func sum(text []byte) string {
-	h := sha256.Sum256(text)
-	return hex.EncodeToString(h[:])
 }
 
 func keyedSum(key, text []byte) string {

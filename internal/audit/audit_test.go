@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"tpmdps/internal/chain"
 )
 
 // trail writes n entries, each with a Trail of its own.
@@ -184,3 +186,8 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+func sum(line []byte) string { return chain.Sum(line) }
+
+// sumMember stands before a line's sum.
+const sumMember = `,"sha256":"`

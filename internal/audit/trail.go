@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"tpmdps/internal/chain"
 	"tpmdps/internal/disk"
 )
 
@@ -60,7 +61,7 @@ func (t *Trail) begin(ctx context.Context) error {
 		return err
 	}
 	if size == 0 {
-		if err := syncFolder(t.file.Name()); err != nil {
+		if err := chain.SyncFolder(t.file.Name()); err != nil {
 			return disk.At(t.file.Name(), fmt.Errorf("open the audit trail: %w", err))
 		}
 	}
@@ -125,12 +126,7 @@ func (t *Trail) append(ctx context.Context, e Entry) (int, error) {
 	if len(text) >= maxLine {
 		return 0, fmt.Errorf("write the audit trail: the line would be longer than %d bytes", maxLine)
 	}
-	// One write, so that a process that is killed leaves it whole or not at all.
-	if _, err := t.file.Write(append(text, '\n')); err != nil {
-		// What a full disk did take would be a line cut short for ever.
-		return 0, disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", errors.Join(err, t.file.Truncate(t.offset))))
-	}
-	if err := t.file.Sync(); err != nil {
+	if err := chain.Append(t.file, t.offset, text); err != nil {
 		return 0, disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", err))
 	}
 	return l.Number, t.catchUp(ctx)
@@ -143,18 +139,14 @@ func (t *Trail) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	here, err := t.file.Stat()
-	if err != nil {
-		return fmt.Errorf("read the audit trail: %w", err)
-	}
-	if there, err := os.Stat(t.file.Name()); err != nil || !os.SameFile(here, there) {
-		return fmt.Errorf("write the audit trail: %s was moved, removed or replaced while it was in use", t.file.Name())
+	if err := chain.InPlace(t.file); err != nil {
+		return fmt.Errorf("write the audit trail: %w", err)
 	}
 	return t.readTo(ctx, size)
 }
 
 func (t *Trail) size() (int64, error) {
-	size, err := t.file.Seek(0, io.SeekEnd)
+	size, err := chain.Size(t.file)
 	if err != nil {
 		return 0, disk.At(t.file.Name(), fmt.Errorf("read the audit trail: %w", err))
 	}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"tpmdps/internal/identity"
 	"tpmdps/internal/text"
 	"tpmdps/internal/twin"
 )
@@ -36,11 +37,6 @@ var (
 	provisioningStates  = []string{"enabled", "disabled"}
 	reprovisionPolicies = []string{"reprovisionandmigratedata", "reprovisionandresetdata", "never"}
 )
-
-// deviceIDForm is what an IoT Hub accepts as a device ID.
-var deviceIDForm = regexp.MustCompile(`^[A-Za-z0-9\-:.+%_#*?!(),=@;$']+$`)
-
-const maxDeviceID = 128 // characters
 
 // hubForm is a host name with an optional port; the emulator's hub is
 // localhost.
@@ -129,7 +125,7 @@ func compactObject(flag string, value *json.RawMessage) error {
 }
 
 func (s Settings) checkDeviceID() error {
-	if s.DeviceID == "" || len(s.DeviceID) <= maxDeviceID && deviceIDForm.MatchString(s.DeviceID) {
+	if s.DeviceID == "" || identity.IsDeviceID(s.DeviceID) {
 		return nil
 	}
 	return fmt.Errorf("device-id %q: an IoT Hub accepts 1 to 128 letters, digits and - : . + %% _ # * ? ! ( ) , = @ ; $ '",

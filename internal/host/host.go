@@ -77,7 +77,7 @@ func meaningful(text string) (value, note string) {
 	switch {
 	case value == "":
 		return "", "the firmware leaves it empty"
-	case placeholder(value):
+	case Placeholder(value):
 		return "", fmt.Sprintf("%q is a placeholder that the maker left in the firmware", value)
 	}
 	return value, ""

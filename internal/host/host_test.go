@@ -135,7 +135,7 @@ func TestPlaceholder(t *testing.T) {
 		"03000200-0400-0500-0006-000700080009",
 	}
 	for _, s := range fillers {
-		if !placeholder(s) {
+		if !Placeholder(s) {
 			t.Errorf("Placeholder(%q) = false, want true", s)
 		}
 	}
@@ -143,7 +143,7 @@ func TestPlaceholder(t *testing.T) {
 		"KSA1234567", "7", "10000000abcdef01", "1421821012345", "VMware-42 1f 6e", "ACME", "Nonesuch",
 		"4c4c4544-0042-3510-8052-b4c04f4e4d31", "0x1", "日本電気", "NUC11",
 	} {
-		if placeholder(s) {
+		if Placeholder(s) {
 			t.Errorf("Placeholder(%q) = true, want false", s)
 		}
 	}

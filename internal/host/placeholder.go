@@ -53,10 +53,10 @@ var placeholders = map[string]bool{
 	"00020003000400050006000700080009": true,
 }
 
-// placeholder reports whether firmware text is a filler such as "To be filled
+// Placeholder reports whether firmware text is a filler such as "To be filled
 // by O.E.M.", "Default string" or "0000000", and so says nothing about the one
 // machine that it was read from.
-func placeholder(s string) bool {
+func Placeholder(s string) bool {
 	bare := strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'A' && r <= 'Z':

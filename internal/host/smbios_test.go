@@ -145,7 +145,7 @@ func FuzzFromSMBIOS(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		facts, _ := fromSMBIOS(data)
 		for _, s := range []string{facts.Manufacturer, facts.Product, facts.Serial, facts.UUID} {
-			if len(s) > maxValue || !utf8.ValidString(s) || strings.ContainsAny(s, "\x00\x1b\n") || s != "" && placeholder(s) {
+			if len(s) > maxValue || !utf8.ValidString(s) || strings.ContainsAny(s, "\x00\x1b\n") || s != "" && Placeholder(s) {
 				t.Errorf("fromSMBIOS(%x) has the value %q", data, s)
 			}
 		}

@@ -34,7 +34,25 @@ const maxDepth = 4
 //
 // Everything else is a [*FormatError] that names what it is. It has the right key
 // where that follows from what was given: the modulus with the L-1 template.
-func ParseEndorsementKey(text string) ([]byte, error) { return readKeyText(text, 0) }
+func ParseEndorsementKey(text string) ([]byte, error) {
+	if ek := keyAsWritten(text); ek != nil {
+		return ek, nil
+	}
+	return readKeyText(text, 0)
+}
+
+// keyAsWritten reads a key as this program writes it, as nearly all are in a batch,
+// without looking for the other spellings, which takes far longer; nil is any other text.
+func keyAsWritten(text string) []byte {
+	if len(text) != keyCharacters || !strings.HasPrefix(text, "AToA") { // no digits of hex
+		return nil
+	}
+	ek, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || CheckEndorsementKey(ek) != nil {
+		return nil
+	}
+	return ek
+}
 
 func readKeyText(text string, depth int) ([]byte, error) {
 	text = strings.TrimSpace(visible(text))

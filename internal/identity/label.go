@@ -10,9 +10,9 @@ import (
 	"tpmdps/internal/text"
 )
 
-// errLabel is returned, wrapped with the reason, for a label that a record
+// ErrLabel is returned, wrapped with the reason, for a label that a record
 // cannot have.
-var errLabel = errors.New("invalid label")
+var ErrLabel = errors.New("invalid label")
 
 var labelChars = regexp.MustCompile(`^[a-z0-9_.-]+$`)
 
@@ -38,5 +38,5 @@ func CheckLabel(key, value string) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("%w %q: %s", errLabel, text.Printable(key, 40), reason)
+	return fmt.Errorf("%w %q: %s", ErrLabel, text.Printable(key, 40), reason)
 }

@@ -140,7 +140,7 @@ func TestCheckLabel(t *testing.T) {
 		{"line", "a\u202eb", "cannot be printed"},
 		{"line", "a\xffb", "cannot be printed"},
 	} {
-		if err := CheckLabel(test.key, test.value); !errors.Is(err, errLabel) || !strings.Contains(err.Error(), test.want) {
+		if err := CheckLabel(test.key, test.value); !errors.Is(err, ErrLabel) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("CheckLabel(%q, %q) = %v, want %q in it", test.key, test.value, err, test.want)
 		}
 	}

@@ -36,8 +36,7 @@ func (b *reader) enrollment(raw []byte, line int) error {
 		}
 		return ofEnrollment{fmt.Errorf("%w: %w", identity.ErrRecord, err)}
 	}
-	b.inv.Entries = append(b.inv.Entries, e.entry)
-	return nil
+	return b.emit(e.entry)
 }
 
 // ErrDamaged is for a file of which nothing is enrolled, since it cannot be read to its end.

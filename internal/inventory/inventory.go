@@ -3,8 +3,8 @@
 // were written by hand, and enrollments as DPS, the az command and the service SDKs
 // write them, which is how they are copied from one DPS to another.
 //
-// It turns a file's bytes into values and opens nothing. Another form of file, such
-// as CSV, is another reader here that makes the same [Entry].
+// It turns a file's bytes into values and opens nothing. Each form of file has a reader
+// of its own that makes the same [Entry].
 package inventory
 
 import (
@@ -31,6 +31,8 @@ type Inventory struct {
 	Overridden []string
 	// Notes are sentences on what was read otherwise than it stands there.
 	Notes []string
+	// Skipped are lines of a batch that were left out, see [Options].
+	Skipped []error
 	// Secrets are keys that the file holds: of other attestations, and in the
 	// queries of web hooks. They must not be shown.
 	Secrets []string
@@ -150,7 +152,7 @@ func (i Inventory) Others() string {
 // none for records.
 func (i Inventory) Summary() []string {
 	if len(i.Copied) == 0 {
-		return nil
+		return i.Notes
 	}
 	lines := []string{"enrollments of a DPS; copied: " + strings.Join(i.Copied, ", ")}
 	for _, list := range []struct {

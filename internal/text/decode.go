@@ -71,7 +71,7 @@ func Decode(data []byte) (Text, error) {
 	if plain(data) {
 		return Text{UTF8: data}, nil
 	}
-	if err := d.run(); err != nil {
+	if err := d.upTo(len(data)); err != nil {
 		return Text{}, err
 	}
 	t := Text{UTF8: d.out, Encoding: d.first, Line: d.changed}
@@ -81,7 +81,10 @@ func Decode(data []byte) (Text, error) {
 	return t, nil
 }
 
-// The byte order marks.
+// mark is the byte order mark.
+const mark = '\ufeff'
+
+// Its spellings.
 var (
 	mark8      = []byte("\xef\xbb\xbf")
 	markLittle = []byte("\xff\xfe")
@@ -110,11 +113,26 @@ type decoder struct {
 	form    form
 	first   Encoding
 	changed int // the line of the first change
+	started bool
+	odd     int // up to here, each character needs a closer look
+	before  int // bytes of the text before data
+	lines   int // line ends before out
 }
 
-func (d *decoder) run() error {
-	d.begin()
-	for d.at < len(d.data) {
+// line is the number of the line that comes next.
+func (d *decoder) line() int { return 1 + d.lines + bytes.Count(d.out, []byte("\n")) }
+
+// upTo decodes the characters that begin before an index of data.
+func (d *decoder) upTo(until int) error {
+	if !d.started {
+		d.begin()
+		d.started = true
+	}
+	for d.at < until {
+		if d.form == bytewise && d.at >= d.odd {
+			d.copyPlain(until)
+			continue
+		}
 		if d.marked() {
 			continue
 		}
@@ -126,6 +144,25 @@ func (d *decoder) run() error {
 		}
 	}
 	return nil
+}
+
+// copyPlain takes the characters as they are that no other form and no mark begins at;
+// UTF-16 begins a byte before its zero. The ones after that need a closer look.
+func (d *decoder) copyPlain(until int) {
+	rest := d.data[d.at:min(until+1, len(d.data))]
+	odd := bytes.IndexFunc(rest, func(r rune) bool { return r == 0 || r == mark || r == utf8.RuneError })
+	taken := until - d.at
+	if odd < 0 {
+		odd = len(rest)
+	} else {
+		taken = min(taken, max(odd-1, 0))
+	}
+	for taken > 0 && taken < len(rest) && !utf8.RuneStart(rest[taken]) {
+		taken--
+	}
+	d.out = append(d.out, rest[:taken]...)
+	d.odd = d.at + odd + 1
+	d.at += taken
 }
 
 // begin finds the form of the start. A mark alone, with JSON in ASCII after it,
@@ -179,8 +216,8 @@ func (d *decoder) marked() bool {
 // change goes on in another form from here.
 func (d *decoder) change(to form) {
 	d.form = to
-	if d.changed == 0 && d.at > 0 {
-		d.changed = 1 + bytes.Count(d.out, []byte("\n"))
+	if d.changed == 0 && d.before+d.at > 0 {
+		d.changed = d.line()
 	}
 }
 
@@ -188,7 +225,7 @@ func (d *decoder) change(to form) {
 // JSON object.
 func (d *decoder) next() form {
 	if d.form == bytewise {
-		if d.at == 0 {
+		if d.before+d.at == 0 {
 			return bytewise // begin has looked at it
 		}
 		return d.utf16At(d.at)
@@ -216,7 +253,7 @@ func (d *decoder) utf16At(i int) form {
 	switch {
 	case len(rest) < 2 || (rest[0] == 0) == (rest[1] == 0):
 		return bytewise
-	case i > 0 && (len(rest) < 4 || (rest[2] == 0) != (rest[0] == 0) || (rest[3] == 0) != (rest[1] == 0)):
+	case d.before+i > 0 && (len(rest) < 4 || (rest[2] == 0) != (rest[0] == 0) || (rest[3] == 0) != (rest[1] == 0)):
 		return bytewise // a single zero byte is a fault, not another encoding
 	case rest[0] == 0:
 		return big
@@ -313,7 +350,7 @@ func (d *decoder) unit(b []byte) rune {
 }
 
 func (d *decoder) fail(reason string) error {
-	return fmt.Errorf("%w: line %d: %s", ErrEncoding, 1+bytes.Count(d.out, []byte("\n")), reason)
+	return fmt.Errorf("%w: line %d: %s", ErrEncoding, d.line(), reason)
 }
 
 // Lenient is a text in any encoding that Windows writes; what cannot be decoded

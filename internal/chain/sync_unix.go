@@ -1,6 +1,6 @@
 //go:build unix
 
-package audit
+package chain
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// syncFolder brings the name of a new file to the disk. Some file systems have
+// SyncFolder brings the name of a new file to the disk. Some file systems have
 // no such call.
-func syncFolder(path string) error {
+func SyncFolder(path string) error {
 	d, err := os.Open(filepath.Dir(path))
 	if errors.Is(err, os.ErrPermission) {
 		return nil // it may be written to and not be read
@@ -20,7 +20,7 @@ func syncFolder(path string) error {
 		return err
 	}
 	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
+	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
 	return nil
