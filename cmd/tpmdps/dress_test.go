@@ -136,7 +136,7 @@ func handings() map[string]dressed {
 	emptyTOML := withRows(wrongTOML, map[string]string{"": "it is empty", " \n\t\n": "it is empty"})
 	twin := func(flag string) dressed {
 		return dressed{plain: `{"site":"north"}`, give: valueWith("enroll --" + flag + " VALUE"), code: 30, shows: "no credential for the service API",
-			wrong: withRows(wrongJSON, map[string]string{"@tags.json": "the name of a file", "tags.json": "the name of a file", `C:\tags.JSON`: "the name of a file", "": "has no value", " ": "only blanks for a value"})}
+			wrong: withRows(wrongJSON, map[string]string{"@tags.json": "the name of a file", "tags.json": "the name of a file", `C:\tags.JSON`: "the name of a file", "": "is empty: omit it", " ": "has only blanks"})}
 	}
 	return map[string]dressed{
 		"connection-string-file": {plain: dressCS, give: fileWith(fmt.Sprintf(mint, "file FILE")), shows: "sr=plant.azure-devices-provisioning.net", wrapped: true, wrong: wrongCS},
@@ -165,7 +165,7 @@ func handings() map[string]dressed {
 			wrong: withRows(wrongJSON, map[string]string{"": "it is empty", " \n": "it is empty"})},
 		"args explain": {plain: "INFO - starting\ncould not parse config file", give: pipeWith("explain -"), shows: "config.toml is not valid", wrong: map[string]string{"": "it is empty", " \n": "it is empty"}},
 
-		"endorsement-key":         {plain: otherEK(), give: oneToken("enroll --ek VALUE --registration-id box-7 --dps plant --audit /nonexistent/d/trail"), code: 2, shows: "nonexistent", wrong: map[string]string{"ek.pem": "the name of a file", "@ek": "the name of a file", "": "has no value", " ": "is empty"}},
+		"endorsement-key":         {plain: otherEK(), give: oneToken("enroll --ek VALUE --registration-id box-7 --dps plant --audit /nonexistent/d/trail"), code: 2, shows: "nonexistent", wrong: map[string]string{"ek.pem": "the name of a file", "@ek": "the name of a file", "": "is empty: omit it", " ": "is empty"}},
 		"initial-twin-tags":       twin("initial-twin-tags"),
 		"initial-twin-properties": twin("initial-twin-properties"),
 		"device-information":      twin("device-information"),

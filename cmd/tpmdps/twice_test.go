@@ -129,7 +129,7 @@ func TestEmptyValues(t *testing.T) {
 			for _, name := range f.Names() {
 				tried++
 				code, _, stderr := runLine(t, append(append([]string{}, words...), append([]string{commandline.Dashed(name), ""}, anArgument(c)...)...)...)
-				if code != 2 || !strings.Contains(stderr, "has no value: leave it out") && !strings.Contains(stderr, "invalid") {
+				if code != 2 || !strings.Contains(stderr, "is empty: omit it") && !strings.Contains(stderr, "invalid") {
 					t.Errorf("%v %s '': %d %s", words, commandline.Dashed(name), code, stderr)
 				}
 			}
