@@ -401,9 +401,9 @@ func (r tripResult) proved(last string) string {
 	case r.AssignedHub == "":
 		return "up to " + last + ", nothing registered"
 	case last == "hub.connect":
-		return "assigned to " + r.AssignedHub + "; the hub accepted the token"
+		return "assigned to " + r.AssignedHub + "\n      the hub accepted the token"
 	case last == "hub.twin":
-		return "assigned to " + r.AssignedHub + "; the hub accepted the token and returned the twin"
+		return "assigned to " + r.AssignedHub + "\n      the hub accepted the token and returned the twin"
 	}
 	return "assigned to " + r.AssignedHub
 }

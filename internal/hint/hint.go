@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/dictionary"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
 
@@ -79,6 +80,12 @@ var (
 	flagInHint    = regexp.MustCompile(`(?:^|[^-\w])--([a-z][a-z0-9-]*)(?: ([a-z]+))?`)
 	commandInHint = regexp.MustCompile(`\btpmdps ((?:token |audit |chip )?[a-z][a-z-]*)((?: --?[a-z][a-z0-9-]*(?: (?:'[^']*'|(?:mssim|swtpm):\B|[^\s-](?:\S*[^\s,;:)])?))?)*)`)
 )
+
+// Bind keeps each command of this program's on one line where a text is broken into
+// lines: it is to be copied as a whole.
+func Bind(s string) string {
+	return commandInHint.ReplaceAllStringFunc(s, func(command string) string { return strings.ReplaceAll(command, " ", text.Bound) })
+}
 
 // leftOut are flags that a hint says to leave out: those are named because they
 // were given.
