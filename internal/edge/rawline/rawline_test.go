@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"tpmdps/internal/edge/rawline"
 	"tpmdps/internal/tomledit"
@@ -55,10 +56,11 @@ func TestOtherFile(t *testing.T) {
 		"[provisioning]\nsource = \"dps\"\n": "",
 		"#!config.toml\nhostname = \"h\"\n[provisioning]\nsource = \"dps\"\n[tpm]\n": "",
 		"hostname: box-7\n[provisioning]\nsource = \"dps\"\nid_scope = \"0ne\"\n":    "", // one slip
-		"---\nhostname = \"h\"\n": "",
-		"<notes>":                 "the file is a web page or XML",
-		"<-- here\n":              "",
-		"text that is nothing":    "",
+		"---\nhostname = \"h\"\n":                       "",
+		"one: 1\ntwo: 2\nprose\nmore of it\nand more\n": "", // half of it is not YAML
+		"<notes>":              "the file is a web page or XML",
+		"<-- here\n":           "",
+		"text that is nothing": "",
 	} {
 		if got := otherOf(t, text); got != want {
 			t.Errorf("OtherFile(%q) = %q, want %q", text, got, want)
@@ -227,6 +229,13 @@ func TestPlain(t *testing.T) {
 	} {
 		if got := rawline.PlainBlanks(text); got != want || rawline.PlainBlanks(got) != got {
 			t.Errorf("PlainBlanks(%q) = %q, want %q", text, got, want)
+		}
+	}
+	for _, r := range unicode.Zs.R16 { // each blank that Unicode has is a space
+		for c := rune(r.Lo); c <= rune(r.Hi); c += rune(r.Stride) {
+			if got := rawline.PlainBlanks("a" + string(c) + "b"); got != "a b" {
+				t.Errorf("the blank %U becomes %q", c, got)
+			}
 		}
 	}
 }
