@@ -259,6 +259,16 @@ func TestKeptFlagsParse(t *testing.T) {
 	}
 }
 
+// The flags of a hint stand in the same order each time.
+func TestKeptFlagsAreInOrder(t *testing.T) {
+	given := line("config --replace-provisioning --registration-id i --id-scope s --for 1.5 --force f")
+	for range 50 {
+		if got, want := given.KeepFlags("tpmdps config"), "tpmdps config --for 1.5 --force f --id-scope s --registration-id i --replace-provisioning"; got != want {
+			t.Fatalf("%q, want %q", got, want)
+		}
+	}
+}
+
 // Whatever was given, no hint is empty, and none says to root to use sudo.
 func TestNoHintIsEmpty(t *testing.T) {
 	hints := []string{"tpmdps enroll --update", "run it with sudo; tpmdps verify", "--plain-bus", "tpmdps read-ek --compare; tpmdps read-ek", "leave --tpm out", "sudo tpmdps chip flush"}
