@@ -31,7 +31,7 @@ func TestLoad(t *testing.T) {
 		"which is given elsewhere":     {misplaced, configfile.Needed{RegistrationID: true}, "", "line 4: ", ""},
 		"an ID that is misspelt":       {strings.Replace(whole, "registration_id", "registrationid", 1), both, "", "", "it has no registration_id; line 7: "},
 		"an ID that is given":          {strings.Replace(whole, "registration_id", "registrationid", 1), configfile.Needed{}, "0ne0012AB34", "line 7: ", ""},
-		"wrong, with an ignored line":  {strings.Replace(misplaced, "https://", "ftp://", 1), both, "", "", "; line 4: "},
+		"wrong, with an ignored line":  {strings.Replace(misplaced, "\"tpm\"", "\"x\"", 1), both, "", "", `not "tpm"; line 4: scope_id`},
 		"no scope, and no such line":   {strings.Replace(whole, "id_scope = \"0ne0012AB34\"\n", "", 1), both, "", "", ""},
 		"line ends of another machine": {strings.ReplaceAll(whole, "\n", "\r\n"), both, "0ne0012AB34", "", ""},
 	} {
