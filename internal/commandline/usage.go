@@ -122,9 +122,7 @@ func ArgumentWithDash(c *cli.Context, err error, sub bool) error {
 	if i < 0 {
 		return UsageError(c, err, sub)
 	}
-	again := cli.NewContext(c.App, nil, outer)
-	again.Command = c.Command
-	return c.Command.Run(again, slices.Insert(args, i, "--")...)
+	return runAgain(c, slices.Insert(args, i, "--"))
 }
 
 // UnknownCommand is the error for a word where a command should be.
