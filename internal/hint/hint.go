@@ -147,10 +147,16 @@ func (c Line) addTo(s string) string {
 	}
 	return commandInHint.ReplaceAllStringFunc(s, func(named string) string {
 		m := commandInHint.FindStringSubmatch(named)
-		if m[1] != c.Command || !strings.Contains(m[2], "--") {
+		if m[1] != c.Command || !c.lacks(m[2]) {
 			return named
 		}
-		return "the same command with" + m[2]
+		add := "the same command with"
+		for flag := range strings.SplitSeq(strings.TrimPrefix(m[2], " "), " --") {
+			if flag = " --" + strings.TrimPrefix(flag, "--"); c.lacks(flag) {
+				add += flag
+			}
+		}
+		return add
 	})
 }
 

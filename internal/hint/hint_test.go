@@ -106,12 +106,12 @@ func TestFit(t *testing.T) {
 		// The command itself.
 		{"read-ek", "see the key: tpmdps read-ek", hint.Nothing},
 		{"verify", "see the key: tpmdps read-ek", "see the key: tpmdps read-ek"},
-		{"read-ek", "see all keys that tools derive: tpmdps read-ek --compare", "see all keys that tools derive: tpmdps read-ek --compare"},
-		{"read-ek --compare", "see all keys that tools derive: tpmdps read-ek --compare", "compare it with the enrollment's"},
+		{"read-ek", "list the key each tool would derive: tpmdps read-ek --compare", "list the key each tool would derive: tpmdps read-ek --compare"},
+		{"read-ek --compare", "list the key each tool would derive: tpmdps read-ek --compare", "compare it with the enrollment's"},
 		{"token mint", "make one: tpmdps token mint", hint.Nothing},
 		{"enroll", "write it: tpmdps enroll --update", "write it: the same command with --update"},
 		{"enroll -u", "write it: tpmdps enroll --update", hint.Nothing},
-		{"enroll -u --provisioning-status disabled", "enable it: tpmdps enroll --provisioning-status enabled --update", "it was disabled again meanwhile: find out who else writes it"},
+		{"enroll -u --provisioning-status disabled", "enable it: tpmdps enroll --provisioning-status enabled --update", "it was disabled again meanwhile: find out which other program or person writes it"},
 		{"read-ek", "write it: tpmdps enroll --update", "write it: tpmdps enroll --update"},
 		// Sentences that become the same are said once.
 		{"verify", "see whether it can connect: tpmdps verify; the step that failed says which: tpmdps verify", "the step that failed names the layer"},
@@ -289,6 +289,23 @@ func TestNoHintIsEmpty(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// Of a hint's flags only those that are missing are named, and the sentence stays.
+func TestHintNamesWhatIsMissing(t *testing.T) {
+	commands := []hint.Command{{Name: "enroll", Flags: map[string]hint.Flag{
+		"update": {Name: "update"}, "provisioning-status": {Name: "provisioning-status", NeedsValue: true},
+	}}}
+	const advice = "enable it: tpmdps enroll --provisioning-status enabled --update"
+	for typed, want := range map[string]string{
+		"enroll":                                "enable it: the same command with --provisioning-status enabled --update",
+		"enroll --update":                       "enable it: the same command with --provisioning-status enabled",
+		"enroll --provisioning-status disabled": "enable it: the same command with --update",
+	} {
+		if got := hint.Parse(append([]string{"tpmdps"}, strings.Fields(typed)...), commands).Fit(advice); got != want {
+			t.Errorf("%s: %q, want %q", typed, got, want)
 		}
 	}
 }

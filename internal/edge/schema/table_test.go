@@ -38,9 +38,9 @@ func TestTableFitsTogether(t *testing.T) {
 		case len(path) > 0 && k.Name == "" && path[len(path)-1] != "*":
 			t.Errorf("%s: a key of it has no name", at)
 		case !texts && (len(k.Values) > 0 || k.Doubt != nil || k.Stub != ""):
-			t.Errorf("%s is judged as a text, and is %s", at, k.Kind)
+			t.Errorf("%s is judged as a string, and is %s", at, k.Kind)
 		case k.Check != nil && !texts:
-			t.Errorf("%s is checked as a text, and is %s", at, k.Kind)
+			t.Errorf("%s is checked as a string, and is %s", at, k.Kind)
 		case (len(k.Keys) > 0 || k.By != nil) && k.Kind&(schema.Table|schema.List) == 0:
 			t.Errorf("%s has keys below it, and is %s", at, k.Kind)
 		case k.Min > k.Max:
@@ -83,7 +83,7 @@ func TestTableFitsTogether(t *testing.T) {
 	}
 }
 
-// No error and no doubt about a text contains the text: it may be a secret.
+// No error and no doubt about a string contains the text: it may be a secret.
 func TestMessagesDoNotContainTheValue(t *testing.T) {
 	const canary = "cAnArY4711"
 	texts := []string{canary, " " + canary, canary + "\x00", "\xff" + canary, "https://" + canary + ":x", "file://" + canary + "/a", "pkcs11:token=" + canary + ";slot=0",
@@ -196,8 +196,8 @@ func TestPlaces(t *testing.T) {
 
 func TestKinds(t *testing.T) {
 	for kind, want := range map[schema.Kind]string{
-		schema.Text: "a text in quotes", schema.Number: "a whole number", schema.Bool: "true or false", schema.List: "a list in brackets", schema.Table: "a table",
-		schema.Text | schema.Table: "a text in quotes or a table", schema.Text | schema.Number: "a text in quotes or a whole number", 0: "",
+		schema.Text: "a string in quotes", schema.Number: "a whole number", schema.Bool: "true or false", schema.List: "a list in brackets", schema.Table: "a table",
+		schema.Text | schema.Table: "a string in quotes or a table", schema.Text | schema.Number: "a string in quotes or a whole number", 0: "",
 	} {
 		if got := kind.String(); got != want {
 			t.Errorf("kind %d is %q, want %q", int(kind), got, want)

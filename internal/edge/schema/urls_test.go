@@ -23,7 +23,7 @@ func TestPKCS11(t *testing.T) {
 	judge(t, "preloaded_keys/k", uris)
 	judge(t, "preloaded_keys/k", map[string]string{
 		"pkcs11:token=t": "~names no object=", "file:///k": "", "file:/k": "", "file://h/k": "three slashes",
-		"FILE:///k": "small letters", " pkcs11:token=t": "small letters", "PKCS11:token=t": "small letters", "/etc/k": "must start with", "": "must start with", "https://h": "must start with",
+		"FILE:///k": "lower case", " pkcs11:token=t": "lower case", "PKCS11:token=t": "lower case", "/etc/k": "must start with", "": "must start with", "https://h": "must start with",
 	})
 	judge(t, "aziot_keys/pkcs11_base_slot", map[string]string{"pkcs11:token=t": "", "file:///k": schema.PKCS11Form, "PKCS11:token=t": schema.PKCS11Form, "": schema.PKCS11Form})
 

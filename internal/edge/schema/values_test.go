@@ -143,8 +143,8 @@ func TestTCTI(t *testing.T) {
 		"": "", "device": "", "device:": "", "device:/dev/tpmrm0": "", "swtpm": "", "swtpm:host=::1,port=2321": "", "mssim:path=/run/s": "", "tabrmd:bus_name=x": "", "cmd:ssh box": "", "pcap:swtpm:port=1": "", "pcap:": "",
 		"libtss2-tcti-device.so.0:/dev/tpm0": "", "/usr/lib/libtss2-tcti-swtpm.so:path=/s": "", "libmine.so.1": "", "/opt/libmine.so:a=b": "",
 		"a\x00": "zero byte", "\xff": "not UTF-8", " device": "blank", "swtpm:port=1 ": "blank", "/dev/tpm0": "device: before", "swtpm://h:1": "not a URL", "/run/sock": "bare path", "run/sock:1": "bare path", "banana": "no module", "Device": "no module",
-		"device:path=/dev/tpm0": "path alone", "swtpm:/s": "path= before it: swtpm:path=", "mssim:/s": "mssim:path=", "swtpm:2321": "stand host=", "swtpm:prot=1": "stand host=", "swtpm:path=": "nothing after path=",
-		"swtpm:port=0": "1 to 65535", "swtpm:port=65536": "1 to 65535", "mssim:host=h,port=x": "1 to 65535", "pcap:banana": "no module", "libtss2-tcti-swtpm.so:x=1": "stand host=",
+		"device:path=/dev/tpm0": "only the path belongs", "swtpm:/s": "path= before it: swtpm:path=", "mssim:/s": "mssim:path=", "swtpm:2321": "comes host=", "swtpm:prot=1": "comes host=", "swtpm:path=": "nothing after path=",
+		"swtpm:port=0": "1 to 65535", "swtpm:port=65536": "1 to 65535", "mssim:host=h,port=x": "1 to 65535", "pcap:banana": "no module", "libtss2-tcti-swtpm.so:x=1": "comes host=",
 		"device:tpmrm0": "~relative", "swtpm:path=s": "~relative", "mssim:path=./s": "~relative", "libtss2-tcti-device.so:tpm0": "~relative",
 	})
 	for _, module := range schema.TCTIModules {
