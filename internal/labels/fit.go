@@ -13,6 +13,7 @@ const (
 	minModule = 0.25 // what scanners at a bench read, and printers of 203 dpi print
 	maxModule = 1.0
 	minFont   = 1.4 // about 4 points
+	wholeFont = 2.0 // texts are not cut for the sake of larger letters than these
 	maxFont   = 4.0
 	fontStep  = 0.1
 )
@@ -63,30 +64,53 @@ func draw(l label, code string, width, height float64) (drawing, error) {
 }
 
 func tooSmall(id string, width, height float64) error {
-	return fmt.Errorf("%w: a label of %s x %s mm is too small for the ID %s to be scanned and read", ErrSize, number(width), number(height), id)
+	return fmt.Errorf("%w: a label of %s x %s mm is too small for the ID %s to be scanned and read: choose a larger one", ErrSize, number(width), number(height), id)
 }
 
-// place sets the texts as large as fits, in the middle of the height. Where not even small
-// letters leave space for all, the last texts are left out. nil if there is none for the ID.
+// place sets the texts as large as fits, in the middle of the height: whole, or in letters
+// of at least wholeFont with the end of what is below the ID cut off, or without the last
+// of that. nil if there is no space for the ID.
 func place(l label, left, width, height float64) []line {
 	for texts := len(l.texts); texts >= 0; texts-- {
-		for size := maxFont; size > minFont-fontStep/2; size -= fontStep {
-			perLine := int(width / (advance * size))
-			if perLine < 1 {
-				continue
+		for _, whole := range []bool{true, false} {
+			smallest := minFont
+			if whole {
+				smallest = wholeFont
 			}
-			all := append(wrap(l.id, perLine), l.texts[:texts]...)
-			if float64(len(all))*leading*size > height-2*padding {
-				continue
+			for size := maxFont; size > smallest-fontStep/2; size -= fontStep {
+				if lines := setLines(l.id, l.texts[:texts], size, width, height-2*padding, whole); lines != nil {
+					for i := range lines {
+						lines[i].x += left
+						lines[i].y += padding
+					}
+					return lines
+				}
 			}
-			lines, y := []line{}, (height-float64(len(all))*leading*size)/2
-			for i, s := range all {
-				lines = append(lines, line{left, y + (float64(i)+0.95)*leading*size, size, cut(s, perLine)})
-			}
-			return lines
 		}
 	}
 	return nil
+}
+
+// setLines sets texts in a size in a box, or returns nil if they do not fit.
+func setLines(id string, texts []string, size, width, height float64, whole bool) []line {
+	perLine := int(width / (advance * size))
+	if perLine < 1 {
+		return nil
+	}
+	all := append(wrap(id, perLine), texts...)
+	top := (height - float64(len(all))*leading*size) / 2
+	if top < 0 {
+		return nil
+	}
+	var lines []line
+	for i, s := range all {
+		shown := cut(s, perLine)
+		if whole && shown != s {
+			return nil
+		}
+		lines = append(lines, line{0, top + (float64(i)+0.95)*leading*size, size, shown})
+	}
+	return lines
 }
 
 // wrap breaks an ID into lines of about the same length, without a sign of it: one more

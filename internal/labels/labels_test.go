@@ -1,6 +1,7 @@
 package labels
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/base32"
 	"encoding/hex"
@@ -102,8 +103,9 @@ func options(t *testing.T, format, code, sheet string) Options {
 func write(t *testing.T, o Options, entries ...inventory.Entry) (string, Written) {
 	t.Helper()
 	var b bytes.Buffer
-	done, err := Write(&b, each(entries...), o)
-	if err != nil {
+	buffered := bufio.NewWriter(&b) // which bufio.NewWriter returns as it is
+	done, err := Write(buffered, each(entries...), o)
+	if err := errors.Join(err, buffered.Flush()); err != nil {
 		t.Fatal(err)
 	}
 	return b.String(), done

@@ -21,9 +21,10 @@ type pages struct {
 
 func newPages(w io.Writer, o Options) *pages {
 	p := &pages{o: o, to: w}
-	if p.w = bufio.NewWriter(w); o.Format == SVG {
-		p.w.Reset(&p.kept)
+	if o.Format == SVG {
+		w = &p.kept
 	}
+	p.w = bufio.NewWriter(w)
 	return p
 }
 

@@ -72,7 +72,7 @@ func NewSheet(name string, g Grid) (Sheet, error) {
 			return s, nil
 		}
 	}
-	return Sheet{}, fmt.Errorf("%w: there is no sheet of this name: choose %s", ErrSize, strings.Join(Names(), ", "))
+	return Sheet{}, fmt.Errorf("%w: on a sheet of this name, which is not known: choose %s", ErrSize, strings.Join(Names(), ", "))
 }
 
 // NewLabel is the sheet of a printer of labels, which has one on it.

@@ -2,6 +2,7 @@ package labels
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -12,11 +13,10 @@ import (
 // millimetre that they have.
 var resolutions = map[int]int{203: 8, 300: 12, 600: 24}
 
-// CheckDots tells whether ZPL printers with that many dots per inch exist. The error wraps
-// [ErrSize].
+// CheckDots tells whether ZPL printers with that many dots per inch exist.
 func CheckDots(dpi int) error {
 	if resolutions[dpi] == 0 {
-		return fmt.Errorf("%w: printers have 203, 300 or 600 dots per inch", ErrSize)
+		return errors.New("printers have 203, 300 or 600 dots per inch")
 	}
 	return nil
 }
