@@ -42,7 +42,7 @@ func labelsCommand() command {
 			&cli.IntFlag{Name: "dpi", Value: 203, Usage: "the label printer's `DOTS` per inch: 203, 300 or 600"},
 			&cli.StringFlag{Name: "out", Usage: "write to `FILE`, which must not exist; - is stdout", DefaultText: "stdout"},
 		},
-		examples: []string{"tpmdps labels --out labels.html batch.jsonl", "tpmdps labels --sheet l7160 --code qr batch.jsonl >labels.html", "tpmdps labels --format zpl --width 50 --height 25 batch.jsonl | lp -o raw"},
+		examples: []string{"tpmdps labels --out labels.html batch.jsonl", "tpmdps labels --sheet l7160 --code qr --out labels.html batch.jsonl", "tpmdps labels --format zpl --width 50 --height 25 --out job.zpl batch.jsonl"},
 		exits:    []int{15, 20, 50},
 		rules:    []rule{{flag: "format " + labels.ZPL, only: []string{"dpi"}, excludes: []string{"sheet", "columns"}}},
 		run:      printLabels,
