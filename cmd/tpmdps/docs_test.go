@@ -303,6 +303,7 @@ func TestDocsObjects(t *testing.T) {
 		"## explain":              func() any { return &explainResult{} },
 		"## token":                func() any { return &tokenResult{} },
 		"## The audit trail":      func() any { return &auditResult{} },
+		"## labels":               func() any { return &labelsResult{} },
 		"## chip flush":           func() any { return &flushResult{} },
 		"## version":              func() any { return &versionResult{} },
 		"## Errors":               func() any { return &failure{} },
@@ -382,7 +383,7 @@ func TestDocsColumns(t *testing.T) {
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
 		"support-bundle": bundleResult{Parts: []bundle.Entry{{}}},
-		"explain":        explainResult{Entries: []dictionary.Entry{{}}}, "token": tokenResult{}, "audit": auditResult{},
+		"explain":        explainResult{Entries: []dictionary.Entry{{}}}, "token": tokenResult{}, "audit": auditResult{}, "labels": labelsResult{},
 	} {
 		row := regexp.MustCompile(`(?m)^\| ` + command + ` \| ([^|]*) \|`).FindStringSubmatch(text)
 		if row == nil {

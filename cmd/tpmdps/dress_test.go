@@ -156,6 +156,8 @@ func handings() map[string]dressed {
 		"from": {plain: "{\"endorsement_key\":\"" + otherEK() + "\",\"registration_id\":\"box-7\"}\n{\"endorsement_key\":\"" + otherEK() + "\",\"registration_id\":\"box-8\"}",
 			give: oneToken("enroll --from FILE --dps plant --device-id box-7"), code: 15, shows: "records 1 and 2 (lines 1 and 2) have",
 			wrong: map[string]string{"": "there is no record in it", " \n": "there is no record in it", "{\u201cendorsement_key\u201d:1}": "the quotes are those of a web page", otherEK(): "it is a key, not a record"}},
+		"args labels": {plain: "{\"endorsement_key\":\"" + otherEK() + "\",\"registration_id\":\"box-7\",\"host\":{\"serial\":\"SN-4711\"}}", give: fileWith("labels FILE"), shows: "S/N SN-4711</text>",
+			wrong: map[string]string{"": "there is no record in it", " \n": "there is no record in it", "{\u201cendorsement_key\u201d:1}": "the quotes are those of a web page", otherEK(): "it is a key, not a record"}},
 		"config":        {plain: dressTOML, give: fileWith("config --config FILE --registration-id box-7 --dry-run"), shows: "unchanged: FILE", otherwise: utf16Refused, wrong: wrongTOML},
 		"config verify": {plain: dressTOML, give: fileWith("verify --config FILE --until challenge --tpm " + nowhere), code: 10, shows: "no TPM", otherwise: utf16Refused, wrong: emptyTOML},
 		"config check": {plain: dressTOML, give: fileWith("config --check --config FILE"), shows: "skipped chip", otherwise: utf16Refused,

@@ -33,6 +33,7 @@ func readEKCommand() command {
 			commandline.LabelFlag("keep the note `KEY=VALUE` in the record; may be given more than once"),
 			&cli.BoolFlag{Name: "compare", Usage: "derive every key that a tool may use as the EK, and list them"},
 			&cli.BoolFlag{Name: "persist", Usage: "write EK and SRK to 0x81010001 and 0x81000001, where nothing is yet (undo: tpm2_evictcontrol)"},
+			qrFlag(),
 		}, chipFlags(), secretFlags()),
 		examples: []string{
 			"sudo tpmdps read-ek",
@@ -41,7 +42,7 @@ func readEKCommand() command {
 		},
 		exits:   []int{10, 11, 12, 13, 14, 15, 20},
 		timeout: 10 * time.Minute,
-		rules:   []rule{{flag: "compare", excludes: []string{"persist", "registration-id", "id-format", "label"}}},
+		rules:   []rule{{flag: "compare", excludes: []string{"persist", "registration-id", "id-format", "label", "qr"}}},
 		run:     readEK,
 	}
 }
@@ -52,6 +53,10 @@ func readEK(s *session, f flags) (err error) {
 		return err
 	}
 	compare, write, labels := f.yes("compare"), f.yes("persist"), f.labels()
+	drawQR, err := s.qrDrawer(f)
+	if err != nil {
+		return err
+	}
 	d, err := s.openTPM(readChipOptions(f))
 	if err != nil {
 		return err
@@ -74,7 +79,10 @@ func readEK(s *session, f flags) (err error) {
 	if r.RegistrationID, err = id.of(r); err != nil {
 		return err
 	}
-	return s.print(recordResult{r})
+	if err := s.print(recordResult{r}); err != nil {
+		return err
+	}
+	return drawQR(r.RegistrationID)
 }
 
 // localRecord reads the chip and the machine around it.

@@ -54,7 +54,7 @@ func TestFlagsGivenTwice(t *testing.T) {
 		for _, f := range c.allFlags() {
 			one, two := "first-1", "second-2"
 			switch f.(type) {
-			case *cli.IntFlag:
+			case *cli.IntFlag, *cli.Float64Flag:
 				one, two = "1", "2"
 			case *cli.DurationFlag:
 				one, two = "11s", "22s"

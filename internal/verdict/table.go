@@ -26,6 +26,7 @@ import (
 	"tpmdps/internal/identity"
 	"tpmdps/internal/input"
 	"tpmdps/internal/inventory"
+	"tpmdps/internal/labels"
 	"tpmdps/internal/network"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/provision"
@@ -58,6 +59,8 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{batch.ErrPartly, 51, "correct what failed and run the same command again: records already enrolled are left unchanged"},
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
+	{labels.ErrSize, 2, ""}, // the error itself knows what to do
+	{labels.ErrAlike, 15, "of each pair take one out of the file; if they are two machines, one was read twice: read it again"},
 	{inventory.ErrNoTPM, 50, "only enrollments with TPM attestation can be copied: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\" has those"},
 	{inventory.ErrEnrollment, 50, "correct the enrollment at the line that is named, or export it again: az iot dps enrollment list -o json"},
 	{inventory.ErrDamaged, 50, "correct the line that is named, or make the record again: tpmdps read-ek -o jsonl"},
