@@ -93,7 +93,7 @@ func (c *collection) bulkCreate(s *Server, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if c.enrollments(s.state)[fold(e.id())] != nil {
+	if c.enrollments(s.state).get(e.id()) != nil {
 		return c.errExists()
 	}
 	return s.putStamped(e, nil)
@@ -128,7 +128,7 @@ func (c *collection) bulkPair(s *Server, body []byte) (e, old *enrollment, err e
 	if e, err = c.parse(body); err != nil {
 		return nil, nil, err
 	}
-	if old = c.enrollments(s.state)[fold(e.id())]; old == nil {
+	if old = c.enrollments(s.state).get(e.id()); old == nil {
 		return nil, nil, c.errNotFound()
 	}
 	return e, old, nil
@@ -144,7 +144,7 @@ func (s *Server) replace(e, old *enrollment) error {
 
 func (c *collection) bulkDelete(s *Server, body []byte) error {
 	ref := c.reference(body)
-	e := c.enrollments(s.state)[fold(ref.id)]
+	e := c.enrollments(s.state).get(ref.id)
 	if e == nil {
 		return c.errNotFound()
 	}

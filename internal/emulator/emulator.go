@@ -187,9 +187,12 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: certificate authority: %w", err)
 	}
-	st, err := openState(o.StateFile)
+	st, repaired, err := openState(o.StateFile)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: state: %w", err)
+	}
+	if repaired != "" {
+		o.Log.Warn("state", "file", o.StateFile, "repaired", repaired)
 	}
 	s := &Server{
 		opts:   o,

@@ -64,7 +64,7 @@ func (f faulty) failed() error {
 func (f faulty) onHub() *registration {
 	f.Helper()
 	f.provision("dev1", f.chip)
-	return f.srv.state.registrations["dev1"]
+	return f.srv.state.registrations.get("dev1")
 }
 
 // result provisions the device up to the end of its operation.
