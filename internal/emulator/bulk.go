@@ -17,6 +17,14 @@ type bulkOperation struct {
 	Mode        string            `json:"mode"`
 }
 
+// of are the enrollments of the kind that the operation was sent to.
+func (op bulkOperation) of(c *collection) []json.RawMessage {
+	if c == groups {
+		return op.Groups
+	}
+	return op.Enrollments
+}
+
 type bulkResult struct {
 	Errors       []bulkError `json:"errors"`
 	IsSuccessful bool        `json:"isSuccessful"`
@@ -36,10 +44,7 @@ func (c *collection) bulk(s *Server, r *request) (rest.Reply, error) {
 	if err := json.Unmarshal(r.body, &op); err != nil {
 		return rest.Reply{}, rest.Refuse(codeBadRequest, "The bulk operation is not valid JSON.")
 	}
-	bodies := op.Enrollments
-	if c == groups {
-		bodies = op.Groups
-	}
+	bodies := op.of(c)
 	if n := len(bodies); n == 0 || n > maxBulk {
 		return rest.Reply{}, rest.Refuse(codeBadRequest, "A bulk operation has 1 to %d enrollments, not %d.", maxBulk, n)
 	}
