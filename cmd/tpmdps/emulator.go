@@ -44,6 +44,7 @@ func emulatorCommand() command {
 			&cli.BoolFlag{Name: "read-only-policy", Usage: "give the policy EnrollmentRead only"},
 			&cli.StringSliceFlag{Name: "fault", Usage: "fail as `NAME` says; docs/emulator.md lists the names; may be given several times"},
 		},
+		rules:    []rule{{flag: "limit", only: []string{"limit-counts"}}},
 		exits:    []int{15, 20},
 		examples: []string{"tpmdps emulator --dir dps", "set -a; . dps/emulator.env; set +a; tpmdps verify", "tpmdps emulator --fault tls-intercept"},
 		run:      runEmulator,
