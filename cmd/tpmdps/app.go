@@ -99,6 +99,6 @@ func newApp(s streams) *cli.App {
 func commands() []command {
 	return []command{
 		readEKCommand(), enrollCommand(), verifyCommand(), configCommand(), supportBundleCommand(), tokenCommand(),
-		auditCommand(), chipCommand(), emulatorCommand(), demoCommand(), explainCommand(), versionCommand(),
+		auditCommand(), batchCommand(), chipCommand(), emulatorCommand(), demoCommand(), explainCommand(), versionCommand(),
 	}
 }

@@ -26,23 +26,29 @@ func readEKCommand() command {
 			"C, Node and Java SDKs, and hex, as the documented Linux recipe; and the EK's\n" +
 			"certificate, where the chip's maker stored one. The chip is not\n" +
 			"changed, unless --persist writes EK and SRK to their handles where these are\n" +
-			"empty.",
+			"empty.\n\n" +
+			"With --append the record becomes a line of a batch, a file on a stick for instance,\n" +
+			"and is on the disk when the command ends. A box that is there already is not added\n" +
+			"again; another box with the same serial number or registration ID is refused.",
 		flags: slices.Concat([]cli.Flag{
 			idFormatFlag("enroll under the derived ID in `FORMAT`: base32 or hex"),
 			&cli.StringFlag{Name: "registration-id", Usage: "enroll under an `ID` of your own instead, or a template such as line7-{serial}: " + identity.Places},
 			commandline.LabelFlag("keep the note `KEY=VALUE` in the record; may be given more than once"),
 			&cli.BoolFlag{Name: "compare", Usage: "derive every key that a tool may use as the EK, and list them"},
 			&cli.BoolFlag{Name: "persist", Usage: "write EK and SRK to 0x81010001 and 0x81000001, where nothing is yet (undo: tpm2_evictcontrol)"},
-		}, chipFlags(), secretFlags()),
+		}, appendFlags(), chipFlags(), secretFlags()),
 		examples: []string{
 			"sudo tpmdps read-ek",
-			"sudo tpmdps read-ek -q -o jsonl >>batch.jsonl",
-			"sudo tpmdps read-ek --registration-id 'line7-{serial}' -o jsonl \\\n    >>batch.jsonl",
+			"sudo tpmdps read-ek --append /media/stick/batch.jsonl --operator Anna",
+			"sudo tpmdps read-ek --registration-id 'line7-{serial}' \\\n    --append batch.jsonl",
 		},
-		exits:   []int{10, 11, 12, 13, 14, 15, 20},
+		exits:   []int{10, 11, 12, 13, 14, 15, 20, 50},
 		timeout: 10 * time.Minute,
-		rules:   []rule{{flag: "compare", excludes: []string{"persist", "registration-id", "id-format", "label"}}},
-		run:     readEK,
+		rules: []rule{
+			{flag: "compare", excludes: append([]string{"persist", "registration-id", "id-format", "label"}, namesOf(appendFlags())...)},
+			appendRule,
+		},
+		run: readEK,
 	}
 }
 
@@ -51,7 +57,14 @@ func readEK(s *session, f flags) (err error) {
 	if err != nil {
 		return err
 	}
-	compare, write, labels := f.yes("compare"), f.yes("persist"), f.labels()
+	compare, write, labels, noting := f.yes("compare"), f.yes("persist"), f.labels(), readAppendOptions(f)
+	batch, err := s.openBatch(noting)
+	if err != nil {
+		return err
+	}
+	if batch != nil {
+		defer joinClose(&err, batch)
+	}
 	d, err := s.openTPM(readChipOptions(f))
 	if err != nil {
 		return err
@@ -66,15 +79,31 @@ func readEK(s *session, f flags) (err error) {
 		}
 		s.did("EK and SRK are persisted on the chip")
 	}
+	out := recordResult{}
+	if out.Record, err = s.boxRecord(d, id, labels, noting); err != nil {
+		return err
+	}
+	if batch != nil {
+		if out.Batch, err = s.appendTo(batch, noting, out.Record); err != nil {
+			return err
+		}
+	}
+	return s.print(out)
+}
+
+// boxRecord is the record of a box under the name that it is to have, with the notes on
+// it.
+func (s *session) boxRecord(d *tpm.Device, id idOptions, labels map[string]string, noting appendOptions) (identity.Record, error) {
 	r, err := s.localRecord(d)
 	if err != nil {
-		return err
+		return r, err
 	}
 	r.Labels = labels
 	if r.RegistrationID, err = id.of(r); err != nil {
-		return err
+		return r, err
 	}
-	return s.print(recordResult{r})
+	err = noting.note(&r)
+	return r, err
 }
 
 // localRecord reads the chip and the machine around it.
@@ -126,7 +155,10 @@ func (u *ui) persist(d *tpm.Device) (err error) {
 }
 
 // recordResult prints a record.
-type recordResult struct{ identity.Record }
+type recordResult struct {
+	identity.Record
+	Batch *appended `json:"batch,omitempty"` // absent without --append: a file of records stays one
+}
 
 func (r recordResult) lines() []any { return []any{r} }
 
@@ -161,8 +193,11 @@ func (r recordResult) show(w io.Writer) error {
 	if err := table(w, nil, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%s\nEndorsement key, as DPS accepts it:\n%s\n", others.String(), r.EndorsementKey)
-	return err
+	if _, err := fmt.Fprintf(w, "%s\nEndorsement key, as DPS accepts it:\n%s\n", others.String(), r.EndorsementKey); err != nil || r.Batch == nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	return r.Batch.show(w)
 }
 
 // origin says where the EK is, as the end of a sentence.

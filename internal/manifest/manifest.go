@@ -32,6 +32,8 @@ var (
 	// ErrConflict is for a box that cannot be in one batch with one that is there: the
 	// same serial number or registration ID, and another endorsement key.
 	ErrConflict = errors.New("conflict in the batch")
+	// ErrExists is for a file that would be written over.
+	ErrExists = errors.New("it exists already, and nothing is overwritten")
 	// ErrLabelMismatch is for a scanned code that is not the box's.
 	ErrLabelMismatch = errors.New("the scanned label is not this box's")
 )

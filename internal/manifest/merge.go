@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"tpmdps/internal/chain"
@@ -57,12 +58,21 @@ func Merge(path string, sources []Source, skip bool) (Merged, error) {
 		c := m.done.Clashes[0]
 		return m.done, fmt.Errorf("%w: %s and %s have the same %s, %s (conflicts in all: %d); nothing was written", ErrConflict, c.First, c.Second, c.What, c.Value, n)
 	}
+	err := newFile(path, func(f *os.File) error { return m.write(f, sources) })
+	return m.done, err
+}
+
+// newFile makes a file that must not exist, and brings it to the disk. Nothing is left of
+// one that could not be written.
+func newFile(path string, write func(*os.File) error) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return m.done, disk.At(path, fmt.Errorf("make the batch: %w", err))
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s: %w", path, ErrExists)
 	}
-	err = m.write(f, sources)
-	if err == nil {
+	if err != nil {
+		return disk.At(path, fmt.Errorf("make the file: %w", err))
+	}
+	if err = write(f); err == nil {
 		err = f.Sync()
 	}
 	err = errors.Join(err, f.Close())
@@ -70,9 +80,9 @@ func Merge(path string, sources []Source, skip bool) (Merged, error) {
 		err = chain.SyncFolder(path)
 	}
 	if err != nil {
-		return m.done, errors.Join(disk.At(path, fmt.Errorf("make the batch: %w", err)), os.Remove(path))
+		return errors.Join(disk.At(path, fmt.Errorf("make the file: %w", err)), os.Remove(path))
 	}
-	return m.done, nil
+	return nil
 }
 
 // merging is what is known after the sources were read once.

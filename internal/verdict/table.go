@@ -26,6 +26,7 @@ import (
 	"tpmdps/internal/identity"
 	"tpmdps/internal/input"
 	"tpmdps/internal/inventory"
+	"tpmdps/internal/manifest"
 	"tpmdps/internal/network"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/provision"
@@ -57,6 +58,11 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{network.ErrNoCertificate, 2, "give the certificate of the CA: PEM, DER or PKCS #7 (.p7b)"},
 	{batch.ErrPartly, 51, "correct what failed and run the same command again: records already enrolled are left unchanged"},
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
+	{manifest.ErrLabelMismatch, 15, "the label is another box's, or this is not the box that was scanned: compare both, scan again; nothing was added"},
+	{manifest.ErrConflict, 15, "compare both boxes with their labels: a board that was swapped on purpose is read into a batch of its own; a label that stands on two boxes is replaced. tpmdps batch list FILE shows what is there"},
+	{manifest.ErrExists, 15, "choose another name, or move the old file away"},
+	{manifest.ErrPlain, 50, "to make a batch of it: tpmdps batch merge --out NEW FILE"},
+	{manifest.ErrDamaged, 50, "keep the file as it is, and go on in a new one; tpmdps batch merge --skip-damaged --out NEW FILE saves the good lines"},
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
 	{inventory.ErrNoTPM, 50, "only enrollments with TPM attestation can be copied: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\" has those"},
 	{inventory.ErrEnrollment, 50, "correct the enrollment at the line that is named, or export it again: az iot dps enrollment list -o json"},
