@@ -95,7 +95,7 @@ func verifyBatch(s *session, f flags) error {
 
 // ofFile names the file in an error that does not name it.
 func ofFile(path string, err error) error {
-	if err == nil || errors.Is(err, input.ErrUnreadable) || strings.Contains(err.Error(), path) {
+	if err == nil || errors.Is(err, input.ErrUnreadable) || errors.Is(err, manifest.ErrExists) || strings.Contains(err.Error(), path) {
 		return err
 	}
 	return fmt.Errorf("%s: %w", path, err)

@@ -72,10 +72,10 @@ func newFile(path string, write func(*os.File) error) error {
 	if err != nil {
 		return disk.At(path, fmt.Errorf("make the file: %w", err))
 	}
-	if err = write(f); err == nil {
-		err = f.Sync()
+	if err := write(f); err != nil {
+		return errors.Join(disk.At(path, err), f.Close(), os.Remove(path))
 	}
-	err = errors.Join(err, f.Close())
+	err = errors.Join(f.Sync(), f.Close())
 	if err == nil {
 		err = chain.SyncFolder(path)
 	}
