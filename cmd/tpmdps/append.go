@@ -68,13 +68,14 @@ func (s *session) appendTo(b *manifest.Batch, o appendOptions, r identity.Record
 	if !done.Already {
 		s.did("%s has the box in line %d", o.file, done.Line)
 	}
+	a := &appended{File: o.file, Line: done.Line, Already: done.Already, Head: done.Head.String()}
 	switch {
 	case done.OtherID:
-		s.warn(fmt.Sprintf("%s: this box is in line %d under another registration ID than %s", o.file, done.Line, r.RegistrationID))
+		a.but = fmt.Sprintf("%s: this box is in line %d under another registration ID than %s", o.file, done.Line, r.RegistrationID)
 	case done.OtherSerial:
-		s.warn(fmt.Sprintf("%s: this chip is in line %d with another serial number: was its board moved to another box?", o.file, done.Line))
+		a.but = fmt.Sprintf("%s: this chip is in line %d with another serial number: was its board moved to another box?", o.file, done.Line)
 	}
-	return &appended{File: o.file, Line: done.Line, Already: done.Already, Head: done.Head.String()}, nil
+	return a, nil
 }
 
 // appended is what became of a box in a batch.
@@ -83,6 +84,8 @@ type appended struct {
 	Line    int    `json:"line"`
 	Already bool   `json:"already"` // it was there, and nothing was added
 	Head    string `json:"head"`
+
+	but string // what somebody should look at, "" for nothing
 }
 
 // show says in which line the box is, and what to note.

@@ -87,6 +87,9 @@ func readEK(s *session, f flags) (err error) {
 		if out.Batch, err = s.appendTo(batch, noting, out.Record); err != nil {
 			return err
 		}
+		if out.Batch.but != "" {
+			s.warn(out.Batch.but)
+		}
 	}
 	return s.print(out)
 }

@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"strconv"
 
@@ -33,7 +34,7 @@ var (
 	// same serial number or registration ID, and another endorsement key.
 	ErrConflict = errors.New("conflict in the batch")
 	// ErrExists is for a file that would be written over.
-	ErrExists = errors.New("it exists already, and nothing is overwritten")
+	ErrExists = fmt.Errorf("nothing is overwritten: %w", fs.ErrExist)
 	// ErrLabelMismatch is for a scanned code that is not the box's.
 	ErrLabelMismatch = errors.New("the scanned label is not this box's")
 )
