@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/manifest"
 )
@@ -21,17 +22,18 @@ func appendFlags() []cli.Flag {
 	}
 }
 
-// appendRule refuses what has no meaning without a batch.
-var appendRule = rule{flag: "append", only: []string{"again"}}
-
 // appendOptions say what is noted of a box, and in which batch.
 type appendOptions struct {
 	file, operator, label string // label is what was scanned
 	again                 bool
 }
 
-func readAppendOptions(f flags) appendOptions {
-	return appendOptions{file: f.text("append"), operator: f.text("operator"), label: f.text("expect-label"), again: f.yes("again")}
+func readAppendOptions(f flags) (appendOptions, error) {
+	o := appendOptions{file: f.text("append"), operator: f.text("operator"), label: f.text("expect-label"), again: f.yes("again")}
+	if o.again && o.file == "" {
+		return o, fmt.Errorf("%w: --again requires --append", commandline.ErrUsage)
+	}
+	return o, nil
 }
 
 // openBatch opens the batch before the chip is read, so that a missing stick is found

@@ -48,8 +48,7 @@ func benchCommand() command {
 		exits:   []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 31, 32, 33, 34, 40, 41, 50},
 		timeout: 15 * time.Minute,
 		rules: []rule{
-			appendRule,
-			{flag: "id-scope", only: []string{"config", "global-endpoint", "online"}},
+			{flag: "id-scope", only: []string{"config", "global-endpoint"}},
 			{flag: "online", only: []string{"ca-file"}},
 		},
 		run: runBench,
@@ -71,7 +70,10 @@ type benchOptions struct {
 
 func readBenchOptions(f flags) (o benchOptions, err error) {
 	o = benchOptions{
-		noting: readAppendOptions(f), labels: f.labels(), chip: readChipOptions(f), idScope: f.setting("id-scope"), online: f.yes("online"),
+		labels: f.labels(), chip: readChipOptions(f), idScope: f.setting("id-scope"), online: f.yes("online"),
+	}
+	if o.noting, err = readAppendOptions(f); err != nil {
+		return o, err
 	}
 	if o.id, err = readIDOptions(f); err != nil {
 		return o, err
@@ -85,10 +87,17 @@ func readBenchOptions(f flags) (o benchOptions, err error) {
 	o.service = verifyOptions{
 		chip: o.chip, id: derived, until: provision.UntilTwin, idScope: o.idScope, endpoint: endpoint, caFile: f.text("ca-file"), hubTransport: hub.MQTT,
 	}
-	if o.config.file == configfile.Stdout {
-		return o, fmt.Errorf("%w: bench: --config names a file: stdout is for the result", commandline.ErrUsage)
+	return o, o.validate()
+}
+
+func (o benchOptions) validate() error {
+	switch {
+	case o.config.file == configfile.Stdout:
+		return fmt.Errorf("%w: bench: --config names a file: stdout is for the result", commandline.ErrUsage)
+	case o.online && o.idScope.text == "":
+		return fmt.Errorf("%w: --online requires --id-scope", commandline.ErrUsage)
 	}
-	return o, nil
+	return nil
 }
 
 // bench is a run at the bench: what it needs, and what it has found out.

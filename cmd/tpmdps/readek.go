@@ -44,10 +44,7 @@ func readEKCommand() command {
 		},
 		exits:   []int{10, 11, 12, 13, 14, 15, 20, 50},
 		timeout: 10 * time.Minute,
-		rules: []rule{
-			{flag: "compare", excludes: append([]string{"persist", "registration-id", "id-format", "label"}, namesOf(appendFlags())...)},
-			appendRule,
-		},
+		rules:   []rule{{flag: "compare", excludes: append([]string{"persist", "registration-id", "id-format", "label"}, namesOf(appendFlags())...)}},
 		run: readEK,
 	}
 }
@@ -57,7 +54,11 @@ func readEK(s *session, f flags) (err error) {
 	if err != nil {
 		return err
 	}
-	compare, write, labels, noting := f.yes("compare"), f.yes("persist"), f.labels(), readAppendOptions(f)
+	noting, err := readAppendOptions(f)
+	if err != nil {
+		return err
+	}
+	compare, write, labels := f.yes("compare"), f.yes("persist"), f.labels()
 	batch, err := s.openBatch(noting)
 	if err != nil {
 		return err

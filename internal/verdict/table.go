@@ -59,7 +59,7 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{batch.ErrPartly, 51, "correct what failed and run the same command again: records already enrolled are left unchanged"},
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
 	{manifest.ErrLabelMismatch, 15, "the label is another box's, or this is not the box that was scanned: compare both, scan again; nothing was added"},
-	{manifest.ErrConflict, 15, "compare both boxes with their labels: a board that was swapped on purpose is read into a batch of its own; a label that stands on two boxes is replaced. tpmdps batch list FILE shows what is there"},
+	{manifest.ErrConflict, 15, "compare both boxes with their labels: a board that was swapped on purpose is read into a batch of its own; a label that stands on two boxes is replaced"},
 	{manifest.ErrExists, 15, "choose another name, or move the old file away"},
 	{manifest.ErrPlain, 50, "to make a batch of it: tpmdps batch merge --out NEW FILE"},
 	{manifest.ErrDamaged, 50, "keep the file as it is, and go on in a new one; tpmdps batch merge --skip-damaged --out NEW FILE saves the good lines"},
