@@ -27,7 +27,7 @@ import (
 
 var (
 	// ErrDamaged is wrapped by [*DamageError].
-	ErrDamaged = errors.New("damaged batch")
+	ErrDamaged = errors.New("the batch is damaged")
 	// ErrPlain is for a file of records without a chain, where a batch is needed.
 	ErrPlain = errors.New("it is a plain list of records, without the sums of a batch")
 	// ErrConflict is for a box that cannot be in one batch with one that is there: the
