@@ -74,6 +74,7 @@ func verifyAudit(s *session, f flags) error {
 // would accuse a trail that is whole.
 var headForm = regexp.MustCompile(`^([1-9][0-9]{0,8}:)?(?i:[0-9a-f]{64})$`)
 
+// checkHead refuses a noted head that cannot be one; printedBy is the command that prints them.
 func checkHead(noted, printedBy string) error {
 	if noted == "" || headForm.MatchString(noted) {
 		return nil

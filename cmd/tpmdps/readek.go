@@ -45,7 +45,7 @@ func readEKCommand() command {
 		exits:   []int{10, 11, 12, 13, 14, 15, 20, 50},
 		timeout: 10 * time.Minute,
 		rules:   []rule{{flag: "compare", excludes: append([]string{"persist", "registration-id", "id-format", "label"}, namesOf(appendFlags())...)}},
-		run: readEK,
+		run:     readEK,
 	}
 }
 
