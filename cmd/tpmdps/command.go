@@ -36,7 +36,8 @@ type command struct {
 type session struct {
 	*ui
 	ctx     context.Context
-	arg     string // the command's argument
+	arg     string   // the command's argument
+	args    []string // all of them, where it accepts several
 	done    []string
 	secrets *secrets
 }
@@ -123,7 +124,7 @@ func (c command) start(s streams, flag *cli.Context) error {
 	if err := f.checkVariables(); err != nil {
 		return err
 	}
-	run := &session{ui: u, ctx: ctx, arg: arg, secrets: newSecrets(ctx, u, f)}
+	run := &session{ui: u, ctx: ctx, arg: arg, args: flag.Args().Slice(), secrets: newSecrets(ctx, u, f)}
 	return verdict.Overtime(ctx, disk.After(run.done, c.run(run, f)))
 }
 

@@ -30,6 +30,7 @@ import (
 	"tpmdps/internal/edge/lint"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
+	"tpmdps/internal/station"
 	"tpmdps/internal/tpm"
 	"tpmdps/internal/verdict"
 )
@@ -291,6 +292,11 @@ func TestDocsObjects(t *testing.T) {
 	for heading, value := range map[string]func() any{
 		"## The record: read-ek":  func() any { return &recordResult{} },
 		"## read-ek --compare":    func() any { return &compareResult{} },
+		"## bench":                func() any { return &benchResult{} },
+		"## batch verify":         func() any { return &batchReport{} },
+		"## batch list":           func() any { return &batchList{} },
+		"## batch merge":          func() any { return &mergeResult{} },
+		"## batch export":         func() any { return &exportResult{} },
 		"## enroll":               func() any { return &enrollResult{} },
 		"## verify":               func() any { return &tripResult{} },
 		"## config":               func() any { return &configResult{} },
@@ -380,6 +386,7 @@ func TestDocsColumns(t *testing.T) {
 	for command, r := range map[string]result{
 		"read-ek": recordResult{}, "read-ek --compare": compareResult{Candidates: []tpm.Candidate{{}}},
 		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{checkup.Result{Ticks: []drift.Tick{{}}}}, "config --apply": applyResult{},
+		"bench": benchResult{Steps: []station.Step{{}}}, "batch verify": batchReport{}, "batch list": batchList{rows: [][]string{make([]string, 6)}}, "batch merge": mergeResult{}, "batch export": exportResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
 		"support-bundle": bundleResult{Parts: []bundle.Entry{{}}},

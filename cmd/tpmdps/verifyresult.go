@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"tpmdps/internal/check"
 	"tpmdps/internal/provision"
@@ -46,7 +47,7 @@ func (r tripResult) show(w io.Writer) error {
 	if r.DeviceID != "" && r.DeviceID != r.RegistrationID && r.AssignedHub != offlineHub {
 		who += ", as device " + r.DeviceID
 	}
-	if _, err := fmt.Fprintf(w, "%s%s\n      %s\n", passed(w), r.proved(last.Name), who); err != nil {
+	if _, err := fmt.Fprintf(w, "%s%s\n      %s\n", passed(w), strings.Replace(r.proved(last.Name), "; ", "\n      ", 1), who); err != nil {
 		return err
 	}
 	for _, s := range r.Steps {
@@ -72,9 +73,9 @@ func (r tripResult) proved(last string) string {
 	case r.AssignedHub == "":
 		return "up to " + last + ", nothing registered"
 	case last == "hub.connect":
-		return "assigned to " + r.AssignedHub + "\n      the hub accepted the token"
+		return "assigned to " + r.AssignedHub + "; the hub accepted the token"
 	case last == "hub.twin":
-		return "assigned to " + r.AssignedHub + "\n      the hub accepted the token and returned the twin"
+		return "assigned to " + r.AssignedHub + "; the hub accepted the token and returned the twin"
 	}
 	return "assigned to " + r.AssignedHub
 }
