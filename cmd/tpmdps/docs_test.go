@@ -292,6 +292,7 @@ func TestDocsObjects(t *testing.T) {
 		"## The record: read-ek":  func() any { return &recordResult{} },
 		"## read-ek --compare":    func() any { return &compareResult{} },
 		"## enroll":               func() any { return &enrollResult{} },
+		"## unenroll":             func() any { return &unenrollResult{} },
 		"## verify":               func() any { return &tripResult{} },
 		"## config":               func() any { return &configResult{} },
 		"## config --check":       func() any { return &checkResult{} },
@@ -378,7 +379,7 @@ func TestDocsColumns(t *testing.T) {
 	text := section(t, scripting, "## Tab-separated values")
 	for command, r := range map[string]result{
 		"read-ek": recordResult{}, "read-ek --compare": compareResult{Candidates: []tpm.Candidate{{}}},
-		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{checkup.Result{Ticks: []drift.Tick{{}}}}, "config --apply": applyResult{},
+		"enroll": enrollResult{Items: []enrollItem{{}}}, "unenroll": unenrollResult{Items: []unenrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{checkup.Result{Ticks: []drift.Tick{{}}}}, "config --apply": applyResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
 		"support-bundle": bundleResult{Parts: []bundle.Entry{{}}},

@@ -14,7 +14,7 @@ type Source struct {
 	Chip bool   // this machine's
 	// IDFormat is the form of its ID where one was asked for, "" otherwise.
 	IDFormat string
-	DPS  string // the host of the service
+	DPS      string // the host of the service
 }
 
 // Describe says what became of an enrollment in words, or in a dry run what would.
