@@ -76,8 +76,8 @@ func (t *Trail) SettleActs(ctx context.Context, registrationID string, result fu
 	return nil
 }
 
-// Open lists the open intents to enroll. Those of an [Act] are no concern of the plan for
-// an enrollment, which would take a deletion that was done for one that was not.
+// Open lists the open intents to enroll. Those of an [Act] are left out: the plan for
+// an enrollment would take a deletion that was done for one that was not.
 func (t *Trail) Open(service, registrationID string) []audit.Line {
 	return slices.DeleteFunc(t.Trail.Open(service, registrationID), func(l audit.Line) bool { return !IsEnrolling(l.Action) })
 }

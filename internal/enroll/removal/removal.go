@@ -107,7 +107,7 @@ type Outcome struct {
 }
 
 // Remove plans for one machine and, unless this is a dry run, carries the plan out: the
-// enrollment first, so that no registration is made anew while its record goes.
+// enrollment first, so that the machine cannot register again while its record goes.
 func (r Run) Remove(ctx context.Context, t Target) (o Outcome) {
 	r.remove(ctx, t, &o)
 	o.Err = r.Service.Explain(o.Err)
