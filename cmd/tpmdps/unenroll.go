@@ -154,6 +154,11 @@ func unenrollAll(s *session, run removal.Run, source removal.Source, targets []r
 		if o.Wrote {
 			s.did("%s was unenrolled (%s)", o.Item.RegistrationID, o.Item.Action)
 		}
+		for _, other := range o.Item.Others {
+			if o.Err == nil && !other.Disabled {
+				s.warn(fmt.Sprintf("%s: the same key is enrolled as %s: with that enrollment the machine can still provision", o.Item.RegistrationID, other.RegistrationID))
+			}
+		}
 		item := newUnenrollItem(o, run, source)
 		out.Items = append(out.Items, item)
 		if err := rows.print(item); err != nil {

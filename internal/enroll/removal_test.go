@@ -13,7 +13,7 @@ import (
 
 // removed plans for machine-1 of chip 1, carries the plan out, and lists what the
 // service was asked for.
-func removed(t *testing.T, p RemovalPolicy, target Target, answer func(call string, r *http.Request, body string) (int, string)) (r Removal, err error, calls []string) {
+func removed(t *testing.T, p RemovalPolicy, target Target, answer func(call string, r *http.Request, body string) (int, string)) (r Removal, calls []string, err error) {
 	t.Helper()
 	seen := map[string]int{}
 	svc := scripted(t, func(req *http.Request, body string) (int, string) {
@@ -28,12 +28,12 @@ func removed(t *testing.T, p RemovalPolicy, target Target, answer func(call stri
 		return answer(fmt.Sprint(req.Method, seen[call]), req, body)
 	})
 	if r, err = PlanRemoval(ctx, svc, target, p); err != nil {
-		return r, err, calls
+		return r, calls, err
 	}
 	if r, err = RemoveEnrollment(ctx, svc, r); err == nil {
 		err = RemoveRegistration(ctx, svc, r)
 	}
-	return r, err, calls
+	return r, calls, err
 }
 
 const (
@@ -82,7 +82,7 @@ func TestRemove(t *testing.T) {
 			return 200, enrollmentJSON(t, "chip 1", strings.TrimPrefix(tt.enrollment, "+"))
 		}
 		for _, target := range []Target{{RegistrationID: "machine-1"}, {RegistrationID: "machine-1", EK: ekOf(t, "chip 1")}} {
-			r, err, calls := removed(t, tt.policy, target, answer)
+			r, calls, err := removed(t, tt.policy, target, answer)
 			if err != nil || r.Action != tt.action || r.RegistrationAction != tt.registered || !slices.Equal(calls, tt.calls) {
 				t.Errorf("%s: %+v, %v after %q, want %s, %q, %q", name, r, err, calls, tt.action, tt.registered, tt.calls)
 			}
@@ -123,13 +123,13 @@ func TestRemoveRefuses(t *testing.T) {
 			if tt.named {
 				target.EK = nil
 			}
-			_, err, calls := removed(t, p, target, func(string, *http.Request, string) (int, string) { return 200, tt.enrollment })
+			_, calls, err := removed(t, p, target, func(string, *http.Request, string) (int, string) { return 200, tt.enrollment })
 			if !errors.Is(err, tt.is) || !slices.Equal(calls, []string{"GET enrollments"}) {
 				t.Errorf("%s: %v after %q, want %v", name, err, calls, tt.is)
 			}
 		}
 	}
-	r, err, _ := removed(t, RemovalPolicy{Delete: true}, Target{RegistrationID: "machine-1"}, func(_ string, r *http.Request, _ string) (int, string) {
+	r, _, err := removed(t, RemovalPolicy{Delete: true}, Target{RegistrationID: "machine-1"}, func(_ string, r *http.Request, _ string) (int, string) {
 		if r.Method == http.MethodDelete {
 			return 204, ""
 		}
@@ -180,7 +180,7 @@ func TestRemoveAnswers(t *testing.T) {
 		"delete: 401":                   {delete: true, write: answer{401, `{"errorCode":401002,"message":"no"}`}, status: 401},
 		"delete: accepted, not carried": {delete: true, write: answer{202, ""}, is: dps.ErrMalformed},
 	} {
-		_, err, _ := removed(t, RemovalPolicy{Delete: tt.delete}, Target{RegistrationID: "machine-1", EK: ekOf(t, "chip 1")},
+		_, _, err := removed(t, RemovalPolicy{Delete: tt.delete}, Target{RegistrationID: "machine-1", EK: ekOf(t, "chip 1")},
 			func(call string, r *http.Request, _ string) (int, string) {
 				switch {
 				case call == "GET1":
@@ -212,7 +212,7 @@ func TestRemovePlanAnswers(t *testing.T) {
 		"not registered":       {404, notRegistered, nil},
 		"not enrolled":         {404, notEnrolled, nil},
 	} {
-		r, err, _ := removed(t, RemovalPolicy{Delete: true}, Target{RegistrationID: "machine-1"}, func(string, *http.Request, string) (int, string) { return tt.status, tt.body })
+		r, _, err := removed(t, RemovalPolicy{Delete: true}, Target{RegistrationID: "machine-1"}, func(string, *http.Request, string) (int, string) { return tt.status, tt.body })
 		if !errors.Is(err, tt.is) || tt.is == nil && (r.Action != Unchanged || r.Found != "") {
 			t.Errorf("%s: %+v, %v, want %v", name, r, err, tt.is)
 		}
@@ -225,7 +225,7 @@ func TestRemovePlanAnswers(t *testing.T) {
 		"another's registration":           {200, `{"registrationId":"machine-2","status":"assigned","etag":"r1"}`},
 		"a gateway's 404":                  {404, ""},
 	} {
-		_, err, calls := removed(t, RemovalPolicy{Delete: true, Registration: true}, Target{RegistrationID: "machine-1"}, func(_ string, r *http.Request, _ string) (int, string) {
+		_, calls, err := removed(t, RemovalPolicy{Delete: true, Registration: true}, Target{RegistrationID: "machine-1"}, func(_ string, r *http.Request, _ string) (int, string) {
 			if strings.HasPrefix(r.URL.Path, "/registrations") {
 				return tt.status, tt.body
 			}
@@ -254,11 +254,11 @@ func TestRemoveOtherForm(t *testing.T) {
 		}
 		return 404, notEnrolled
 	}
-	r, err, _ := removed(t, RemovalPolicy{}, Target{RegistrationID: ids.Base32, EK: ek}, answer)
+	r, _, err := removed(t, RemovalPolicy{}, Target{RegistrationID: ids.Base32, EK: ek}, answer)
 	if !errors.Is(err, ErrOtherForm) || r.Action != Refused || len(r.Others) != 1 {
 		t.Errorf("by default: %+v, %v", r, err)
 	}
-	r, err, _ = removed(t, RemovalPolicy{}, Target{RegistrationID: ids.Base32, EK: ek, ChosenID: true}, answer)
+	r, _, err = removed(t, RemovalPolicy{}, Target{RegistrationID: ids.Base32, EK: ek, ChosenID: true}, answer)
 	if err != nil || r.Action != Unchanged || len(r.Others) != 1 {
 		t.Errorf("chosen: %+v, %v", r, err)
 	}
