@@ -298,6 +298,7 @@ func TestDocsObjects(t *testing.T) {
 		"## batch merge":          func() any { return &mergeResult{} },
 		"## batch export":         func() any { return &exportResult{} },
 		"## enroll":               func() any { return &enrollResult{} },
+		"## unenroll":             func() any { return &unenrollResult{} },
 		"## verify":               func() any { return &tripResult{} },
 		"## config":               func() any { return &configResult{} },
 		"## config --check":       func() any { return &checkResult{} },
@@ -385,7 +386,7 @@ func TestDocsColumns(t *testing.T) {
 	text := section(t, scripting, "## Tab-separated values")
 	for command, r := range map[string]result{
 		"read-ek": recordResult{}, "read-ek --compare": compareResult{Candidates: []tpm.Candidate{{}}},
-		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{checkup.Result{Ticks: []drift.Tick{{}}}}, "config --apply": applyResult{},
+		"enroll": enrollResult{Items: []enrollItem{{}}}, "unenroll": unenrollResult{Items: []unenrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{checkup.Result{Ticks: []drift.Tick{{}}}}, "config --apply": applyResult{},
 		"bench": benchResult{Steps: []station.Step{{}}}, "batch verify": batchReport{}, "batch list": batchList{rows: [][]string{make([]string, 6)}}, "batch merge": mergeResult{}, "batch export": exportResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},

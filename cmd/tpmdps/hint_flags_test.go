@@ -82,7 +82,7 @@ func TestEveryHintKeepsTheChip(t *testing.T) {
 	const addr = "swtpm:path=/x/a b"
 	inHint := regexp.MustCompile(`tpmdps ((?:token |audit |chip )?[a-z][a-z-]*)((?: --?[a-z][a-z-]*(?: (?:'[^']*'|[^\s'-]\S*))?)*)`)
 	kept := 0
-	for _, command := range []string{"read-ek", "enroll", "verify", "config", "support-bundle", "chip flush"} {
+	for _, command := range []string{"read-ek", "enroll", "unenroll", "verify", "config", "support-bundle", "chip flush"} {
 		line := lineOf(append(strings.Fields(command), "--tpm", addr, "--ca-file", "my ca", "--sas-token", "hidden")...)
 		for _, advice := range allHints(t) {
 			got := line.Fit(advice)
@@ -91,7 +91,7 @@ func TestEveryHintKeepsTheChip(t *testing.T) {
 			}
 			for _, m := range inHint.FindAllStringSubmatch(strings.ReplaceAll(got, " - ", " STDOUT "), -1) {
 				has := knownFlags(m[1])
-				uses := !strings.Contains(m[2], "--udev") && slices.Contains([]string{"read-ek", "enroll", "verify", "config", "support-bundle", "chip flush"}, m[1])
+				uses := !strings.Contains(m[2], "--udev") && slices.Contains([]string{"read-ek", "enroll", "unenroll", "verify", "config", "support-bundle", "chip flush"}, m[1])
 				if has == nil {
 					continue
 				}

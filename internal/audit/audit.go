@@ -84,11 +84,14 @@ type Entry struct {
 	Service        string    `json:"service"` // its endpoint
 	Action         string    `json:"action"`  // such as create
 	RegistrationID string    `json:"registration_id"`
-	Wanted         string    `json:"wanted"`     // a hash of what the enrollment was to be, to compare
-	ETag           string    `json:"etag"`       // the version that was to be replaced, "" for none
-	Result         string    `json:"result"`     // of an outcome, such as done
-	RequestID      string    `json:"request_id"` // the service's, "" if it gave none
-	Error          string    `json:"error"`      // "" when done
+	Wanted         string    `json:"wanted"` // a hash of what the enrollment was to be, to compare
+	ETag           string    `json:"etag"`   // the version that was to be replaced, "" for none
+	// Reason is why, in the words of who did it. A line without one has no such member, as
+	// the lines of versions that knew none.
+	Reason    string `json:"reason,omitempty"`
+	Result    string `json:"result"`     // of an outcome, such as done
+	RequestID string `json:"request_id"` // the service's, "" if it gave none
+	Error     string `json:"error"`      // "" when done
 }
 
 // line is an entry with its place in the chain. The sums stand last: each is

@@ -28,4 +28,4 @@ func (r Report) Notes(keyGiven bool) []string {
 	return notes
 }
 
-const howToClose = "the run was killed or got no answer; the same enroll command, run again, records what became of it"
+const howToClose = "the run was killed or got no answer; the same command, run again, records what became of it"

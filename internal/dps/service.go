@@ -65,12 +65,35 @@ func (c *ServiceClient) PutEnrollment(ctx context.Context, e Enrollment, ifMatch
 // DeleteEnrollment removes an enrollment: the version with the ETag ifMatch, or
 // with "*" whichever is there. The machine keeps its identity in the hub.
 func (c *ServiceClient) DeleteEnrollment(ctx context.Context, id, ifMatch string) error {
-	a, err := c.do(ctx, request{method: http.MethodDelete, path: enrollmentPath(id), header: ifMatchHeader(ifMatch)})
+	return c.delete(ctx, enrollmentPath(id), ifMatch)
+}
+
+// DeleteRegistration removes the record of a machine's last registration, so that
+// the next one is like its first. It is the version with the ETag ifMatch, or with
+// "*" whichever is there. The machine keeps its identity in the hub.
+func (c *ServiceClient) DeleteRegistration(ctx context.Context, id, ifMatch string) error {
+	return c.delete(ctx, registrationPath(id), ifMatch)
+}
+
+func (c *ServiceClient) delete(ctx context.Context, path, ifMatch string) error {
+	a, err := c.do(ctx, request{method: http.MethodDelete, path: path, header: ifMatchHeader(ifMatch)})
 	if err != nil {
 		return err
 	}
-	if a.status != http.StatusNoContent && a.status != http.StatusOK {
+	return checkNotFound(a, checkDeleted(a))
+}
+
+// checkDeleted accepts 204, which is what the service answers, and a 200 without a
+// body. A page of a portal has a 200, too, and deletes nothing.
+func checkDeleted(a answer) error {
+	code := errorCode([]byte(a.header.Get("x-ms-error-code")))
+	switch {
+	case a.status != http.StatusNoContent && a.status != http.StatusOK:
 		return refusal(a)
+	case code != 0:
+		return a.malformed(fmt.Sprintf("its status is %d, and it has the error code %d of a refusal", a.status, code))
+	case len(a.body) > 0:
+		return a.malformed("it has a body, which the answer to a deletion does not have")
 	}
 	return nil
 }
@@ -78,7 +101,7 @@ func (c *ServiceClient) DeleteEnrollment(ctx context.Context, id, ifMatch string
 // RegistrationState returns what became of a machine's last registration. A
 // machine that never registered is an [*Error] with status 404.
 func (c *ServiceClient) RegistrationState(ctx context.Context, id string) (RegistrationState, error) {
-	a, err := c.do(ctx, request{method: http.MethodGet, path: "/registrations/" + url.PathEscape(id), subject: subjectOf(id)})
+	a, err := c.do(ctx, request{method: http.MethodGet, path: registrationPath(id), subject: subjectOf(id)})
 	if err != nil {
 		return RegistrationState{}, err
 	}
@@ -152,6 +175,8 @@ func (c *ServiceClient) Bulk(ctx context.Context, mode string, enrollments []Enr
 func subjectOf(id string) subject { return subject{registrationIDs: []string{id}} }
 
 func enrollmentPath(id string) string { return "/enrollments/" + url.PathEscape(id) }
+
+func registrationPath(id string) string { return "/registrations/" + url.PathEscape(id) }
 
 // ifMatchHeader quotes an ETag as RFC 9110 section 8.8.3 wants it; the service
 // gives it without quotes in the body.

@@ -17,8 +17,8 @@ var (
 	// no use to the next one.
 	ownNames = []string{"output", "quiet", "verbose", "timeout", "dry-run", "secret-on-removable-media", "connection-string-fd", "sas-token-fd"}
 
-	chipCommands    = []string{"read-ek", "enroll", "verify", "config", "support-bundle", "chip flush"}
-	networkCommands = []string{"enroll", "verify", "support-bundle", "token mint"}
+	chipCommands    = []string{"read-ek", "enroll", "unenroll", "verify", "config", "support-bundle", "chip flush"}
+	networkCommands = []string{"enroll", "unenroll", "verify", "support-bundle", "token mint"}
 	// modes are flags with which a command is another one.
 	modes = map[string][]string{"config": {"check", "udev", "apply"}, "read-ek": {"compare"}, "verify": {"offline"}, "support-bundle": {"list", "offline"}}
 )

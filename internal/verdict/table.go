@@ -19,6 +19,7 @@ import (
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/enroll/batch"
+	"tpmdps/internal/enroll/removal"
 	"tpmdps/internal/environment"
 	"tpmdps/internal/filelock"
 	"tpmdps/internal/host"
@@ -58,6 +59,8 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{enroll.ErrNotTPM, 51, "copy those with az, or leave them out: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\""},
 	{network.ErrNoCertificate, 2, "give the certificate of the CA: PEM, DER or PKCS #7 (.p7b)"},
 	{batch.ErrPartly, 51, "correct what failed and run the same command again: records already enrolled are left unchanged"},
+	{removal.ErrPartly, 51, "correct what failed and run the same command again: what is done already is left unchanged"},
+	{removal.ErrReason, 2, ""},
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
 	{manifest.ErrLabelMismatch, 15, "the label is another box's, or this is not the box that was scanned: compare both, scan again; nothing was added"},
 	{manifest.ErrConflict, 15, "compare both boxes with their labels: a board that was swapped on purpose is read into a batch of its own; a label that stands on two boxes is replaced"},
@@ -109,6 +112,10 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{enroll.ErrSecond, 15, ""},
 	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
 	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
+	{enroll.ErrOtherMachine, 15, "was the file or the ID of another machine? Compare with tpmdps read-ek --compare. If the enrollment is the one to remove, whatever its key: name it alone with --registration-id"},
+	{enroll.ErrNotOurs, 15, "az iot dps enrollment update --provisioning-status disabled, or az iot dps enrollment delete, is for those"},
+	{enroll.ErrChanged, 15, "run the same command again: it looks at what is there now"},
+	{enroll.ErrOtherForm, 15, "if that is the one to remove: name it with --registration-id, or add --id-format hex, or base32"},
 	{enroll.ErrHub, 2, "az iot dps linked-hub list --dps-name NAME lists the hubs of that DPS: link this one to it (az iot dps linked-hub create), or choose one of those; one hub for all is named with --iot-hubs"},
 	{host.ErrNotRoot, 11, "run it again with sudo"},
 	{enroll.ErrDuplicate, 15, "nothing was enrolled: of each pair take one out of the file; if they are two machines, one was read twice: read it again"},
