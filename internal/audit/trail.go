@@ -190,7 +190,8 @@ func (t *Trail) append(ctx context.Context, e Entry) (int, error) {
 	return l.Number, t.catchUp(ctx)
 }
 
-// catchUp reads what others have appended; the trail is locked. A file that was
+// catchUp reads what others have appended, also when the run has ended: what was read
+// half would be taken for new the next time. The trail is locked. A file that was
 // moved or removed would take lines that nobody sees.
 func (t *Trail) catchUp(ctx context.Context) error {
 	size, err := t.size()
@@ -200,7 +201,7 @@ func (t *Trail) catchUp(ctx context.Context) error {
 	if err := chain.InPlace(t.file); err != nil {
 		return fmt.Errorf("write the audit trail: %w", err)
 	}
-	return t.readTo(ctx, size)
+	return t.readTo(context.WithoutCancel(ctx), size)
 }
 
 func (t *Trail) size() (int64, error) {

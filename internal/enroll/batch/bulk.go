@@ -150,6 +150,7 @@ func (e *engine) conclude() error {
 func (e *engine) loop() {
 	cancelled := e.ctx.Done()
 	for {
+		e.stopped = e.stopped || e.ctx.Err() != nil
 		more := e.read()
 		if e.stopped {
 			e.drop()
@@ -197,8 +198,6 @@ func (e *engine) read() bool {
 	for n := 0; n < pageSize && len(e.queue) < 2*inFlight && !e.ended && !e.stopped; n++ {
 		entry, err, is := e.next()
 		switch {
-		case e.ctx.Err() != nil:
-			e.stopped = true
 		case !is:
 			e.ended = true
 		case err != nil:
