@@ -54,6 +54,15 @@ type Progress struct {
 	Left      time.Duration
 }
 
+// String is a line for those who watch.
+func (p Progress) String() string {
+	line := fmt.Sprintf("%d of %d machines: %s", p.Tried, p.Machines, p.Counts())
+	if p.PerMinute > 0 {
+		line += fmt.Sprintf("; %.0f a minute, %s left", p.PerMinute, p.Left.Round(time.Second))
+	}
+	return line
+}
+
 // engine is a run that is under way. One goroutine has it; others carry its requests.
 type engine struct {
 	Bulk

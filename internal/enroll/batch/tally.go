@@ -39,6 +39,29 @@ func (t *Tally) Add(o Outcome) {
 	}
 }
 
+// Counts says in a few words what became of those that were tried.
+func (t Tally) Counts() string {
+	text := fmt.Sprintf("%d created, %d unchanged, %d failed", t.Created, t.Unchanged, t.Failed)
+	for _, rare := range []struct {
+		n    int
+		what string
+	}{{t.Updated, "updated"}, {t.Replaced, "with another key"}, {t.Skipped, "skipped"}} {
+		if rare.n > 0 {
+			text += fmt.Sprintf(", %d %s", rare.n, rare.what)
+		}
+	}
+	return text
+}
+
+// Summary is a line about the whole run.
+func (t Tally) Summary() string {
+	text := fmt.Sprintf("%d machines: %s", t.Machines, t.Counts())
+	if left := t.Machines - t.Tried; left > 0 {
+		text += fmt.Sprintf(", %d not tried", left)
+	}
+	return text
+}
+
 // Conclude is the run's error: that of the one record, how many of many failed, or
 // that the run ended before the last record, for the reason ended.
 func (t Tally) Conclude(ended error) error {
