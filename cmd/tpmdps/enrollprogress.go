@@ -9,7 +9,7 @@ import (
 	"tpmdps/internal/enroll/batch"
 )
 
-// How often those who watch are told: a terminal, and a log.
+// How often progress is reported: on a terminal, and in a log.
 const (
 	barPause  = 500 * time.Millisecond
 	linePause = 10 * time.Second

@@ -91,7 +91,7 @@ func applyEach(ctx context.Context, svc *dps.ServiceClient, items []Item) []Appl
 }
 
 // refusedAsWhole tells whether a bulk request was refused for something in it, which
-// may be one enrollment of ten, and not for who sent it, or how often.
+// may be one enrollment of ten, and not for its sender, or how often it came.
 func refusedAsWhole(err error) bool {
 	var refused *dps.Error
 	if !errors.As(err, &refused) {

@@ -101,7 +101,7 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{enroll.ErrForeignID, 15, "was the record or the ID copied from another machine? Use the key's own ID (omit --registration-id); tpmdps read-ek --compare lists those of all keys of this chip. If this key must have the other one's ID: --foreign-id"},
 	{enroll.ErrOtherAttestation, 15, "if that machine is to prove itself by this TPM from now on: add --replace-ek, which removes what it has now; if it is another machine, enroll this one under another registration ID"},
 	{enroll.ErrSecond, 15, ""},
-	{enroll.ErrCertificate, 15, "read the machine again: tpmdps read-ek; if its key is right all the same, enroll it alone: --endorsement-key KEY --registration-id ID"},
+	{enroll.ErrCertificate, 15, "read the machine again: tpmdps read-ek; if its key is right anyway, enroll it alone: --endorsement-key KEY --registration-id ID"},
 	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
 	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
 	{enroll.ErrHub, 2, "az iot dps linked-hub list --dps-name NAME lists the hubs of that DPS: link this one to it (az iot dps linked-hub create), or choose one of those; one hub for all is named with --iot-hubs"},

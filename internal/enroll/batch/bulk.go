@@ -23,12 +23,12 @@ const callGrace = 10 * time.Second
 // several at a time.
 type Bulk struct {
 	Run
-	// Look is what the first pass over the batch found, and Again opens it once more.
+	// Look is what the first reading of the batch found, and Again opens it once more.
 	Look  *Look
 	Again func() (io.ReadCloser, error)
 	// Settings are those for all machines.
 	Settings enroll.Settings
-	// Results gets a line for each machine; nil is no file.
+	// Results gets a line for each machine; nil means none.
 	Results *Results
 	// RemoteCheck has keys refused that the service has under another registration ID.
 	RemoteCheck bool
@@ -226,7 +226,7 @@ func (e *engine) read() bool {
 	return !e.ended && !e.stopped && len(e.queue) < 2*inFlight
 }
 
-// end stops the run for a reason that is no machine's.
+// end stops the run for a reason that lies in none of the machines.
 func (e *engine) end(fault error) { e.fault, e.stopped = errors.Join(e.fault, fault), true }
 
 // drop forgets what was not sent. What was refused for its rate and is on record as

@@ -15,7 +15,7 @@ import (
 // own. More are enrolled in bulk.
 const Few = 50
 
-// Look is what the first pass over a batch found. Of a long one it has hashes, not
+// Look is what the first reading of a batch found. Of a long one it has hashes, not
 // machines.
 type Look struct {
 	// About is the inventory. Its Entries are all of it where there are at most [Few],

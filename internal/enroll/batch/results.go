@@ -22,7 +22,8 @@ import (
 const ResultsSchema = "tpmdps/results/1"
 
 var (
-	// ErrResults is for a results file that is none, or is damaged before its last line.
+	// ErrResults is for a file that was not written as a results file, or is damaged before
+	// its last line.
 	ErrResults = errors.New("not a results file")
 	// ErrAtWork is for a results file that another run keeps locked.
 	ErrAtWork = errors.New("another run is enrolling this batch")
@@ -82,7 +83,7 @@ func idDigest(id string) digest { return digestOf(strings.ToLower(id)) }
 
 // Results is the open results file of a run: what was done to each machine, written as
 // soon as it is known, and before that what is about to be done. It is for one
-// goroutine. nil is none.
+// goroutine. nil means that there is no file.
 type Results struct {
 	file    *os.File
 	service string
