@@ -28,6 +28,7 @@ import (
 	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
@@ -305,6 +306,7 @@ func TestDocsObjects(t *testing.T) {
 		"## The audit trail":      func() any { return &auditResult{} },
 		"## chip flush":           func() any { return &flushResult{} },
 		"## version":              func() any { return &versionResult{} },
+		"## The results file":     func() any { return &batch.ResultLine{} },
 		"## Errors":               func() any { return &failure{} },
 		"## What enroll may read": func() any { return &identity.Record{} },
 	} {

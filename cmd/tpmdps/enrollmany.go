@@ -19,7 +19,7 @@ import (
 // bulkFlags are for batches.
 func bulkFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "results", Usage: "with --from, write what became of each machine to `FILE`, and continue from there", DefaultText: "of more than 50 machines: the batch's name and .results.jsonl"},
+		&cli.StringFlag{Name: "results", Usage: "with --from, write what became of each machine to `FILE`, and continue from there", DefaultText: "FILE.results.jsonl for more than 50 machines"},
 		&cli.IntFlag{Name: "rate", Value: batch.DefaultRate, Usage: "with --from, send at most `N` requests a minute; fewer when DPS throttles"},
 		&cli.BoolFlag{Name: "no-remote-check", Usage: "with --from, accept keys that DPS has under another registration ID"},
 	}
