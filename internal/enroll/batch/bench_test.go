@@ -106,6 +106,18 @@ func (b *bench) arrived(r *http.Request) {
 	}
 }
 
+// fastDir is a folder in memory, where there is one: of a test that brings thousands of
+// lines to the disk and is not about the disk.
+func fastDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "batch-*")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // openOperator is who asks the service at an address.

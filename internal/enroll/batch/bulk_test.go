@@ -266,3 +266,39 @@ func TestAnswerAboutOthers(t *testing.T) {
 		}
 	}
 }
+
+// Whenever the ticker says so, the run tells how far it is.
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	tick := make(chan time.Time, 1)
+	var told []Progress
+	r := b.run(t.Context(), boxes(0, 200), func(bulk *Bulk) {
+		bulk.Tick, bulk.Tell = tick, func(p Progress) { told = append(told, p) }
+		each := bulk.Each
+		bulk.Each = func(o Outcome) error {
+			select {
+			case tick <- time.Now():
+			default: // one is waiting
+			}
+			return each(o)
+		}
+	})
+	if r.err != nil || len(told) == 0 {
+		t.Fatalf("told %d times, %v", len(told), r.err)
+	}
+	for i, p := range told {
+		if p.Machines != 200 || p.Tried > 200 || p.Tried != p.Created || i > 0 && p.Tried < told[i-1].Tried {
+			t.Errorf("progress %d: %+v", i, p)
+		}
+	}
+	for want, p := range map[string]Progress{
+		"0 of 200 machines: 0 created, 0 unchanged, 0 failed": {Tally: Tally{Machines: 200}},
+		"80 of 200 machines: 30 created, 40 unchanged, 2 failed, 5 updated, 1 with another key, 2 skipped; 600 a minute, 12s left": {
+			Tally: Tally{Machines: 200, Tried: 80, Created: 30, Unchanged: 40, Failed: 2, Updated: 5, Replaced: 1, Skipped: 2}, PerMinute: 600, Left: 12 * time.Second},
+	} {
+		if got := p.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

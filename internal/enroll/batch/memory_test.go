@@ -39,7 +39,7 @@ func TestMemoryOfALongBatch(t *testing.T) {
 		t.Fatalf("%d records, %v", look.Records, err)
 	}
 	measure()
-	results, err := OpenResults(filepath.Join(t.TempDir(), "results"), "https://plant.example")
+	results, err := OpenResults(filepath.Join(fastDir(t), "results"), "https://plant.example")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,7 @@ func TestResultsAreRead(t *testing.T) {
 // A file that was cut off at any byte is repaired, and no whole line is lost by it; one
 // that is damaged before, or somebody else's, is left as it is.
 func TestResultsAreRepaired(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "results")
+	path := filepath.Join(fastDir(t), "results")
 	whole := someResults(t, path)
 	for at := range len(whole) + 1 {
 		for _, zeros := range []int{0, 7} {
