@@ -172,7 +172,7 @@ func TestLookAt(t *testing.T) {
 	}{
 		"good":            {boxes(0, 200), nil, ""},
 		"twice the same":  {boxes(0, 200) + boxes(3, 4), nil, ""},
-		"an ID twice":     {boxes(0, 200) + strings.Replace(boxes(201, 202), "box-201", "BOX-3", 1), identityErr, "upper-case"},
+		"an ID twice":     {boxes(0, 200) + strings.Replace(boxes(201, 202), "box-201", "BOX-3", 1), errRecord, "upper-case"},
 		"a key twice":     {boxes(0, 200) + strings.Replace(boxes(3, 4), "box-3", "box-999", 1), enroll.ErrDuplicate, "lines 4 and 201"},
 		"an ID, two keys": {boxes(0, 200) + strings.Replace(boxes(300, 301), "box-300", "box-3", 1), enroll.ErrDuplicate, "lines 4 and 201"},
 		"another's ID":    {boxes(0, 200) + foreign, enroll.ErrForeignID, "line 201: u3eu2"},
@@ -181,7 +181,7 @@ func TestLookAt(t *testing.T) {
 		if err == nil {
 			err = l.Check(enroll.Policy{})
 		}
-		if tt.is == nil && err != nil || tt.is != nil && tt.is != identityErr && (!errors.Is(err, tt.is) || !strings.Contains(err.Error(), tt.says)) || tt.is == identityErr && err == nil {
+		if tt.is == nil && err != nil || tt.is != nil && tt.is != errRecord && (!errors.Is(err, tt.is) || !strings.Contains(err.Error(), tt.says)) || tt.is == errRecord && err == nil {
 			t.Errorf("%s: %v, want %v, %q", name, err, tt.is, tt.says)
 		}
 		if l.IsFew() {
@@ -198,7 +198,7 @@ func TestLookAt(t *testing.T) {
 	}
 }
 
-var identityErr = errors.New("a record that cannot be read")
+var errRecord = errors.New("a record that cannot be read")
 
 // The run ends at once where all else would fail, says what was not tried, and the next
 // one goes on from there.
