@@ -134,3 +134,32 @@ func TestChangedMeanwhile(t *testing.T) {
 		}
 	}
 }
+
+// Where nobody can say whether an enrollment that exists is as wanted, it is no conflict:
+// nothing is known of it, and the next run finds out.
+func TestNothingKnownAfterARefusal(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	liar := roundTripper(func(r *http.Request) (*http.Response, error) {
+		switch {
+		case r.Method == http.MethodGet:
+			return answerOf(r, http.StatusServiceUnavailable, `{"errorCode":503000,"trackingId":"t","message":"busy","timestampUtc":"2026-01-01T00:00:00Z"}`), nil
+		case r.Method == http.MethodPost && r.URL.Path == "/enrollments":
+			if resp, err := b.server.InProcess().RoundTrip(r); err != nil || resp.StatusCode != http.StatusOK {
+				return resp, err
+			}
+			return answerOf(r, http.StatusOK, `{"isSuccessful":false,"errors":[{"registrationId":"box-0","errorCode":409201,"errorStatus":"Enrollment already exists."}]}`), nil
+		}
+		return b.server.InProcess().RoundTrip(r)
+	})
+	r := b.run(t.Context(), boxes(0, 10), func(bulk *Bulk) {
+		b.withTrail(bulk)
+		bulk.Service, _ = openOperator(b.server.ConnectionString(), liar, nil)
+	})
+	if o := r.outcomes["box-0"]; r.Failed != 1 || errors.Is(o.Err, enroll.ErrConflict) || !dps.HasStatus(o.Err, http.StatusServiceUnavailable) || outcomeOf(o.Err) != "unanswered" {
+		t.Errorf("%+v, %v", r.Tally, r.outcomes["box-0"].Err)
+	}
+	if r = b.run(t.Context(), boxes(0, 10), b.withTrail); r.err != nil || b.sent["box-0"] != 1 {
+		t.Errorf("run again: %+v, %v, box-0 was sent %d times", r.Tally, r.err, b.sent["box-0"])
+	}
+}
