@@ -98,7 +98,7 @@ func newApp(s streams) *cli.App {
 // commands are the program's commands, in the order of the help.
 func commands() []command {
 	return []command{
-		readEKCommand(), enrollCommand(), verifyCommand(), configCommand(), supportBundleCommand(), tokenCommand(),
-		auditCommand(), chipCommand(), emulatorCommand(), demoCommand(), explainCommand(), versionCommand(),
+		readEKCommand(), benchCommand(), enrollCommand(), verifyCommand(), configCommand(), supportBundleCommand(), tokenCommand(),
+		auditCommand(), batchCommand(), labelsCommand(), chipCommand(), emulatorCommand(), demoCommand(), explainCommand(), versionCommand(),
 	}
 }

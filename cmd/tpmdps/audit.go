@@ -53,8 +53,8 @@ func verifyAudit(s *session, f flags) error {
 	if err != nil {
 		return err
 	}
-	if noted != "" && !headForm.MatchString(noted) {
-		return fmt.Errorf("%w: --head %q: a head is 64 hex digits, as audit verify prints it, or its line, a colon and these", commandline.ErrUsage, text.Printable(noted, 140))
+	if err := checkHead(noted, "audit verify"); err != nil {
+		return err
 	}
 	report, err := verifyTrail(s.ctx, s.arg, audit.Options{Head: noted, Key: key})
 	if err != nil && !errors.Is(err, audit.ErrDamaged) {
@@ -74,32 +74,50 @@ func verifyAudit(s *session, f flags) error {
 // would accuse a trail that is whole.
 var headForm = regexp.MustCompile(`^([1-9][0-9]{0,8}:)?(?i:[0-9a-f]{64})$`)
 
+// checkHead refuses a noted head that cannot be one; printedBy is the command that prints them.
+func checkHead(noted, printedBy string) error {
+	if noted == "" || headForm.MatchString(noted) {
+		return nil
+	}
+	return fmt.Errorf("%w: --head %q: a head is 64 hex digits, as %s prints it, or its line, a colon and these", commandline.ErrUsage, text.Printable(noted, 140), printedBy)
+}
+
 // verifyTrail reads a trail, until it is told to stop: a file may be endless. One
 // that is appended to meanwhile may show half a line, and is read again.
-func verifyTrail(ctx context.Context, path string, o audit.Options) (audit.Report, error) {
+func verifyTrail(ctx context.Context, path string, o audit.Options) (report audit.Report, err error) {
+	err = whileItGrows(ctx, path, audit.ErrDamaged, func(r io.Reader) error {
+		report, err = audit.Verify(r, o)
+		return err
+	})
+	return report, err
+}
+
+// whileItGrows reads a file of lines, and again if it is damaged and was appended to
+// meanwhile: then half a line may have been there.
+func whileItGrows(ctx context.Context, path string, damaged error, read func(io.Reader) error) error {
 	const most = 10 // a run waits for the service between two lines
 	for try := 1; ; try++ {
 		before, err := os.Stat(path)
 		if err == nil && !before.Mode().IsRegular() && before.Mode()&fs.ModeNamedPipe == 0 && !input.FromShell(path) {
-			return audit.Report{}, input.NotFile(path, before.Mode())
+			return input.NotFile(path, before.Mode())
 		}
-		report, err := readTrail(ctx, path, o)
-		if !errors.Is(err, audit.ErrDamaged) || try == most || before == nil || !before.Mode().IsRegular() {
-			return report, err
+		err = readOnce(ctx, path, read)
+		if !errors.Is(err, damaged) || try == most || before == nil || !before.Mode().IsRegular() {
+			return err
 		}
 		if after, serr := os.Stat(path); serr != nil || after.Size() == before.Size() {
-			return report, err
+			return err
 		}
 	}
 }
 
-func readTrail(ctx context.Context, path string, o audit.Options) (audit.Report, error) {
+func readOnce(ctx context.Context, path string, read func(io.Reader) error) error {
 	f, err := input.Open(ctx, path)
 	if err != nil {
-		return audit.Report{}, err
+		return err
 	}
 	defer f.Close()
-	return audit.Verify(f, o)
+	return read(f)
 }
 
 // auditResult is what a trail was found to be.

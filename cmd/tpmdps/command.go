@@ -36,7 +36,8 @@ type command struct {
 type session struct {
 	*ui
 	ctx     context.Context
-	arg     string // the command's argument
+	arg     string   // the command's argument
+	args    []string // all of them, where it accepts several
 	done    []string
 	secrets *secrets
 }
@@ -87,41 +88,44 @@ func (c command) build(s streams) *cli.Command {
 		cmd.OnUsageError = commandline.ArgumentWithDash
 	}
 	cmd.Flags = typedOnly(c.allFlags())
-	cmd.Action = func(flag *cli.Context) error {
-		if c.argument.Argument == "" && flag.Args().First() == "help" {
-			return newApp(s).RunContext(flag.Context, append(strings.Fields(flag.Command.HelpName), "--help"))
-		}
-		if err := commandline.Check(flag); err != nil {
-			return err
-		}
-		arg, err := c.argument.Word(flag)
-		if err != nil {
-			return err
-		}
-		f := flags{flag}
-		if err := errors.Join(oneReader(f, arg), f.checkRules(c.rules)); err != nil {
-			return err
-		}
-		u, err := newUI(s, f)
-		if err != nil {
-			return err
-		}
-		if f.yes("plain-bus") {
-			u.warn("--plain-bus: passwords, and the keys' inner wrapping, cross the TPM's bus in the clear")
-		}
-		ctx, cancel, err := c.context(flag.Context, f)
-		if err != nil {
-			return err
-		}
-		defer cancel()
-		u.in = input.NewReader(ctx, "standard input", u.in)
-		if err := f.checkVariables(); err != nil {
-			return err
-		}
-		run := &session{ui: u, ctx: ctx, arg: arg, secrets: newSecrets(ctx, u, f)}
-		return verdict.Overtime(ctx, disk.After(run.done, c.run(run, f)))
-	}
+	cmd.Action = func(flag *cli.Context) error { return c.start(s, flag) }
 	return cmd
+}
+
+// start checks a command line and runs the command on it.
+func (c command) start(s streams, flag *cli.Context) error {
+	if c.argument.Argument == "" && flag.Args().First() == "help" {
+		return newApp(s).RunContext(flag.Context, append(strings.Fields(flag.Command.HelpName), "--help"))
+	}
+	if err := commandline.Check(flag); err != nil {
+		return err
+	}
+	arg, err := c.argument.Word(flag)
+	if err != nil {
+		return err
+	}
+	f := flags{flag}
+	if err := errors.Join(oneReader(f, arg), f.checkRules(c.rules)); err != nil {
+		return err
+	}
+	u, err := newUI(s, f)
+	if err != nil {
+		return err
+	}
+	if f.yes("plain-bus") {
+		u.warn("--plain-bus: passwords, and the keys' inner wrapping, cross the TPM's bus in the clear")
+	}
+	ctx, cancel, err := c.context(flag.Context, f)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	u.in = input.NewReader(ctx, "standard input", u.in)
+	if err := f.checkVariables(); err != nil {
+		return err
+	}
+	run := &session{ui: u, ctx: ctx, arg: arg, args: flag.Args().Slice(), secrets: newSecrets(ctx, u, f)}
+	return verdict.Overtime(ctx, disk.After(run.done, c.run(run, f)))
 }
 
 // buildGroup makes a command that has only others below it.

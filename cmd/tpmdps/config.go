@@ -184,32 +184,46 @@ func config(s *session, f flags) error {
 
 // writeConfig plans the file, writes it, and prints what was done.
 func (s *session) writeConfig(o configOptions, req configfile.Request) (configfile.Result, error) {
-	target, err := configfile.Find(req)
-	if err != nil {
-		return configfile.Result{}, err
-	}
-	if err := s.provePasswords(o, req, target.TCTI()); err != nil {
-		return configfile.Result{}, err
-	}
-	r, err := target.Plan()
+	target, r, err := s.planConfig(o, req)
 	if err != nil {
 		return r, err
 	}
-	s.warnOfScope(r.IDScope)
 	if req.Path == configfile.Stdout {
 		return r, s.printConfig(r)
 	}
-	if r, err = target.Write(s.ctx, r); err != nil {
+	if r, err = s.saveConfig(target, r); err != nil {
 		return r, err
-	}
-	if !r.DryRun && r.Action != configfile.Unchanged {
-		s.did("%s was written (%s)", r.File, r.Action)
 	}
 	if err := s.print(configResult{r}); err != nil {
 		return r, err
 	}
 	s.reportNext(o, r, target.Fault(r))
 	return r, nil
+}
+
+// planConfig finds out what the file is to say.
+func (s *session) planConfig(o configOptions, req configfile.Request) (*configfile.Target, configfile.Result, error) {
+	target, err := configfile.Find(req)
+	if err != nil {
+		return nil, configfile.Result{}, err
+	}
+	if err := s.provePasswords(o, req, target.TCTI()); err != nil {
+		return nil, configfile.Result{}, err
+	}
+	r, err := target.Plan()
+	if err == nil {
+		s.warnOfScope(r.IDScope)
+	}
+	return target, r, err
+}
+
+// saveConfig writes the file.
+func (s *session) saveConfig(target *configfile.Target, r configfile.Result) (configfile.Result, error) {
+	r, err := target.Write(s.ctx, r)
+	if err == nil && !r.DryRun && r.Action != configfile.Unchanged {
+		s.did("%s was written (%s)", r.File, r.Action)
+	}
+	return r, err
 }
 
 // provePasswords tries the passwords that flags give on the chip, before a file is

@@ -31,6 +31,7 @@ import (
 	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
+	"tpmdps/internal/station"
 	"tpmdps/internal/tpm"
 	"tpmdps/internal/verdict"
 )
@@ -292,6 +293,11 @@ func TestDocsObjects(t *testing.T) {
 	for heading, value := range map[string]func() any{
 		"## The record: read-ek":  func() any { return &recordResult{} },
 		"## read-ek --compare":    func() any { return &compareResult{} },
+		"## bench":                func() any { return &benchResult{} },
+		"## batch verify":         func() any { return &batchReport{} },
+		"## batch list":           func() any { return &batchList{} },
+		"## batch merge":          func() any { return &mergeResult{} },
+		"## batch export":         func() any { return &exportResult{} },
 		"## enroll":               func() any { return &enrollResult{} },
 		"## verify":               func() any { return &tripResult{} },
 		"## config":               func() any { return &configResult{} },
@@ -304,6 +310,7 @@ func TestDocsObjects(t *testing.T) {
 		"## explain":              func() any { return &explainResult{} },
 		"## token":                func() any { return &tokenResult{} },
 		"## The audit trail":      func() any { return &auditResult{} },
+		"## labels":               func() any { return &labelsResult{} },
 		"## chip flush":           func() any { return &flushResult{} },
 		"## version":              func() any { return &versionResult{} },
 		"## The results file":     func() any { return &batch.ResultLine{} },
@@ -381,10 +388,11 @@ func TestDocsColumns(t *testing.T) {
 	for command, r := range map[string]result{
 		"read-ek": recordResult{}, "read-ek --compare": compareResult{Candidates: []tpm.Candidate{{}}},
 		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{checkup.Result{Ticks: []drift.Tick{{}}}}, "config --apply": applyResult{},
+		"bench": benchResult{Steps: []station.Step{{}}}, "batch verify": batchReport{}, "batch list": batchList{rows: [][]string{make([]string, 6)}}, "batch merge": mergeResult{}, "batch export": exportResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
 		"support-bundle": bundleResult{Parts: []bundle.Entry{{}}},
-		"explain":        explainResult{Entries: []dictionary.Entry{{}}}, "token": tokenResult{}, "audit": auditResult{},
+		"explain":        explainResult{Entries: []dictionary.Entry{{}}}, "token": tokenResult{}, "audit": auditResult{}, "labels": labelsResult{},
 	} {
 		row := regexp.MustCompile(`(?m)^\| ` + command + ` \| ([^|]*) \|`).FindStringSubmatch(text)
 		if row == nil {

@@ -38,11 +38,13 @@ func emulatorCommand() command {
 			&cli.StringFlag{Name: "id-scope", Value: emulator.DefaultIDScope, Usage: "answer for `SCOPE`"},
 			&cli.StringFlag{Name: "state", Usage: "keep enrollments and keys in `FILE` across restarts"},
 			&cli.IntFlag{Name: "limit", Usage: "answer 429 beyond `N` operations a minute"},
+			&cli.StringFlag{Name: "limit-counts", Value: emulator.LimitCalls, Usage: "count `WHAT` for --limit: calls, or items, where a bulk call is as many as it has enrollments"},
 			&cli.StringFlag{Name: "role", Value: "contributor", Usage: "give those who sign in with Entra ID the `ROLE`: contributor, reader or none"},
 			&cli.BoolFlag{Name: "whole-resources", Usage: "refuse SAS tokens for a part of the service, such as those of token mint"},
 			&cli.BoolFlag{Name: "read-only-policy", Usage: "give the policy EnrollmentRead only"},
 			&cli.StringSliceFlag{Name: "fault", Usage: "fail as `NAME` says; docs/emulator.md lists the names; may be given several times"},
 		},
+		rules:    []rule{{flag: "limit", only: []string{"limit-counts"}}},
 		exits:    []int{15, 20},
 		examples: []string{"tpmdps emulator --dir dps", "set -a; . dps/emulator.env; set +a; tpmdps verify", "tpmdps emulator --fault tls-intercept"},
 		run:      runEmulator,
@@ -62,6 +64,7 @@ func runEmulator(s *session, f flags) (err error) {
 		Faults:    f.list("fault"),
 		Log:       s.log,
 
+		LimitCounts:    f.text("limit-counts"),
 		WholeResources: f.yes("whole-resources"),
 		ReadOnlyPolicy: f.yes("read-only-policy"),
 	}

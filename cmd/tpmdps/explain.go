@@ -9,6 +9,7 @@ import (
 
 	"tpmdps/internal/commandline"
 	"tpmdps/internal/dictionary"
+	"tpmdps/internal/hint"
 	"tpmdps/internal/input"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/text"
@@ -132,7 +133,7 @@ func (r explainResult) show(w io.Writer) error {
 			if part.says == "" {
 				continue
 			}
-			if _, err := fmt.Fprintln(w, text.Wrap(fmt.Sprintf("  %-7s", part.label), part.says, helpWidth)); err != nil {
+			if _, err := fmt.Fprintln(w, text.Wrap(fmt.Sprintf("  %-7s", part.label), hint.Bind(part.says), helpWidth)); err != nil {
 				return err
 			}
 		}

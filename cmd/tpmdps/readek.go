@@ -14,6 +14,7 @@ import (
 	"tpmdps/internal/commandline"
 	"tpmdps/internal/host"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/manifest"
 	"tpmdps/internal/tpm"
 )
 
@@ -26,55 +27,117 @@ func readEKCommand() command {
 			"C, Node and Java SDKs, and hex, as the documented Linux recipe; and the EK's\n" +
 			"certificate, where the chip's maker stored one. The chip is not\n" +
 			"changed, unless --persist writes EK and SRK to their handles where these are\n" +
-			"empty.",
+			"empty.\n\n" +
+			"With --append the record becomes a line of a batch, a file on a stick for instance,\n" +
+			"and is on the disk when the command ends. A box that is there already is not added\n" +
+			"again; another box with the same serial number or registration ID is refused.",
 		flags: slices.Concat([]cli.Flag{
 			idFormatFlag("enroll under the derived ID in `FORMAT`: base32 or hex"),
 			&cli.StringFlag{Name: "registration-id", Usage: "enroll under an `ID` of your own instead, or a template such as line7-{serial}: " + identity.Places},
 			commandline.LabelFlag("keep the note `KEY=VALUE` in the record; may be given more than once"),
 			&cli.BoolFlag{Name: "compare", Usage: "derive every key that a tool may use as the EK, and list them"},
 			&cli.BoolFlag{Name: "persist", Usage: "write EK and SRK to 0x81010001 and 0x81000001, where nothing is yet (undo: tpm2_evictcontrol)"},
-		}, chipFlags(), secretFlags()),
+			qrFlag(),
+		}, appendFlags(), chipFlags(), secretFlags()),
 		examples: []string{
 			"sudo tpmdps read-ek",
-			"sudo tpmdps read-ek -q -o jsonl >>batch.jsonl",
-			"sudo tpmdps read-ek --registration-id 'line7-{serial}' -o jsonl \\\n    >>batch.jsonl",
+			"sudo tpmdps read-ek --append /media/stick/batch.jsonl --operator Anna",
+			"sudo tpmdps read-ek --registration-id 'line7-{serial}' \\\n    --append batch.jsonl",
 		},
-		exits:   []int{10, 11, 12, 13, 14, 15, 20},
+		exits:   []int{10, 11, 12, 13, 14, 15, 20, 50},
 		timeout: 10 * time.Minute,
-		rules:   []rule{{flag: "compare", excludes: []string{"persist", "registration-id", "id-format", "label"}}},
+		rules:   []rule{{flag: "compare", excludes: append([]string{"persist", "registration-id", "id-format", "label", "qr"}, namesOf(appendFlags())...)}},
 		run:     readEK,
 	}
 }
 
+// readEKOptions are those of read-ek.
+type readEKOptions struct {
+	id      idOptions
+	labels  map[string]string
+	noting  appendOptions
+	compare bool
+	persist bool
+	chip    chipOptions
+}
+
+func readReadEKOptions(f flags) (o readEKOptions, err error) {
+	o = readEKOptions{compare: f.yes("compare"), persist: f.yes("persist"), labels: f.labels(), chip: readChipOptions(f)}
+	if o.id, err = readIDOptions(f); err != nil {
+		return o, err
+	}
+	o.noting, err = readAppendOptions(f)
+	return o, err
+}
+
 func readEK(s *session, f flags) (err error) {
-	id, err := readIDOptions(f)
+	o, err := readReadEKOptions(f)
 	if err != nil {
 		return err
 	}
-	compare, write, labels := f.yes("compare"), f.yes("persist"), f.labels()
-	d, err := s.openTPM(readChipOptions(f))
+	drawQR, err := s.qrDrawer(f)
+	if err != nil {
+		return err
+	}
+	batch, err := s.openBatch(o.noting)
+	if err != nil {
+		return err
+	}
+	if batch != nil {
+		defer joinClose(&err, batch)
+	}
+	d, err := s.openTPM(o.chip)
 	if err != nil {
 		return err
 	}
 	defer joinClose(&err, d)
-	if compare {
+	if o.compare {
 		return s.compareEKs(d)
 	}
-	if write {
-		if err := s.persist(d); err != nil {
-			return err
-		}
-		s.did("EK and SRK are persisted on the chip")
-	}
-	r, err := s.localRecord(d)
+	out, err := s.readBox(d, batch, o)
 	if err != nil {
 		return err
 	}
-	r.Labels = labels
-	if r.RegistrationID, err = id.of(r); err != nil {
+	if err := s.print(out); err != nil {
 		return err
 	}
-	return s.print(recordResult{r})
+	return drawQR(out.RegistrationID)
+}
+
+// readBox reads the box around a chip, and adds it to a batch unless that is nil.
+func (s *session) readBox(d *tpm.Device, batch *manifest.Batch, o readEKOptions) (out recordResult, err error) {
+	if o.persist {
+		if err := s.persist(d); err != nil {
+			return out, err
+		}
+		s.did("EK and SRK are persisted on the chip")
+	}
+	if out.Record, err = s.boxRecord(d, o.id, o.labels, o.noting); err != nil {
+		return out, err
+	}
+	if batch == nil {
+		return out, nil
+	}
+	out.Batch, err = s.appendTo(batch, o.noting, out.Record)
+	if err == nil && out.Batch.but != "" {
+		s.warn(out.Batch.but)
+	}
+	return out, err
+}
+
+// boxRecord is the record of a box under the name that it is to have, with the notes on
+// it.
+func (s *session) boxRecord(d *tpm.Device, id idOptions, labels map[string]string, noting appendOptions) (identity.Record, error) {
+	r, err := s.localRecord(d)
+	if err != nil {
+		return r, err
+	}
+	r.Labels = labels
+	if r.RegistrationID, err = id.of(r); err != nil {
+		return r, err
+	}
+	err = noting.note(&r)
+	return r, err
 }
 
 // localRecord reads the chip and the machine around it.
@@ -126,7 +189,10 @@ func (u *ui) persist(d *tpm.Device) (err error) {
 }
 
 // recordResult prints a record.
-type recordResult struct{ identity.Record }
+type recordResult struct {
+	identity.Record
+	Batch *appended `json:"batch,omitempty"` // absent without --append: a file of records stays one
+}
 
 func (r recordResult) lines() []any { return []any{r} }
 
@@ -161,8 +227,11 @@ func (r recordResult) show(w io.Writer) error {
 	if err := table(w, nil, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%s\nEndorsement key, as DPS accepts it:\n%s\n", others.String(), r.EndorsementKey)
-	return err
+	if _, err := fmt.Fprintf(w, "%s\nEndorsement key, as DPS accepts it:\n%s\n", others.String(), r.EndorsementKey); err != nil || r.Batch == nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	return r.Batch.show(w)
 }
 
 // origin says where the EK is, as the end of a sentence.

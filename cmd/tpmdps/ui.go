@@ -23,6 +23,7 @@ import (
 	"tpmdps/internal/disk"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/redact"
+	"tpmdps/internal/station"
 	"tpmdps/internal/text"
 	"tpmdps/internal/verdict"
 )
@@ -288,10 +289,7 @@ func (s streams) printError(err error, v verdict.Verdict, asJSON bool) {
 	if asJSON {
 		f := failure{Error: said, Code: v.Code, Name: verdict.Names[v.Code], Hint: v.Hint, Served: verdict.ServedIn(err)}
 		f.Retryable, f.RetryAfter = verdict.Retry(err, v.Code)
-		var step *provision.StepError
-		if errors.As(err, &step) {
-			f.Step = step.Step
-		}
+		f.Step = failedStep(err)
 		encode(s.err, f, "")
 		return
 	}
@@ -299,6 +297,19 @@ func (s streams) printError(err error, v verdict.Verdict, asJSON bool) {
 	if v.Hint != "" {
 		fmt.Fprintf(s.err, "tpmdps: hint: %s\n", v.Hint)
 	}
+}
+
+// failedStep is the step of bench, else of verify, that failed; "" where there is none.
+func failedStep(err error) string {
+	var atBench *station.StepError
+	var step *provision.StepError
+	switch {
+	case errors.As(err, &atBench):
+		return atBench.Step
+	case errors.As(err, &step):
+		return step.Step
+	}
+	return ""
 }
 
 // outputFlag is -o as it can be spelt, also after other short flags.

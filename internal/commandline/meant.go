@@ -43,6 +43,8 @@ func wrongValue(f cli.Flag, quoted, name, why string) string {
 		return shown + " is not a time: a time is written with its unit and without blanks, such as 90s, 5m or 1h30m"
 	case *cli.IntFlag:
 		return shown + " is not a whole number"
+	case *cli.Float64Flag:
+		return shown + " is not a number: a number is written such as 60 or 63.5"
 	}
 	return shown + ": " + why
 }

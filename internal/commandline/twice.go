@@ -133,7 +133,20 @@ func twoForms(c *cli.Context) error {
 			end++
 		}
 	}
+	return runAgain(c, append(renamed, args[min(end, len(args)):]...))
+}
+
+// runAgain has the command read its arguments another time, its name first. Labels are
+// the one sort of flag that keeps what the first reading found.
+func runAgain(c *cli.Context, args []string) error {
+	for _, f := range c.Command.Flags {
+		if generic, ok := f.(*cli.GenericFlag); ok {
+			if labels, ok := generic.Value.(Labels); ok {
+				clear(labels)
+			}
+		}
+	}
 	again := cli.NewContext(c.App, nil, c.Lineage()[1])
 	again.Command = c.Command
-	return c.Command.Run(again, append(renamed, args[min(end, len(args)):]...)...)
+	return c.Command.Run(again, args...)
 }

@@ -122,9 +122,7 @@ func ArgumentWithDash(c *cli.Context, err error, sub bool) error {
 	if i < 0 {
 		return UsageError(c, err, sub)
 	}
-	again := cli.NewContext(c.App, nil, outer)
-	again.Command = c.Command
-	return c.Command.Run(again, slices.Insert(args, i, "--")...)
+	return runAgain(c, slices.Insert(args, i, "--"))
 }
 
 // UnknownCommand is the error for a word where a command should be.
@@ -165,7 +163,7 @@ func Dashed(name string) string {
 	return "--" + name
 }
 
-// Word is the argument of a command that has one.
+// Word is the argument of a command that has one, the first where it has several.
 func (c Command) Word(flag *cli.Context) (string, error) {
 	name := strings.TrimPrefix(flag.Command.HelpName, "tpmdps ")
 	first, second := text.Printable(flag.Args().Get(0), 40), text.Printable(flag.Args().Get(1), 40)
@@ -178,7 +176,7 @@ func (c Command) Word(flag *cli.Context) (string, error) {
 		return "", fmt.Errorf("%w: %s: %s is missing; it belongs after the flags", ErrUsage, name, c.Argument)
 	case strings.HasPrefix(second, "-") && !(c.Dashes && noFlag.MatchString(second)):
 		return "", fmt.Errorf("%w: %s belongs before %s: tpmdps %s %[2]s ... %[3]s", ErrUsage, second, first, name)
-	case flag.NArg() > 1:
+	case flag.NArg() > 1 && !c.Several:
 		return "", fmt.Errorf("%w: %s accepts one %s, in quotes if it has blanks: %q is one too many", ErrUsage, name, c.Argument, second)
 	}
 	return flag.Args().First(), nil

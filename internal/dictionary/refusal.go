@@ -91,7 +91,7 @@ var (
 
 const (
 	doDPS        = "does the DPS that was named exist? Its name is on its overview page in the portal"
-	doReadKey    = "read the chip's key as DPS accepts it: tpmdps read-ek; see all keys that tools derive: tpmdps read-ek --compare"
+	doReadKey    = "read the chip's key as DPS accepts it: tpmdps read-ek; list the key each tool would derive: tpmdps read-ek --compare"
 	doKeys       = "check the policy's key and this machine's clock; this DPS may accept Entra ID only: --auth-type login"
 	doStartAnew  = "run the same command again: it starts from what is there now"
 	nameID       = "of a registration ID"

@@ -38,9 +38,9 @@ func placeOf(e *enrollment) place {
 }
 
 // byPartition returns the enrollments in the order in which queries list them.
-func byPartition(all map[string]*enrollment) []place {
-	list := make([]place, 0, len(all))
-	for _, e := range all {
+func byPartition(enrollments *table[*enrollment]) []place {
+	list := make([]place, 0, enrollments.len())
+	for e := range enrollments.all() {
 		list = append(list, placeOf(e))
 	}
 	slices.SortFunc(list, func(a, b place) int {

@@ -16,14 +16,14 @@ import (
 // names it: one for each layer that a device has to get through.
 type Fault struct {
 	Name string
-	Arg  string // "N" where a number belongs after the name, as in throttle=3; "" elsewhere
+	Arg  string // what the number is that belongs after the name, N as in throttle=3, or SEED; "" elsewhere
 	What string // what the service does, in one line
 
 	// Operator: no device meets it, but who asks the enrollment API.
 	Operator bool
 }
 
-// Usage returns the fault as it is written: its name, with =N where that belongs.
+// Usage returns the fault as it is written: its name, with =N or =SEED where that belongs.
 func (f Fault) Usage() string {
 	if f.Arg == "" {
 		return f.Name
@@ -72,6 +72,7 @@ const (
 	faultHubSAS     = "hub-sas"
 	faultHubDrop    = "hub-drop"
 	faultNoKeys     = "local-auth-disabled"
+	faultChaos      = "chaos"
 )
 
 // Names that no DNS knows (RFC 2606).
@@ -128,6 +129,8 @@ var faultTable = []fault{
 	{Fault: newFault(faultHubSAS, "", "the hub accepts no token: CONNACK 5, 401")},
 	{Fault: newFault(faultHubDrop, "", "the hub closes every MQTT connection after its CONNACK")},
 	{Fault: Fault{Name: faultNoKeys, What: "the enrollment API accepts no SAS token, as with `disableLocalAuth`: 401", Operator: true}},
+	{Fault: Fault{Name: faultChaos, Arg: "SEED", Operator: true, What: "one in five requests to the enrollment API is answered 429 or 500, dropped or " +
+		"timed out, before or after it was carried out; which ones, SEED decides"}},
 }
 
 // maxFaultNumber keeps N seconds a time.Duration.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/dictionary"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
 
@@ -80,6 +81,12 @@ var (
 	commandInHint = regexp.MustCompile(`\btpmdps ((?:token |audit |chip )?[a-z][a-z-]*)((?: --?[a-z][a-z0-9-]*(?: (?:'[^']*'|(?:mssim|swtpm):\B|[^\s-](?:\S*[^\s,;:)])?))?)*)`)
 )
 
+// Bind keeps each command of this program's on one line where a text is broken into
+// lines: it is to be copied as a whole.
+func Bind(s string) string {
+	return commandInHint.ReplaceAllStringFunc(s, func(command string) string { return strings.ReplaceAll(command, " ", text.Bound) })
+}
+
 // leftOut are flags that a hint says to leave out: those are named because they
 // were given.
 var leftOut = regexp.MustCompile(`(?i)\b(?:leave|omit|without|raise) --[a-z][a-z0-9-]*`)
@@ -140,10 +147,16 @@ func (c Line) addTo(s string) string {
 	}
 	return commandInHint.ReplaceAllStringFunc(s, func(named string) string {
 		m := commandInHint.FindStringSubmatch(named)
-		if m[1] != c.Command || !strings.Contains(m[2], "--") {
+		if m[1] != c.Command || !c.lacks(m[2]) {
 			return named
 		}
-		return "the same command with" + m[2]
+		add := "the same command with"
+		for flag := range strings.SplitSeq(strings.TrimPrefix(m[2], " "), " --") {
+			if flag = " --" + strings.TrimPrefix(flag, "--"); c.lacks(flag) {
+				add += flag
+			}
+		}
+		return add
 	})
 }
 

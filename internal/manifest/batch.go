@@ -63,6 +63,7 @@ func (b *Batch) begin(ctx context.Context) error {
 		return fmt.Errorf("%s: %w: make a batch of it with tpmdps batch merge", b.file.Name(), ErrPlain)
 	}
 	b.seen = newFollower(false)
+	b.seen.parse = parseNames
 	return b.catchUp(ctx)
 }
 

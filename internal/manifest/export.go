@@ -1,11 +1,13 @@
 package manifest
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -93,6 +95,19 @@ func Export(w io.Writer, r io.ReadSeeker, skip bool) (Exported, error) {
 	}
 	out.Flush()
 	return done, out.Error()
+}
+
+// ExportFile is [Export] to a file, which must not exist.
+func ExportFile(path string, r io.ReadSeeker, skip bool) (done Exported, err error) {
+	err = newFile(path, func(f *os.File) error {
+		out := bufio.NewWriter(f)
+		var err error
+		if done, err = Export(out, r, skip); err != nil {
+			return err
+		}
+		return out.Flush()
+	})
+	return done, err
 }
 
 // cells are a box's row.

@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"strconv"
 
@@ -26,12 +27,14 @@ import (
 
 var (
 	// ErrDamaged is wrapped by [*DamageError].
-	ErrDamaged = errors.New("damaged batch")
+	ErrDamaged = errors.New("the batch is damaged")
 	// ErrPlain is for a file of records without a chain, where a batch is needed.
 	ErrPlain = errors.New("it is a plain list of records, without the sums of a batch")
 	// ErrConflict is for a box that cannot be in one batch with one that is there: the
 	// same serial number or registration ID, and another endorsement key.
 	ErrConflict = errors.New("conflict in the batch")
+	// ErrExists is for a file that would be written over.
+	ErrExists = fmt.Errorf("nothing is overwritten: %w", fs.ErrExist)
 	// ErrLabelMismatch is for a scanned code that is not the box's.
 	ErrLabelMismatch = errors.New("the scanned label is not this box's")
 )
@@ -99,21 +102,31 @@ func Parse(line []byte) (Line, error) {
 	if _, err := chain.Unseal(line); err != nil {
 		return Line{}, fmt.Errorf("%w: %w", identity.ErrRecord, err)
 	}
-	m := chained.FindSubmatch(line)
-	if m == nil {
+	l, known := placeOf(line)
+	if !known {
 		return Line{}, fmt.Errorf("%w: it is not spelled as this program spells it", identity.ErrRecord)
 	}
 	r, err := identity.ParseRecord(line) // finds a member that stands twice, too
 	if err != nil {
 		return Line{}, err
 	}
-	l := Line{DeviceID: string(m[4]), Record: r, Chained: true, previous: string(m[2]), hash: chain.Sum(line)}
-	l.Number, _ = strconv.Atoi(string(m[1]))
-	l.Again, _ = strconv.Atoi(string(m[3])) // 0 where there is none
+	l.Record = r
 	if l.DeviceID != "" && !identity.IsDeviceID(l.DeviceID) {
 		return Line{}, fmt.Errorf("%w: device_id %q cannot be the name of a device", identity.ErrRecord, text.Printable(l.DeviceID, 140))
 	}
 	return l, nil
+}
+
+// placeOf is a line without its record: what stands before that.
+func placeOf(line []byte) (Line, bool) {
+	m := chained.FindSubmatch(line)
+	if m == nil {
+		return Line{}, false
+	}
+	l := Line{DeviceID: string(m[4]), Chained: true, previous: string(m[2]), hash: chain.Sum(line)}
+	l.Number, _ = strconv.Atoi(string(m[1]))
+	l.Again, _ = strconv.Atoi(string(m[3])) // 0 where there is none
+	return l, true
 }
 
 // Head is the value to note at the end of a shift: anyone who has it can tell later that

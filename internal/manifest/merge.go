@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"tpmdps/internal/chain"
@@ -57,22 +58,31 @@ func Merge(path string, sources []Source, skip bool) (Merged, error) {
 		c := m.done.Clashes[0]
 		return m.done, fmt.Errorf("%w: %s and %s have the same %s, %s (conflicts in all: %d); nothing was written", ErrConflict, c.First, c.Second, c.What, c.Value, n)
 	}
+	err := newFile(path, func(f *os.File) error { return m.write(f, sources) })
+	return m.done, err
+}
+
+// newFile makes a file that must not exist, and brings it to the disk. Nothing is left of
+// one that could not be written.
+func newFile(path string, write func(*os.File) error) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s: %w", path, ErrExists)
+	}
 	if err != nil {
-		return m.done, disk.At(path, fmt.Errorf("make the batch: %w", err))
+		return disk.At(path, fmt.Errorf("make the file: %w", err))
 	}
-	err = m.write(f, sources)
-	if err == nil {
-		err = f.Sync()
+	if err := write(f); err != nil {
+		return errors.Join(disk.At(path, err), f.Close(), os.Remove(path))
 	}
-	err = errors.Join(err, f.Close())
+	err = errors.Join(f.Sync(), f.Close())
 	if err == nil {
 		err = chain.SyncFolder(path)
 	}
 	if err != nil {
-		return m.done, errors.Join(disk.At(path, fmt.Errorf("make the batch: %w", err)), os.Remove(path))
+		return errors.Join(disk.At(path, fmt.Errorf("make the file: %w", err)), os.Remove(path))
 	}
-	return m.done, nil
+	return nil
 }
 
 // merging is what is known after the sources were read once.

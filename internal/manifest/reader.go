@@ -51,10 +51,11 @@ type follower struct {
 	before string // its box
 	bad    int    // lines after it that cannot be used
 	seen   map[[8]byte]struct{}
+	parse  func([]byte) (Line, error) // [Parse], or less of it
 }
 
 func newFollower(plain bool) *follower {
-	return &follower{plain: plain, head: chain.Sum(nil), seen: map[[8]byte]struct{}{}}
+	return &follower{plain: plain, head: chain.Sum(nil), seen: map[[8]byte]struct{}{}, parse: Parse}
 }
 
 // follow reads the next line; fault is what the reader of lines said of it. skip is
@@ -93,7 +94,7 @@ func (f *follower) judge(raw []byte, fault error) (Line, *DamageError) {
 		damage.Reason = fmt.Sprintf("is longer than %d bytes, which no line of a batch is", maxLine)
 		return Line{}, damage
 	}
-	l, err := Parse(raw)
+	l, err := f.parse(raw)
 	cut := errors.Is(fault, chain.ErrCut)
 	switch {
 	case err == nil && cut:

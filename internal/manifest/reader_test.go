@@ -95,7 +95,7 @@ func TestDamage(t *testing.T) {
 		"long last line":     {whole + strings.Repeat("x", 3*maxLine), "", 6, "line 6 is longer", "12345"},
 		"noted, cut off":     {l[0] + l[1], good.Head.String(), 3, "line 3: it and all up to line 5, whose hash was noted, are missing: the end was cut off", "12"},
 		"noted, rewritten":   {rechain([]string{l[0], l[2], l[3], l[4], l[4]}), good.Head.String(), 5, "line 5: it does not have the hash that was noted", ""},
-		"a hash, cut off":    {l[0] + l[1], good.Head.Hash, 3, "is missing: the end was cut off, or the file written anew", "12"},
+		"a hash, cut off":    {l[0] + l[1], good.Head.Hash, 3, "is missing: the end was cut off, or the file rewritten", "12"},
 	} {
 		report, err := Verify(strings.NewReader(tt.text), Options{Head: tt.head})
 		if !errors.Is(err, ErrDamaged) || report.Bad != tt.bad || !strings.Contains(err.Error(), tt.says) {

@@ -26,6 +26,8 @@ import (
 	"tpmdps/internal/identity"
 	"tpmdps/internal/input"
 	"tpmdps/internal/inventory"
+	"tpmdps/internal/labels"
+	"tpmdps/internal/manifest"
 	"tpmdps/internal/network"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/provision"
@@ -57,7 +59,14 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{network.ErrNoCertificate, 2, "give the certificate of the CA: PEM, DER or PKCS #7 (.p7b)"},
 	{batch.ErrPartly, 51, "correct what failed and run the same command again: records already enrolled are left unchanged"},
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
+	{manifest.ErrLabelMismatch, 15, "the label is another box's, or this is not the box that was scanned: compare both, scan again; nothing was added"},
+	{manifest.ErrConflict, 15, "compare both boxes with their labels: a board that was swapped on purpose is read into a batch of its own; a label that stands on two boxes is replaced"},
+	{manifest.ErrExists, 15, "choose another name, or move the old file away"},
+	{manifest.ErrPlain, 50, "a plain list does not show whether a line is missing; tpmdps batch merge --out NEW FILE makes a batch of it"},
+	{manifest.ErrDamaged, 50, "keep the file as it is, and add no more boxes to it; tpmdps batch merge --skip-damaged --out NEW FILE saves its good lines"},
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
+	{labels.ErrSize, 2, ""}, // the error itself knows what to do
+	{labels.ErrAlike, 15, "of each pair take one out of the file; if they are two machines, one was read twice: read it again"},
 	{inventory.ErrNoTPM, 50, "only enrollments with TPM attestation can be copied: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\" has those"},
 	{inventory.ErrEnrollment, 50, "correct the enrollment at the line that is named, or export it again: az iot dps enrollment list -o json"},
 	{inventory.ErrDamaged, 50, "correct the line that is named, or make the record again: tpmdps read-ek -o jsonl"},

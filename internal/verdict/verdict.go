@@ -35,34 +35,45 @@ type hinter interface {
 
 // Of finds exit code and hint for an error.
 func Of(err error) Verdict {
+	for _, e := range exits {
+		if errors.Is(err, e.Is) {
+			return e.fitted(err)
+		}
+	}
+	return unlisted(err)
+}
+
+// fitted is a row of the table with the hint for one of its errors: several know more
+// than the row.
+func (e Verdict) fitted(err error) Verdict {
 	var format *identity.FormatError
 	var auth *tpm.AuthError
 	var failed *provision.StepError
-	for _, e := range exits {
-		if errors.Is(err, e.Is) {
-			if e.Is == tpm.ErrOccupied {
-				e.Hint = occupiedHint(err, e.Hint)
-			}
-			if e.Is == tpm.ErrAuth && errors.As(err, &auth) {
-				e.Hint = cmp.Or(authHint(auth), e.Hint)
-			}
-			if e.Is != identity.ErrSample && errors.As(err, &format) {
-				e.Hint = formatHint(format, e.Hint)
-			}
-			if e.Is == network.ErrCertificate && ofEmulator(err) {
-				e.Hint = hintOtherEmulator
-			}
-			e.Hint = codeHint(err, e)
-			e.Hint = refusedHint(err, e)
-			if knows := hinter(nil); errors.As(err, &knows) && errors.Is(knows, e.Is) {
-				e.Hint = cmp.Or(knows.Hint(), e.Hint)
-			}
-			if errors.As(err, &failed) {
-				e.Hint = failed.Names.Carry(e.Hint)
-			}
-			return e
-		}
+	switch {
+	case e.Is == tpm.ErrOccupied:
+		e.Hint = occupiedHint(err, e.Hint)
+	case e.Is == tpm.ErrAuth && errors.As(err, &auth):
+		e.Hint = cmp.Or(authHint(auth), e.Hint)
+	case e.Is == network.ErrCertificate && ofEmulator(err):
+		e.Hint = hintOtherEmulator
 	}
+	if e.Is != identity.ErrSample && errors.As(err, &format) {
+		e.Hint = formatHint(format, e.Hint)
+	}
+	e.Hint = codeHint(err, e)
+	e.Hint = refusedHint(err, e)
+	if knows := hinter(nil); errors.As(err, &knows) && errors.Is(knows, e.Is) {
+		e.Hint = cmp.Or(knows.Hint(), e.Hint)
+	}
+	if errors.As(err, &failed) {
+		e.Hint = failed.Names.Carry(e.Hint)
+	}
+	return e
+}
+
+// unlisted is for errors that have no row: those of other packages, by their types.
+func unlisted(err error) Verdict {
+	var format *identity.FormatError
 	var (
 		service *dps.Error
 		invalid x509.CertificateInvalidError

@@ -65,7 +65,7 @@ func moduleOf(module string) string {
 func checkTCTIConf(module, conf string) error {
 	switch {
 	case module == "device" && namedConf.MatchString(conf):
-		return errors.New("only the path belongs after device:")
+		return errors.New("after device: only the path belongs")
 	case module == "pcap":
 		return CheckTCTI(conf)
 	case module != "swtpm" && module != "mssim" || conf == "":

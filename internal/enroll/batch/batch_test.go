@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/identity"
+	"tpmdps/internal/inventory"
 )
 
 // What a run ends with, by what became of its records.
@@ -41,6 +43,48 @@ func TestConclude(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		case test.is != nil && (!errors.Is(err, test.is) || !strings.Contains(err.Error(), test.says)):
 			t.Errorf("%s: %v, want %q", name, err, test.says)
+		}
+	}
+}
+
+// What is unusual in a plan is said for each machine that it concerns.
+func TestWarnOf(t *testing.T) {
+	lockedOut := &enroll.Holder{}
+	for name, row := range map[string]struct {
+		item enroll.Item
+		want []string // words of each warning
+	}{
+		"nothing":        {enroll.Item{Action: enroll.Create}, nil},
+		"warnings":       {enroll.Item{Action: enroll.Update, Warnings: []string{"one", "two"}}, []string{"box-7: one", "box-7: two"}},
+		"locked out":     {enroll.Item{Action: enroll.ReplaceEK, LocksOut: lockedOut}, []string{"box-7: --replace-ek locks out "}},
+		"not replaced":   {enroll.Item{Action: enroll.EKConflict, LocksOut: lockedOut}, nil},
+		"nobody to lock": {enroll.Item{Action: enroll.ReplaceEK}, nil},
+		"the same key":   {enroll.Item{Action: enroll.Create, Others: []enroll.Other{{RegistrationID: "abc"}}}, []string{"box-7: the same key is enrolled as abc, too"}},
+	} {
+		var got []string
+		row.item.RegistrationID = "box-7"
+		Run{Warn: func(message string) { got = append(got, message) }}.warnOf(row.item)
+		if len(got) != len(row.want) {
+			t.Errorf("%s: %q, want %q", name, got, row.want)
+			continue
+		}
+		for i, words := range row.want {
+			if !strings.HasPrefix(got[i], words) {
+				t.Errorf("%s: %q, want %q", name, got[i], words)
+			}
+		}
+	}
+}
+
+// An enrollment of another attestation is skipped, without a word to the service or the
+// trail.
+func TestEnrollSkips(t *testing.T) {
+	for _, stops := range []bool{false, true} {
+		asked := 0
+		r := Run{Stops: func(error) bool { asked++; return stops }, Warn: func(message string) { t.Error(message) }}
+		o := r.Enroll(t.Context(), inventory.Entry{Record: identity.Record{RegistrationID: "sym-1"}, Other: "symmetricKey"})
+		if o.Item.Action != enroll.Skipped || o.Item.RegistrationID != "sym-1" || !errors.Is(o.Err, enroll.ErrNotTPM) || o.OffRecord != nil || o.Stops != stops || asked != 1 {
+			t.Errorf("%+v, asked %d times whether to stop", o, asked)
 		}
 	}
 }
