@@ -41,7 +41,7 @@ var instead = map[string][]string{
 	"give the hierarchy's password: --endorsement-auth-file FILE, --owner-auth-file FILE":                                                                {noPassword},
 	"--plain-bus works without encryption":                                                                                                               {"it was tried without encryption already"},
 	"DPS attestation needs an RSA key: tpmdps read-ek":                                                                                                   {"DPS attestation needs an RSA key"},
-	"list the key each tool would derive: tpmdps read-ek --compare":                                                                                           {"compare it with the enrollment's"},
+	"list the key each tool would derive: tpmdps read-ek --compare":                                                                                      {"compare it with the enrollment's"},
 	"read it from the chip: tpmdps read-ek":                                                                                                              {"the key that was read is not one that DPS can use: restart the machine, and update the chip's firmware"},
 	"compare tpmdps read-ek with config.toml":                                                                                                            {"compare it with config.toml"},
 	"tpmdps read-ek shows key and both IDs":                                                                                                              {"the output shows key and both IDs"},

@@ -302,3 +302,27 @@ func TestProgress(t *testing.T) {
 		}
 	}
 }
+
+// A service to which each enrollment of a bulk request is an operation throttles earlier,
+// and the batch is enrolled all the same, none twice.
+func TestThrottledByItems(t *testing.T) {
+	t.Parallel()
+	const records = 1500
+	began := time.Now()
+	faster := func() time.Time { return began.Add(20 * time.Since(began)) }
+	b := newBench(t, emulator.Options{Limit: 600, LimitCounts: emulator.LimitItems, Now: faster})
+	r := b.run(t.Context(), boxes(0, records), nil)
+	if r.err != nil || r.Created != records || len(b.stored()) != records {
+		t.Fatalf("%+v, %v", r.Tally, r.err)
+	}
+	if b.requests["POST enrollments create"] <= records/10 {
+		t.Errorf("nothing was throttled: %v", b.requests)
+	}
+	results, _ := b.lines()
+	for id, lines := range results {
+		if len(lines) != 1 || lines[0].Result != ResultDone {
+			t.Errorf("%s: %+v", id, lines)
+		}
+	}
+	t.Log(b.requests)
+}
