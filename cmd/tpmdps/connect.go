@@ -60,7 +60,14 @@ func (u *ui) clientOptions(ctx context.Context, client *http.Client) dps.ClientO
 }
 
 // retrying says that a request is sent again, and why nothing happens until then.
-func (u *ui) retrying(r dps.Retry) { u.progress("%s", r) }
+// A batch that is enrolled in bulk slows down instead, and tells of its progress.
+func (u *ui) retrying(r dps.Retry) {
+	if r.Status == http.StatusTooManyRequests && u.throttled != nil {
+		u.throttled(r.In)
+		return
+	}
+	u.progress("%s", r)
+}
 
 // retryDelay is the first pause before a request is sent again; 0 is the clients'
 // own. Tests of hundreds of answers have a shorter one.

@@ -28,6 +28,7 @@ import (
 	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/station"
@@ -313,6 +314,7 @@ func TestDocsObjects(t *testing.T) {
 		"## labels":               func() any { return &labelsResult{} },
 		"## chip flush":           func() any { return &flushResult{} },
 		"## version":              func() any { return &versionResult{} },
+		"## The results file":     func() any { return &batch.ResultLine{} },
 		"## Errors":               func() any { return &failure{} },
 		"## What enroll may read": func() any { return &identity.Record{} },
 	} {

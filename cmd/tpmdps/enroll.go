@@ -28,7 +28,9 @@ func enrollCommand() command {
 			"other settings is left alone unless --update is given, one with another key unless\n" +
 			"--replace-ek is given. Only settings that are named here are compared.\n\n" +
 			"--from also accepts what az iot dps enrollment list and show print: enrollments of one\n" +
-			"DPS are copied to another, with their settings. Flags here go before the file's.\n\n" +
+			"DPS are copied to another, with their settings. Flags here go before the file's.\n" +
+			"More than 50 machines are enrolled in bulk, ten with a request, and what became of\n" +
+			"each is written to FILE.results.jsonl: the same command continues from there.\n\n" +
 			"The credential is a connection string in PROVISIONING_CONNECTION_STRING or a file,\n" +
 			"a SAS token in a file, or a sign-in to Microsoft Entra ID (--auth-type login).",
 		flags: append([]cli.Flag{
@@ -41,13 +43,13 @@ func enrollCommand() command {
 			&cli.BoolFlag{Name: "update", Usage: "change the settings of an existing enrollment"},
 			&cli.BoolFlag{Name: "replace-ek", Usage: "give an existing enrollment this key: the machine that has the other one can no longer provision"},
 			&cli.BoolFlag{Name: "foreign-id", Usage: "accept a registration ID that was derived from another key: the machine that has that key loses its name"},
-		}, slices.Concat(auditFlags(), serviceFlags(), settingsFlags(), chipFlags(), networkFlags(), secretFlags())...),
+		}, slices.Concat(bulkFlags(), auditFlags(), serviceFlags(), settingsFlags(), chipFlags(), networkFlags(), secretFlags())...),
 		examples: []string{
 			"tpmdps enroll --from batch.jsonl --connection-string-file dps.secret",
 			"tpmdps enroll --from batch.jsonl --dps plant --auth-type login --dry-run",
 		},
 		exits: []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 30, 32, 50, 51},
-		rules: []rule{{flag: "audit", only: []string{"audit-key-file"}}, loginRule},
+		rules: []rule{{flag: "audit", only: []string{"audit-key-file"}}, {flag: "from", only: []string{"results", "rate", "no-remote-check"}}, loginRule},
 		run:   runEnroll,
 	}
 }
@@ -60,6 +62,7 @@ type enrollOptions struct {
 	dryRun   bool
 	trail    trailOptions
 	service  serviceOptions
+	bulk     bulkOptions
 }
 
 func readEnrollOptions(f flags) (o enrollOptions, err error) {
@@ -76,11 +79,14 @@ func readEnrollOptions(f flags) (o enrollOptions, err error) {
 	if o.service, err = readServiceOptions(f); err != nil {
 		return o, err
 	}
+	if o.bulk, err = readBulkOptions(f); err != nil {
+		return o, err
+	}
 	o.source, err = readSourceOptions(f)
 	return o, err
 }
 
-func runEnroll(s *session, f flags) (err error) {
+func runEnroll(s *session, f flags) error {
 	o, err := readEnrollOptions(f)
 	if err != nil {
 		return err
@@ -89,10 +95,25 @@ func runEnroll(s *session, f flags) (err error) {
 	if err != nil {
 		return err
 	}
-	inv, err := s.machines(o.source)
-	if err != nil {
+	var inv inventory.Inventory
+	if o.source.file != "" {
+		in, look, err := s.lookAt(o.source.file, o.settings)
+		if err != nil {
+			return err
+		}
+		defer joinClose(&err, in)
+		if !look.IsFew() || o.bulk.results != "" {
+			return enrollMany(s, o, service, in, look)
+		}
+		inv = look.About
+	} else if inv, err = s.machine(o.source); err != nil {
 		return err
 	}
+	return enrollFew(s, o, service, inv)
+}
+
+// enrollFew enrolls machines one after the other.
+func enrollFew(s *session, o enrollOptions, service service, inv inventory.Inventory) (err error) {
 	records := inv.Records()
 	if err := inv.CheckDuplicates(); err != nil {
 		return err

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -11,9 +11,11 @@ import (
 
 	"tpmdps/internal/commandline"
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/input"
 	"tpmdps/internal/inventory"
+	"tpmdps/internal/text"
 )
 
 // settingsFlags have the names and value spellings of az iot dps enrollment.
@@ -84,16 +86,13 @@ func readSourceOptions(f flags) (o sourceOptions, err error) {
 	return o, err
 }
 
-// machines are those to enroll.
-func (s *session) machines(o sourceOptions) (inventory.Inventory, error) {
+// machine is the one to enroll where there is no batch.
+func (s *session) machine(o sourceOptions) (inventory.Inventory, error) {
 	var r identity.Record
 	var err error
-	switch {
-	case o.file != "":
-		return s.readInventory(s.ctx, o.file)
-	case o.key != "":
+	if o.key != "" {
 		r, err = keyRecord(o.key)
-	default:
+	} else {
 		r, err = s.chipRecord(o.chip)
 	}
 	if err != nil {
@@ -130,31 +129,48 @@ func (s *session) chipRecord(o chipOptions) (_ identity.Record, err error) {
 	return s.localRecord(d)
 }
 
-// maxBatch bounds a batch: 100,000 records.
-const maxBatch = 256 << 20
+// maxKept bounds what is read from a pipe, which has to be kept: a batch is read twice.
+const maxKept = 1 << 30
 
-// readInventory reads an inventory. Nothing is enrolled of one that cannot be read to its
-// end.
-func (u *ui) readInventory(ctx context.Context, from string) (inventory.Inventory, error) {
-	var data []byte
-	var err error
+// lookAt reads a batch for the first time. Nothing is enrolled of one that cannot be
+// read to its end.
+func (s *session) lookAt(from string, settings enroll.Settings) (in *input.Twice, look *batch.Look, err error) {
 	if from == "-" {
-		data, err = input.ReadAll(u.in, "standard input", maxBatch)
+		in, err = input.Again(s.ctx, "standard input", s.in, maxKept)
 	} else {
-		data, err = input.ReadFile(ctx, from, maxBatch)
+		in, err = input.Again(s.ctx, from, nil, maxKept)
 	}
 	if err != nil {
-		return inventory.Inventory{}, err
+		return nil, nil, err
 	}
-	inv, err := inventory.Read(data)
-	u.learn(inv.Secrets...)
+	r, err := in.Open()
+	if err == nil {
+		look, err = batch.LookAt(r, settings)
+		err = errors.Join(err, r.Close())
+	}
+	if look != nil {
+		s.learn(look.About.Secrets...)
+	}
+	if err = ofBatch(from, look, err); err != nil {
+		return nil, nil, errors.Join(err, in.Close())
+	}
+	return in, look, nil
+}
+
+// ofBatch is the error of a batch that was read: its own, or that there is nothing to
+// enroll in it.
+func ofBatch(from string, look *batch.Look, err error) error {
 	switch {
+	case errors.Is(err, identity.ErrRecord), errors.Is(err, text.ErrEncoding):
+		return fmt.Errorf("%w: %s, %w", inventory.ErrDamaged, from, err)
+	case errors.Is(err, input.ErrTimeOver), errors.Is(err, input.ErrUnreadable):
+		return err
 	case err != nil:
-		return inv, fmt.Errorf("%w: %s, %w", inventory.ErrDamaged, from, err)
-	case len(inv.Entries) == 0:
-		return inv, fmt.Errorf("%w: %s: there is no record in it", inventory.ErrDamaged, from)
-	case len(inv.Records()) == 0:
-		return inv, fmt.Errorf("%w: %s: %w in it, but %s", inventory.ErrDamaged, from, inventory.ErrNoTPM, inv.Others())
+		return input.Unreadable(from, err)
+	case look.Machines == 0:
+		return fmt.Errorf("%w: %s: there is no record in it", inventory.ErrDamaged, from)
+	case look.Records == 0:
+		return fmt.Errorf("%w: %s: %w in it, but %s", inventory.ErrDamaged, from, inventory.ErrNoTPM, look.About.Others())
 	}
-	return inv, nil
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fatih/color"
 	"github.com/mattn/go-isatty"
@@ -41,6 +42,8 @@ type ui struct {
 	quiet  bool
 	log    *slog.Logger
 	trace  bool // of what goes over HTTP
+	// throttled is told of each 429 instead of those who watch; nil for most commands.
+	throttled func(after time.Duration)
 }
 
 func newUI(s streams, f flags) (*ui, error) {
@@ -173,6 +176,23 @@ func encode(w io.Writer, v any, indent string) error {
 		return r.WriteJSON(b.Bytes())
 	}
 	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// encodeInside writes JSON as a part of an indented document, without a line end.
+func encodeInside(w io.Writer, v any, prefix string) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent(prefix, "  ")
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	part := bytes.TrimRight(b.Bytes(), "\n")
+	if r, ok := w.(*redact.Writer); ok {
+		return r.WriteJSON(part)
+	}
+	_, err := w.Write(part)
 	return err
 }
 

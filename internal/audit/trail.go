@@ -86,6 +86,64 @@ func (t *Trail) Append(ctx context.Context, e Entry) (number int, err error) {
 	return number, err
 }
 
+// AppendAll is [Trail.Append] for several entries, which are brought to the disk
+// together: the numbers are those of their lines, in their order.
+func (t *Trail) AppendAll(ctx context.Context, entries []Entry) (numbers []int, err error) {
+	err = t.locked(ctx, func() error {
+		if err := t.catchUp(ctx); err != nil {
+			return err
+		}
+		if err := t.writeAll(entries); err != nil {
+			return err
+		}
+		for i, e := range entries {
+			numbers = append(numbers, t.seen.lines+1+i)
+			if e.Stage == Intent {
+				if err := t.hold(t.seen.lines + 1 + i); err != nil {
+					return err
+				}
+			}
+		}
+		return t.catchUp(ctx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if e.Stage == Outcome {
+			err = errors.Join(err, t.release(e.Intent))
+		}
+	}
+	return numbers, err
+}
+
+// writeAll writes lines after the last one, each at once, so that a process that is
+// killed leaves it whole or not at all; the trail is locked and caught up. What a
+// full disk did accept of them is taken away again.
+func (t *Trail) writeAll(entries []Entry) error {
+	number, previous := t.seen.lines, t.seen.head
+	for _, e := range entries {
+		number++
+		text, err := encode(line{Number: number, Previous: previous, Entry: e}, t.seen.key)
+		switch {
+		case err == nil && len(text) >= maxLine:
+			err = fmt.Errorf("write the audit trail: the line would be longer than %d bytes", maxLine)
+		case err == nil:
+			if _, wrong := t.file.Write(append(text[:len(text):len(text)], '\n')); wrong != nil {
+				err = disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", wrong))
+			}
+		}
+		if err != nil {
+			return errors.Join(err, t.file.Truncate(t.offset))
+		}
+		previous = chain.Sum(text)
+	}
+	if err := t.file.Sync(); err != nil {
+		return disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", err))
+	}
+	return nil
+}
+
 // Settle appends an outcome that was found for an open intent, unless the intent
 // has one by now, or the process that wrote it is still at work.
 func (t *Trail) Settle(ctx context.Context, e Entry) error {
@@ -132,7 +190,8 @@ func (t *Trail) append(ctx context.Context, e Entry) (int, error) {
 	return l.Number, t.catchUp(ctx)
 }
 
-// catchUp reads what others have appended; the trail is locked. A file that was
+// catchUp reads what others have appended, also when the run has ended: what was read
+// half would be taken for new the next time. The trail is locked. A file that was
 // moved or removed would take lines that nobody sees.
 func (t *Trail) catchUp(ctx context.Context) error {
 	size, err := t.size()
@@ -142,7 +201,7 @@ func (t *Trail) catchUp(ctx context.Context) error {
 	if err := chain.InPlace(t.file); err != nil {
 		return fmt.Errorf("write the audit trail: %w", err)
 	}
-	return t.readTo(ctx, size)
+	return t.readTo(context.WithoutCancel(ctx), size)
 }
 
 func (t *Trail) size() (int64, error) {

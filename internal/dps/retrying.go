@@ -16,6 +16,8 @@ type Retry struct {
 	// Host is what was asked, and Why what came of it, in a few words: no body is
 	// in it, and no URL.
 	Host, Why string
+	// Status is that of the answer, 0 if there was none.
+	Status int
 }
 
 // String is a line for those who wait.
@@ -62,6 +64,7 @@ func (p noticePolicy) notify(ctx context.Context, try int32, host string, resp *
 	}
 	r := Retry{Host: host, Why: "no answer"}
 	if err == nil {
+		r.Status = resp.StatusCode
 		r.Why = fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 		if r.In = retryAfter(resp.Header); r.In > maxRetryDelay {
 			return // azcore waits for no such time

@@ -118,9 +118,17 @@ func (c *ServiceClient) RegistrationState(ctx context.Context, id string) (Regis
 	return s, nil
 }
 
-// maxBulk is how many enrollments one bulk request may hold (service.json:
+// MaxBulk is how many enrollments one bulk request may hold (service.json:
 // "maximum of 10 enrollments").
-const maxBulk = 10
+const MaxBulk = 10
+
+// The modes of a bulk request. There is "update", too, which DPS refuses for each
+// enrollment without an ETag, as recorded.
+const (
+	BulkCreate            = "create"
+	BulkUpdateIfMatchETag = "updateIfMatchETag"
+	BulkDelete            = "delete"
+)
 
 // BulkResult says which of a bulk request's enrollments were refused.
 type BulkResult struct {
@@ -135,12 +143,20 @@ type BulkError struct {
 	ErrorStatus    string `json:"errorStatus"`
 }
 
+// Refusal is the same refusal as an error of a request for this one alone.
+func (b BulkError) Refusal() *Error {
+	return &Error{
+		Status: b.ErrorCode / 1000, Code: b.ErrorCode, Form: FormDPS, Message: b.ErrorStatus,
+		Method: http.MethodPost, Path: "/enrollments",
+	}
+}
+
 // Bulk creates, updates or deletes 1 to 10 enrollments. mode is "create",
 // "update", "updateIfMatchETag" or "delete". The refusal of single enrollments
 // is not an error but in the result.
 func (c *ServiceClient) Bulk(ctx context.Context, mode string, enrollments []Enrollment) (BulkResult, error) {
-	if n := len(enrollments); n == 0 || n > maxBulk {
-		return BulkResult{}, fmt.Errorf("bulk %s: %d enrollments, from 1 to %d fit", mode, n, maxBulk)
+	if n := len(enrollments); n == 0 || n > MaxBulk {
+		return BulkResult{}, fmt.Errorf("bulk %s: %d enrollments, from 1 to %d fit", mode, n, MaxBulk)
 	}
 	body := struct {
 		Enrollments []Enrollment `json:"enrollments"`

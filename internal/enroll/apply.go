@@ -8,6 +8,7 @@ import (
 
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
+	"tpmdps/internal/text"
 )
 
 // Apply carries out a plan and returns it with what the service answered. For a
@@ -63,8 +64,11 @@ func settle(ctx context.Context, svc *dps.ServiceClient, item Item, refused erro
 		return dps.Enrollment{}, fmt.Errorf("write the enrollment: %w", refused)
 	}
 	now, err := svc.Enrollment(ctx, item.RegistrationID)
-	if err == nil && len(item.wish.merge(&now, false)) == 0 {
+	switch {
+	case err == nil && len(item.wish.merge(&now, false)) == 0:
 		return now, nil
+	case err != nil && !missing(err): // so nothing is known of it
+		return dps.Enrollment{}, fmt.Errorf("look again after a refusal (%s): %w", text.Plain(refused.Error()), err)
 	}
 	return dps.Enrollment{}, fmt.Errorf("%s: %w: it was changed meanwhile, nothing was written: %w", item.RegistrationID, ErrConflict, refused)
 }

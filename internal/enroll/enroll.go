@@ -40,6 +40,8 @@ var (
 	// ErrHub is for an enrollment that names a hub that DPS refuses: it has to be
 	// linked to it.
 	ErrHub = errors.New("the DPS refuses a hub")
+	// ErrCertificate is for a record of many whose maker vouches for another key.
+	ErrCertificate = errors.New("the EK certificate is for another key")
 	// ErrNotTPM is for an enrollment in a batch whose machine proves itself by
 	// something other than a TPM.
 	ErrNotTPM = errors.New("not an enrollment of a TPM")
@@ -64,7 +66,8 @@ type Policy struct {
 // Action is what a plan comes down to.
 type Action string
 
-// The actions. The last three write nothing: [Item.Err] says why.
+// The actions. The last four write nothing: [Item.Err] says why, or of a refused one,
+// the error that came with it.
 const (
 	Create     Action = "create"
 	Unchanged  Action = "unchanged"
@@ -73,6 +76,7 @@ const (
 	Conflict   Action = "conflict"
 	EKConflict Action = "ek-conflict"
 	Skipped    Action = "skipped"
+	Refused    Action = "refused"
 )
 
 // Change is one field of an enrollment, named as the service API names it, as

@@ -28,6 +28,9 @@ var ErrSecond = errors.New("this key is enrolled already")
 type SecondError struct {
 	ID    string
 	Other Other
+	// Searched tells that it was found among all enrollments of the DPS, under any ID:
+	// see [PlanKnown].
+	Searched bool
 }
 
 // Error names the enrollment that is there.
@@ -47,6 +50,9 @@ const base32Length = 52
 
 // Hint names the form to choose.
 func (e *SecondError) Hint() string {
+	if e.Searched {
+		return "if it is a cloned or copied key, find out which machine has it; if it is the same machine, delete the enrollment that is not used; if there must be two: add --no-remote-check"
+	}
 	const wanted, other = "base32", "hex"
 	forms := [2]string{wanted, other}
 	if len(e.ID) != base32Length {

@@ -41,12 +41,9 @@ func newWish(rec identity.Record, s Settings) (wish, error) {
 // done so that it becomes as wanted. It changes nothing. A conflict is a plan
 // too, not an error: see [Item.Err].
 func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Settings, p Policy) (Item, error) {
-	w, err := newWish(rec, s)
+	w, err := allowedWish(rec, s, p)
 	if err != nil {
 		return Item{}, err
-	}
-	if reason := foreignID(w.registrationID, w.ek); reason != "" && !p.ForeignID {
-		return Item{}, fmt.Errorf("%w: %s", ErrForeignID, reason)
 	}
 	have, err := svc.Enrollment(ctx, w.registrationID)
 	if isNotEnrolled(err) {
@@ -58,6 +55,23 @@ func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Se
 	case err != nil:
 		return Item{}, fmt.Errorf("look for the enrollment: %w", err)
 	}
+	return w.existing(have, p)
+}
+
+// allowedWish is the wish of a record whose ID is its own, or may be another's.
+func allowedWish(rec identity.Record, s Settings, p Policy) (wish, error) {
+	w, err := newWish(rec, s)
+	if err != nil {
+		return wish{}, err
+	}
+	if reason := foreignID(w.registrationID, w.ek); reason != "" && !p.ForeignID {
+		return wish{}, fmt.Errorf("%w: %s", ErrForeignID, reason)
+	}
+	return w, nil
+}
+
+// existing plans for an enrollment as the service gave it.
+func (w wish) existing(have dps.Enrollment, p Policy) (Item, error) {
 	if reason := noOwner(have.Attestation); reason != "" {
 		return Item{}, fmt.Errorf("look for the enrollment: %w: %s: %s", dps.ErrMalformed, w.registrationID, reason)
 	}
@@ -86,7 +100,7 @@ func (w wish) first(ctx context.Context, svc *dps.ServiceClient, p Policy) (Item
 		return Item{}, err
 	}
 	if len(others) > 0 && !p.ChosenID {
-		return Item{}, &SecondError{w.registrationID, others[0]}
+		return Item{}, &SecondError{ID: w.registrationID, Other: others[0]}
 	}
 	item.Others = append(item.Others, others...)
 	return item, nil

@@ -71,6 +71,29 @@ func (d *Duplicates) Add(e Entry) {
 	}
 }
 
+// Knows tells whether an entry was added.
+func (d *Duplicates) Knows(e Entry) bool {
+	is, here := d.seen[0][hashOf(strings.ToLower(e.Record.RegistrationID))]
+	return here && is.with == hashOf(e.Record.EndorsementKey)
+}
+
+// HasID tells whether a machine with a registration ID was added, compared without case.
+func (d *Duplicates) HasID(id string) bool {
+	_, is := d.seen[0][hashOf(strings.ToLower(id))]
+	return is
+}
+
+// HasKeyElsewhere tells whether an endorsement key, in base64, was added with another
+// registration ID than id.
+func (d *Duplicates) HasKeyElsewhere(key, id string) bool {
+	hash := hashOf(key)
+	is, here := d.seen[1][hashOf(string(hash[:]))]
+	return here && is.with != hashOf(strings.ToLower(id))
+}
+
+// Forget drops what only Add needs: nothing is added any more.
+func (d *Duplicates) Forget() { d.seen[2], d.seen[3] = nil, nil }
+
 // see enters a name, and returns where it was seen before.
 func (d *Duplicates) see(kind int, name hash, here sighting) (sighting, bool) {
 	if d.seen[kind] == nil {

@@ -33,6 +33,9 @@ type Inventory struct {
 	Notes []string
 	// Skipped are lines of a batch that were left out, see [Options].
 	Skipped []error
+	// MoreOthers is how many entries that cannot be enrolled there are beside those
+	// among Entries, where that are not all.
+	MoreOthers int
 	// Secrets are keys that the file holds: of other attestations, and in the
 	// queries of web hooks. They must not be shown.
 	Secrets []string
@@ -67,13 +70,8 @@ func (i Inventory) Records() []identity.Record {
 // see [enroll.Settings.Over], and returns what does not go together.
 func (i *Inventory) Override(settings enroll.Settings) error {
 	for n := range i.Entries {
-		e := &i.Entries[n]
-		if e.Other != "" {
-			continue
-		}
-		e.Settings = settings.WithDefaults(e.Settings)
-		if err := e.Settings.Validate(); err != nil {
-			return fmt.Errorf("line %d: %s: %w", e.Line, e.Record.RegistrationID, err)
+		if err := i.Entries[n].Override(settings); err != nil {
+			return err
 		}
 	}
 	hubs := len(settings.IoTHubs) > 0
@@ -90,6 +88,18 @@ func (i *Inventory) Override(settings enroll.Settings) error {
 		}
 	}
 	slices.Sort(i.Overridden)
+	return nil
+}
+
+// Override is [Inventory.Override] for one entry.
+func (e *Entry) Override(settings enroll.Settings) error {
+	if e.Other != "" {
+		return nil
+	}
+	e.Settings = settings.WithDefaults(e.Settings)
+	if err := e.Settings.Validate(); err != nil {
+		return fmt.Errorf("line %d: %s: %w", e.Line, e.Record.RegistrationID, err)
+	}
 	return nil
 }
 
@@ -142,8 +152,8 @@ func (i Inventory) Others() string {
 			named = append(named, fmt.Sprintf("%s (%s)", e.Record.RegistrationID, e.Other))
 		}
 	}
-	if n := len(named) - maxNamed; n > 0 {
-		named = append(named[:maxNamed], fmt.Sprintf("and %d more", n))
+	if n := len(named) + i.MoreOthers - maxNamed; n > 0 {
+		named = append(named[:min(maxNamed, len(named))], fmt.Sprintf("and %d more", n))
 	}
 	return strings.Join(named, ", ")
 }

@@ -26,6 +26,8 @@ type Run struct {
 
 // Outcome is what became of one record.
 type Outcome struct {
+	// Line is where the record begins in its file; 0 where that is not known.
+	Line int
 	Item enroll.Item
 	Err  error
 	// OffRecord is why the trail does not have the outcome; nil where it has.
@@ -38,6 +40,7 @@ type Outcome struct {
 // which no plan could be made has the action "error". What is done stands in the trail
 // before, as an intent, and after.
 func (r Run) Enroll(ctx context.Context, e inventory.Entry) (o Outcome) {
+	o.Line = e.Line
 	o.Item, o.Err, o.OffRecord = r.enroll(ctx, e)
 	o.Err = r.Service.Explain(o.Err)
 	o.Stops = o.Err != nil && (errors.Is(o.Err, ErrNoIntent) || r.Stops(o.Err))
@@ -52,10 +55,7 @@ func (r Run) enroll(ctx context.Context, e inventory.Entry) (item enroll.Item, e
 	}
 	item, err = enroll.Plan(ctx, r.Service.ServiceClient, e.Record, e.Settings, r.Policy)
 	if err != nil {
-		return enroll.Item{
-			RegistrationID: id, Action: "error",
-			Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{}, Warnings: []string{}, Others: []enroll.Other{},
-		}, err, nil
+		return unplanned(id), err, nil
 	}
 	r.warnOf(item)
 	if r.DryRun {
@@ -75,6 +75,14 @@ func (r Run) enroll(ctx context.Context, e inventory.Entry) (item enroll.Item, e
 	return item, err, r.Trail.outcome(ctx, intent, item, r.Service.Explain(err))
 }
 
+// unplanned is the item of a record for which no plan could be made.
+func unplanned(id string) enroll.Item {
+	return enroll.Item{
+		RegistrationID: id, Action: "error",
+		Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{}, Warnings: []string{}, Others: []enroll.Other{},
+	}
+}
+
 // warnOf says what is unusual in a plan, before it is applied and in a dry run: also the
 // machine that loses its identity with it.
 func (r Run) warnOf(item enroll.Item) {
@@ -87,57 +95,4 @@ func (r Run) warnOf(item enroll.Item) {
 	for _, other := range item.Others {
 		r.Warn(fmt.Sprintf("%s: the same key is enrolled as %s, too; delete the enrollment that is not used", item.RegistrationID, other.RegistrationID))
 	}
-}
-
-// Conclude is the run's error: that of the one record, how many of many failed, or
-// that the run ended before the last record, for the reason ended.
-func Conclude(outcomes []Outcome, records int, ended error) error {
-	if n := len(outcomes); n > 0 && outcomes[n-1].OffRecord != nil {
-		return errors.Join(outcomes[n-1].OffRecord, conclude(outcomes, records, ended))
-	}
-	return conclude(outcomes, records, ended)
-}
-
-func conclude(outcomes []Outcome, records int, ended error) error {
-	var failed, skipped int
-	var last error
-	stops := false
-	for _, o := range outcomes {
-		switch {
-		case o.Item.Action == enroll.Skipped:
-			skipped++
-		case o.Err != nil:
-			failed, last, stops = failed+1, o.Err, o.Stops
-		}
-	}
-	if skipped > 0 && (failed > 0 || ended == nil || len(outcomes) == records) {
-		return partly(len(outcomes), records, failed, skipped, last, stops)
-	}
-	switch {
-	case failed == 0 && ended != nil && len(outcomes) < records:
-		return fmt.Errorf("stopped: %d of %d done, %d not tried; the same command then continues from there: %w",
-			len(outcomes)-skipped, records, records-len(outcomes), ended)
-	case failed == 0:
-		return nil
-	case records == 1 || stops && failed == 1 && len(outcomes) == 1:
-		return last
-	case stops: // the whole run's trouble, not that of a record
-		return fmt.Errorf("stopped: %d of %d done, %d failed, %d not tried; the same command then continues from there: %w",
-			len(outcomes)-failed, records, failed, records-len(outcomes), last)
-	}
-	return fmt.Errorf("%w: %d of %d done, %d failed, %d not tried; the last error: %w", ErrPartly,
-		len(outcomes)-failed, records, failed, records-len(outcomes), last)
-}
-
-// partly is the error of a run in which enrollments were skipped. Only of those that
-// failed another run may do more.
-func partly(tried, records, failed, skipped int, last error, stops bool) error {
-	done := fmt.Sprintf("%d of %d done, %d failed, %d not tried, %d skipped", tried-failed-skipped, records, failed, records-tried, skipped)
-	switch {
-	case last == nil:
-		return fmt.Errorf("%w: %s: %w: they were not copied", ErrPartly, done, enroll.ErrNotTPM)
-	case stops:
-		return fmt.Errorf("stopped: %s; the same command then continues from there: %w", done, last)
-	}
-	return fmt.Errorf("%w: %s; the last error: %w", ErrPartly, done, last)
 }

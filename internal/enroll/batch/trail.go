@@ -1,5 +1,10 @@
-// Package batch enrolls machines one after the other, with an audit trail of intents and
-// outcomes, and says what became of the whole.
+// Package batch enrolls the machines of a batch: a few one after the other, many in
+// bulk, with a results file and an audit trail of intents and outcomes, and says what
+// became of the whole.
+//
+// The rule: what is about to be sent is on the disk before, and what became of it
+// before anything is printed. So a run that was killed at any moment is finished by the
+// same command, which finds out what the last one did not record.
 package batch
 
 import (
@@ -83,6 +88,22 @@ func (t *Trail) intend(ctx context.Context, item enroll.Item) (intent int, err e
 	return intent, nil
 }
 
+// intendAll is intend for several plans, all of which write.
+func (t *Trail) intendAll(ctx context.Context, items []enroll.Item) (intents []int, err error) {
+	if t == nil || len(items) == 0 {
+		return make([]int, len(items)), nil
+	}
+	entries := make([]audit.Entry, len(items))
+	for i, item := range items {
+		entries[i] = t.entry(item, audit.Intent)
+		entries[i].ETag = text.Printable(item.ETag, 200)
+	}
+	if intents, err = t.AppendAll(ctx, entries); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrNoIntent, items[0].RegistrationID, err)
+	}
+	return intents, nil
+}
+
 // settle gives outcomes to the intents that earlier runs left open for this
 // enrollment, from what is there now.
 func (t *Trail) settle(ctx context.Context, found enroll.Item) error {
@@ -119,6 +140,17 @@ func (t *Trail) outcome(ctx context.Context, intent int, item enroll.Item, err e
 	if t == nil || intent == 0 {
 		return nil
 	}
+	e := t.outcomeEntry(intent, item, err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeGrace)
+	defer cancel()
+	if _, err := t.Append(ctx, e); err != nil {
+		return &OffRecordError{fmt.Errorf("%w: %s: %s %s: %w", ErrOffRecord, item.RegistrationID, item.Action, e.Result, err)}
+	}
+	return nil
+}
+
+// outcomeEntry is the line of what became of an intent.
+func (t *Trail) outcomeEntry(intent int, item enroll.Item, err error) audit.Entry {
 	e := t.entry(item, audit.Outcome)
 	e.Intent, e.Result, e.RequestID = intent, outcomeOf(err), text.Printable(item.RequestID, 100)
 	if err != nil {
@@ -128,10 +160,22 @@ func (t *Trail) outcome(ctx context.Context, intent int, item enroll.Item, err e
 			e.RequestID = text.Printable(refused.RequestID, 100)
 		}
 	}
+	return e
+}
+
+// outcomeAll is outcome for several intents; outcomes and intents belong together.
+func (t *Trail) outcomeAll(ctx context.Context, intents []int, outcomes []Outcome) error {
+	if t == nil || len(intents) == 0 {
+		return nil
+	}
+	entries := make([]audit.Entry, len(intents))
+	for i, o := range outcomes {
+		entries[i] = t.outcomeEntry(intents[i], o.Item, o.Err)
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeGrace)
 	defer cancel()
-	if _, err := t.Append(ctx, e); err != nil {
-		return &OffRecordError{fmt.Errorf("%w: %s: %s %s: %w", ErrOffRecord, item.RegistrationID, item.Action, e.Result, err)}
+	if _, err := t.AppendAll(ctx, entries); err != nil {
+		return &OffRecordError{fmt.Errorf("%w: %s and %d more: %w", ErrOffRecord, outcomes[0].Item.RegistrationID, len(outcomes)-1, err)}
 	}
 	return nil
 }
