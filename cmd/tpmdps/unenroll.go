@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"tpmdps/internal/commandline"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/enroll/removal"
+	"tpmdps/internal/input"
+	"tpmdps/internal/inventory"
 	"tpmdps/internal/redact"
 	"tpmdps/internal/text"
 	"tpmdps/internal/verdict"
@@ -290,4 +293,33 @@ func (u *unenrollRows) end(out unenrollResult) error {
 		}
 	}
 	return nil
+}
+
+// maxRemoved bounds a file of machines to remove: 100,000 records.
+const maxRemoved = 256 << 20
+
+// readInventory reads a file whole. Nothing is removed of one that cannot be read to its
+// end.
+func (u *ui) readInventory(ctx context.Context, from string) (inventory.Inventory, error) {
+	var data []byte
+	var err error
+	if from == "-" {
+		data, err = input.ReadAll(u.in, "standard input", maxRemoved)
+	} else {
+		data, err = input.ReadFile(ctx, from, maxRemoved)
+	}
+	if err != nil {
+		return inventory.Inventory{}, err
+	}
+	inv, err := inventory.Read(data)
+	u.learn(inv.Secrets...)
+	switch {
+	case err != nil:
+		return inv, fmt.Errorf("%w: %s, %w", inventory.ErrDamaged, from, err)
+	case len(inv.Entries) == 0:
+		return inv, fmt.Errorf("%w: %s: there is no record in it", inventory.ErrDamaged, from)
+	case len(inv.Records()) == 0:
+		return inv, fmt.Errorf("%w: %s: %w in it, but %s", inventory.ErrDamaged, from, inventory.ErrNoTPM, inv.Others())
+	}
+	return inv, nil
 }

@@ -31,12 +31,11 @@ var (
 	ErrOtherForm = errors.New("this key is enrolled under the other form of its ID")
 )
 
-// The actions of a removal, beside [Unchanged] and [Skipped]. [Refused] writes nothing:
+// The actions of a removal, beside [Unchanged], [Skipped] and [Refused], which writes nothing:
 // [Removal.Err] says why.
 const (
 	Disable Action = "disable"
 	Delete  Action = "delete"
-	Refused Action = "refused"
 )
 
 // Target is the enrollment that is to go.
