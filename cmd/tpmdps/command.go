@@ -105,6 +105,11 @@ func (c command) start(s streams, flag *cli.Context) error {
 		return err
 	}
 	f := flags{flag}
+	ctx, cancel, err := c.context(flag.Context, f)
+	if err != nil {
+		return err
+	}
+	defer cancel()
 	if err := errors.Join(oneReader(f, arg), f.checkRules(c.rules)); err != nil {
 		return err
 	}
@@ -115,11 +120,6 @@ func (c command) start(s streams, flag *cli.Context) error {
 	if f.yes("plain-bus") {
 		u.warn("--plain-bus: passwords, and the keys' inner wrapping, cross the TPM's bus in the clear")
 	}
-	ctx, cancel, err := c.context(flag.Context, f)
-	if err != nil {
-		return err
-	}
-	defer cancel()
 	u.in = input.NewReader(ctx, "standard input", u.in)
 	if err := f.checkVariables(); err != nil {
 		return err

@@ -25,7 +25,7 @@ func unenrollCommand() command {
 		name:     "unenroll",
 		argument: commandline.Command{FileFlag: "from"},
 		usage:    "disable or delete the enrollment of this machine's chip, or of a batch",
-		description: "Takes machines out of DPS: the one with this chip, those of the records in --from, or\n" +
+		description: "Removes machines from DPS: the one with this chip, those of the records in --from, or\n" +
 			"those that --registration-id names. Their enrollments are disabled, which can be\n" +
 			"undone; --delete removes them. Running it again changes nothing. An enrollment with\n" +
 			"another key than the chip's or the record's is left alone; an ID that is named alone\n" +
@@ -34,7 +34,7 @@ func unenrollCommand() command {
 			"result names the command that does.",
 		flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "from", Usage: "remove the machines whose records are in `FILE`, - for stdin"},
-			&cli.StringSliceFlag{Name: "registration-id", Usage: "remove the enrollment with this `ID`, whichever key it has; may be given several times"},
+			&cli.StringSliceFlag{Name: "registration-id", Category: "Machines:", Usage: "remove the enrollment with this `ID`, whichever key it has; may be given several times"},
 			idFormatFlag("of this machine's chip, the ID in `FORMAT`: base32 or hex"),
 			&cli.BoolFlag{Name: "disable", Usage: "disable the enrollment; it is kept and can be enabled again (the default)"},
 			&cli.BoolFlag{Name: "delete", Usage: "delete the enrollment, with all its settings"},
@@ -44,7 +44,7 @@ func unenrollCommand() command {
 		}, slices.Concat(auditFlags(), serviceFlags(), chipFlags(), networkFlags(), secretFlags())...),
 		examples: []string{
 			"tpmdps unenroll --registration-id box-7 --connection-string-file dps.secret",
-			"tpmdps unenroll --from scrapped.jsonl --delete --registration --reason 'sold' --audit trail.jsonl",
+			"tpmdps unenroll --from scrapped.jsonl --delete --audit trail.jsonl",
 		},
 		exits: []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 30, 32, 50, 51},
 		rules: []rule{

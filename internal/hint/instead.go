@@ -31,6 +31,8 @@ var instead = map[string][]string{
 	"the hint names the flag that would overrule it: --update, --replace-ek, --even-if-provisioned": {"the message names what stands against it"},
 
 	// Of the chip.
+	"if that is the one to remove: name it with --registration-id, or add --id-format hex, or base32": {"if that is the one to remove: give its ID"},
+	"if the enrollment is the one to remove, whatever its key: name it alone with --registration-id":  {"if the enrollment is the one to remove, whatever its key: give its ID alone"},
 	"for example --tpm /dev/tpmrm0": {"an address is /dev/tpmrm0, swtpm:path=SOCKET, swtpm:host=localhost,port=2321, or such"},
 	"is the TPM switched on in the firmware setup (Security, TPM or PTT or fTPM)? Another one is named with --tpm":                                       {"is the TPM switched on in the firmware setup (Security, TPM or PTT or fTPM)? Compare the address with ls /dev/tpm*"},
 	"is swtpm, or another TPM, running there? Compare the address with --tpm, TPMDPS_TPM and TPM2TOOLS_TCTI (without them it is this machine's own TPM)": {"is swtpm, or another TPM, running there? Compare the address, and look into the environment for TPMDPS_TPM and TPM2TOOLS_TCTI"},
