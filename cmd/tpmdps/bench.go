@@ -122,8 +122,10 @@ func runBench(s *session, f flags) (err error) {
 	if err := b.prepare(); err != nil {
 		return err
 	}
-	if b.batch, err = s.openBatch(b.o.noting); err != nil {
-		return err
+	if b.batch, err = s.openBatch(b.o.noting); err != nil { // before minutes are spent with the chip
+		opened := err
+		steps, err := station.Run(s.ctx, []station.Task{{Name: station.Batch, Do: func(context.Context) (station.Seen, error) { return station.Seen{}, opened }}}, nil)
+		return s.printAfter(err, b.result(steps, err))
 	}
 	if b.batch != nil {
 		defer joinClose(&err, b.batch)
