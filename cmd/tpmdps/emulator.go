@@ -51,8 +51,8 @@ func emulatorCommand() command {
 	}
 }
 
-func runEmulator(s *session, f flags) (err error) {
-	opts := emulator.Options{
+func readEmulatorOptions(f flags) emulator.Options {
+	return emulator.Options{
 		IDScope:   f.text("id-scope"),
 		Listen:    f.text("listen"),
 		MQTT:      f.text("mqtt"),
@@ -62,13 +62,16 @@ func runEmulator(s *session, f flags) (err error) {
 		Limit:     f.number("limit"),
 		Role:      f.text("role"),
 		Faults:    f.list("fault"),
-		Log:       s.log,
 
 		LimitCounts:    f.text("limit-counts"),
 		WholeResources: f.yes("whole-resources"),
 		ReadOnlyPolicy: f.yes("read-only-policy"),
 	}
-	ready := f.text("ready-file")
+}
+
+func runEmulator(s *session, f flags) (err error) {
+	opts, ready := readEmulatorOptions(f), f.text("ready-file")
+	opts.Log = s.log
 	if ready != "" {
 		if err := emulator.CheckReady(ready); err != nil {
 			return err
@@ -89,22 +92,29 @@ func runEmulator(s *session, f flags) (err error) {
 		return &listenFault{fmt.Errorf("%w: %w", emulator.ErrOptions, err)}
 	}
 	defer joinClose(&err, server)
-	if ready != "" { // one that a killed run left says nothing of this one; one that runs would have the ports
-		if err := emulator.RemoveReady(ready, 0); err != nil {
-			return err
-		}
-	}
 	for _, addr := range []string{opts.Listen, opts.MQTT} {
 		if !loopback(addr) {
 			s.say("warning: %s can be reached from other machines; its keys protect nothing", addr)
 		}
 	}
-	r := emulatorResult{Endpoint: server.Endpoint(), Hub: server.Hub(), IDScope: server.IDScope()}
-	if opts.Dir != "" {
-		if err := server.WriteFiles(opts.Dir); err != nil {
+	return serve(s, server, opts.Dir, ready)
+}
+
+// serve says where the emulator is, in files and on stdout, and waits for the end of the
+// run. A ready file that a killed run left says nothing of this one; a run that is at
+// work would have the ports.
+func serve(s *session, server *emulator.Server, dir, ready string) (err error) {
+	if ready != "" {
+		if err := emulator.RemoveReady(ready, 0); err != nil {
 			return err
 		}
-		r.CAFile, r.EnvFile = filepath.Join(opts.Dir, "ca.pem"), filepath.Join(opts.Dir, "emulator.env")
+	}
+	r := emulatorResult{Endpoint: server.Endpoint(), Hub: server.Hub(), IDScope: server.IDScope()}
+	if dir != "" {
+		if err := server.WriteFiles(dir); err != nil {
+			return err
+		}
+		r.CAFile, r.EnvFile = filepath.Join(dir, "ca.pem"), filepath.Join(dir, "emulator.env")
 	}
 	if ready != "" {
 		if err := emulator.WriteReady(ready, os.Getpid()); err != nil {
