@@ -38,13 +38,15 @@ PLAIN := TestScripts|TestAnswersMatrix|TestEveryResponseCode|TestBrokenConfigTel
 	TestRightFileInAnotherDress|TestFixesOfOtherSlips|TestStrictReaderOnTemplate|TestUnusableProxy|TestSameAnswerSameMeaning|$\
 	TestNothingIsPrintedThatIsKnown|TestCredentialFaultsHaveOneCode|TestInputsThatAreNoFiles|TestWholeLogs|$\
 	TestLongLogsAreLookedThrough|TestMisspeltFlags|TestPKCS11SaysNoPIN|TestPKCS11Everywhere|TestLogsInUTF16|$\
-	TestPowerCut|TestEveryChangeIsFound|TestStreamBounds|TestTableBounds
+	TestPowerCut|TestEveryChangeIsFound|TestStreamBounds|TestTableBounds|TestMemoryOfALongBatch|$\
+	TestEveryCodeReadsBack|TestEveryIDForPrinters|TestTerminalReadsBack|TestHostileTextsOnSheets|TestLabelsTooSmall|TestMemory
 
 # The longest goes first. Without cgo runs, beside those, what it makes different: the look-up of names.
 test: ## run all tests: with the race detector and the simulator, and what differs without cgo
 	@sh .ci/deps swtpm witness proxy cgo
 	CGO_ENABLED=1 $(TEST) -race -skip '^($(PLAIN))$$' ./internal/tpm ./...
-	$(TEST) -run '^($(PLAIN))$$' ./cmd/tpmdps ./internal/edge/lint ./internal/dictionary ./internal/manifest ./internal/inventory
+	$(TEST) -run '^($(PLAIN))$$' ./cmd/tpmdps ./internal/edge/lint ./internal/dictionary ./internal/manifest ./internal/inventory \
+		./internal/enroll/batch ./internal/labels
 	$(TEST) ./internal/hub ./internal/network
 
 # Any other kernel image for amd64 that has TIS and CRB built in will do as well.
