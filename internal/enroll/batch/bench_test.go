@@ -66,7 +66,11 @@ type bench struct {
 func newBench(t testing.TB, o emulator.Options) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: t.TempDir(), requests: map[string]int{}, sent: map[string]int{}}
-	o.Arrived = b.arrived
+	if hook := o.Arrived; hook != nil {
+		o.Arrived = func(r *http.Request) { hook(r); b.arrived(r) }
+	} else {
+		o.Arrived = b.arrived
+	}
 	var err error
 	if b.server, err = emulator.New(o); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -304,13 +305,19 @@ func TestProgress(t *testing.T) {
 }
 
 // A service to which each enrollment of a bulk request is an operation throttles earlier,
-// and the batch is enrolled all the same, none twice.
+// and the batch is enrolled all the same, none twice. The service's clock goes half a
+// second with each request: ten enrollments use twice what comes back in that time, however
+// long it took.
 func TestThrottledByItems(t *testing.T) {
 	t.Parallel()
-	const records = 1500
+	const records = 1300
 	began := time.Now()
-	faster := func() time.Time { return began.Add(20 * time.Since(began)) }
-	b := newBench(t, emulator.Options{Limit: 600, LimitCounts: emulator.LimitItems, Now: faster})
+	var arrived atomic.Int64
+	b := newBench(t, emulator.Options{
+		Limit: 600, LimitCounts: emulator.LimitItems,
+		Arrived: func(*http.Request) { arrived.Add(1) },
+		Now:     func() time.Time { return began.Add(time.Duration(arrived.Load()) * 500 * time.Millisecond) },
+	})
 	r := b.run(t.Context(), boxes(0, records), nil)
 	if r.err != nil || r.Created != records || len(b.stored()) != records {
 		t.Fatalf("%+v, %v", r.Tally, r.err)
