@@ -67,11 +67,7 @@ func (r *batchList) add(l manifest.Line) {
 }
 
 func (r batchList) lines() []any {
-	var out []any
-	for _, b := range r.Boxes {
-		out = append(out, b)
-	}
-	return out
+	return asLines(r.Boxes)
 }
 
 func (r batchList) fields() [][]string { return r.rows }

@@ -30,11 +30,7 @@ type compareResult struct {
 }
 
 func (r compareResult) lines() []any {
-	var out []any
-	for _, c := range r.Candidates {
-		out = append(out, c)
-	}
-	return out
+	return asLines(r.Candidates)
 }
 
 func (r compareResult) fields() [][]string {

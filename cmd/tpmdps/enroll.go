@@ -206,11 +206,7 @@ type enrollResult struct {
 }
 
 func (r enrollResult) lines() []any {
-	var out []any
-	for _, item := range r.Items {
-		out = append(out, item)
-	}
-	return out
+	return asLines(r.Items)
 }
 
 func (r enrollResult) fields() [][]string {

@@ -101,11 +101,7 @@ type explainResult struct {
 }
 
 func (r explainResult) lines() []any {
-	var all []any
-	for _, e := range r.Entries {
-		all = append(all, e)
-	}
-	return all
+	return asLines(r.Entries)
 }
 
 func (r explainResult) fields() [][]string {

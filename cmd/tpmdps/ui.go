@@ -105,6 +105,15 @@ type result interface {
 	show(w io.Writer) error
 }
 
+// asLines are the lines of a result that is a list.
+func asLines[T any](items []T) []any {
+	var all []any
+	for _, item := range items {
+		all = append(all, item)
+	}
+	return all
+}
+
 // print writes the result to stdout, all of it: nothing is kept back until there
 // is more.
 func (u *ui) print(r result) error {

@@ -203,11 +203,7 @@ type unenrollResult struct {
 }
 
 func (r unenrollResult) lines() []any {
-	var out []any
-	for _, item := range r.Items {
-		out = append(out, item)
-	}
-	return out
+	return asLines(r.Items)
 }
 
 func (r unenrollResult) fields() [][]string {
