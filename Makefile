@@ -37,13 +37,16 @@ PLAIN := TestScripts|TestAnswersMatrix|TestEveryResponseCode|TestBrokenConfigTel
 	TestRunAfterAKilledOne|TestOthersLeftoversStay|TestHintsFitTheCommandLine|TestLiesInEveryAnswer|$\
 	TestRightFileInAnotherDress|TestFixesOfOtherSlips|TestStrictReaderOnTemplate|TestUnusableProxy|TestSameAnswerSameMeaning|$\
 	TestNothingIsPrintedThatIsKnown|TestCredentialFaultsHaveOneCode|TestInputsThatAreNoFiles|TestWholeLogs|$\
-	TestLongLogsAreLookedThrough|TestMisspeltFlags|TestPKCS11SaysNoPIN|TestPKCS11Everywhere|TestLogsInUTF16
+	TestLongLogsAreLookedThrough|TestMisspeltFlags|TestPKCS11SaysNoPIN|TestPKCS11Everywhere|TestLogsInUTF16|$\
+	TestPowerCut|TestEveryChangeIsFound|TestStreamBounds|TestTableBounds|TestMemoryOfALongBatch|$\
+	TestEveryCodeReadsBack|TestEveryIDForPrinters|TestTerminalReadsBack|TestHostileTextsOnSheets|TestLabelsTooSmall|TestMemory
 
-# The longest goes first. Without cgo runs, beside those, what it makes different: the look-up of names.
+# The longest goes first. The limit is there to end a hang. Without cgo runs, beside those, what it makes different: the look-up of names.
 test: ## run all tests: with the race detector and the simulator, and what differs without cgo
 	@sh .ci/deps swtpm witness proxy cgo
-	CGO_ENABLED=1 $(TEST) -race -skip '^($(PLAIN))$$' ./internal/tpm ./...
-	$(TEST) -run '^($(PLAIN))$$' ./cmd/tpmdps ./internal/edge/lint ./internal/dictionary
+	CGO_ENABLED=1 $(TEST) -timeout 20m -race -skip '^($(PLAIN))$$' ./internal/tpm ./...
+	$(TEST) -timeout 20m -run '^($(PLAIN))$$' ./cmd/tpmdps ./internal/edge/lint ./internal/dictionary ./internal/manifest ./internal/inventory \
+		./internal/enroll/batch ./internal/labels
 	$(TEST) ./internal/hub ./internal/network
 
 # Any other kernel image for amd64 that has TIS and CRB built in will do as well.

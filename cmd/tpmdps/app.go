@@ -1,323 +1,18 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"net"
 	"runtime/debug"
-	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
-	"tpmdps/internal/atomicfile"
-	"tpmdps/internal/audit"
-	"tpmdps/internal/aziot"
-	"tpmdps/internal/dictionary"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/disk"
-	"tpmdps/internal/dps"
-	"tpmdps/internal/edge"
-	"tpmdps/internal/edge/checkup"
-	"tpmdps/internal/edge/configfile"
-	"tpmdps/internal/emulator"
-	"tpmdps/internal/enroll"
-	"tpmdps/internal/environment"
-	"tpmdps/internal/filelock"
-	"tpmdps/internal/host"
-	"tpmdps/internal/hub"
-	"tpmdps/internal/identity"
-	"tpmdps/internal/inventory"
-	"tpmdps/internal/network"
-	"tpmdps/internal/operator"
-	"tpmdps/internal/provision"
-	"tpmdps/internal/secretfile"
-	"tpmdps/internal/softtpm"
-	"tpmdps/internal/tpm"
+	"tpmdps/internal/verdict"
 )
-
-// Errors that only the command line knows.
-var (
-	errUsage  = errors.New("usage")
-	errBatch  = errors.New("damaged batch")
-	errPartly = errors.New("part of the batch failed")
-	errInputs = errors.New("cannot read")
-	// errProvisioned: the machine is in use.
-	errProvisioned = errors.New("this machine is provisioned")
-)
-
-// exit is one line of the interface with scripts: docs/exit-codes.md.
-type exit struct {
-	is   error
-	code int
-	hint string
-}
-
-// names says what a code stands for, in one or two words.
-var names = dictionary.ExitNames()
-
-// exits is the one table from an error to its exit code and to what to do next.
-// The first entry that matches counts, so causes stand before the layers that
-// wrap them.
-var exits = slices.Concat(diskExits(), []exit{
-	{context.Canceled, 130, ""},
-	{errOvertime, 20, hintOvertime},
-	{environment.ErrVariable, 2, "correct the variable that is named, or take it out"},
-	{errUsage, 2, ""},
-	{operator.ErrOptions, 2, ""},
-	{enroll.ErrNotTPM, 51, "copy those with az, or leave them out: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\""},
-	{network.ErrNoCertificate, 2, "give the certificate of the CA: PEM, DER or PKCS #7 (.p7b)"},
-	{errPartly, 51, "correct what failed and run the same command again: what is done is found unchanged"},
-	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
-	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
-	{errNoTPM, 50, "only enrollments with TPM attestation can be copied: az iot dps enrollment list -o json --query \"[?attestation.type=='tpm']\" has those"},
-	{inventory.ErrEnrollment, 50, "correct the enrollment at the line that is named, or have it written anew: az iot dps enrollment list -o json"},
-	{errBatch, 50, "correct the line that is named, or make the record again: tpmdps read-ek -o jsonl"},
-	{audit.ErrLocked, 20, "wait until the other run is done, or end it; raise --timeout"},
-	{audit.ErrKey, 2, "give the key the lines were signed with: --audit-key-file FILE; or begin another trail"},
-	{errEmptyTrail, 50, "if something was recorded in it, its lines are gone: compare it with a copy, or with a noted head (--head)"},
-	{audit.ErrDamaged, 50, "tpmdps audit verify FILE names the first bad line; keep the file as it is, and begin a new one"},
-	{errNoIntent, 1, "check that the trail's disk has space and that the file was not moved, then run the same command again"},
-	{edge.ErrOtherProvisioning, 40, "if the TPM is what it shall use from now on: --replace-provisioning makes comments of the other way"},
-	{checkup.ErrFindings, 40, "correct the file; tpmdps config --config - prints one that is right"},
-	{edge.ErrUnusable, 40, "tpmdps config --check --config FILE says what to type; tpmdps config --config - prints a file that is right"},
-	{identity.ErrRegistrationID, 2, "leave --registration-id out to use the ID that is derived from the chip"},
-	{identity.ErrIDScope, 2, "the ID scope is on the overview page of the DPS, or: az iot dps show -n NAME --query properties.idScope"},
-	{dps.ErrEndpoint, 2, ""},
-
-	{provision.ErrForeignID, 31, ""},      // the error itself knows what to do
-	{provision.ErrConfiguredAuth, 41, ""}, // as well
-	{provision.ErrHubKey, 31, "leave the enrollment as it is: it has this chip's key, which opened DPS's challenge just now; run it again, and if it persists, something between here and DPS changes its answers: keep the output of -v"},
-	{tpm.ErrOtherChip, 31, "the enrollment was made with another chip's key: compare with tpmdps read-ek; only if this machine replaces the enrolled one, which can then no longer provision: tpmdps enroll --replace-ek"},
-	{softtpm.ErrNotInstalled, 10, hintSwtpm},
-	{tpm.ErrGone, 10, "it was there when this run began: was swtpm, the resource manager or the machine's TPM service stopped or restarted? Run it again; if it goes away each time, look at its log (of /dev/tpm0: dmesg)"},
-	{tpm.ErrWrongAddress, 10, "is swtpm, or another TPM, running there? Compare the address with --tpm, TPMDPS_TPM and TPM2TOOLS_TCTI (without them it is this machine's own TPM)"},
-	{tpm.ErrAnswer, 12, hintAnswer},
-	{tpm.ErrNoDevice, 10, "is the TPM switched on in the firmware setup (Security, TPM or PTT or fTPM)? Another one is named with --tpm"},
-	{tpm.ErrPermission, 11, hintPermission},
-	{tpm.ErrLockout, 12, "the chip counts wrong passwords; wait, do not try again in a loop"},
-	{tpm.ErrAuth, 12, "give the hierarchy's password: --endorsement-auth-file FILE, --owner-auth-file FILE"},
-	{tpm.ErrResources, 12, hintResources},
-	{tpm.ErrNVFull, 12, "list what is there: tpm2_getcap handles-persistent; remove what is not needed: tpm2_evictcontrol -c HANDLE"},
-	{tpm.ErrFailure, 12, "switch the machine off and on again; if it persists, the chip or its firmware is broken"},
-	{tpm.ErrNoEncryption, 13, "--plain-bus works without encryption; a probe on the bus can then read the keys"},
-	{tpm.ErrHierarchy, 13, "restart the machine; if it persists, the firmware setup switches the hierarchy off"},
-	{tpm.ErrLost, 12, "run it again; if it persists, another program uses the chip: use /dev/tpmrm0"},
-	{tpm.ErrBusy, 12, hintBusy},
-	{tpm.ErrOccupied, 13, "look at what is there: tpm2_getcap handles-persistent"}, // occupiedHint knows more where the error names the handle
-	{tpm.ErrUnsupported, 13, "this machine needs another TPM, other TPM firmware, or another kind of attestation"},
-
-	{enroll.ErrForeignID, 15, "was the record or the ID copied from another machine? Use the key's own ID (omit --registration-id); tpmdps read-ek --compare lists those of all keys of this chip. If this key must have the other one's ID: --foreign-id"},
-	{enroll.ErrOtherAttestation, 15, "if that machine is to prove itself by this TPM from now on: add --replace-ek, which removes what it has now; if it is another machine, enroll this one under another registration ID"},
-	{enroll.ErrSecond, 15, ""},
-	{enroll.ErrOtherEK, 15, "if this machine replaces the other one: add --replace-ek"},
-	{enroll.ErrConflict, 15, "to change the enrollment: add --update"},
-	{enroll.ErrHub, 2, "az iot dps linked-hub list --dps-name NAME lists the hubs of that DPS: link this one to it (az iot dps linked-hub create), or choose one of those; one hub for all is named with --iot-hubs"},
-	{host.ErrNotRoot, 11, "run it again with sudo"},
-	{enroll.ErrDuplicate, 15, "nothing was enrolled: of each pair take one out of the file; if they are two machines, one was read twice: read it again"},
-	{aziot.ErrNotInstalled, 2, aziot.HintInstall},
-	{aziot.ErrNoRule, 2, "with tcti = \"device:/dev/tpmrm0\" the daemon opens the kernel's own resource manager"},
-	{aziot.ErrConfig, 40, "tpmdps config --check says where and why"},
-	{aziot.ErrApply, 1, "correct what it says, then run the same command again: the file is written already"},
-	{aziot.ErrAccess, 11, "sudo tpmdps config --udev gives it the chip; if that did not help: udevadm test /sys/class/tpmrm/tpmrm0 names the rules that count"},
-	{errDaemons, 1, "the logs say why: sudo iotedge system logs"},
-	{errOldDaemon, 1, "sudo systemctl restart aziot-tpmd"},
-	{errProvisioned, 15, "--until challenge registers nothing; if a registration is what you want: --even-if-provisioned, then restart IoT Edge: sudo iotedge system restart"},
-	{errOverwrite, 15, "choose another file with --out, print it with --out -, or move the old one away"},
-	{fs.ErrExist, 15, "choose another file with --config, print it with --config -, or move the old one away"},
-
-	{network.ErrBroken, 20, hintBroken},
-	{network.ErrName, 20, "check the name servers of this machine (resolvectl status), and the name"},
-	{network.ErrConnect, 20, "check cable, address and firewall: port 443 out to DPS, 8883 or 443 out to the hub; and HTTPS_PROXY"},
-	{network.ErrProxyLogin, 21, hintProxyLogin},
-	{network.ErrProxy, 21, "check HTTPS_PROXY and NO_PROXY, and whether the proxy allows this host"},
-	{network.ErrValidity, 22, hintClock},
-	{network.ErrCertificate, 21, "if a proxy inspects TLS here, give its CA with --ca-file and to IoT Edge; otherwise check the host name"},
-	{network.ErrTLS, 21, "something else than the service answers there: a proxy, a captive portal, or a wrong port"},
-	{hub.ErrOptions, 33, "DPS assigned something that is no hub; keep the output of -v"},
-	{hub.ErrUnauthorized, 34, "the hub does not take this device: is it disabled or deleted there, or was its key rotated? az iot hub device-identity show; then register again"},
-	{hub.ErrUnavailable, 34, "try again in some minutes; the hub's quota may be used up"},
-	{hub.ErrDropped, 34, "the hub closes the connection: is another machine connected under this device ID, or a program on this one?"},
-	{hub.ErrBadUserName, 34, "keep the output of -v; the hub does not take what its documentation says"},
-	{hub.ErrIdentifier, 34, "keep the output of -v; the hub does not take this device ID"},
-	{hub.ErrRefused, 34, "look at the device on the hub: az iot hub device-identity show"},
-	{hub.ErrNotMQTT, 21, "something other than a hub answered: a proxy, a captive portal, or a wrong port; compare the hub's name with the portal"},
-	{hub.ErrMalformed, 34, "what answers breaks the rules of MQTT, which a hub keeps: look for a proxy or a broker between here and the hub; keep the output of -v"},
-	{provision.ErrClock, 22, hintClock},
-	{provision.ErrNotEnrolled, 31, dictionary.Advice(404201)},
-	{provision.ErrScope, 31, dictionary.Advice(404000)},
-	{provision.ErrHubAnswered, 21, hintHubAnswered},
-	{provision.ErrDisabled, 31, "enable it: tpmdps enroll --provisioning-status enabled --update"},
-	{provision.ErrOtherEK, 31, "the enrollment was made with another chip's key, or another tool's: compare with tpmdps read-ek --compare; only if this machine replaces the enrolled one, which can then no longer provision: tpmdps enroll --replace-ek"},
-	{provision.ErrRefused, 31, hintTracking},
-	{provision.ErrUnavailable, 32, dictionary.ExitAdvice(32)},
-	{provision.ErrAllocation, 33, dictionary.Advice(400207)},
-	{provision.ErrNoHub, 33, dictionary.Advice(400208)},
-	{provision.ErrHubUnauthorized, 33, dictionary.Advice(400209)},
-	{provision.ErrStillAssigning, 20, "raise --timeout; if it persists, look at the DPS's linked hubs"},
-	{provision.ErrNotAssigned, 33, "look at the linked hubs and the allocation policy of the DPS; keep error code and time for support"},
-	{tpm.ErrBlob, 33, "something between here and DPS changes its answers, or the service has changed; keep the output of -v"},
-
-	{secretfile.ErrRemovable, 2, "whoever finds the medium has the secret: copy it onto this machine's disk; if it must be: --secret-on-removable-media"},
-	{operator.ErrNoDPS, 2, "name it with --dps NAME, or in TPMDPS_DPS"},
-	{operator.ErrNoCredential, 30, "set PROVISIONING_CONNECTION_STRING, or give --connection-string-file, --sas-token-file or --auth-type login"},
-}, operatorReasons(), []exit{
-	{dps.ErrConnectionString, 30, ""},
-	{dps.ErrCredential, 30, ""},
-
-	{dps.ErrMalformed, 21, hintForeign},
-	{dps.ErrTooLarge, 21, hintForeign},
-	{configfile.ErrOtherID, 41, "--id-format base32 takes the chip's ID; --registration-id ID keeps the one of the file"},
-	{atomicfile.ErrChanged, 15, "run the same command again: it starts from what the file is now"},
-	{errInputWait, 20, "whatever writes to it has to end; raise --timeout"},
-	{filelock.ErrHeld, 20, "wait until the other program is done, or end it; raise --timeout"},
-	{atomicfile.ErrInUse, 15, "end the other one, or name another file"},
-	{checkup.ErrDisagree, 41, "the hint at the failed line says what to do"},
-	{edge.ErrInvalid, 2, ""},
-	{emulator.ErrOptions, 2, ""},
-	{fs.ErrPermission, 2, hintOtherUser},
-	{errInputs, 2, ""},
-})
-
-// diskExits are those of files and disks. They count whatever was being done, and
-// whoever interrupts it then. The error itself knows of which file system it is.
-func diskExits() []exit {
-	all := []exit{{errOffRecord, 1, "record it by hand; check that the trail's disk has space and that the file was not moved"}}
-	for _, cause := range disk.Causes {
-		code := 2
-		if errors.Is(cause, disk.ErrMachine) {
-			code = 1
-		}
-		hint := cause.Hint("")
-		if cause == disk.Denied {
-			hint = hintOtherUser
-		}
-		all = append(all, exit{cause, code, hint})
-	}
-	return all
-}
-
-// operatorReasons are why nobody could sign in, or the service refused who did.
-func operatorReasons() []exit {
-	var all []exit
-	for _, reason := range operator.Reasons() {
-		all = append(all, exit{reason, 30, reason.Hint()})
-	}
-	return all
-}
-
-// hinter is an error that knows what to do about it.
-type hinter interface {
-	error
-	Hint() string
-}
-
-// verdict finds exit code and hint for an error.
-func verdict(err error) exit {
-	var format *identity.FormatError
-	var auth *tpm.AuthError
-	var failed *provision.StepError
-	for _, e := range exits {
-		if errors.Is(err, e.is) {
-			if e.is == tpm.ErrOccupied {
-				e.hint = occupiedHint(err, e.hint)
-			}
-			if e.is == tpm.ErrAuth && errors.As(err, &auth) {
-				e.hint = cmp.Or(authHint(auth), e.hint)
-			}
-			if e.is != identity.ErrSample && errors.As(err, &format) {
-				e.hint = formatHint(format, e.hint)
-			}
-			if e.is == network.ErrCertificate && ofEmulator(err) {
-				e.hint = hintOtherEmulator
-			}
-			e.hint = codeHint(err, e)
-			e.hint = refusedHint(err, e)
-			if knows := hinter(nil); errors.As(err, &knows) && errors.Is(knows, e.is) {
-				e.hint = cmp.Or(knows.Hint(), e.hint)
-			}
-			if errors.As(err, &failed) {
-				e.hint = failed.Names.Carry(e.hint)
-			}
-			return e
-		}
-	}
-	var (
-		service *dps.Error
-		invalid x509.CertificateInvalidError
-		verify  *tls.CertificateVerificationError
-		record  tls.RecordHeaderError
-		alert   tls.AlertError
-		network net.Error
-		file    *fs.PathError
-	)
-	cause, isDisk := disk.Find(err)
-	switch {
-	case errors.As(err, &service):
-		return serviceVerdict(service)
-	case errors.As(err, &format):
-		return exit{code: 14, hint: formatHint(format, "")}
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return exit{code: 22, hint: hintClock}
-	case ofEmulator(err):
-		return exit{code: 21, hint: hintOtherEmulator}
-	case errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert):
-		return exit{code: 21, hint: "if a proxy inspects TLS here, give its CA with --ca-file; otherwise check the host name"}
-	// A system error counts as one of the network's (syscall.Errno has its
-	// methods), so the files' come first.
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, secretfile.ErrEmpty):
-		return exit{code: 2}
-	case isDisk:
-		return verdict(cause)
-	case errors.As(err, &file) && errors.Is(err, syscall.EPIPE):
-		return exit{code: 1, hint: "the program that read the output has ended; it, or the pipe, is where to look"}
-	case errors.As(err, &file):
-		return exit{code: 1}
-	case errors.Is(err, context.DeadlineExceeded):
-		return exit{code: 20, hint: "timed out: check the network, or raise --timeout"}
-	case isBroken(err):
-		return exit{code: 20, hint: hintBroken}
-	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return exit{code: 20, hint: "check cable, name resolution and firewall (port 443 out), and HTTPS_PROXY"}
-	}
-	return exit{code: 1, hint: "unexpected error; please report it and attach the output of -v"}
-}
-
-// isBroken: within verdict, network is a variable.
-var isBroken = network.Broken
-
-// hintBroken is for an answer that did not come to its end.
-const hintBroken = "name, connection and TLS were in order, and the answer broke off: try again; if it persists, a proxy or firewall on the way cuts connections or inspects TLS (HTTPS_PROXY)"
-
-// hintOtherEmulator is for an emulator that is not trusted here.
-const hintOtherEmulator = "an emulator answers, of another run or directory than the one that is trusted here: set -a; . DIR/emulator.env; set +a"
-
-// ofEmulator tells whether a certificate that is not trusted is an emulator's.
-func ofEmulator(err error) bool {
-	var verify *tls.CertificateVerificationError
-	if errors.As(err, &verify) {
-		return slices.ContainsFunc(verify.UnverifiedCertificates, func(c *x509.Certificate) bool {
-			return strings.HasPrefix(c.Issuer.CommonName, emulator.AuthorityName)
-		})
-	}
-	return errors.Is(err, network.ErrCertificate) && strings.Contains(err.Error(), emulator.AuthorityName)
-}
-
-func formatHint(f *identity.FormatError, otherwise string) string {
-	switch {
-	case f.Convert != "":
-		return f.Advice + "; as DPS takes it: " + f.Convert
-	case f.Advice != "":
-		return f.Advice
-	}
-	return otherwise
-}
 
 // run is main with everything passed in, so that tests run the real program.
 func run(ctx context.Context, args []string, s streams) (code int) {
@@ -341,25 +36,25 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 	if err == nil {
 		err = out.Err()
 	}
-	if err != nil && errors.Is(ctx.Err(), context.Canceled) && interrupts(err) {
-		err = interrupted(err)
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) && verdict.Interrupts(err) {
+		err = verdict.Interrupted(err)
 	}
 	if err == nil {
 		return 0
 	}
-	v := verdict(err)
-	v.hint = lineIn(ctx).fit(v.hint)
+	v := verdict.Of(err)
+	v.Hint = lineIn(ctx).Fit(v.Hint)
 	s.printError(err, v, wantsJSON(args))
-	return v.code
+	return v.Code
 }
 
-// runApp runs one command line. The bare arguments go along: see onCommandLine.
+// runApp runs one command line.
 func runApp(ctx context.Context, args []string, s streams) error {
 	app := newApp(s)
-	app.Metadata = map[string]any{metadataArgs: args}
+	app.Metadata = map[string]any{commandline.Typed: args}
 	err := app.RunContext(ctx, args)
 	if err != nil && strings.HasPrefix(err.Error(), "No help topic for ") {
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return fmt.Errorf("%w: %w", commandline.ErrUsage, err)
 	}
 	return err
 }
@@ -370,7 +65,7 @@ func runApp(ctx context.Context, args []string, s streams) error {
 func newApp(s streams) *cli.App {
 	app := &cli.App{
 		Name:  "tpmdps",
-		Usage: "take machines with a TPM 2.0 chip onto Azure IoT Hub",
+		Usage: "bring machines with a TPM 2.0 chip onto Azure IoT Hub",
 		Description: "Read the chip's endorsement key, enroll it, prove that the chip can provision itself, " +
 			"and write the configuration of IoT Edge. Nothing is written to the chip unless a flag says so. " +
 			"Try it without a chip or a cloud: tpmdps demo",
@@ -380,8 +75,8 @@ func newApp(s streams) *cli.App {
 		Writer:          s.out,
 		ErrWriter:       s.err,
 		ExitErrHandler:  func(*cli.Context, error) {},
-		OnUsageError:    usageError,
-		Flags:           []cli.Flag{&cli.BoolFlag{Name: "version", DisableDefaultText: true, Usage: "print the version, as the command of that name"}},
+		OnUsageError:    commandline.UsageError,
+		Flags:           []cli.Flag{&cli.BoolFlag{Name: "version", DisableDefaultText: true, Usage: "print the version, as the command version does"}},
 		Action: func(c *cli.Context) error {
 			switch {
 			case c.Bool("version"):
@@ -389,7 +84,7 @@ func newApp(s streams) *cli.App {
 			case c.Args().First() == "help":
 				return newApp(s).RunContext(c.Context, append(append([]string{"tpmdps"}, c.Args().Tail()...), "--help"))
 			case c.NArg() > 0:
-				return unknownCommand("tpmdps", c.Args().First(), c.App.Commands)
+				return commandline.UnknownCommand("tpmdps", c.Args().First(), c.App.Commands)
 			}
 			return cli.ShowAppHelp(c)
 		},
@@ -403,7 +98,7 @@ func newApp(s streams) *cli.App {
 // commands are the program's commands, in the order of the help.
 func commands() []command {
 	return []command{
-		readEKCommand(), enrollCommand(), verifyCommand(), configCommand(), supportBundleCommand(), tokenCommand(),
-		auditCommand(), chipCommand(), emulatorCommand(), demoCommand(), explainCommand(), versionCommand(),
+		readEKCommand(), benchCommand(), enrollCommand(), unenrollCommand(), verifyCommand(), configCommand(), supportBundleCommand(), tokenCommand(),
+		auditCommand(), batchCommand(), labelsCommand(), chipCommand(), emulatorCommand(), demoCommand(), explainCommand(), versionCommand(),
 	}
 }

@@ -11,14 +11,7 @@ import (
 
 // applyResult says what became of a configuration.
 type applyResult struct {
-	File    string `json:"file"`
-	Command string `json:"command"` // as it is typed
-	Applied bool   `json:"applied"` // false: IoT Edge is not installed here
-	// Daemons are IoT Edge's; [] where systemd cannot say.
-	Daemons []aziot.Daemon `json:"daemons"`
-	// Restart are those that run since before, with the old configuration.
-	Restart []string       `json:"restart"`
-	Holders []aziot.Holder `json:"holders"` // of the chip
+	aziot.Effect
 	// Verify is what "verify --until challenge" found; null where it was left
 	// out.
 	Verify *tripResult `json:"verify"`
@@ -54,7 +47,7 @@ func (r applyResult) show(w io.Writer) error {
 		fmt.Fprintf(&b, "%-8s %s%s\n", d.State, d.Name, inBrackets(d.Detail))
 	}
 	for _, name := range r.Restart {
-		fmt.Fprintf(&b, "restart  %s: it runs since before, with the old configuration\n", name)
+		fmt.Fprintf(&b, "restart  %s: it was not restarted and still uses the old configuration\n", name)
 	}
 	fmt.Fprintf(&b, "applied %s\n", r.File)
 	if _, err := io.WriteString(w, b.String()); err != nil || r.Verify == nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/audit"
+	"tpmdps/internal/commandline"
+	"tpmdps/internal/input"
 	"tpmdps/internal/text"
 )
 
@@ -25,40 +28,40 @@ func auditCommand() command {
 			"request id.",
 		subcommands: []command{{
 			name:  "verify",
-			usage: "find the first line of a trail that is not as it was written",
+			usage: "find the first line of a trail that was changed",
 			description: "Each line has the SHA-256 of the line before it and one of itself. A line that was\n" +
 				"edited, removed, moved or cut short is found. These sums have no key: anyone who\n" +
-				"can write to the file can compute them anew. Against that, sign the lines\n" +
+				"can write to the file can compute them again. To prevent that, sign the lines\n" +
 				"(--audit-key-file), and note the head elsewhere (--head): only the head shows that\n" +
 				"the end was cut off.\n\n" +
 				"Intents without an outcome are listed: the run was killed in between. The same\n" +
 				"enroll command, run again, finds out what became of them and records it.",
-			argument: "FILE",
-			flags: []cli.Flag{
-				&cli.StringFlag{Name: "head", Usage: "a line with this `HASH`, the head of an earlier run, has to be in it; LINE:HASH tells also where it was rewritten"},
+			argument: commandline.Command{Argument: "FILE"},
+			flags: append([]cli.Flag{
+				&cli.StringFlag{Name: "head", Usage: "require a line with this `HASH`, the head noted from an earlier run; with LINE:HASH also find where it was rewritten"},
 				&cli.StringFlag{Name: "audit-key-file", Usage: "check the lines' signatures with the key in `FILE`"},
-			},
+			}, secretFlags()...),
 			exits: []int{20, 50},
 			run:   verifyAudit,
 		}},
 	}
 }
 
-func verifyAudit(s *session) error {
-	key, err := s.auditKey()
+func verifyAudit(s *session, f flags) error {
+	noted, keyFile := strings.TrimSpace(f.text("head")), f.text("audit-key-file")
+	key, err := s.secrets.auditKey(keyFile)
 	if err != nil {
 		return err
 	}
-	noted := strings.TrimSpace(s.flag.String("head"))
-	if noted != "" && !headForm.MatchString(noted) {
-		return fmt.Errorf("%w: --head %q: a head is 64 hex digits, as audit verify prints it, or its line, a colon and these", errUsage, text.Printable(noted, 140))
+	if err := checkHead(noted, "audit verify"); err != nil {
+		return err
 	}
-	report, err := s.verifyTrail(s.arg, audit.Options{Head: noted, Key: key})
+	report, err := verifyTrail(s.ctx, s.arg, audit.Options{Head: noted, Key: key})
 	if err != nil && !errors.Is(err, audit.ErrDamaged) {
 		return err
 	}
 	if err == nil && report.Lines == 0 {
-		err = errEmptyTrail
+		err = audit.ErrEmpty
 	}
 	out := newAuditResult(report, len(key) > 0)
 	for _, note := range out.Notes {
@@ -71,51 +74,50 @@ func verifyAudit(s *session) error {
 // would accuse a trail that is whole.
 var headForm = regexp.MustCompile(`^([1-9][0-9]{0,8}:)?(?i:[0-9a-f]{64})$`)
 
-// errEmptyTrail is for a trail without lines: a run that wrote nothing leaves
-// one, and so does someone who empties it.
-var errEmptyTrail = errors.New("the audit trail is empty: there is nothing to verify")
+// checkHead refuses a noted head that cannot be one; printedBy is the command that prints them.
+func checkHead(noted, printedBy string) error {
+	if noted == "" || headForm.MatchString(noted) {
+		return nil
+	}
+	return fmt.Errorf("%w: --head %q: a head is 64 hex digits, as %s prints it, or its line, a colon and these", commandline.ErrUsage, text.Printable(noted, 140), printedBy)
+}
 
 // verifyTrail reads a trail, until it is told to stop: a file may be endless. One
 // that is appended to meanwhile may show half a line, and is read again.
-func (s *session) verifyTrail(path string, o audit.Options) (audit.Report, error) {
+func verifyTrail(ctx context.Context, path string, o audit.Options) (report audit.Report, err error) {
+	err = whileItGrows(ctx, path, audit.ErrDamaged, func(r io.Reader) error {
+		report, err = audit.Verify(r, o)
+		return err
+	})
+	return report, err
+}
+
+// whileItGrows reads a file of lines, and again if it is damaged and was appended to
+// meanwhile: then half a line may have been there.
+func whileItGrows(ctx context.Context, path string, damaged error, read func(io.Reader) error) error {
 	const most = 10 // a run waits for the service between two lines
 	for try := 1; ; try++ {
 		before, err := os.Stat(path)
-		if err == nil && !before.Mode().IsRegular() && before.Mode()&fs.ModeNamedPipe == 0 && !fromShell(path) {
-			return audit.Report{}, notFile(path, before.Mode())
+		if err == nil && !before.Mode().IsRegular() && before.Mode()&fs.ModeNamedPipe == 0 && !input.FromShell(path) {
+			return input.NotFile(path, before.Mode())
 		}
-		report, err := s.readTrail(path, o)
-		if !errors.Is(err, audit.ErrDamaged) || try == most || before == nil || !before.Mode().IsRegular() {
-			return report, err
+		err = readOnce(ctx, path, read)
+		if !errors.Is(err, damaged) || try == most || before == nil || !before.Mode().IsRegular() {
+			return err
 		}
 		if after, serr := os.Stat(path); serr != nil || after.Size() == before.Size() {
-			return report, err
+			return err
 		}
 	}
 }
 
-func (s *session) readTrail(path string, o audit.Options) (audit.Report, error) {
-	f, err := openInput(s.ctx, path)
+func readOnce(ctx context.Context, path string, read func(io.Reader) error) error {
+	f, err := input.Open(ctx, path)
 	if err != nil {
-		return audit.Report{}, err
+		return err
 	}
 	defer f.Close()
-	return audit.Verify(f, o)
-}
-
-// fromShell tells whether a path is what a shell hands on: <(command), or stdin.
-func fromShell(path string) bool {
-	return strings.HasPrefix(path, "/dev/fd/") || strings.HasPrefix(path, "/proc/self/fd/") || path == "/dev/stdin"
-}
-
-func kindOf(mode fs.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "a directory"
-	case mode&fs.ModeSocket != 0:
-		return "a socket"
-	}
-	return "a device"
+	return read(f)
 }
 
 // auditResult is what a trail was found to be.
@@ -145,7 +147,7 @@ type openIntent struct {
 func newAuditResult(r audit.Report, keyGiven bool) auditResult {
 	out := auditResult{
 		Lines: r.Lines, Head: r.Head, FirstBad: r.Bad, HeadLine: r.HeadLine, Keyed: r.Keyed,
-		KeyChecked: keyGiven && r.Keyed > 0, Open: []openIntent{}, Notes: auditNotes(r, keyGiven),
+		KeyChecked: keyGiven && r.Keyed > 0, Open: []openIntent{}, Notes: r.Notes(keyGiven),
 	}
 	for _, l := range r.Open { // the file may have been written by anyone
 		out.Open = append(out.Open, openIntent{
@@ -155,34 +157,6 @@ func newAuditResult(r audit.Report, keyGiven bool) auditResult {
 	}
 	return out
 }
-
-// auditNotes says what an intact trail leaves open.
-func auditNotes(r audit.Report, keyGiven bool) []string {
-	notes := []string{}
-	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
-	switch {
-	case r.Bad > 0: // the outcomes may stand after it
-	case len(r.Open) == 1:
-		add("line %d is an intent without an outcome: %s", r.Open[0].Number, howToClose)
-	case len(r.Open) > 1:
-		add("%d intents have no outcome, the first at line %d: %s", len(r.Open), r.Open[0].Number, howToClose)
-	}
-	switch unkeyed := r.Lines - r.Keyed; {
-	case r.Keyed > 0 && !keyGiven:
-		add("%d lines are signed; without --audit-key-file only the chain was checked, not the signatures", r.Keyed)
-	case r.Keyed > 0 && unkeyed > 0:
-		add("lines 1 to %d are not signed: line %d vouches for what they were when it was written", unkeyed, unkeyed+1)
-	}
-	if n := r.Lines - r.HeadLine; r.HeadLine > 0 && n > 0 && r.Keyed == 0 {
-		add("%d lines were added after the noted head, from line %d on: nothing vouches for them, they are not signed", n, r.HeadLine+1)
-	}
-	if len(r.Back) > 0 {
-		add("line %d has an earlier time than the line before it: a clock was set back, or those of two machines differ", r.Back[0])
-	}
-	return notes
-}
-
-const howToClose = "the run was killed or got no answer; the same enroll command, run again, records what became of it"
 
 func (r auditResult) lines() []any { return []any{r} }
 

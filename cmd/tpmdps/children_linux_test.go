@@ -14,7 +14,7 @@ import (
 // setCanaries puts a secret into every variable that may have one.
 func setCanaries(t *testing.T) {
 	t.Helper()
-	for _, name := range slices.Concat(secretVariables, []string{
+	for _, name := range slices.Concat(environment.Secrets, []string{
 		"AZURE_STORAGE_CONNECTION_STRING", "ARM_CLIENT_SECRET", "IOTHUB_DEVICE_CONNECTION_STRING", "TPMDPS_OWNER_PASSWORD", "azure_client_secret",
 	}) {
 		t.Setenv(name, "canary-"+strings.ToLower(name))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -13,26 +14,23 @@ import (
 	"tpmdps/internal/tpm"
 )
 
-// hintAnswer is for a chip whose answer cannot be used.
-const hintAnswer = "run it again; if it persists, switch the machine off and on; then the chip, or what stands between it and this program, is broken"
-
 func chipCommand() command {
 	return command{
 		name:        "chip",
-		usage:       "look at the chip's memory, and clean it",
+		usage:       "list and clean the chip's memory",
 		description: "A chip without a resource manager (/dev/tpm0, a software TPM) keeps what a program\nleft in its memory until it is restarted, and has room for three keys or so.",
 		subcommands: []command{{
 			name:  "flush",
-			usage: "list what programs left in the chip's memory, and remove it",
+			usage: "list what programs left in the chip's memory, or remove it",
 			description: "Lists the keys and sessions in the chip's memory. With --yes it removes the keys and\n" +
 				"the loaded sessions. Nothing persistent changes: keys at handles from 0x81000000 on\n" +
 				"and NV indices stay. A program that still uses what is removed has to start again,\n" +
-				"so end it first. What a killed tpmdps left, the next one removes by itself. Behind\n" +
+				"so end it first. What a killed tpmdps left, the next one removes by itself. With\n" +
 				"/dev/tpmrm0 and on Windows there is nothing to do: the system cleans up.",
-			flags: []cli.Flag{
+			flags: slices.Concat([]cli.Flag{
 				&cli.BoolFlag{Name: "yes", Usage: "remove what is listed, instead of only listing it"},
 				&cli.BoolFlag{Name: "saved-sessions", Usage: "remove saved sessions too, such as those in files of tpm2-tools"},
-			},
+			}, chipFlags(), secretFlags()),
 			examples: []string{
 				"sudo tpmdps chip flush --tpm /dev/tpm0",
 				"sudo tpmdps chip flush --tpm /dev/tpm0 --yes",
@@ -44,8 +42,9 @@ func chipCommand() command {
 	}
 }
 
-func flushChip(s *session) (err error) {
-	addr, opts, err := s.tpm()
+func flushChip(s *session, f flags) (err error) {
+	remove, saved := f.yes("yes"), f.yes("saved-sessions")
+	addr, opts, err := s.chip(readChipOptions(f))
 	if err != nil {
 		return err
 	}
@@ -67,9 +66,9 @@ func flushChip(s *session) (err error) {
 	for _, m := range found {
 		item := flushedItem{InMemory: m, Action: "would be removed"}
 		switch {
-		case m.Kind == tpm.KindSavedSession && !s.flag.Bool("saved-sessions"):
+		case m.Kind == tpm.KindSavedSession && !saved:
 			item.Action = "stays"
-		case s.flag.Bool("yes"):
+		case remove:
 			item.Action = "removed"
 			if err := d.FlushMemory(m); err != nil {
 				item.Action, failed = "failed", errors.Join(failed, err)
@@ -109,7 +108,7 @@ func (r flushResult) fields() [][]string {
 func (r flushResult) show(w io.Writer) error {
 	switch {
 	case r.Managed:
-		_, err := fmt.Fprintf(w, "nothing to do: the resource manager behind %s removes what a program leaves\n", r.Address)
+		_, err := fmt.Fprintf(w, "nothing to do: the resource manager at %s removes what a program leaves\n", r.Address)
 		return err
 	case len(r.Memory) == 0:
 		_, err := fmt.Fprintf(w, "nothing to do: the memory of the chip at %s is empty\n", r.Address)

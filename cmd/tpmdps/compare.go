@@ -7,19 +7,20 @@ import (
 	"strings"
 
 	"tpmdps/internal/tpm"
+	"tpmdps/internal/verdict"
 )
 
 // compareEKs shows every key that a tool may take for the chip's EK.
-func compareEKs(s *session, d *tpm.Device) error {
-	s.say("deriving each key in turn; some chips take a minute for one")
+func (u *ui) compareEKs(d *tpm.Device) error {
+	u.say("deriving each key in turn; some chips take a minute for one")
 	candidates, notes, err := d.Candidates()
 	if err != nil {
 		return err
 	}
 	for _, note := range notes {
-		s.say("warning: %s", note)
+		u.warn(note)
 	}
-	return s.print(compareResult{Handle: fmt.Sprintf("%#x", tpm.HandleEK), Candidates: candidates})
+	return u.print(compareResult{Handle: fmt.Sprintf("%#x", tpm.HandleEK), Candidates: candidates})
 }
 
 // compareResult are the candidates, side by side.
@@ -29,11 +30,7 @@ type compareResult struct {
 }
 
 func (r compareResult) lines() []any {
-	var out []any
-	for _, c := range r.Candidates {
-		out = append(out, c)
-	}
-	return out
+	return asLines(r.Candidates)
 }
 
 func (r compareResult) fields() [][]string {
@@ -77,21 +74,19 @@ func (r compareResult) show(w io.Writer) error {
 // advice says which of the keys to enroll, and never one that enroll refuses.
 func (r compareResult) advice() string {
 	var text strings.Builder
-	usable, edge := false, false
 	for _, c := range r.Candidates {
-		usable, edge = usable || c.Usable, edge || c.Usable && c.IoTEdge
 		if !c.Usable {
 			fmt.Fprintf(&text, "Do not enroll %s: %s.\n", c.Template, c.Refusal)
 		}
 	}
-	switch {
-	case !usable:
-		text.WriteString("DPS can use none of these keys.\n")
-	case edge:
+	switch tpm.Recommend(r.Candidates) {
+	case tpm.EnrollNone:
+		text.WriteString("DPS accepts none of these keys.\n")
+	case tpm.EnrollIoTEdges:
 		text.WriteString("Enroll the key that IoT Edge uses, or the one that the device's SDK makes.\n")
-	default:
+	case tpm.ReplacePersistent:
 		fmt.Fprintf(&text, "IoT Edge uses the key at %s and fails with it. If nothing else needs that key:\n%s.\n%s.\n",
-			r.Handle, replaceEK, capitalised(whoStoresEKs))
+			r.Handle, verdict.HowToReplaceEK, capitalised(verdict.WhoStoresEKs))
 	}
 	return text.String()
 }

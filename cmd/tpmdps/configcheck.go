@@ -6,56 +6,41 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/urfave/cli/v2"
-
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/edge/lint"
 	"tpmdps/internal/edge/mask"
+	"tpmdps/internal/input"
+	"tpmdps/internal/tpm"
+	"tpmdps/internal/verdict"
 )
-
-// checkFlags are --check, and those of the service that it may ask.
-func checkFlags() []cli.Flag {
-	return append([]cli.Flag{
-		&cli.BoolFlag{Name: "check", Usage: "check the file, write nothing: keys, values and traps; whether chip, file, enrollment and device agree"},
-	}, serviceFlags()...)
-}
-
-// configSettings say what to write; they mean nothing to a check.
-var configSettings = []string{
-	"id-scope", "registration-id", "id-format", "global-endpoint", "hostname", "auto-reprovisioning-mode",
-	"payload-uri", "tcti", "auth-key-index", "for", "replace-provisioning", "dry-run", "backups",
-}
 
 // configCheck reports what is wrong with the file, and where it does not fit the
 // chip, the enrollment and the device. It writes nothing anywhere.
-func configCheck(s *session) error {
-	if err := s.excludes("check", configSettings...); err != nil {
-		return err
-	}
-	path := s.flag.String("config")
-	data, options, err := readForCheck(s, path)
+func configCheck(s *session, o configOptions) error {
+	path := o.file
+	data, options, err := s.readForCheck(s.ctx, path)
 	if err != nil {
 		return err
 	}
 	req := checkup.Request{
 		Path: path, Data: data, Options: options,
 		Access:        func(tcti string) aziot.Access { return here().Access(tcti) },
-		Chip:          s.tpmOr,
-		ChipNamed:     s.flag.IsSet("tpm"),
-		ChipOverrides: s.onCommandLine("tpm"),
-		ReadFile:      func(path string) ([]byte, error) { return readLimited(s.ctx, path, maxDeviceInfo) },
+		Chip:          func(file edge.Config) (tpm.Address, tpm.Options, error) { return s.chip(o.chip.orFile(path, file)) },
+		ChipNamed:     o.chip.address.text != "",
+		ChipOverrides: o.chip.address.typed(),
+		ReadFile:      func(path string) ([]byte, error) { return input.ReadFile(s.ctx, path, maxDeviceInfo) },
 		NoServiceHint: emptyCredential(),
-		Verdict:       func(err error) (int, string) { return verdict(err).code, s.hintFor(err) },
-		Fix:           func(err error) string { return verdict(err).hint },
-		Amend:         func(found checkup.Result) { lineIn(s.ctx).keepFlagsIn(checkResult{found}) },
+		Verdict:       func(err error) (int, string) { return verdict.Of(err).Code, hintFor(s.ctx, err) },
+		Fix:           func(err error) string { return verdict.Of(err).Hint },
+		Amend:         func(found checkup.Result) { keepFlagsIn(lineIn(s.ctx), found) },
 		Log:           s.log,
 	}
-	if s.asksService() {
+	if o.service.named || hasCredential() {
 		req.Service = func() (checkup.Service, error) {
-			client, err := serviceClient(s)
+			client, err := s.openService(o.service)
 			if err != nil {
 				return checkup.Service{}, err
 			}
@@ -67,16 +52,14 @@ func configCheck(s *session) error {
 }
 
 // hintFor is the hint that the error itself would end the run with.
-func (s *session) hintFor(err error) string {
-	return lineIn(s.ctx).fit(verdict(overtime(s.ctx, err)).hint)
+func hintFor(ctx context.Context, err error) string {
+	return lineIn(ctx).Fit(verdict.Of(verdict.Overtime(ctx, err)).Hint)
 }
 
-// asksService reports whether the operator wants the service asked: a check
-// touches the network for nobody else.
-func (s *session) asksService() bool {
-	flags := []string{"dps", "auth-type", "credential", "connection-string-file", "connection-string-fd", "connection-string", "sas-token-file", "sas-token-fd", "sas-token"}
-	return slices.ContainsFunc(flags, s.onCommandLine) ||
-		slices.ContainsFunc(credentialVariables, func(name string) bool { return os.Getenv(name) != "" })
+// hasCredential reports whether the environment has a credential. With one, or a flag
+// that names the service, a check asks it, and touches the network for nobody else.
+func hasCredential() bool {
+	return slices.ContainsFunc(credentialVariables, func(name string) bool { return os.Getenv(name) != "" })
 }
 
 // credentialVariables may hold a credential.
@@ -93,28 +76,28 @@ func emptyCredential() string {
 }
 
 // readForCheck reads the file, and how it is kept; "-" is standard input.
-func readForCheck(s *session, path string) ([]byte, lint.Options, error) {
+func (u *ui) readForCheck(ctx context.Context, path string) ([]byte, lint.Options, error) {
 	o := lint.Options{Path: path}
 	if runtime.GOOS != "windows" {
 		o.Root = os.DirFS("/")
 	}
 	if path == "-" {
-		data, err := readAtMost(s.in, "standard input", edge.MaxFile)
-		s.learn(mask.Secrets(data)...)
+		data, err := input.ReadAll(u.in, "standard input", edge.MaxFile)
+		u.learn(mask.Secrets(data)...)
 		return data, o, err
 	}
-	f, err := openInput(s.ctx, path)
+	f, err := input.Open(ctx, path)
 	if err != nil {
 		return nil, o, err
 	}
 	defer f.Close()
-	info, err := f.file().Stat()
+	info, err := f.File().Stat()
 	if err != nil {
-		return nil, o, cannotRead(path, err)
+		return nil, o, input.Unreadable(path, err)
 	}
 	o.File = lint.FactsOf(info, path)
-	data, err := readAtMost(f, path, edge.MaxFile)
-	s.learn(mask.Secrets(data)...)
+	data, err := input.ReadAll(f, path, edge.MaxFile)
+	u.learn(mask.Secrets(data)...)
 	return data, o, err
 }
 
@@ -123,7 +106,7 @@ const maxDeviceInfo = 64 << 10
 
 // deviceHere is the device that IoT Edge on this machine was given.
 func deviceHere(ctx context.Context) (*drift.DeviceInfo, string) {
-	return drift.ReadDevice(drift.DeviceInfoPaths, func(path string) ([]byte, error) { return readLimited(ctx, path, maxDeviceInfo) })
+	return drift.ReadDevice(drift.DeviceInfoPaths, func(path string) ([]byte, error) { return input.ReadFile(ctx, path, maxDeviceInfo) })
 }
 
 // checkResult is what was found.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"tpmdps/internal/check"
 	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/drift"
 )
@@ -13,8 +14,8 @@ import (
 // others.
 func TestCheckSigns(t *testing.T) {
 	r := checkResult{checkup.Result{File: "f", Outcome: "fail", Verdict: "f: 1 error, 1 disagreement, 1 warning; next", Ticks: []drift.Tick{
-		{Name: "chip", Status: drift.OK, Detail: "a"}, {Name: "file", Status: drift.Warn, Detail: "b", Hint: "c"},
-		{Name: "enrollment", Status: drift.Fail, Detail: "d"}, {Name: "device", Status: drift.Skipped, Detail: "e"},
+		{Name: "chip", Status: check.OK, Detail: "a"}, {Name: "file", Status: check.Warn, Detail: "b", Hint: "c"},
+		{Name: "enrollment", Status: check.Fail, Detail: "d"}, {Name: "device", Status: check.Skipped, Detail: "e"},
 	}}}
 	var b bytes.Buffer
 	if err := r.write(&b, signs); err != nil {

@@ -7,17 +7,17 @@ import (
 	"os"
 	"strings"
 
-	"tpmdps/internal/edge/drift"
+	"tpmdps/internal/check"
 )
 
 // What stands before a tick: the signs that aziotctl prints, or words.
 var (
-	signs = map[drift.Status]string{drift.OK: "√", drift.Warn: "‼", drift.Fail: "×", drift.Skipped: "-"}
-	words = map[drift.Status]string{drift.OK: "ok     ", drift.Warn: "warn   ", drift.Fail: "fail   ", drift.Skipped: "skipped"}
+	signs = map[check.Status]string{check.OK: "√", check.Warn: "‼", check.Fail: "×", check.Skipped: "-"}
+	words = map[check.Status]string{check.OK: "ok     ", check.Warn: "warn   ", check.Fail: "fail   ", check.Skipped: "skipped"}
 )
 
 // marks are the signs where a terminal can show them, and else the words.
-func marks(w io.Writer) map[drift.Status]string {
+func marks(w io.Writer) map[check.Status]string {
 	locale := strings.ToLower(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG")))
 	if isTerminal(w) && strings.Contains(strings.ReplaceAll(locale, "-", ""), "utf8") {
 		return signs
@@ -26,7 +26,7 @@ func marks(w io.Writer) map[drift.Status]string {
 }
 
 // write prints the findings, the four ticks and the verdict.
-func (r checkResult) write(w io.Writer, marks map[drift.Status]string) error {
+func (r checkResult) write(w io.Writer, marks map[check.Status]string) error {
 	var b strings.Builder
 	for _, f := range r.Findings {
 		where := "file"

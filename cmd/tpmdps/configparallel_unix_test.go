@@ -102,7 +102,7 @@ func TestConfigWaitsForAnother(t *testing.T) {
 		code int
 		says string
 	}{
-		"deadline":  {(*program).expire, 20, "lock c.toml: another program was not done with it before the time was over"},
+		"deadline":  {(*program).expire, 20, "lock c.toml: timed out waiting for another program that uses it"},
 		"interrupt": {(*program).interrupt, 130, "interrupted"},
 		"released":  {nil, 0, ""},
 	} {

@@ -16,24 +16,24 @@ import (
 type configResult struct{ configfile.Result }
 
 // printConfig writes the file to stdout, as it would be on disk: with its passwords.
-func printConfig(s *session, r configfile.Result) error {
+func (u *ui) printConfig(r configfile.Result) error {
 	if strings.Contains(string(r.Data), "[tpm.hierarchy_authorization]") {
-		s.say("warning: the hierarchies' passwords are in what is printed")
+		u.say("warning: the hierarchies' passwords are in what is printed")
 	}
-	_, err := unredacted(s.out).Write(r.Data)
+	_, err := unredacted(u.out).Write(r.Data)
 	return err
 }
 
 // reportNext says what else is wrong with the file, or what comes next.
-func reportNext(s *session, r configfile.Result, fault string, legacy bool) {
+func (u *ui) reportNext(o configOptions, r configfile.Result, fault string) {
 	switch {
 	case fault != "":
-		s.say("warning: %s", fault)
-	case r.DryRun, s.flag.Bool("apply"):
-	case legacy:
-		s.say("next: sudo systemctl restart iotedge")
+		u.warn(fault)
+	case r.DryRun, o.apply:
+	case o.legacy:
+		u.say("next: sudo systemctl restart iotedge")
 	case r.Action != configfile.Unchanged:
-		s.say("next: %s", here().ApplyCommand(r.File))
+		u.say("next: %s", here().ApplyCommand(r.File))
 	}
 }
 
@@ -54,7 +54,7 @@ func (r configResult) show(w io.Writer) error {
 	}
 	switch {
 	case r.Action == configfile.Unchanged:
-		fmt.Fprintf(&b, "unchanged: %s says all this already, for %s\n", r.File, r.RegistrationID)
+		fmt.Fprintf(&b, "unchanged: %s already has these settings for %s\n", r.File, r.RegistrationID)
 	case r.DryRun:
 		fmt.Fprintf(&b, "nothing was written: this would %s %s for %s%s\n", r.Action, r.File, r.RegistrationID, from)
 	case r.Action == configfile.Create:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,10 +18,10 @@ import (
 func demoCommand() command {
 	return command{
 		name:  "demo",
-		usage: "the whole way on a software TPM, against an emulated DPS",
+		usage: "run all steps on a software TPM, against an emulated DPS",
 		description: "Starts swtpm and the emulator in a folder for the time of the demo, and runs\n" +
 			"read-ek, enroll, verify and config as a person would. It needs no chip, no cloud\n" +
-			"and no rights.",
+			"and no privileges.",
 		exits:   []int{10, 12, 20},
 		timeout: 2 * time.Minute,
 		run:     demo,
@@ -29,13 +30,13 @@ func demoCommand() command {
 
 // demo runs the commands of this program in this process, on streams of their
 // own, so that what is shown is what they print.
-func demo(s *session) (err error) {
+func demo(s *session, _ flags) (err error) {
 	dir, err := os.MkdirTemp("", "tpmdps-demo-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	chip, err := softtpm.Start(s.ctx, softtpm.Options{Dir: filepath.Join(dir, "tpm"), Env: childEnvironment()})
+	chip, err := softtpm.Start(s.ctx, softtpm.Options{Dir: filepath.Join(dir, "tpm"), Env: variables().WithoutSecrets()})
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func demo(s *session) (err error) {
 		{"4. Write the configuration of IoT Edge.", []string{"config", "--tpm", chip.Address(), "--id-scope", server.IDScope(), "--global-endpoint", server.Endpoint(), "--config", "-"}},
 	} {
 		s.say("\n%s\n$ tpmdps %s", step.says, strings.ReplaceAll(strings.Join(step.args, " "), dir, "$DEMO"))
-		if err := s.step(step.args); err != nil {
+		if err := s.runStep(s.ctx, step.args); err != nil {
 			return err
 		}
 	}
@@ -77,16 +78,16 @@ func demo(s *session) (err error) {
 	return nil
 }
 
-// step runs one command; its result is part of what is shown, so it goes where
+// runStep runs one command; its result is part of what is shown, so it goes where
 // the words for people go unless a person reads stdout.
-func (s *session) step(args []string) error {
-	inner := s.streams
+func (u *ui) runStep(ctx context.Context, args []string) error {
+	inner := u.streams
 	switch {
-	case s.quiet:
+	case u.quiet:
 		inner.out = io.Discard
 		args = append(args, "--quiet")
-	case s.format != "table":
-		inner.out = s.err
+	case u.format != "table":
+		inner.out = u.err
 	}
 	// The environment of a person who works with a real DPS must not reach
 	// the demo.
@@ -96,7 +97,7 @@ func (s *session) step(args []string) error {
 			defer os.Setenv(name, value)
 		}
 	}
-	return runApp(s.ctx, append([]string{"tpmdps"}, args...), inner)
+	return runApp(ctx, append([]string{"tpmdps"}, args...), inner)
 }
 
 // demoHides are the variables that name a service or a chip, or the way to one: the

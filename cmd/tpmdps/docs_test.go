@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -12,7 +10,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,14 +19,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tpmdps/internal/bundle"
-	"tpmdps/internal/dictionary"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/edge/checkup"
-	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/edge/lint"
-	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
+	"tpmdps/internal/verdict"
 )
 
 // The tests below hold the manual to the program: what the program has stands
@@ -73,13 +68,13 @@ func TestDocsExitCodes(t *testing.T) {
 			}
 			documented[code] = row[2]
 		}
-		if !maps.Equal(documented, names) {
-			t.Errorf("%s: the table has %v, the program %v", name, documented, names)
+		if !maps.Equal(documented, verdict.Names) {
+			t.Errorf("%s: the table has %v, the program %v", name, documented, verdict.Names)
 		}
 	}
-	for _, e := range exits {
-		if names[e.code] == "" {
-			t.Errorf("%v ends with code %d, which has no name", e.is, e.code)
+	for _, e := range verdict.Table() {
+		if verdict.Names[e.Code] == "" {
+			t.Errorf("%v ends with code %d, which has no name", e.Is, e.Code)
 		}
 	}
 }
@@ -89,10 +84,28 @@ const manual = "docs/tpmdps.1.md"
 var boldFlag = regexp.MustCompile(`\*\*--?([a-z][a-z-]*)\*\*`)
 
 func TestDocsCommandsAndFlags(t *testing.T) {
-	shared := flagNames(sharedFlags())
+	groups := map[string][]cli.Flag{
+		"use a chip": chipFlags(), "use the network": networkFlags(), "read or write a secret": secretFlags(),
+	}
+	shared := commandline.Names(outputFlags())
+	for _, group := range groups {
+		shared = append(shared, commandline.Names(group)...)
+	}
 	sharedSection := section(t, manual, "## SHARED FLAGS")
 	missing(t, "SHARED FLAGS", sharedSection, shared)
 	surplus(t, "SHARED FLAGS", sharedSection, shared)
+	for words, group := range groups {
+		var with []string
+		for _, c := range allCommands() {
+			if slices.Contains(commandline.Names(c.Flags), group[0].Names()[0]) {
+				with = append(with, c.Name)
+			}
+		}
+		want := fmt.Sprintf("On the commands that %s (%s):", words, strings.Join(with, ", "))
+		if !strings.Contains(strings.ReplaceAll(sharedSection, "\n", " "), want) {
+			t.Errorf("%s: SHARED FLAGS lacks: %s", manual, want)
+		}
+	}
 
 	synopsis := section(t, manual, "## SYNOPSIS")
 	for _, c := range allCommands() {
@@ -101,7 +114,7 @@ func TestDocsCommandsAndFlags(t *testing.T) {
 		}
 		heading := "### tpmdps " + c.Name
 		text := section(t, manual, heading)
-		all := flagNames(c.Flags)
+		all := commandline.Names(c.Flags)
 		own := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(shared, name) })
 		missing(t, heading, text, own)
 		surplus(t, heading, text, all)
@@ -138,6 +151,9 @@ func allCommands() []*cli.Command {
 // defaultText is what a flag stands at, where that says something.
 func defaultText(f cli.Flag) string {
 	s, ok := f.(*cli.StringFlag)
+	if named, is := f.(variableFlag); is {
+		s, ok = named.StringFlag, true
+	}
 	switch {
 	case !ok:
 		return ""
@@ -150,8 +166,8 @@ func defaultText(f cli.Flag) string {
 func missing(t *testing.T, where, text string, flags []string) {
 	t.Helper()
 	for _, name := range flags {
-		if !strings.Contains(text, "**"+dashed(name)+"**") {
-			t.Errorf("%s: %s lacks **%s**", manual, where, dashed(name))
+		if !strings.Contains(text, "**"+commandline.Dashed(name)+"**") {
+			t.Errorf("%s: %s lacks **%s**", manual, where, commandline.Dashed(name))
 		}
 	}
 }
@@ -261,117 +277,6 @@ func TestDocsRules(t *testing.T) {
 	}
 }
 
-// TestDocsObjects reads each example of the manual into the value that the
-// program prints, and writes it again: were a field added, renamed or moved,
-// the two would differ.
-func TestDocsObjects(t *testing.T) {
-	for heading, value := range map[string]func() any{
-		"## The record: read-ek":  func() any { return &recordResult{} },
-		"## read-ek --compare":    func() any { return &compareResult{} },
-		"## enroll":               func() any { return &enrollResult{} },
-		"## verify":               func() any { return &tripResult{} },
-		"## config":               func() any { return &configResult{} },
-		"## config --check":       func() any { return &checkResult{} },
-		"## support-bundle":       func() any { return &bundleResult{} },
-		"## config --udev":        func() any { return &udevResult{} },
-		"## config --apply":       func() any { return &applyResult{} },
-		"## emulator":             func() any { return &emulatorResult{} },
-		"## demo":                 func() any { return &demoResult{} },
-		"## explain":              func() any { return &explainResult{} },
-		"## token":                func() any { return &tokenResult{} },
-		"## The audit trail":      func() any { return &auditResult{} },
-		"## chip flush":           func() any { return &flushResult{} },
-		"## version":              func() any { return &versionResult{} },
-		"## Errors":               func() any { return &failure{} },
-		"## What enroll may read": func() any { return &identity.Record{} },
-	} {
-		text := section(t, scripting, heading)
-		blocks := regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(text, -1)
-		if len(blocks) == 0 {
-			t.Errorf("%s: %s has no example", scripting, heading)
-		}
-		for _, block := range blocks {
-			if heading == "## What enroll may read" {
-				if _, err := identity.ParseRecord([]byte(block[1])); err != nil {
-					t.Errorf("%s: %s: %v", scripting, heading, err)
-				}
-				continue
-			}
-			checkExample(t, heading, text, block[1], value())
-		}
-	}
-}
-
-func checkExample(t *testing.T, heading, text, example string, value any) {
-	t.Helper()
-	dec := json.NewDecoder(strings.NewReader(example))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(value); err != nil {
-		t.Errorf("%s: %s: %v", scripting, heading, err)
-		return
-	}
-	indent := "  "
-	if strings.Count(example, "\n") == 1 {
-		indent = ""
-	}
-	var again bytes.Buffer
-	if err := encode(&again, value, indent); err != nil {
-		t.Fatal(err)
-	}
-	if again.String() != example {
-		t.Errorf("%s: %s: the program would print\n%s\nthe manual has\n%s", scripting, heading, &again, example)
-	}
-	for _, key := range keys(reflect.TypeOf(value).Elem()) {
-		if !regexp.MustCompile("`([a-z_]+\\.)*" + key + "`").MatchString(text) {
-			t.Errorf("%s: %s does not say what `%s` means", scripting, heading, key)
-		}
-	}
-}
-
-// keys lists the JSON names of all fields of a type, the nested ones included.
-func keys(typ reflect.Type) []string {
-	for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice {
-		typ = typ.Elem()
-	}
-	if typ.Kind() != reflect.Struct {
-		return nil
-	}
-	var all []string
-	for field := range typ.Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		switch {
-		case field.Anonymous && name == "":
-			all = append(all, keys(field.Type)...)
-		case name == "" || name == "-":
-		default:
-			all = append(append(all, name), keys(field.Type)...)
-		}
-	}
-	return all
-}
-
-// TestDocsColumns compares the number of tab-separated columns.
-func TestDocsColumns(t *testing.T) {
-	text := section(t, scripting, "## Tab-separated values")
-	for command, r := range map[string]result{
-		"read-ek": recordResult{}, "read-ek --compare": compareResult{Candidates: []tpm.Candidate{{}}},
-		"enroll": enrollResult{Items: []enrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{checkup.Result{Ticks: []drift.Tick{{}}}}, "config --apply": applyResult{},
-		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
-		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
-		"support-bundle": bundleResult{Parts: []bundle.Entry{{}}},
-		"explain":        explainResult{Entries: []dictionary.Entry{{}}}, "token": tokenResult{}, "audit": auditResult{},
-	} {
-		row := regexp.MustCompile(`(?m)^\| ` + command + ` \| ([^|]*) \|`).FindStringSubmatch(text)
-		if row == nil {
-			t.Errorf("%s: no row for %s", scripting, command)
-			continue
-		}
-		if want, got := len(r.fields()[0]), len(strings.Split(row[1], ",")); got != want {
-			t.Errorf("%s: %s has %d columns, the program %d", scripting, command, got, want)
-		}
-	}
-}
-
 // pages lists all pages of the manual by name, this project's front page first.
 func pages(t *testing.T) []string {
 	t.Helper()
@@ -394,7 +299,7 @@ func pages(t *testing.T) []string {
 func TestDocsCommandLines(t *testing.T) {
 	flags := map[string][]string{}
 	for _, c := range allCommands() {
-		flags[c.Name] = append(flagNames(c.Flags), "help")
+		flags[c.Name] = append(commandline.Names(c.Flags), "help")
 	}
 	line := regexp.MustCompile(`tpmdps (` + strings.Join(slices.Sorted(maps.Keys(flags)), "|") + `)((?: [^\n|;&]*)?)`)
 	flag := regexp.MustCompile(` --([a-z][a-z-]*)`)

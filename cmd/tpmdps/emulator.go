@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,15 +13,17 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/atomicfile"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/disk"
 	"tpmdps/internal/emulator"
+	"tpmdps/internal/input"
 )
 
 func emulatorCommand() command {
 	return command{
 		name:     "emulator",
-		fileFlag: "state",
-		usage:    "run a DPS and a hub on this machine, for trying and for tests",
+		argument: commandline.Command{FileFlag: "state"},
+		usage:    "run a DPS and a hub on this machine, for trials and for tests",
 		description: "Serves the device API and the enrollment API of a DPS over HTTPS, and an IoT hub\n" +
 			"over MQTT, with a certificate authority of its own, real challenges for the TPM\n" +
 			"and real checks of tokens. With --dir it writes ca.pem and emulator.env; a shell that sources the\n" +
@@ -35,47 +38,53 @@ func emulatorCommand() command {
 			&cli.StringFlag{Name: "id-scope", Value: emulator.DefaultIDScope, Usage: "answer for `SCOPE`"},
 			&cli.StringFlag{Name: "state", Usage: "keep enrollments and keys in `FILE` across restarts"},
 			&cli.IntFlag{Name: "limit", Usage: "answer 429 beyond `N` operations a minute"},
-			&cli.StringFlag{Name: "role", Value: "contributor", Usage: "give whoever signs in with Entra ID the `ROLE`: contributor, reader or none"},
-			&cli.BoolFlag{Name: "whole-resources", Usage: "take no SAS tokens for a part of the service, such as those of token mint"},
-			&cli.BoolFlag{Name: "read-only-policy", Usage: "leave the policy EnrollmentRead and nothing else"},
-			&cli.StringSliceFlag{Name: "fault", Usage: "fail in the way of `NAME`, as docs/emulator.md lists them; may be given several times"},
+			&cli.StringFlag{Name: "limit-counts", Value: emulator.LimitCalls, Usage: "count `WHAT` for --limit: calls, or items, where a bulk call is as many as it has enrollments"},
+			&cli.StringFlag{Name: "role", Value: "contributor", Usage: "give those who sign in with Entra ID the `ROLE`: contributor, reader or none"},
+			&cli.BoolFlag{Name: "whole-resources", Usage: "refuse SAS tokens for a part of the service, such as those of token mint"},
+			&cli.BoolFlag{Name: "read-only-policy", Usage: "give the policy EnrollmentRead only"},
+			&cli.StringSliceFlag{Name: "fault", Usage: "fail as `NAME` says; docs/emulator.md lists the names; may be given several times"},
 		},
+		rules:    []rule{{flag: "limit", only: []string{"limit-counts"}}},
 		exits:    []int{15, 20},
 		examples: []string{"tpmdps emulator --dir dps", "set -a; . dps/emulator.env; set +a; tpmdps verify", "tpmdps emulator --fault tls-intercept"},
 		run:      runEmulator,
 	}
 }
 
-func runEmulator(s *session) (err error) {
-	opts := emulator.Options{
-		IDScope:   s.flag.String("id-scope"),
-		Listen:    s.flag.String("listen"),
-		MQTT:      s.flag.String("mqtt"),
-		HubName:   cmp.Or(s.flag.String("hub-name"), dottedName(s.flag.String("mqtt"))),
-		Dir:       s.flag.String("dir"),
-		StateFile: s.flag.String("state"),
-		Limit:     s.flag.Int("limit"),
-		Role:      s.flag.String("role"),
-		Faults:    s.flag.StringSlice("fault"),
-		Log:       s.log,
+func readEmulatorOptions(f flags) emulator.Options {
+	return emulator.Options{
+		IDScope:   f.text("id-scope"),
+		Listen:    f.text("listen"),
+		MQTT:      f.text("mqtt"),
+		HubName:   cmp.Or(f.text("hub-name"), dottedName(f.text("mqtt"))),
+		Dir:       f.text("dir"),
+		StateFile: f.text("state"),
+		Limit:     f.number("limit"),
+		Role:      f.text("role"),
+		Faults:    f.list("fault"),
 
-		WholeResources: s.flag.Bool("whole-resources"),
-		ReadOnlyPolicy: s.flag.Bool("read-only-policy"),
+		LimitCounts:    f.text("limit-counts"),
+		WholeResources: f.yes("whole-resources"),
+		ReadOnlyPolicy: f.yes("read-only-policy"),
 	}
-	ready := s.flag.String("ready-file")
+}
+
+func runEmulator(s *session, f flags) (err error) {
+	opts, ready := readEmulatorOptions(f), f.text("ready-file")
+	opts.Log = s.log
 	if ready != "" {
 		if err := emulator.CheckReady(ready); err != nil {
 			return err
 		}
 	}
 	if opts.Dir != "" {
-		lock, err := awaited(s.ctx, "the files of --dir", "their end did not come", func() (io.Closer, error) { return emulator.OwnDir(opts.Dir) })
+		lock, err := emulator.OwnDir(opts.Dir) // waits for nothing
 		if err != nil {
 			return err
 		}
 		defer joinClose(&err, lock)
 	}
-	server, err := newEmulator(s, opts)
+	server, err := newEmulator(s.ctx, opts)
 	if err != nil {
 		return err
 	}
@@ -83,22 +92,29 @@ func runEmulator(s *session) (err error) {
 		return &listenFault{fmt.Errorf("%w: %w", emulator.ErrOptions, err)}
 	}
 	defer joinClose(&err, server)
-	if ready != "" { // one that a killed run left says nothing of this one; one that runs would have the ports
-		if err := emulator.RemoveReady(ready, 0); err != nil {
-			return err
-		}
-	}
 	for _, addr := range []string{opts.Listen, opts.MQTT} {
 		if !loopback(addr) {
 			s.say("warning: %s can be reached from other machines; its keys protect nothing", addr)
 		}
 	}
-	r := emulatorResult{Endpoint: server.Endpoint(), Hub: server.Hub(), IDScope: server.IDScope()}
-	if opts.Dir != "" {
-		if err := server.WriteFiles(opts.Dir); err != nil {
+	return serve(s, server, opts.Dir, ready)
+}
+
+// serve says where the emulator is, in files and on stdout, and waits for the end of the
+// run. A ready file that a killed run left says nothing of this one; a run that is at
+// work would have the ports.
+func serve(s *session, server *emulator.Server, dir, ready string) (err error) {
+	if ready != "" {
+		if err := emulator.RemoveReady(ready, 0); err != nil {
 			return err
 		}
-		r.CAFile, r.EnvFile = filepath.Join(opts.Dir, "ca.pem"), filepath.Join(opts.Dir, "emulator.env")
+	}
+	r := emulatorResult{Endpoint: server.Endpoint(), Hub: server.Hub(), IDScope: server.IDScope()}
+	if dir != "" {
+		if err := server.WriteFiles(dir); err != nil {
+			return err
+		}
+		r.CAFile, r.EnvFile = filepath.Join(dir, "ca.pem"), filepath.Join(dir, "emulator.env")
 	}
 	if ready != "" {
 		if err := emulator.WriteReady(ready, os.Getpid()); err != nil {
@@ -160,9 +176,9 @@ func (r emulatorResult) show(w io.Writer) error {
 }
 
 // newEmulator reads the files of --dir and --state, which may take as long as it will.
-func newEmulator(s *session, opts emulator.Options) (*emulator.Server, error) {
-	server, err := awaited(s.ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
-	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, errInputWait) && !errors.Is(err, atomicfile.ErrInUse) {
+func newEmulator(ctx context.Context, opts emulator.Options) (*emulator.Server, error) {
+	server, err := input.Await(ctx, "the files of --dir and --state", "their end did not come", func() (*emulator.Server, error) { return emulator.New(opts) })
+	if err != nil && !errors.Is(err, emulator.ErrOptions) && !errors.Is(err, input.ErrTimeOver) && !errors.Is(err, atomicfile.ErrInUse) {
 		err = emulatorFiles(err)
 	}
 	if address := (*net.AddrError)(nil); errors.As(err, &address) {
@@ -178,7 +194,7 @@ func emulatorFiles(err error) error {
 	if _, isDisk := disk.Find(err); isDisk {
 		return err
 	}
-	return fmt.Errorf("%w its files: %w", errInputs, err)
+	return fmt.Errorf("%w its files: %w", input.ErrUnreadable, err)
 }
 
 // listenFault is for an address at which the emulator cannot be.
@@ -187,4 +203,4 @@ type listenFault struct{ error }
 func (e *listenFault) Unwrap() error { return e.error }
 
 // Hint implements hinter.
-func (e *listenFault) Hint() string { return "another address is named with --listen and --mqtt" }
+func (e *listenFault) Hint() string { return "choose another address with --listen and --mqtt" }

@@ -9,9 +9,13 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/input"
 	"tpmdps/internal/inventory"
+	"tpmdps/internal/text"
 )
 
 // settingsFlags have the names and value spellings of az iot dps enrollment.
@@ -30,61 +34,72 @@ func settingsFlags() []cli.Flag {
 	}
 }
 
-// enrollSettings reads what the enrollment is to look like. What was not said
+// readSettings reads what the enrollment is to look like. What was not said
 // is not compared and not changed.
-func enrollSettings(s *session) (enroll.Settings, error) {
+func readSettings(f flags) (enroll.Settings, error) {
 	set := enroll.Settings{
-		DeviceID:              s.flag.String("device-id"),
-		IoTHubs:               s.flag.StringSlice("iot-hubs"),
-		AllocationPolicy:      s.flag.String("allocation-policy"),
-		WebhookURL:            s.flag.String("webhook-url"),
-		ReprovisionPolicy:     s.flag.String("reprovision-policy"),
-		ProvisioningStatus:    s.flag.String("provisioning-status"),
-		InitialTwinTags:       json.RawMessage(s.flag.String("initial-twin-tags")),
-		InitialTwinProperties: json.RawMessage(s.flag.String("initial-twin-properties")),
-		DeviceInformation:     json.RawMessage(s.flag.String("device-information")),
+		DeviceID:              f.text("device-id"),
+		IoTHubs:               f.list("iot-hubs"),
+		AllocationPolicy:      f.text("allocation-policy"),
+		WebhookURL:            f.text("webhook-url"),
+		ReprovisionPolicy:     f.text("reprovision-policy"),
+		ProvisioningStatus:    f.text("provisioning-status"),
+		InitialTwinTags:       json.RawMessage(f.text("initial-twin-tags")),
+		InitialTwinProperties: json.RawMessage(f.text("initial-twin-properties")),
+		DeviceInformation:     json.RawMessage(f.text("device-information")),
 	}
 	for _, name := range []string{"initial-twin-tags", "initial-twin-properties", "device-information"} {
-		if s.onCommandLine(name) && strings.TrimSpace(s.flag.String(name)) == "" {
-			return set, fmt.Errorf("%w: --%s has only blanks for a value: leave it out, or look at what was to fill it in", errUsage, name)
+		if f.typed(name) && strings.TrimSpace(f.text(name)) == "" {
+			return set, fmt.Errorf("%w: --%s has only blanks: omit it, or check the variable that should fill it", commandline.ErrUsage, name)
 		}
 	}
-	if s.flag.IsSet("edge-enabled") {
-		enabled := s.flag.Bool("edge-enabled")
+	if f.typed("edge-enabled") {
+		enabled := f.yes("edge-enabled")
 		set.EdgeEnabled = &enabled
 	}
 	if err := set.Validate(); err != nil {
-		return set, fmt.Errorf("%w: %w", errUsage, err)
+		return set, fmt.Errorf("%w: %w", commandline.ErrUsage, err)
 	}
 	return set, nil
 }
 
-// machines are those to enroll: of --from, of the one key, or this one.
-func machines(s *session) (inventory.Inventory, error) {
-	from, key := s.flag.String("from"), s.flag.String("endorsement-key")
+// sourceOptions say which machines are enrolled: those of a file, the one that has a
+// key, or this one.
+type sourceOptions struct {
+	file   string
+	key    string
+	id     idOptions
+	labels map[string]string
+	chip   chipOptions
+}
+
+func readSourceOptions(f flags) (o sourceOptions, err error) {
+	o = sourceOptions{file: f.text("from"), key: f.text("endorsement-key"), labels: f.labels(), chip: readChipOptions(f)}
 	switch {
-	case from != "" && key != "":
-		return inventory.Inventory{}, fmt.Errorf("%w: --from and --endorsement-key exclude each other", errUsage)
-	case from != "" && (s.flag.IsSet("registration-id") || s.flag.IsSet("id-format") || s.flag.IsSet("label")):
-		return inventory.Inventory{}, fmt.Errorf("%w: the records of --from name their registration IDs themselves", errUsage)
-	case from != "":
-		return fromFile(s, from)
+	case o.file != "" && o.key != "":
+		return o, fmt.Errorf("%w: --from and --endorsement-key exclude each other", commandline.ErrUsage)
+	case o.file != "" && (f.typed("registration-id") || f.typed("id-format") || f.typed("label")):
+		return o, fmt.Errorf("%w: the records of --from name their registration IDs themselves", commandline.ErrUsage)
+	case o.file == "":
+		o.id, err = readIDOptions(f)
 	}
-	choose, err := chooseID(s)
-	if err != nil {
-		return inventory.Inventory{}, err
-	}
+	return o, err
+}
+
+// machine is the one to enroll where there is no batch.
+func (s *session) machine(o sourceOptions) (inventory.Inventory, error) {
 	var r identity.Record
-	if key != "" {
-		r, err = keyRecord(key)
+	var err error
+	if o.key != "" {
+		r, err = keyRecord(o.key)
 	} else {
-		r, err = chipRecord(s)
+		r, err = s.chipRecord(o.chip)
 	}
 	if err != nil {
 		return inventory.Inventory{}, err
 	}
-	r.Labels = s.labels()
-	r.RegistrationID, err = choose(r)
+	r.Labels = o.labels
+	r.RegistrationID, err = o.id.of(r)
 	return inventory.Inventory{Entries: []inventory.Entry{{Record: r}}}, err
 }
 
@@ -102,8 +117,8 @@ func keyRecord(key string) (identity.Record, error) {
 	}, nil
 }
 
-func chipRecord(s *session) (_ identity.Record, err error) {
-	d, err := s.openTPM()
+func (s *session) chipRecord(o chipOptions) (_ identity.Record, err error) {
+	d, err := s.openTPM(o)
 	if err != nil {
 		return identity.Record{}, err
 	}
@@ -111,37 +126,51 @@ func chipRecord(s *session) (_ identity.Record, err error) {
 	if err := d.CheckCommands(); err != nil {
 		return identity.Record{}, err // enrolled, it could never register
 	}
-	return localRecord(s, d)
+	return s.localRecord(d)
 }
 
-// maxBatch bounds a batch: 100,000 records.
-const maxBatch = 256 << 20
+// maxKept bounds what is read from a pipe, which has to be kept: a batch is read twice.
+const maxKept = 1 << 30
 
-// fromFile reads an inventory. Nothing is enrolled of one that cannot be read to its
-// end.
-func fromFile(s *session, from string) (inventory.Inventory, error) {
-	var data []byte
-	var err error
+// lookAt reads a batch for the first time. Nothing is enrolled of one that cannot be
+// read to its end.
+func (s *session) lookAt(from string, settings enroll.Settings) (in *input.Twice, look *batch.Look, err error) {
 	if from == "-" {
-		data, err = readAtMost(s.in, "standard input", maxBatch)
+		in, err = input.Again(s.ctx, "standard input", s.in, maxKept)
 	} else {
-		data, err = readLimited(s.ctx, from, maxBatch)
+		in, err = input.Again(s.ctx, from, nil, maxKept)
 	}
 	if err != nil {
-		return inventory.Inventory{}, err
+		return nil, nil, err
 	}
-	inv, err := inventory.Read(data)
-	s.learn(inv.Secrets...)
-	switch {
-	case err != nil:
-		return inv, fmt.Errorf("%w: %s, %w", errBatch, from, err)
-	case len(inv.Entries) == 0:
-		return inv, fmt.Errorf("%w: %s: there is no record in it", errBatch, from)
-	case len(inv.Records()) == 0:
-		return inv, fmt.Errorf("%w: %s: %w in it, but %s", errBatch, from, errNoTPM, inv.Others())
+	r, err := in.Open()
+	if err == nil {
+		look, err = batch.LookAt(r, settings)
+		err = errors.Join(err, r.Close())
 	}
-	return inv, nil
+	if look != nil {
+		s.learn(look.About.Secrets...)
+	}
+	if err = ofBatch(from, look, err); err != nil {
+		return nil, nil, errors.Join(err, in.Close())
+	}
+	return in, look, nil
 }
 
-// errNoTPM is for enrollments of which none is for a TPM.
-var errNoTPM = errors.New("there is no enrollment of a TPM")
+// ofBatch is the error of a batch that was read: its own, or that there is nothing to
+// enroll in it.
+func ofBatch(from string, look *batch.Look, err error) error {
+	switch {
+	case errors.Is(err, identity.ErrRecord), errors.Is(err, text.ErrEncoding):
+		return fmt.Errorf("%w: %s, %w", inventory.ErrDamaged, from, err)
+	case errors.Is(err, input.ErrTimeOver), errors.Is(err, input.ErrUnreadable):
+		return err
+	case err != nil:
+		return input.Unreadable(from, err)
+	case look.Machines == 0:
+		return fmt.Errorf("%w: %s: there is no record in it", inventory.ErrDamaged, from)
+	case look.Records == 0:
+		return fmt.Errorf("%w: %s: %w in it, but %s", inventory.ErrDamaged, from, inventory.ErrNoTPM, look.About.Others())
+	}
+	return nil
+}

@@ -16,6 +16,8 @@ import (
 	"tpmdps/internal/audit"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/enroll/batch"
+	"tpmdps/internal/verdict"
 )
 
 // batchAt writes a batch of n records and starts a service; it returns the
@@ -138,7 +140,7 @@ func TestResultThatCannotBePrinted(t *testing.T) {
 	if code == 0 || puts != 2 || !strings.Contains(errs.String(), "stopped: 2 of 4 records were tried") {
 		t.Errorf("exit code %d after %d writes: %s", code, puts, &errs)
 	}
-	if got := results(t, filepath.Join(dir, "trail")); !slices.Equal(got, []string{"", resultDone, "", resultDone}) {
+	if got := results(t, filepath.Join(dir, "trail")); !slices.Equal(got, []string{"", batch.ResultDone, "", batch.ResultDone}) {
 		t.Errorf("the trail has %q", got)
 	}
 }
@@ -164,25 +166,25 @@ func results(t *testing.T, path string) (all []string) {
 // What was skipped is not done, whatever else happened in the run.
 func TestSkippedIsNotDone(t *testing.T) {
 	t.Parallel()
-	done, skip := enrollItem{Item: enroll.Item{Action: enroll.Create}}, enroll.Skip("sym-1", "symmetricKey")
-	skipped := enrollItem{Item: skip, err: skip.Err()}
-	failed := enrollItem{err: enroll.ErrConflict}
-	late := enrollItem{err: context.DeadlineExceeded}
+	done, skip := batch.Outcome{Item: enroll.Item{Action: enroll.Create}}, enroll.Skip("sym-1", "symmetricKey")
+	skipped := batch.Outcome{Item: skip, Err: skip.Err()}
+	failed := batch.Outcome{Err: enroll.ErrConflict}
+	late := batch.Outcome{Err: context.DeadlineExceeded, Stops: true}
 	for name, test := range map[string]struct {
-		items   []enrollItem
+		items   []batch.Outcome
 		records int
 		ended   error
 		code    int
 		says    string
 	}{
-		"all but those":        {[]enrollItem{done, skipped, done}, 3, nil, 51, "2 of 3 done, 0 failed, 0 not tried, 1 skipped"},
-		"one failed":           {[]enrollItem{done, skipped, failed}, 3, nil, 51, "1 of 3 done, 1 failed, 0 not tried, 1 skipped; the last error: the enrollment exists"},
-		"the network went":     {[]enrollItem{skipped, late}, 3, nil, 20, "stopped: 0 of 3 done, 1 failed, 1 not tried, 1 skipped"},
-		"ended before":         {[]enrollItem{skipped, done}, 3, context.Canceled, 130, "stopped: 1 of 3 done, 1 not tried"},
-		"ended after the last": {[]enrollItem{done, skipped}, 2, context.Canceled, 51, "1 of 2 done, 0 failed, 0 not tried, 1 skipped"},
+		"all but those":        {[]batch.Outcome{done, skipped, done}, 3, nil, 51, "2 of 3 done, 0 failed, 0 not tried, 1 skipped"},
+		"one failed":           {[]batch.Outcome{done, skipped, failed}, 3, nil, 51, "1 of 3 done, 1 failed, 0 not tried, 1 skipped; the last error: the enrollment exists"},
+		"the network went":     {[]batch.Outcome{skipped, late}, 3, nil, 20, "stopped: 0 of 3 done, 1 failed, 1 not tried, 1 skipped"},
+		"ended before":         {[]batch.Outcome{skipped, done}, 3, context.Canceled, 130, "stopped: 1 of 3 done, 1 not tried"},
+		"ended after the last": {[]batch.Outcome{done, skipped}, 2, context.Canceled, 51, "1 of 2 done, 0 failed, 0 not tried, 1 skipped"},
 	} {
-		err := enrollResult{Items: test.items}.err(test.records, test.ended)
-		if got := verdict(err).code; got != test.code || !strings.Contains(err.Error(), test.says) {
+		err := batch.Conclude(test.items, test.records, test.ended)
+		if got := verdict.Of(err).Code; got != test.code || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v, exit code %d, want %d, %q", name, err, got, test.code, test.says)
 		}
 	}

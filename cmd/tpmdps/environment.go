@@ -1,19 +1,12 @@
 package main
 
 import (
-	"crypto/x509"
-	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
-	"tpmdps/internal/dps"
 	"tpmdps/internal/environment"
-	"tpmdps/internal/identity"
-	"tpmdps/internal/network"
-	"tpmdps/internal/tpm"
 )
 
 // variables are those of this process.
@@ -21,71 +14,13 @@ func variables() environment.Variables {
 	return environment.Of(os.Environ(), runtime.GOOS == "windows")
 }
 
-// way is what every connection of a run has in common.
-type way struct {
-	roots   *x509.CertPool // nil: the system's
-	proxies environment.Proxies
-}
-
-// way reads the proxies and the certificates to trust. It comes before the first
-// connection; a setting that cannot be used ends the run here.
-func (s *session) way() (w way, err error) {
-	env := variables()
-	var note string
-	if w.proxies, note, err = env.Proxies(); err != nil {
-		return w, err
-	}
-	if note != "" {
-		s.say("warning: %s", note)
-	}
-	w.roots, err = network.RootFiles{
-		CAFile: s.flag.String("ca-file"),
-		Trust:  env.Trust(),
-		Read:   func(path string) ([]byte, error) { return readLimited(s.ctx, path, network.MaxCertificates) },
-		System: func() (*x509.CertPool, error) { // SSL_CERT_FILE may name a pipe
-			return awaited(s.ctx, "the system's certificates", "", x509.SystemCertPool)
-		},
-	}.Load()
-	return w, err
-}
-
-// ofFlags are what can be wrong with a flag that a variable may stand for.
-var ofFlags = []struct {
-	is   error
-	flag string
-}{
-	{tpm.ErrAddress, "tpm"}, {identity.ErrIDScope, "id-scope"}, {identity.ErrRegistrationID, "registration-id"},
-	{dps.ErrEndpoint, "global-endpoint"}, {dps.ErrEndpoint, "dps"},
-}
-
-// ofVariable puts the variable's name before an error about a value that stands on no
-// command line. It goes by the value, too: a file may have another one.
-func (s *session) ofVariable(err error) error {
-	for _, of := range ofFlags {
-		value := s.flag.String(of.flag)
-		if value == "" || !errors.Is(err, of.is) || s.onCommandLine(of.flag) || !strings.Contains(err.Error(), printableStart(value)) {
-			continue
-		}
-		for _, f := range s.flag.Command.Flags {
-			known, ok := f.(*cli.StringFlag)
-			if !ok || known.Name != of.flag {
-				continue
-			}
-			if from, set := variables().First(known.EnvVars...); set && from.Value == value {
-				return &variableFault{from.Variable, of.flag, err}
-			}
-		}
-	}
-	return err
-}
-
 // checkVariables refuses a variable that stands for a flag of this command and has
 // something around its value, such as the line end of a batch file: what is named
-// then is not what was meant. That of the chip counts where a chip is used.
-func (s *session) checkVariables(usesChip bool) error {
-	for _, f := range s.flag.Command.Flags {
-		known, ok := f.(*cli.StringFlag)
-		if !ok || len(known.EnvVars) == 0 || s.onCommandLine(known.Name) || known.Name == "tpm" && !usesChip {
+// then is not what was meant.
+func (f flags) checkVariables() error {
+	for _, one := range f.c.Command.Flags {
+		known, ok := one.(variableFlag)
+		if !ok || f.typed(known.Name) {
 			continue
 		}
 		from, set := variables().First(known.EnvVars...)
@@ -99,32 +34,34 @@ func (s *session) checkVariables(usesChip bool) error {
 	return nil
 }
 
-// variableFault is an error of a value that stands in a variable. Its hint does not
-// name the flag, which was not given.
-type variableFault struct {
-	variable, flag string
-	err            error
+// hideFromChildren takes the secrets out of this process's own environment when a
+// credential has read its own, because azidentity starts az, azd, PowerShell and a
+// browser with all of it. They need none of them but a proxy's login, which stays.
+// What was hidden is back after the run.
+func hideFromChildren(credential string) {
+	var keep []string
+	if credential == "managed-identity" || credential == "default" {
+		keep = []string{"IDENTITY_HEADER", "MSI_SECRET"} // read again for each token
+	}
+	for _, entry := range os.Environ() {
+		if name, _, _ := strings.Cut(entry, "="); environment.IsSecret(name) && !slices.Contains(keep, name) {
+			os.Unsetenv(name)
+		}
+	}
 }
 
-func (e *variableFault) Error() string { return e.variable + ": " + e.err.Error() }
-func (e *variableFault) Unwrap() error { return e.err }
-
-// Hint is what to do about the variable; "" where the error's own hint names no flag.
-func (e *variableFault) Hint() string {
-	switch e.flag {
-	case "tpm":
-		return "for example " + e.variable + "=/dev/tpmrm0"
-	case "registration-id":
-		return "take the variable out to use the ID that is derived from the chip"
+// keepEnvironment returns what restores the secrets of the environment, for a run
+// within another program.
+func keepEnvironment() (restore func()) {
+	values := map[string]string{}
+	for _, entry := range os.Environ() {
+		if name, value, _ := strings.Cut(entry, "="); environment.IsSecret(name) {
+			values[name] = value
+		}
 	}
-	return ""
-}
-
-// printableStart is the start of a value that an error shows as it is.
-func printableStart(value string) string {
-	end := strings.IndexFunc(value, func(r rune) bool { return r < '!' || r > '~' || r == '"' || r == '\\' })
-	if end < 0 {
-		end = len(value)
+	return func() {
+		for name, value := range values {
+			os.Setenv(name, value)
+		}
 	}
-	return value[:min(end, 12)]
 }

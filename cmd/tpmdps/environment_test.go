@@ -157,7 +157,7 @@ func TestUnusableSettings(t *testing.T) {
 		{"SSL_CERT_FILE", filepath.Join(dir, "none.pem"), "there is no such file"}, {"SSL_CERT_FILE", dir, "it names a folder"}, {"SSL_CERT_FILE", file("empty.pem", ""), "it is empty"},
 		{"SSL_CERT_FILE", file("text.pem", "see the other file"), "it is a text without a certificate"}, {"SSL_CERT_FILE", file("key.pem", key), "it is a private key"},
 		{"SSL_CERT_FILE", file("cut.pem", "-----BEGIN CERTIFICATE-----\nMIIB"), "its PEM block is cut off"}, {"SSL_CERT_FILE", file("noise.der", "\x30\x82\x01\x00zQ7kxJw9vB"), "damaged"},
-		{"SSL_CERT_FILE", `"` + dir + `/ca.pem"`, "it stands in quotes"}, {"SSL_CERT_FILE", dir + "/ca.pem\r", "line end"}, {"SSL_CERT_FILE", "-----BEGIN CERTIFICATE-----\nMIIB", "not the name of a file"},
+		{"SSL_CERT_FILE", `"` + dir + `/ca.pem"`, "it is in quotes"}, {"SSL_CERT_FILE", dir + "/ca.pem\r", "line end"}, {"SSL_CERT_FILE", "-----BEGIN CERTIFICATE-----\nMIIB", "not the name of a file"},
 		{"SSL_CERT_DIR", filepath.Join(dir, "none"), "its folder 1 does not exist"}, {"SSL_CERT_DIR", empty, "its folder 1 has no certificate"}, {"SSL_CERT_DIR", file("f", "x"), "its folder 1 is a file"},
 	} {
 		t.Setenv(tt.name, tt.value)

@@ -7,20 +7,23 @@ import (
 	"os"
 	"strings"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/dictionary"
+	"tpmdps/internal/hint"
+	"tpmdps/internal/input"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/text"
+	"tpmdps/internal/verdict"
 )
 
 func explainCommand() command {
 	return command{
 		name:  "explain",
-		usage: "say what an error code or a log line means",
+		usage: "explain an error code or a log line",
 		description: "Looks up a code, or what is in a line of a log (in quotes), or in a whole log on\n" +
 			"stdin (-), where the likeliest cause comes first. No chip and no network is used.\n" +
 			"Known are " + strings.Join(dictionary.Kinds(), ",\n") + ".",
-		argument: "CODE|TEXT|-",
-		dashes:   true,
+		argument: commandline.Command{Argument: "CODE|TEXT|-", Dashes: true},
 		examples: []string{"tpmdps explain 0x9a2", "tpmdps explain -2144861184", "tpmdps explain 'tcti:IO failure'", "journalctl -u aziot-tpmd -b | tpmdps explain -"},
 		exits:    []int{20},
 		run:      explain,
@@ -31,23 +34,23 @@ func explainCommand() command {
 // dictionary looks at.
 const maxLog = 2 * dictionary.MaxText
 
-func explain(s *session) error {
+func explain(s *session, _ flags) error {
 	pasted := s.arg
 	if pasted == "-" {
 		data, err := lastOf(s.in, maxLog)
 		if err != nil {
 			return err
 		}
-		if pasted = string(lenientText(data)); strings.TrimSpace(pasted) == "" {
-			return fmt.Errorf("%w standard input: it is empty", errInputs)
+		if pasted = string(text.Lenient(data)); strings.TrimSpace(pasted) == "" {
+			return fmt.Errorf("%w standard input: it is empty", input.ErrUnreadable)
 		}
 	}
 	entries := dictionary.Explain(pasted, ownMessages()...)
 	if s.arg != "-" && isFile(s.arg) && (len(entries) == 0 || strings.ContainsAny(s.arg, `/\`)) {
-		return fmt.Errorf("%w: %q is a file; explain reads a log on stdin: tpmdps explain - < FILE", errUsage, text.Printable(s.arg, 80))
+		return fmt.Errorf("%w: %q is a file; explain reads a log on stdin: tpmdps explain - < FILE", commandline.ErrUsage, text.Printable(s.arg, 80))
 	}
 	if len(entries) == 0 {
-		return fmt.Errorf("%w: nothing is known about %q; tpmdps explain --help says what is", errUsage, text.Printable(strings.TrimSpace(pasted), 80))
+		return fmt.Errorf("%w: nothing is known about %q; tpmdps explain --help says what is", commandline.ErrUsage, text.Printable(strings.TrimSpace(pasted), 80))
 	}
 	return s.print(explainResult{Entries: entries, log: strings.Contains(strings.TrimSpace(pasted), "\n")})
 }
@@ -60,12 +63,12 @@ func lastOf(r io.Reader, limit int) ([]byte, error) {
 		n, err := r.Read(kept[len(kept):cap(kept)])
 		kept = kept[:len(kept)+n]
 		switch {
-		case errors.Is(err, errInputWait):
+		case errors.Is(err, input.ErrTimeOver):
 			return nil, err // it names the file itself
 		case errors.Is(err, io.EOF):
 			return kept[(max(0, len(kept)-limit)+1)&^1:], nil
 		case err != nil:
-			return nil, cannotRead("stdin", err)
+			return nil, input.Unreadable("stdin", err)
 		}
 		if len(kept) == cap(kept) {
 			kept = kept[:copy(kept, kept[len(kept)-limit:])]
@@ -83,9 +86,9 @@ func isFile(name string) bool {
 // codes and hints.
 func ownMessages() []dictionary.Message {
 	var all []dictionary.Message
-	for _, e := range exits {
-		if e.is != errUsage && e.is != operator.ErrOptions { // which are not printed
-			all = append(all, dictionary.Message{Text: e.is.Error(), Code: e.code, Do: e.hint})
+	for _, e := range verdict.Table() {
+		if e.Is != commandline.ErrUsage && e.Is != operator.ErrOptions { // which are not printed
+			all = append(all, dictionary.Message{Text: e.Is.Error(), Code: e.Code, Do: e.Hint})
 		}
 	}
 	return all
@@ -98,11 +101,7 @@ type explainResult struct {
 }
 
 func (r explainResult) lines() []any {
-	var all []any
-	for _, e := range r.Entries {
-		all = append(all, e)
-	}
-	return all
+	return asLines(r.Entries)
 }
 
 func (r explainResult) fields() [][]string {
@@ -130,7 +129,7 @@ func (r explainResult) show(w io.Writer) error {
 			if part.says == "" {
 				continue
 			}
-			if _, err := fmt.Fprintln(w, text.Wrap(fmt.Sprintf("  %-7s", part.label), part.says, helpWidth)); err != nil {
+			if _, err := fmt.Fprintln(w, text.Wrap(fmt.Sprintf("  %-7s", part.label), hint.Bind(part.says), helpWidth)); err != nil {
 				return err
 			}
 		}

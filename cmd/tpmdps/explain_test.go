@@ -16,20 +16,23 @@ import (
 	"testing/iotest"
 	"unicode/utf16"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/operator"
+	"tpmdps/internal/text"
+	"tpmdps/internal/verdict"
 )
 
 // TestExplainKnowsExitCodes holds the dictionary to the program.
 func TestExplainKnowsExitCodes(t *testing.T) {
-	for code, name := range names {
+	for code, name := range verdict.Names {
 		found := dictionary.Explain("exit code " + strconv.Itoa(code))
 		if len(found) != 1 || found[0].Name != name {
 			t.Errorf("exit code %d: %+v, want %s", code, found, name)
 		}
 	}
 	for code := range 256 {
-		if found := dictionary.Explain("exit code " + strconv.Itoa(code)); len(found) > 0 && names[code] == "" {
+		if found := dictionary.Explain("exit code " + strconv.Itoa(code)); len(found) > 0 && verdict.Names[code] == "" {
 			t.Errorf("exit code %d: %+v, the program has none such", code, found)
 		}
 	}
@@ -39,27 +42,27 @@ func TestExplainKnowsExitCodes(t *testing.T) {
 // the exit code and the hint of that error.
 func TestExplainKnowsOwnMessages(t *testing.T) {
 	own := ownMessages()
-	for _, e := range exits {
-		if e.is == errUsage || e.is == operator.ErrOptions {
+	for _, e := range verdict.Table() {
+		if e.Is == commandline.ErrUsage || e.Is == operator.ErrOptions {
 			continue
 		}
 		for _, line := range []string{
-			"tpmdps: " + e.is.Error(),
-			"tpmdps: hub.tls: " + e.is.Error() + ": dial tcp 10.0.0.1:8883: refused",
-			"Nov 25 12:00:01 box tpmdps[301]: read the file: " + e.is.Error() + ", and more\r\n",
-			`{"error":"net.tcp: ` + e.is.Error() + `","hint":""}`,
+			"tpmdps: " + e.Is.Error(),
+			"tpmdps: hub.tls: " + e.Is.Error() + ": dial tcp 10.0.0.1:8883: refused",
+			"Nov 25 12:00:01 box tpmdps[301]: read the file: " + e.Is.Error() + ", and more\r\n",
+			`{"error":"net.tcp: ` + e.Is.Error() + `","hint":""}`,
 		} {
 			found := dictionary.Explain(line, own...)
 			i := slices.IndexFunc(found, func(f dictionary.Entry) bool { return f.Kind == "exit code" })
 			if i < 0 {
-				t.Errorf("Explain(%q) = %+v, want exit code %d", line, found, e.code)
+				t.Errorf("Explain(%q) = %+v, want exit code %d", line, found, e.Code)
 				continue
 			}
 			// Some texts stand in the table twice, or are part of another.
-			first := exits[slices.IndexFunc(exits, func(x exit) bool { return x.is.Error() == found[i].Means })]
-			if found[i].Code != strconv.Itoa(first.code) || found[i].Do != cmp.Or(first.hint, dictionary.ExitAdvice(first.code)) ||
-				!strings.Contains(found[i].Means, e.is.Error()) {
-				t.Errorf("Explain(%q) = %+v, want exit code %d and %q", line, found[i], e.code, e.hint)
+			first := verdict.Table()[slices.IndexFunc(verdict.Table(), func(x verdict.Verdict) bool { return x.Is.Error() == found[i].Means })]
+			if found[i].Code != strconv.Itoa(first.Code) || found[i].Do != cmp.Or(first.Hint, dictionary.ExitAdvice(first.Code)) ||
+				!strings.Contains(found[i].Means, e.Is.Error()) {
+				t.Errorf("Explain(%q) = %+v, want exit code %d and %q", line, found[i], e.Code, e.Hint)
 			}
 		}
 	}
@@ -87,16 +90,16 @@ func TestEveryOwnLineIsKnown(t *testing.T) {
 	for _, m := range rows {
 		text := strings.ReplaceAll(m[1], `\|`, "|")
 		code := m[2]
-		for _, e := range exits { // one text stands in the table for the first of its codes
-			if e.is != errUsage && e.is != operator.ErrOptions && e.is.Error() == text {
-				code = strconv.Itoa(e.code)
+		for _, e := range verdict.Table() { // one text stands in the table for the first of its codes
+			if e.Is != commandline.ErrUsage && e.Is != operator.ErrOptions && e.Is.Error() == text {
+				code = strconv.Itoa(e.Code)
 				break
 			}
 		}
 		knows("tpmdps: "+text, "exit code", code)
 		knows("Nov 25 12:00:01 box tpmdps[301]: "+text+": and why\r\n", "exit code", code)
 	}
-	for code := range names {
+	for code := range verdict.Names {
 		for _, form := range []string{"%d", "exit %d", "exit code %d", "exit status %d", "Exit Code: %d", "tpmdps exited with code %d", "tpmdps.service: Main process exited, code=exited, status=%d", "tpmdps: exit %d"} {
 			knows(fmt.Sprintf(form, code), "exit code", strconv.Itoa(code))
 		}
@@ -110,10 +113,10 @@ func TestEveryOwnLineIsKnown(t *testing.T) {
 			}
 		}
 	}
-	if len(rows) < 40 || len(names) < 20 || len(steps) < 15 {
-		t.Errorf("%d messages, %d exit codes, %d steps", len(rows), len(names), len(steps))
+	if len(rows) < 40 || len(verdict.Names) < 20 || len(steps) < 15 {
+		t.Errorf("%d messages, %d exit codes, %d steps", len(rows), len(verdict.Names), len(steps))
 	}
-	t.Logf("%d messages, %d exit codes, %d steps", len(rows), len(names), len(steps))
+	t.Logf("%d messages, %d exit codes, %d steps", len(rows), len(verdict.Names), len(steps))
 }
 
 // TestMessagesPage holds docs/messages.md to the table of errors.
@@ -131,7 +134,7 @@ func TestMessagesPage(t *testing.T) {
 		}
 		seen[m.Text] = true
 		do := strings.ReplaceAll(cmp.Or(m.Do, dictionary.ExitAdvice(m.Code), "-"), ". ", "; ") // one line of a table
-		fmt.Fprintf(&b, "| %s | %d %s | %s |\n", m.Text, m.Code, names[m.Code], strings.ReplaceAll(do, "|", "\\|"))
+		fmt.Fprintf(&b, "| %s | %d %s | %s |\n", m.Text, m.Code, verdict.Names[m.Code], strings.ReplaceAll(do, "|", "\\|"))
 	}
 	page := filepath.Join("..", "..", "docs", "messages.md")
 	if *update {
@@ -159,8 +162,8 @@ func TestDocumentedQuestionsAreAnswered(t *testing.T) {
 	for _, c := range allCommands() {
 		texts[c.Name+" --help"] = c.Description
 	}
-	for _, e := range exits {
-		texts["hint of "+e.is.Error()] = e.hint
+	for _, e := range verdict.Table() {
+		texts["hint of "+e.Is.Error()] = e.Hint
 	}
 	asked, piped := 0, 0
 	for name, text := range texts {
@@ -244,7 +247,7 @@ func TestLogsInUTF16(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if found := dictionary.Explain(string(lenientText(kept))); len(found) != 1 || found[0].Code != "404201" {
+			if found := dictionary.Explain(string(text.Lenient(kept))); len(found) != 1 || found[0].Code != "404201" {
 				t.Errorf("%d lines, %s endian: %+v", lines, name, found)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/softtpm/softtpmtest"
+	"tpmdps/internal/verdict"
 )
 
 // faults says for each fault of the emulator where verify ends, with which exit
@@ -50,7 +51,7 @@ var faults = []struct {
 	{"bad-hub-blob", 0, "tpm.hubkey", 31, "leave the enrollment as it is: it has this chip's key"},
 	{"hub-dns", 0, "hub.tls", 20, "hub.tpmdps.invalid comes from the enrollment's iotHubs"},
 	{"hub-refuse", 0, "hub.tls", 20, "check the firewall: port 8883 out to the hub"},
-	{"hub-sas", 0, "hub.connect", 34, "the hub does not take this device"},
+	{"hub-sas", 0, "hub.connect", 34, "the hub does not accept this device"},
 	{"hub-drop", 0, "hub.twin", 34, "the hub closes the connection"},
 }
 
@@ -161,7 +162,7 @@ func TestDocsFaults(t *testing.T) {
 		if hint != "" {
 			hint += " ..."
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | `%s` | %d %s | %s |\n", f.Usage(), f.What, row.step, row.code, names[row.code], hint)
+		fmt.Fprintf(&b, "| `%s` | %s | `%s` | %d %s | %s |\n", f.Usage(), f.What, row.step, row.code, verdict.Names[row.code], hint)
 	}
 	b.WriteString(operatorSection(t))
 	path := filepath.Join("..", "..", "docs", "faults.md")

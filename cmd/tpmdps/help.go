@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/text"
+	"tpmdps/internal/verdict"
 )
 
 // helpWidth is the width of a console.
@@ -56,7 +57,7 @@ func (c command) manual() string {
 	return strings.Join(paragraphs, "\n\n")
 }
 
-// unbroken are the paragraphs of a text, a line each: fold breaks them anew.
+// unbroken are the paragraphs of a text, a line each: fold breaks them again.
 func unbroken(s string) []string {
 	paragraphs := strings.Split(s, "\n\n")
 	for i, p := range paragraphs {
@@ -69,7 +70,7 @@ func unbroken(s string) []string {
 func (c command) exitStatus() string {
 	var parts []string
 	for _, code := range append([]int{0, 1, 2}, append(slices.Clone(c.exits), 130)...) {
-		parts = append(parts, fmt.Sprintf("%d%s%s", code, text.Bound, names[code]))
+		parts = append(parts, fmt.Sprintf("%d%s%s", code, text.Bound, verdict.Names[code]))
 	}
 	return "Exit status: " + strings.Join(parts, ", ") + "."
 }

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"unicode/utf8"
+
+	"tpmdps/internal/commandline"
 )
 
 // helpPages are the help of the program and of each of its commands.
@@ -105,13 +107,13 @@ func parses(line string) error {
 	for _, c := range commands() {
 		app.Commands = append(app.Commands, c.idle().build(streams{strings.NewReader(""), &bytes.Buffer{}, &bytes.Buffer{}}))
 	}
-	app.Metadata = map[string]any{metadataArgs: words[:end]}
+	app.Metadata = map[string]any{commandline.Typed: words[:end]}
 	return app.RunContext(context.Background(), words[:end])
 }
 
 // idle is the command with nothing to do.
 func (c command) idle() command {
-	c.run = func(*session) error { return nil }
+	c.run = func(*session, flags) error { return nil }
 	for i, sub := range c.subcommands {
 		if i == 0 {
 			c.subcommands = slices.Clone(c.subcommands)

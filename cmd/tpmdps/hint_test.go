@@ -12,8 +12,10 @@ import (
 
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
+	"tpmdps/internal/hint"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
+	"tpmdps/internal/verdict"
 )
 
 // rootForTests says that a test is about what root is told. Whoever runs the tests
@@ -26,13 +28,7 @@ func init() { isRoot = func() bool { return os.Getenv(rootForTests) != "" } }
 // page is printed from its tables), and those that are put together.
 func allHints(t *testing.T) []string {
 	t.Helper()
-	var all []string
-	for _, e := range exits {
-		all = append(all, e.hint)
-	}
-	for _, e := range operatorExits {
-		all = append(all, e.hint)
-	}
+	all := verdict.Hints()
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "errors.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -44,18 +40,18 @@ func allHints(t *testing.T) []string {
 	}
 	for _, status := range []int{302, 400, 401, 403, 404, 409, 412, 413, 418, 429, 503} {
 		for _, form := range []string{dps.FormDPS, dps.FormHub, dps.FormOther, dps.FormNone} {
-			all = append(all, serviceVerdict(&dps.Error{Status: status, Form: form}).hint)
+			all = append(all, verdict.Of(&dps.Error{Status: status, Form: form}).Hint)
 		}
 	}
 	for _, code := range []int{400004, 404000, 404201, 404202, 409201, 400207} {
-		all = append(all, serviceVerdict(&dps.Error{Status: code / 1000, Code: code, Form: dps.FormDPS}).hint)
+		all = append(all, verdict.Of(&dps.Error{Status: code / 1000, Code: code, Form: dps.FormDPS}).Hint)
 	}
-	for _, handle := range []uint32{handleOwner, handleEndorsement, tpm.HandleEK, tpm.HandleSRK, 0x81000100, 0x01c00002, 1} {
-		all = append(all, authHint(&tpm.AuthError{Handle: handle}), occupiedHint(&tpm.OccupiedError{Handle: handle}, ""))
+	for _, handle := range []uint32{0x40000001, 0x4000000b, tpm.HandleEK, tpm.HandleSRK, 0x81000100, 0x01c00002, 1} {
+		all = append(all, verdict.Of(&tpm.AuthError{Handle: handle}).Hint, verdict.Of(&tpm.OccupiedError{Handle: handle}).Hint)
 	}
 	for name, refused := range refusedOperators(t) {
 		if name != "token, narrow" { // which token mint, that asks nobody, cannot meet
-			all = append(all, verdict(refused.err).hint)
+			all = append(all, verdict.Of(refused.err).Hint)
 		}
 	}
 	slices.Sort(all)
@@ -64,8 +60,8 @@ func allHints(t *testing.T) []string {
 
 // allLines are all commands, each with none of its flags, with each one, and with
 // all of them.
-func allLines() []commandLine {
-	var all []commandLine
+func allLines() []hint.Line {
+	var all []hint.Line
 	var add func(prefix string, level []command)
 	add = func(prefix string, level []command) {
 		for _, c := range level {
@@ -75,13 +71,13 @@ func allLines() []commandLine {
 				continue
 			}
 			every := map[string]string{}
-			for _, f := range append(slices.Clone(c.flags), sharedFlags()...) {
+			for _, f := range c.allFlags() {
 				flag := f.Names()[0]
-				value := strings.Join(choices[flag], "") // what hints name
+				value := choices[flag] // what hints name
 				every[flag] = value
-				all = append(all, commandLine{command: name, flags: map[string]string{flag: value}})
+				all = append(all, hint.Line{Commands: known, Command: name, Flags: map[string]string{flag: value}})
 			}
-			all = append(all, commandLine{command: name}, commandLine{command: name, flags: every})
+			all = append(all, hint.Line{Commands: known, Command: name}, hint.Line{Commands: known, Command: name, Flags: every})
 		}
 	}
 	add("", commands())
@@ -94,31 +90,31 @@ func TestHintsFitTheCommandLine(t *testing.T) {
 	lines := allLines()
 	other := regexp.MustCompile(`tpmdps [a-z][^;:,()]*`) // another command, with its flags
 	tried, nothing := 0, map[string]string{}
-	for _, hint := range allHints(t) {
+	for _, advice := range allHints(t) {
 		for _, line := range lines {
-			if len(line.flags) == 1 && !slices.ContainsFunc(slices.Collect(maps.Keys(line.flags)), func(flag string) bool { return strings.Contains(hint, "--"+flag) }) {
+			if len(line.Flags) == 1 && !slices.ContainsFunc(slices.Collect(maps.Keys(line.Flags)), func(flag string) bool { return strings.Contains(advice, "--"+flag) }) {
 				continue // as without the flag
 			}
-			for _, line.root = range []bool{false, true} {
+			for _, line.Root = range []bool{false, true} {
 				tried++
-				got := line.fit(hint)
-				if got == hintNothing {
-					nothing[hint] = fmt.Sprint(line.command, line.flags)
+				got := line.Fit(advice)
+				if got == hint.Nothing {
+					nothing[advice] = fmt.Sprint(line.Command, line.Flags)
 				}
-				if got == "" || line.root && strings.Contains(got, "sudo") {
+				if got == "" || line.Root && strings.Contains(got, "sudo") {
 					t.Errorf("%+v is told %q", line, got)
 				}
-				for _, named := range regexp.MustCompile(`tpmdps `+line.command+`( --?[a-z-]+( [A-Z-]+)?)*`).FindAllString(got, -1) {
+				for _, named := range regexp.MustCompile(`tpmdps `+line.Command+`( --?[a-z-]+( [A-Z-]+)?)*`).FindAllString(got, -1) {
 					new := slices.ContainsFunc(strings.Fields(named), func(word string) bool {
-						_, given := line.flags[strings.TrimLeft(word, "-")]
+						_, given := line.Flags[strings.TrimLeft(word, "-")]
 						return strings.HasPrefix(word, "--") && !given
 					})
-					if !new || line.command == "enroll" || line.command == "verify" {
+					if !new || line.Command == "enroll" || line.Command == "verify" {
 						t.Errorf("%+v: sent to itself: %q", line, got)
 					}
 				}
 				own := leftOut.ReplaceAllString(other.ReplaceAllString(got, ""), "") + " "
-				for flag := range line.flags {
+				for flag := range line.Flags {
 					if strings.Contains(own, "--"+flag+" ") || strings.Contains(own, "--"+flag+",") || strings.Contains(own, "--"+flag+":") || strings.Contains(own, "--"+flag+";") {
 						t.Errorf("%+v: told again to give --%s: %q", line, flag, got)
 					}
@@ -126,8 +122,8 @@ func TestHintsFitTheCommandLine(t *testing.T) {
 			}
 		}
 	}
-	for hint, line := range nothing {
-		t.Errorf("%q has no other words for %s", hint, line)
+	for advice, line := range nothing {
+		t.Errorf("%q has no other words for %s", advice, line)
 	}
 	t.Logf("%d hints and lines", tried)
 }
@@ -149,8 +145,8 @@ func TestParseLine(t *testing.T) {
 		{"verify --timeout", "verify", map[string]string{"timeout": ""}},
 	} {
 		got := parseLine(append([]string{"tpmdps"}, strings.Fields(row.args)...))
-		if got.command != row.command || !maps.Equal(got.flags, row.flags) {
-			t.Errorf("%q is understood as %q with %v, want %q with %v", row.args, got.command, got.flags, row.command, row.flags)
+		if got.Command != row.command || !maps.Equal(got.Flags, row.flags) {
+			t.Errorf("%q is understood as %q with %v, want %q with %v", row.args, got.Command, got.Flags, row.command, row.flags)
 		}
 	}
 }
@@ -158,29 +154,29 @@ func TestParseLine(t *testing.T) {
 // What there is to say to those who did already what the hint is about.
 func TestHintsSayWhatElse(t *testing.T) {
 	for _, row := range []struct{ args, hint, want string }{
-		{"enroll --update", "to change the enrollment: add --update", secondUpdate},
+		{"enroll --update", "to change the enrollment: add --update", "it was changed again meanwhile: run the same command again, and find out which other program or person writes it"},
 		{"enroll", "to change the enrollment: add --update", "to change the enrollment: add --update"},
-		{"enroll --replace-ek", "the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek", "the enrollment has another chip's key, or another tool's: " + askOffice},
+		{"enroll --replace-ek", "the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek", "the enrollment has another chip's key, or another tool's: look at the enrollment in the portal: whose key has it?"},
 		{"enroll", "enable it: tpmdps enroll --provisioning-status enabled --update", "enable it: the same command with --provisioning-status enabled --update"},
 		{"verify --timeout 2s", "raise --timeout; look at the hubs", "raise --timeout; look at the hubs"},
 		{"verify --until assigned", "--until challenge registers nothing", "--until challenge registers nothing"},
-		{"config --file F", "tpmdps config --check says where and why", "tpmdps config --check --config F says where and why"},
-		{"config --check --file F", "tpmdps config --check says where and why", wrongFile},
+		{"config --file F", "tpmdps config --check shows where and why", "tpmdps config --check --config F shows where and why"},
+		{"config --check --file F", "tpmdps config --check shows where and why", "correct the line that is named"},
 		{"verify --config F", "was F copied from another machine? tpmdps config --registration-id abc --config F", "was F copied from another machine? tpmdps config --registration-id abc --config F"},
 		{"verify --config F", "tpmdps config --tcti swtpm:host=h,port=1 --config 'my box.toml'", "tpmdps config --tcti swtpm:host=h,port=1 --config 'my box.toml'"},
 		{"verify --ca-file F", "if a proxy inspects TLS here, give its CA with --ca-file; otherwise check the host name", "if a proxy inspects TLS here: its CA has to be in the file that was given; otherwise check the host name"},
 		{"verify --registration-id ID", "is it another machine's? Leave --registration-id out", "is it another machine's? Leave --registration-id out"},
 		{"verify --registration-id ID", "Leave it out; give --registration-id", "Leave it out"},
 	} {
-		if got := parseLine(append([]string{"tpmdps"}, strings.Fields(row.args)...)).fit(row.hint); got != row.want {
+		if got := parseLine(append([]string{"tpmdps"}, strings.Fields(row.args)...)).Fit(row.hint); got != row.want {
 			t.Errorf("%s: %q becomes %q, want %q", row.args, row.hint, got, row.want)
 		}
 	}
 	t.Setenv(rootForTests, "1")
-	if got := parseLine([]string{"tpmdps", "config"}).fit("the logs say why: sudo iotedge system logs"); got != "the logs say why: iotedge system logs" {
+	if got := parseLine([]string{"tpmdps", "config"}).Fit("the logs say why: sudo iotedge system logs"); got != "the logs say why: iotedge system logs" {
 		t.Errorf("root is told %q", got)
 	}
-	if got := parseLine([]string{"tpmdps", "config"}).fit("run it again with sudo"); strings.Contains(got, "sudo") {
+	if got := parseLine([]string{"tpmdps", "config"}).Fit("run it again with sudo"); strings.Contains(got, "sudo") {
 		t.Errorf("root is told %q", got)
 	}
 }
@@ -198,8 +194,8 @@ func TestHintsOfFailedRegistrations(t *testing.T) {
 		{404000, "no", "look at the linked hubs"},
 	} {
 		err := fmt.Errorf("%w: %w", provision.ErrNotAssigned, &provision.RegistrationError{Code: row.code, Message: row.message})
-		if v := verdict(err); v.code != 33 || !strings.HasPrefix(v.hint, row.want) {
-			t.Errorf("%d %q: exit code %d, hint %q, want %q", row.code, row.message, v.code, v.hint, row.want)
+		if v := verdict.Of(err); v.Code != 33 || !strings.HasPrefix(v.Hint, row.want) {
+			t.Errorf("%d %q: exit code %d, hint %q, want %q", row.code, row.message, v.Code, v.Hint, row.want)
 		}
 	}
 }
@@ -214,20 +210,20 @@ func TestHintsForSoftwareTPMs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, hint := range allHints(t) {
-			line := commandLine{command: "verify", flags: map[string]string{"tpm": way}, chip: &addr}
-			got := strings.ReplaceAll(line.fit(hint), " --tpm "+way, "") // what a command keeps is another test's matter
-			if hardware.MatchString(hint) {
+		for _, advice := range allHints(t) {
+			line := hint.Line{Commands: known, Command: "verify", Flags: map[string]string{"tpm": way}, Chip: &addr}
+			got := strings.ReplaceAll(line.Fit(advice), " --tpm "+way, "") // what a command keeps is another test's matter
+			if hardware.MatchString(advice) {
 				before++
 			}
-			if hardware.MatchString(got) && !strings.Contains(hint, "tcti = ") && got != hint { // that is about config.toml, or a response code
-				t.Errorf("%s: %q becomes %q", way, hint, got)
+			if hardware.MatchString(got) && !strings.Contains(advice, "tcti = ") && got != advice { // that is about config.toml, or a response code
+				t.Errorf("%s: %q becomes %q", way, advice, got)
 				after++
 			}
 			if got == "" || strings.HasPrefix(got, ";") || strings.Contains(got, ";;") || strings.HasSuffix(got, " ") {
-				t.Errorf("%s: %q becomes %q", way, hint, got)
+				t.Errorf("%s: %q becomes %q", way, advice, got)
 			}
-			if hint == dictionary.TPMAdvice(0x101) && got != hint || strings.HasPrefix(hint, "switch the machine off and on again") && (!strings.Contains(got, "absolute path") || !strings.Contains(got, "log")) {
+			if advice == dictionary.TPMAdvice(0x101) && got != advice || strings.HasPrefix(advice, "switch the machine off and on again") && (!strings.Contains(got, "absolute path") || !strings.Contains(got, "log")) {
 				t.Errorf("0x101: %q", got)
 			}
 		}
@@ -237,7 +233,7 @@ func TestHintsForSoftwareTPMs(t *testing.T) {
 		t.Errorf("only %d hints name hardware", before)
 	}
 	chip, _ := tpm.ParseAddress("/dev/tpm0")
-	if got := (commandLine{command: "verify", chip: &chip}).fit(hintBusy); !strings.Contains(got, "fuser") {
-		t.Errorf("the hint for a device is %q", got)
+	if got := (hint.Line{Commands: known, Command: "verify", Chip: &chip}).Fit(verdict.Of(tpm.ErrBusy).Hint); !strings.Contains(got, "fuser") {
+		t.Errorf("the advice for a device is %q", got)
 	}
 }

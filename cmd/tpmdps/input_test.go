@@ -9,6 +9,7 @@ import (
 	"unicode/utf16"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/verdict"
 )
 
 func utf16LE(s string) string {
@@ -33,16 +34,16 @@ func TestReadObject(t *testing.T) {
 		}
 	}
 	for data, reason := range map[string]string{
-		"{\n\"a\":1,\n}":                  "line 3: there is a comma too many before the }",
+		"{\n\"a\":1,\n}":                  "line 3: there is an extra comma before the }",
 		"[1]":                             "line 1: it is a list, not an object",
 		"":                                "line 1: it is empty",
 		"{\"a\":\"\xfc\"}":                "line 1: a character is neither UTF-8 nor UTF-16",
-		"\xff\xfe" + utf16LE("{\n\"a\":"): "line 2: it breaks off before its end",
+		"\xff\xfe" + utf16LE("{\n\"a\":"): "line 2: it ends too early",
 	} {
 		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := readObject(t.Context(), path); err == nil || !strings.Contains(err.Error(), reason) || verdict(err).code != 2 {
+		if _, err := readObject(t.Context(), path); err == nil || !strings.Contains(err.Error(), reason) || verdict.Of(err).Code != 2 {
 			t.Errorf("readObject(%q) = %v, want %q", data, err, reason)
 		}
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -13,8 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"tpmdps/internal/contexttest"
 )
 
 // policyText is a connection string of a service that is nowhere.
@@ -198,71 +195,5 @@ func writeEnd(t *testing.T, path string) *os.File {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Millisecond) // between two looks; it decides nothing
-	}
-}
-
-// What did not come is named, and which of both waits it was.
-func TestLateInputsAreNamed(t *testing.T) {
-	dir := t.TempDir()
-	pipe := filepath.Join(dir, "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	deadline, expire := contexttest.WithDeadline(t)
-	started := make(chan struct{})
-	over := make(chan struct{})
-	defer close(over)
-	go func() { <-started; expire() }()
-	_, err := awaited(deadline, "pipe", "it did not open", func() (int, error) {
-		close(started)
-		<-over
-		return 0, nil
-	})
-	if v := verdict(err); v.code != 20 || err.Error() != "cannot read pipe: it did not open before the time was over" {
-		t.Errorf("awaited() = %v, exit code %d", err, v.code)
-	}
-	if _, err := openInput(deadline, pipe); !errors.Is(err, errInputWait) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), pipe) {
-		t.Errorf("openInput() = %v", err)
-	}
-	r, w := io.Pipe()
-	defer w.Close()
-	reading, interrupt := context.WithCancel(t.Context())
-	go func() { io.WriteString(w, "begin"); interrupt() }()
-	data, err := readAtMost(newInput(reading, "standard input", r), "standard input", 100)
-	if !errors.Is(err, errInputWait) || !errors.Is(err, context.Canceled) || data != nil || err.Error() != "cannot read standard input: its end did not come before the time was over" {
-		t.Errorf("readAtMost() = %q, %v", data, err)
-	}
-}
-
-// What comes whole is read whole, in whatever pieces.
-func TestInputIsWhole(t *testing.T) {
-	text := strings.Repeat("0123456789", maxRead/3)
-	for _, size := range []int{1, 7, maxRead, len(text)} {
-		r, w := io.Pipe()
-		go func() {
-			for rest := text; rest != ""; {
-				n := min(size*1000, len(rest))
-				if size == 1 {
-					n = min(4093, len(rest))
-				}
-				io.WriteString(w, rest[:n])
-				rest = rest[n:]
-			}
-			w.Close()
-		}()
-		data, err := readAtMost(newInput(t.Context(), "x", r), "x", int64(len(text)))
-		if err != nil || string(data) != text {
-			t.Errorf("size %d: %d bytes, %v", size, len(data), err)
-		}
-	}
-	path := filepath.Join(t.TempDir(), "f")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if data, err := readLimited(t.Context(), path, int64(len(text))); err != nil || string(data) != text {
-		t.Errorf("a file: %d bytes, %v", len(data), err)
-	}
-	if _, err := readLimited(t.Context(), path, int64(len(text))-1); err == nil || verdict(err).code != 2 {
-		t.Errorf("a file that is too long: %v", err)
 	}
 }

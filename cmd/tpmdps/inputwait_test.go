@@ -10,14 +10,14 @@ import (
 	"testing"
 )
 
-// Only inputwait.go opens what a user named, so that no wait for it is without an
+// Only internal/input opens what a user named, so that no wait for it is without an
 // end. The kernel's own files, which are always there, are read without, and so are
 // other files by packages that are handed what was opened.
 func TestInputsAreOpenedInOnePlace(t *testing.T) {
 	opens := []string{"Open", "OpenFile", "ReadFile", "OpenInRoot", "Stdin"}
-	allowed := map[string][]string{"inputwait.go": {"Open"}, "removable_linux.go": {"ReadFile"}, "main.go": {"Stdin"}}
+	allowed := map[string][]string{"wait.go": {"Open"}, "removable_linux.go": {"ReadFile"}, "main.go": {"Stdin"}}
 	var files []string
-	for _, pattern := range []string{"*.go", "../../internal/secretfile/*.go", "../../internal/operator/*.go"} {
+	for _, pattern := range []string{"*.go", "../../internal/input/*.go", "../../internal/secretfile/*.go", "../../internal/operator/*.go"} {
 		some, err := filepath.Glob(pattern)
 		if err != nil || len(some) == 0 {
 			t.Fatalf("%s: %q, %v", pattern, some, err)
@@ -44,7 +44,7 @@ func TestInputsAreOpenedInOnePlace(t *testing.T) {
 			}
 			found++
 			if !slices.Contains(allowed[filepath.Base(name)], use.Sel.Name) {
-				t.Errorf("%s uses os.%s; read what a user named with openInput or readLimited", fset.Position(use.Pos()), use.Sel.Name)
+				t.Errorf("%s uses os.%s; read what a user named with input.Open or input.ReadFile", fset.Position(use.Pos()), use.Sel.Name)
 			}
 			return true
 		})

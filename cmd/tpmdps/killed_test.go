@@ -12,6 +12,7 @@ import (
 
 	"tpmdps/internal/audit"
 	"tpmdps/internal/dps"
+	"tpmdps/internal/enroll/batch"
 )
 
 // killsVariable is how often TestKilledRunsAreOnRecord kills, besides the few
@@ -79,7 +80,7 @@ func TestKilledBesideAnother(t *testing.T) {
 				t.Errorf("%s after all runs: %+v", id, s)
 				continue
 			}
-			if !slices.ContainsFunc(s.outcomes, func(e audit.Entry) bool { return e.Result == resultDone }) {
+			if !slices.ContainsFunc(s.outcomes, func(e audit.Entry) bool { return e.Result == batch.ResultDone }) {
 				t.Errorf("%s was done and no outcome says so: %+v", id, s.outcomes)
 			}
 		}
@@ -197,9 +198,9 @@ func (h *hangman) checkDone(ids []string) {
 		}
 		done := 0
 		for _, o := range s.outcomes {
-			if o.Result == resultDone {
+			if o.Result == batch.ResultDone {
 				done++
-			} else if o.Result != resultNotDone {
+			} else if o.Result != batch.ResultNotDone {
 				h.t.Errorf("%s: outcome %+v", id, o)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tpmdps/internal/aziot"
+	"tpmdps/internal/environment"
 	"tpmdps/internal/host"
 )
 
@@ -23,7 +24,7 @@ func init() {
 
 // What is a secret in the environment is handed to no other program.
 func TestProgramsGetNoSecrets(t *testing.T) {
-	for _, name := range secretVariables {
+	for _, name := range environment.Secrets {
 		t.Setenv(name, "canary-environment")
 	}
 	t.Setenv("LANG", "C.UTF-8")

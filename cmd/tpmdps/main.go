@@ -1,4 +1,4 @@
-// Command tpmdps takes a machine with a TPM 2.0 chip from the factory bench to
+// Command tpmdps brings a machine with a TPM 2.0 chip from the factory bench to
 // Azure IoT Hub: it reads the chip's endorsement key, enrolls it in the Device
 // Provisioning Service, proves that the chip can provision itself, and writes
 // the configuration of IoT Edge.
@@ -9,15 +9,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
-
-	"tpmdps/internal/disk"
-	"tpmdps/internal/provision"
 )
 
 // interruptLimit is how long an interrupted run may take to clean up; a read from
@@ -49,35 +45,3 @@ func signals() context.Context {
 	})
 	return ctx
 }
-
-// interrupts tells whether an error of a run that was told to stop may come from
-// that. What a disk, a service, a file or a chip's key is refused for was there before,
-// and is the truer error.
-func interrupts(err error) bool {
-	switch {
-	case errors.Is(err, errOffRecord), errors.Is(err, disk.ErrMachine), errors.Is(err, disk.ErrPlace):
-		return false
-	case errors.Is(err, context.Canceled):
-		return true
-	}
-	switch verdict(err).code {
-	case 2, 14, 15, 22, 31, 40, 41, 50:
-		return false
-	}
-	return true
-}
-
-// interrupted says where the run was when it was told to stop.
-func interrupted(err error) error {
-	var step *provision.StepError
-	if errors.As(err, &step) {
-		return &provision.StepError{Step: step.Step, Err: errInterrupted{}}
-	}
-	return errInterrupted{}
-}
-
-// errInterrupted is [context.Canceled] in plain words.
-type errInterrupted struct{}
-
-func (errInterrupted) Error() string { return "interrupted" }
-func (errInterrupted) Unwrap() error { return context.Canceled }

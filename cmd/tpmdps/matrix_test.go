@@ -16,7 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"tpmdps/internal/hint"
 	"tpmdps/internal/softtpm/softtpmtest"
+	"tpmdps/internal/verdict"
 )
 
 // quickRetries is the key, in a run's context, of tests that do not wait between
@@ -94,7 +96,7 @@ func (b *answerBench) run(id, step string, a wrongAnswer, args ...string) matrix
 		b.t.Errorf("%s at %s: passed", a.name, step)
 	case code == 1:
 		b.t.Errorf("%s at %s: nobody foresaw it: %s", a.name, step, failed.Error)
-	case failed.Code != code, failed.Hint == "", failed.Hint == hintNothing:
+	case failed.Code != code, failed.Hint == "", failed.Hint == hint.Nothing:
 		b.t.Errorf("%s at %s: exit code %d, error %+v", a.name, step, code, failed)
 	}
 	return o
@@ -208,7 +210,7 @@ func answersTable(rows []matrixOutcome) string {
 		if len(same) == len(answerSteps) {
 			to = "each"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %d %s | %s |\n", first.answer, to, first.code, names[first.code], first.hint)
+		fmt.Fprintf(&b, "| %s | %s | %d %s | %s |\n", first.answer, to, first.code, verdict.Names[first.code], first.hint)
 	}
 	return b.String()
 }

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"tpmdps/internal/input"
 )
 
 // runIn runs a command line and returns its exit code and what it says.
@@ -76,7 +78,7 @@ func TestInputsThatAreNoFiles(t *testing.T) {
 	}
 	defer r.Close()
 	w.Close()
-	in, err := openInput(context.Background(), fmt.Sprintf("/proc/self/fd/%d", r.Fd()))
+	in, err := input.Open(context.Background(), fmt.Sprintf("/proc/self/fd/%d", r.Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}

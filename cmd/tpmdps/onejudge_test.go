@@ -11,6 +11,7 @@ import (
 
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/softtpm/softtpmtest"
+	"tpmdps/internal/verdict"
 )
 
 // One answer means one thing, whoever gets it and in which step: enroll and
@@ -66,8 +67,8 @@ func TestSameAnswerSameMeaning(t *testing.T) {
 			if got.code != want || row.not != "" && strings.Contains(got.hint, row.not) {
 				t.Errorf("%s at %s: exit code %d, hint %q, want %d and not %q", a.name, step, got.code, got.hint, want, row.not)
 			}
-			if got.failed.Code != 0 && (got.failed.served.Code != row.code || got.failed.Status != row.status || !strings.HasPrefix(got.failed.TrackingID, "5a3b1c2d")) {
-				t.Errorf("%s at %s: the error's fields are %+v", a.name, step, got.failed.served)
+			if got.failed.Code != 0 && (got.failed.Served.Code != row.code || got.failed.Status != row.status || !strings.HasPrefix(got.failed.TrackingID, "5a3b1c2d")) {
+				t.Errorf("%s at %s: the error's fields are %+v", a.name, step, got.failed.Served)
 			}
 			said := false
 			for _, e := range dictionary.Explain(got.failed.Error) {
@@ -90,8 +91,8 @@ func TestFailedRegistrationHasTheCode(t *testing.T) {
 	} {
 		got := b.verify(chip.Address(), fmt.Sprint("failed-", code), atAssigned, wrongAnswer{body: member(
 			"status", "failed", "registrationState", map[string]any{"status": "failed", "errorCode": code, "errorMessage": "no"})})
-		if got.code != 33 || !strings.HasPrefix(got.hint, hint) || got.failed.served != (served{200, code, ""}) {
-			t.Errorf("%d: exit code %d, hint %q, fields %+v", code, got.code, got.hint, got.failed.served)
+		if got.code != 33 || !strings.HasPrefix(got.hint, hint) || got.failed.Served != (verdict.Served{Status: 200, Code: code}) {
+			t.Errorf("%d: exit code %d, hint %q, fields %+v", code, got.code, got.hint, got.failed.Served)
 		}
 	}
 }
@@ -126,7 +127,7 @@ func TestRefusedRecordHasTheCode(t *testing.T) {
 	if second := result.Items[1]; second["service_code"] != 400004.0 || second["http_status"] != 400.0 || second["tracking_id"] != id {
 		t.Errorf("the one that was refused: %v", second)
 	}
-	if failed.served != (served{400, 400004, id}) {
+	if failed.Served != (verdict.Served{Status: 400, Code: 400004, TrackingID: id}) {
 		t.Errorf("the error: %+v", failed)
 	}
 }

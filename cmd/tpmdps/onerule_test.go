@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tpmdps/internal/verdict"
 )
 
 // ends runs a command line and returns how it ended.
@@ -112,7 +114,7 @@ func TestHintsSurviveTheRedactor(t *testing.T) {
 			t.Errorf("HTTPS_PROXY=%s is usable", value)
 			continue
 		}
-		hints = append(hints, verdict(err).hint)
+		hints = append(hints, verdict.Of(err).Hint)
 	}
 	for _, hint := range hints {
 		var b bytes.Buffer

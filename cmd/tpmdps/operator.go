@@ -10,12 +10,15 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
+	"tpmdps/internal/dps"
+	"tpmdps/internal/input"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/secretfile"
 	"tpmdps/internal/text"
 )
 
-// serviceFlags name the DPS and the operator's credential. They are made anew for
+// serviceFlags name the DPS and the operator's credential. They are made for
 // each run: urfave/cli keeps the value of a variable in the flag.
 func serviceFlags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
@@ -32,7 +35,7 @@ func keyFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "connection-string-file", Usage: "read the connection string from `FILE` (or set PROVISIONING_CONNECTION_STRING)"},
 		&cli.IntFlag{Name: "connection-string-fd", DefaultText: "none", Usage: "read the connection string from the open file descriptor `N`"},
-		&cli.StringFlag{Name: "connection-string", Aliases: []string{"login", "l"}, Hidden: true, Usage: "refused: a command line can be read by all"},
+		&cli.StringFlag{Name: "connection-string", Aliases: []string{"login", "l"}, Hidden: true, Usage: "refused: everyone can read a command line"},
 	}
 }
 
@@ -41,109 +44,123 @@ func tokenFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "sas-token-file", Usage: "read a SAS token from `FILE` (or set TPMDPS_SAS_TOKEN)"},
 		&cli.IntFlag{Name: "sas-token-fd", DefaultText: "none", Usage: "read a SAS token from the open file descriptor `N`"},
-		&cli.StringFlag{Name: "sas-token", Hidden: true, Usage: "refused: a command line can be read by all"},
+		&cli.StringFlag{Name: "sas-token", Hidden: true, Usage: "refused: everyone can read a command line"},
 	}
 }
 
 // keySources are the flags that name a connection string or a token to be read.
 var keySources = []string{"sas-token-file", "sas-token-fd", "connection-string-file", "connection-string-fd"}
 
-// service is the service API, and who asks it.
-type service struct{ *operator.Operator }
+// loginRule refuses the flags of the other type of credential: who names an account
+// must not act with the owner's key because that is in the environment.
+var loginRule = rule{flag: "auth-type login", excludes: keySources, only: []string{"credential"}}
 
-// serviceClient makes the client of the service API that the flags name.
-func serviceClient(s *session) (service, error) {
-	o, err := s.operatorOptions()
-	if err != nil {
-		return service{}, err
-	}
-	op, err := operator.Open(s.ctx, o)
-	if err == nil && o.AuthType == "login" {
-		hideFromChildren(o.Credential) // it has read its own
-	}
-	return service{op}, err
+// keyOptions say where the operator's key is: what one of keySources names. With none
+// it is in the environment.
+type keyOptions struct {
+	flag, path string
+	descriptor int
 }
 
-// operatorOptions reads the flags, and the key that they or the environment name.
-func (s *session) operatorOptions() (o operator.Options, err error) {
-	client, err := s.clientOptions()
-	if err != nil {
-		return o, err
-	}
-	o = operator.Options{
-		DPS: s.flag.String("dps"), AuthType: s.flag.String("auth-type"), Credential: s.flag.String("credential"),
-		Client: client, Environment: variables(), Files: s.secretPolicy(), Warn: s.warn,
-		Inform: func(message string) { s.say("%s", message) }, Prompt: showDeviceCode(s.err), Learn: s.learn,
-		Await: func(ctx context.Context, what string, f func()) error {
-			_, err := awaited(ctx, what, "its end did not come", func() (struct{}, error) { f(); return struct{}{}, nil })
-			return err
-		},
-	}
-	if s.flag.IsSet("cloud") {
-		o.Cloud = s.flag.String("cloud")
-	}
-	if err := s.refuseSecrets(); err != nil {
-		return o, err
-	}
-	if err := s.checkAuthFlags(o.AuthType); err != nil {
-		return o, err
-	}
-	if err := o.Check(); err != nil || o.AuthType == "login" {
-		return o, err
-	}
-	o.Key, err = s.operatorKey()
-	return o, err
-}
-
-// checkAuthFlags refuses the flags of the other type of credential: who names an
-// account must not act with the owner's key because that is in the environment.
-func (s *session) checkAuthFlags(authType string) error {
-	if authType == "login" {
-		return s.excludes("auth-type login", keySources...)
-	}
-	if s.onCommandLine("credential") {
-		return fmt.Errorf("%w: --credential is for --auth-type login, which is missing", errUsage)
-	}
-	return nil
-}
-
-// refuseSecrets refuses a secret on the command line, whatever it is: it is no
-// longer a secret, and the operator must know.
-func (s *session) refuseSecrets() error {
+// readKeyOptions reads the flags of the operator's key. A secret on the command line is
+// refused, whatever it is: it is no longer a secret, and the operator must know.
+func readKeyOptions(f flags) (o keyOptions, err error) {
 	for _, name := range []string{"connection-string", "sas-token"} {
-		if s.flag.IsSet(name) {
-			return fmt.Errorf("%w: --%s: a command line is seen by every user of this machine and kept in histories and logs; "+
-				"use --%[2]s-file, --%[2]s-fd or the environment, and if this machine has other users, renew the key", errUsage, name)
+		if f.typed(name) {
+			return o, fmt.Errorf("%w: --%s: a command line is seen by every user of this machine and kept in histories and logs; "+
+				"use --%[2]s-file, --%[2]s-fd or the environment, and if this machine has other users, renew the key", commandline.ErrUsage, name)
 		}
 	}
-	return nil
+	for _, name := range keySources {
+		switch {
+		case !f.typed(name):
+			continue
+		case o.flag != "":
+			return o, fmt.Errorf("%w: --%s and --%s exclude each other", commandline.ErrUsage, o.flag, name)
+		case strings.HasSuffix(name, "-fd"):
+			o.flag, o.descriptor = name, f.number(name)
+		default:
+			o.flag, o.path = name, f.text(name)
+		}
+	}
+	return o, nil
 }
 
-// operatorKey is the connection string or the SAS token that the command line names,
-// otherwise the environment's.
-func (s *session) operatorKey() (k operator.Key, err error) {
-	named := slices.DeleteFunc(slices.Clone(keySources), func(name string) bool { return !s.flag.IsSet(name) })
-	switch len(named) {
-	case 0:
-		return operator.KeyFromEnvironment(variables())
-	case 1:
-	default:
-		return k, fmt.Errorf("%w: --%s and --%s exclude each other", errUsage, named[0], named[1])
-	}
-	flag := named[0]
+// operatorKey is the connection string or the SAS token that the options name.
+func (r *secrets) operatorKey(o keyOptions) (k operator.Key, err error) {
 	var secret []byte
-	if strings.HasSuffix(flag, "-fd") {
-		k.Source = "--" + flag
-		secret, err = s.readSecretFD(flag)
-	} else {
-		k.Source = s.flag.String(flag)
-		secret, err = s.readSecret(k.Source)
+	switch {
+	case o.flag == "":
+		return operator.KeyFromEnvironment(variables())
+	case o.path == "":
+		k.Source = "--" + o.flag
+		secret, err = r.descriptor(o.flag, o.descriptor)
+	default:
+		k.Source = o.path
+		secret, err = r.file(o.path)
 	}
 	if errors.Is(err, secretfile.ErrEmpty) {
 		err = fmt.Errorf("%w: %w", operator.ErrNoCredential, err)
 	}
-	k.Text, k.IsToken = string(secret), strings.HasPrefix(flag, "sas-token")
+	k.Text, k.IsToken = string(secret), strings.HasPrefix(o.flag, "sas-token")
 	return k, err
+}
+
+// serviceOptions name the DPS, and who asks its service API.
+type serviceOptions struct {
+	dps                         setting
+	authType, credential, cloud string // cloud is "" where none was named
+	key                         keyOptions
+	caFile                      string
+	named                       bool // by a flag, which says that the service is to be asked
+}
+
+func readServiceOptions(f flags) (o serviceOptions, err error) {
+	o = serviceOptions{
+		dps: f.setting("dps"), authType: f.text("auth-type"), credential: f.text("credential"), caFile: f.text("ca-file"),
+		named: slices.ContainsFunc(append([]string{"dps", "auth-type", "credential"}, keySources...), f.typed),
+	}
+	if f.typed("cloud") {
+		o.cloud = f.text("cloud")
+	}
+	o.key, err = readKeyOptions(f)
+	return o, err
+}
+
+// service is the service API, and who asks it.
+type service struct{ *operator.Operator }
+
+// openService makes the client of the service API.
+func (s *session) openService(o serviceOptions) (service, error) {
+	w, err := s.way(s.ctx, o.caFile)
+	if err != nil {
+		return service{}, err
+	}
+	opts := operator.Options{
+		DPS: o.dps.text, AuthType: o.authType, Credential: o.credential, Cloud: o.cloud,
+		Client: s.clientOptions(s.ctx, dps.NewHTTPClient(w.roots, w.proxies)), Environment: variables(), Files: s.secrets.policy, Warn: s.warn,
+		Inform: func(message string) { s.say("%s", message) }, Prompt: showDeviceCode(s.err), Learn: s.learn,
+		Await: func(ctx context.Context, what string, f func()) error {
+			_, err := input.Await(ctx, what, "its end did not come", func() (struct{}, error) { f(); return struct{}{}, nil })
+			return err
+		},
+	}
+	if err := opts.Check(); err != nil {
+		return service{}, err
+	}
+	if o.authType != "login" {
+		if opts.Key, err = s.secrets.operatorKey(o.key); err != nil {
+			return service{}, err
+		}
+	}
+	op, err := operator.Open(s.ctx, opts)
+	if errors.Is(err, dps.ErrEndpoint) {
+		err = o.dps.fault(err)
+	}
+	if err == nil && o.authType == "login" {
+		hideFromChildren(o.credential) // it has read its own
+	}
+	return service{op}, err
 }
 
 // showDeviceCode prints the code so that it can be read from across a bench, and

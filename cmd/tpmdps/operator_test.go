@@ -12,6 +12,7 @@ import (
 	"tpmdps/internal/environment"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/secretfile"
+	"tpmdps/internal/verdict"
 )
 
 // openOperator makes an operator who asks nobody: by a key, or by an account if the
@@ -84,13 +85,13 @@ func refusedOperators(t *testing.T) map[string]struct {
 // Whatever an operator is refused with has its exit code, and says what to do next.
 func TestOperatorExits(t *testing.T) {
 	for name, test := range refusedOperators(t) {
-		if v := verdict(fmt.Errorf("enroll: %w", test.err)); v.code != test.code || !strings.Contains(v.hint, test.hint) {
-			t.Errorf("%s: code %d, hint %q, want %d, %q", name, v.code, v.hint, test.code, test.hint)
+		if v := verdict.Of(fmt.Errorf("enroll: %w", test.err)); v.Code != test.code || !strings.Contains(v.Hint, test.hint) {
+			t.Errorf("%s: code %d, hint %q, want %d, %q", name, v.Code, v.Hint, test.code, test.hint)
 		}
 	}
 	for _, reason := range operator.Reasons() {
-		if v := verdict(fmt.Errorf("enroll: %w", reason)); v.code != 30 || v.hint != reason.Hint() {
-			t.Errorf("%v: code %d, hint %q, want 30, %q", reason, v.code, v.hint, reason.Hint())
+		if v := verdict.Of(fmt.Errorf("enroll: %w", reason)); v.Code != 30 || v.Hint != reason.Hint() {
+			t.Errorf("%v: code %d, hint %q, want 30, %q", reason, v.Code, v.Hint, reason.Hint())
 		}
 	}
 	if n := len(operator.Reasons()); n != 14 {

@@ -11,6 +11,7 @@ import (
 
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/softtpm/softtpmtest"
+	"tpmdps/internal/verdict"
 )
 
 // operatorFaults says for each fault that no device meets how enroll ends, and
@@ -21,6 +22,7 @@ var operatorFaults = []struct {
 	hint  string // what stands in it
 }{
 	{"local-auth-disabled", 30, "this DPS may accept Entra ID only: --auth-type login"},
+	{"chaos=256115", 32, "try again in some minutes"}, // 429 to the first five requests
 }
 
 func TestOperatorFaults(t *testing.T) {
@@ -60,7 +62,8 @@ func TestOperatorFaults(t *testing.T) {
 			code  int
 			hint  string
 		}) bool {
-			return row.fault == f.Name
+			name, _, _ := strings.Cut(row.fault, "=")
+			return name == f.Name
 		}) {
 			t.Errorf("the fault %s: an operator's %v, and that is not what the table says", f.Name, f.Operator)
 		}
@@ -71,15 +74,17 @@ func TestOperatorFaults(t *testing.T) {
 func operatorSection(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	b.WriteString("\n## What enroll says\n\nNo device meets these faults. `tpmdps enroll` does:\n\n" +
+	b.WriteString("\n## What enroll says\n\nNo device meets these faults. `tpmdps enroll` does, with `chaos` where each of its tries\n" +
+		"meets a 429 or a 500, which few seeds have:\n\n" +
 		"| fault | what happens | exit code | hint |\n| --- | --- | --- | --- |\n")
 	for _, row := range operatorFaults {
-		i := slices.IndexFunc(emulator.Faults(), func(f emulator.Fault) bool { return f.Name == row.fault })
+		name, _, _ := strings.Cut(row.fault, "=")
+		i := slices.IndexFunc(emulator.Faults(), func(f emulator.Fault) bool { return f.Name == name })
 		if i < 0 {
 			t.Fatalf("the emulator has no fault %s", row.fault)
 		}
 		f := emulator.Faults()[i]
-		fmt.Fprintf(&b, "| `%s` | %s | %d %s | ... %s |\n", f.Usage(), f.What, row.code, names[row.code], row.hint)
+		fmt.Fprintf(&b, "| `%s` | %s | %d %s | ... %s |\n", f.Usage(), f.What, row.code, verdict.Names[row.code], row.hint)
 	}
 	return b.String()
 }

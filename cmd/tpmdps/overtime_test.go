@@ -4,78 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"tpmdps/internal/audit"
-	"tpmdps/internal/contexttest"
-	"tpmdps/internal/disk"
-	"tpmdps/internal/dps"
-	"tpmdps/internal/filelock"
-	"tpmdps/internal/network"
-	"tpmdps/internal/operator"
-	"tpmdps/internal/provision"
-	"tpmdps/internal/tpm"
 )
-
-// What a run can wait for when its time ends: all of it is 20, says to raise the
-// time, and keeps the step. What was refused before is what it was.
-func TestOvertimeHasOneCode(t *testing.T) {
-	over := context.DeadlineExceeded
-	for _, tt := range []struct {
-		err  error
-		code int
-	}{
-		{over, 20},
-		{fmt.Errorf("%w: the TPM: %w", tpm.ErrBusy, over), 20},
-		{fmt.Errorf("%w: open: %w", tpm.ErrNoDevice, os.ErrDeadlineExceeded), 20},
-		{fmt.Errorf("%w: %w: %w", tpm.ErrNoDevice, tpm.ErrWrongAddress, over), 20},
-		{fmt.Errorf("%w: %w", tpm.ErrLost, over), 20},
-		{fmt.Errorf("%w: %w", dps.ErrMalformed, over), 20},
-		{fmt.Errorf("%w: %w", network.ErrTLS, over), 20},
-		{fmt.Errorf("%w: %w", network.ErrProxy, over), 20},
-		{fmt.Errorf("%w: %w", network.ErrName, &net.DNSError{IsTimeout: true}), 20},
-		{fmt.Errorf("%w: %w", network.ErrConnect, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}), 20},
-		{fmt.Errorf("%w: %w", provision.ErrStillAssigning, over), 20},
-		{fmt.Errorf("%w: %w", operator.Reasons()[7], over), 20},
-		{fmt.Errorf("%w: %w", errPartly, over), 20},
-		{fmt.Errorf("t: %w: %w", audit.ErrLocked, over), 20},
-		{fmt.Errorf("%w: %w", filelock.ErrHeld, over), 20},
-		{&inputWaitError{"pipe", "its end did not come", over}, 20},
-		{&inputWaitError{"file", "", over}, 20},
-
-		{fmt.Errorf("%w: %w", provision.ErrUnavailable, over), 32},
-		{fmt.Errorf("%w; the last answer was: %w", over, &dps.Error{Status: 503}), 32},
-		{fmt.Errorf("%w: %w", provision.ErrNotEnrolled, over), 31},
-		{errors.Join(&disk.Error{Cause: disk.Full, Err: errors.New("full")}, over), 1},
-		{errors.Join(errUsage, over), 2},
-		{tpm.ErrBusy, 12},
-		{tpm.ErrNoDevice, 10},
-		{dps.ErrMalformed, 21},
-	} {
-		ctx, expire := contexttest.WithDeadline(t)
-		expire()
-		<-ctx.Done()
-		err := overtime(ctx, &provision.StepError{Step: "tpm.ek", Err: tt.err})
-		v := verdict(err)
-		if v.code != tt.code || (tt.code == 20) != strings.Contains(v.hint, "raise --timeout") {
-			t.Errorf("%v: exit code %d, hint %q; want %d", tt.err, v.code, v.hint, tt.code)
-		}
-		var step *provision.StepError
-		if !errors.As(err, &step) || step.Step != "tpm.ek" {
-			t.Errorf("%v: the step is lost: %v", tt.err, err)
-		}
-		if fresh := overtime(t.Context(), tt.err); errors.Is(fresh, errOvertime) {
-			t.Errorf("%v is one of the run's time, which is not over", tt.err)
-		}
-	}
-}
 
 // Commands whose time is over at once: whatever they would wait for first.
 func TestOvertimeOfCommands(t *testing.T) {
@@ -98,7 +32,11 @@ func TestOvertimeOfCommands(t *testing.T) {
 		"explain + -", "enroll --from - --dps localhost +",
 	} {
 		var out, errs bytes.Buffer
-		args := append([]string{"tpmdps"}, strings.Fields(strings.Replace(line, "+", "--tpm "+chip+" --timeout 1h -o json -q", 1))...)
+		options := "--tpm " + chip + " --timeout 1h -o json -q"
+		if strings.HasPrefix(line, "explain") {
+			options = "--timeout 1h -o json -q"
+		}
+		args := append([]string{"tpmdps"}, strings.Fields(strings.Replace(line, "+", options, 1))...)
 		code := run(endingWith(t.Context(), over), args, streams{hangs{t.Context()}, &out, &errs})
 		var failed failure
 		json.Unmarshal(errs.Bytes(), &failed)
@@ -114,26 +52,4 @@ type hangs struct{ ctx context.Context }
 func (h hangs) Read([]byte) (int, error) {
 	<-h.ctx.Done()
 	return 0, h.ctx.Err()
-}
-
-// What is worth another try says so.
-func TestRetryableErrors(t *testing.T) {
-	for _, tt := range []struct {
-		err     error
-		want    bool
-		seconds int64
-	}{
-		{&dps.Error{Status: 429, Form: dps.FormDPS, RetryAfter: 1500 * time.Millisecond}, true, 2},
-		{fmt.Errorf("%w: %w", provision.ErrUnavailable, &dps.Error{Status: 503, RetryAfter: 9 * time.Second}), true, 9},
-		{overtimeError{tpm.ErrBusy}, true, 0},
-		{tpm.ErrBusy, true, 0},
-		{tpm.ErrLockout, false, 0},
-		{tpm.ErrAuth, false, 0},
-		{tpm.ErrFailure, false, 0},
-		{provision.ErrNotEnrolled, false, 0},
-	} {
-		if got, seconds := again(tt.err, verdict(tt.err).code); got != tt.want || seconds != tt.seconds {
-			t.Errorf("%v: %v after %d s, want %v after %d", tt.err, got, seconds, tt.want, tt.seconds)
-		}
-	}
 }

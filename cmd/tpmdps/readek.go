@@ -11,9 +11,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/host"
 	"tpmdps/internal/identity"
-	"tpmdps/internal/text"
+	"tpmdps/internal/manifest"
 	"tpmdps/internal/tpm"
 )
 
@@ -24,93 +25,123 @@ func readEKCommand() command {
 		description: "Reads the endorsement key (EK) at 0x81010001, or derives it from the TCG's L-1\n" +
 			"template, and shows both registration IDs that tools make of it: base32, as the\n" +
 			"C, Node and Java SDKs, and hex, as the documented Linux recipe; and the EK's\n" +
-			"certificate, where the chip's maker stored one. The chip is left\n" +
-			"as it was, unless --persist writes EK and SRK to their handles where these are\n" +
-			"empty.",
-		flags: []cli.Flag{
-			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "enroll under the derived ID in `FORMAT`: base32 or hex"},
+			"certificate, where the chip's maker stored one. The chip is not\n" +
+			"changed, unless --persist writes EK and SRK to their handles where these are\n" +
+			"empty.\n\n" +
+			"With --append the record becomes a line of a batch, a file on a stick for instance,\n" +
+			"and is on the disk when the command ends. A box that is there already is not added\n" +
+			"again; another box with the same serial number or registration ID is refused.",
+		flags: slices.Concat([]cli.Flag{
+			idFormatFlag("enroll under the derived ID in `FORMAT`: base32 or hex"),
 			&cli.StringFlag{Name: "registration-id", Usage: "enroll under an `ID` of your own instead, or a template such as line7-{serial}: " + identity.Places},
-			labelFlag("keep the note `KEY=VALUE` in the record; may be given more than once"),
-			&cli.BoolFlag{Name: "compare", Usage: "derive every key that a tool may take for the EK, and show which one is which"},
+			commandline.LabelFlag("keep the note `KEY=VALUE` in the record; may be given more than once"),
+			&cli.BoolFlag{Name: "compare", Usage: "derive every key that a tool may use as the EK, and list them"},
 			&cli.BoolFlag{Name: "persist", Usage: "write EK and SRK to 0x81010001 and 0x81000001, where nothing is yet (undo: tpm2_evictcontrol)"},
-		},
+			qrFlag(),
+		}, appendFlags(), chipFlags(), secretFlags()),
 		examples: []string{
 			"sudo tpmdps read-ek",
-			"sudo tpmdps read-ek -q -o jsonl >>batch.jsonl",
-			"sudo tpmdps read-ek --registration-id 'line7-{serial}' -o jsonl \\\n    >>batch.jsonl",
+			"sudo tpmdps read-ek --append /media/stick/batch.jsonl --operator Anna",
+			"sudo tpmdps read-ek --registration-id 'line7-{serial}' \\\n    --append batch.jsonl",
 		},
-		exits:   []int{10, 11, 12, 13, 14, 15, 20},
+		exits:   []int{10, 11, 12, 13, 14, 15, 20, 50},
 		timeout: 10 * time.Minute,
+		rules:   []rule{{flag: "compare", excludes: append([]string{"persist", "registration-id", "id-format", "label", "qr"}, namesOf(appendFlags())...)}},
 		run:     readEK,
 	}
 }
 
-func readEK(s *session) (err error) {
-	choose, err := chooseID(s)
+// readEKOptions are those of read-ek.
+type readEKOptions struct {
+	id      idOptions
+	labels  map[string]string
+	noting  appendOptions
+	compare bool
+	persist bool
+	chip    chipOptions
+}
+
+func readReadEKOptions(f flags) (o readEKOptions, err error) {
+	o = readEKOptions{compare: f.yes("compare"), persist: f.yes("persist"), labels: f.labels(), chip: readChipOptions(f)}
+	if o.id, err = readIDOptions(f); err != nil {
+		return o, err
+	}
+	o.noting, err = readAppendOptions(f)
+	return o, err
+}
+
+func readEK(s *session, f flags) (err error) {
+	o, err := readReadEKOptions(f)
 	if err != nil {
 		return err
 	}
-	if s.flag.Bool("compare") {
-		if err := s.excludes("compare", "persist", "registration-id", "id-format", "label"); err != nil {
-			return err
-		}
+	drawQR, err := s.qrDrawer(f)
+	if err != nil {
+		return err
 	}
-	d, err := s.openTPM()
+	batch, err := s.openBatch(o.noting)
+	if err != nil {
+		return err
+	}
+	if batch != nil {
+		defer joinClose(&err, batch)
+	}
+	d, err := s.openTPM(o.chip)
 	if err != nil {
 		return err
 	}
 	defer joinClose(&err, d)
-	if s.flag.Bool("compare") {
-		return compareEKs(s, d)
+	if o.compare {
+		return s.compareEKs(d)
 	}
-	if s.flag.Bool("persist") {
-		if err := persist(s, d); err != nil {
-			return err
-		}
-		s.did("EK and SRK are persisted on the chip")
-	}
-	r, err := localRecord(s, d)
+	out, err := s.readBox(d, batch, o)
 	if err != nil {
 		return err
 	}
-	r.Labels = s.labels()
-	if r.RegistrationID, err = choose(r); err != nil {
+	if err := s.print(out); err != nil {
 		return err
 	}
-	return s.print(recordResult{r})
+	return drawQR(out.RegistrationID)
 }
 
-// chooseID checks the flags that name the registration ID, and returns how it
-// is made for a record. What is wrong with a template is found before a chip is
-// asked.
-func chooseID(s *session) (func(identity.Record) (string, error), error) {
-	own, format := s.ownID(), s.flag.String("id-format")
-	switch {
-	case own != "" && s.flag.IsSet("id-format"):
-		return nil, fmt.Errorf("%w: --registration-id and --id-format exclude each other", errUsage)
-	case own != "":
-	case idTemplates[format] != "":
-		own = idTemplates[format]
-	default:
-		return nil, fmt.Errorf("%w: --id-format %q: choose base32 or hex", errUsage, text.Printable(format, 20))
+// readBox reads the box around a chip, and adds it to a batch unless that is nil.
+func (s *session) readBox(d *tpm.Device, batch *manifest.Batch, o readEKOptions) (out recordResult, err error) {
+	if o.persist {
+		if err := s.persist(d); err != nil {
+			return out, err
+		}
+		s.did("EK and SRK are persisted on the chip")
 	}
-	return func(r identity.Record) (string, error) { return identity.ExpandRegistrationID(own, r) }, identity.CheckTemplate(own)
+	if out.Record, err = s.boxRecord(d, o.id, o.labels, o.noting); err != nil {
+		return out, err
+	}
+	if batch == nil {
+		return out, nil
+	}
+	out.Batch, err = s.appendTo(batch, o.noting, out.Record)
+	if err == nil && out.Batch.but != "" {
+		s.warn(out.Batch.but)
+	}
+	return out, err
 }
 
-// idTemplates are the templates of --id-format's values.
-var idTemplates = map[string]string{"base32": "{ek32}", "hex": "{ekhex}"}
-
-// ownID is the registration ID that was given. A variable of the environment
-// gives way to a flag that asks for a derived one.
-func (s *session) ownID() string {
-	if s.onCommandLine("id-format") && !s.onCommandLine("registration-id") {
-		return ""
+// boxRecord is the record of a box under the name that it is to have, with the notes on
+// it.
+func (s *session) boxRecord(d *tpm.Device, id idOptions, labels map[string]string, noting appendOptions) (identity.Record, error) {
+	r, err := s.localRecord(d)
+	if err != nil {
+		return r, err
 	}
-	return s.flag.String("registration-id")
+	r.Labels = labels
+	if r.RegistrationID, err = id.of(r); err != nil {
+		return r, err
+	}
+	err = noting.note(&r)
+	return r, err
 }
 
 // localRecord reads the chip and the machine around it.
-func localRecord(s *session, d *tpm.Device) (identity.Record, error) {
+func (u *ui) localRecord(d *tpm.Device) (identity.Record, error) {
 	r, err := d.Record()
 	if err != nil {
 		return r, err
@@ -118,10 +149,10 @@ func localRecord(s *session, d *tpm.Device) (identity.Record, error) {
 	facts, notes := here().Machine.Facts()
 	r.HostAccount = host.Known(facts, notes)
 	for _, name := range slices.Sorted(maps.Keys(r.HostAccount)) {
-		s.log.Debug("machine", "fact", name, "is", r.HostAccount[name])
+		u.log.Debug("machine", "fact", name, "is", r.HostAccount[name])
 	}
 	if c := r.EKCertificateFacts; c != nil && !c.KeyMatches {
-		s.say("warning: the EK certificate on the chip is for another key than the EK %s; the maker does not vouch for this one", origin(r))
+		u.say("warning: the EK certificate on the chip is for a key other than the EK %s; the maker does not vouch for this one", origin(r))
 	}
 	r.Host = facts
 	r.ReadAt = time.Now().UTC().Truncate(time.Second)
@@ -131,7 +162,7 @@ func localRecord(s *session, d *tpm.Device) (identity.Record, error) {
 
 // persist writes EK and SRK to their handles where nothing is yet. The EK stays
 // until the end, for the sessions that prove the owner's password.
-func persist(s *session, d *tpm.Device) (err error) {
+func (u *ui) persist(d *tpm.Device) (err error) {
 	for _, k := range []struct {
 		name   string
 		handle uint32
@@ -146,19 +177,22 @@ func persist(s *session, d *tpm.Device) (err error) {
 		}
 		defer joinClose(&err, key)
 		if key.Handle != 0 {
-			s.say("%s: already at %#x", k.name, key.Handle)
+			u.say("%s: already at %#x", k.name, key.Handle)
 			continue
 		}
 		if err := d.Persist(key, k.handle); err != nil {
 			return err
 		}
-		s.say("%s: written to %#x", k.name, k.handle)
+		u.say("%s: written to %#x", k.name, k.handle)
 	}
 	return nil
 }
 
 // recordResult prints a record.
-type recordResult struct{ identity.Record }
+type recordResult struct {
+	identity.Record
+	Batch *appended `json:"batch,omitempty"` // absent without --append: a file of records stays one
+}
 
 func (r recordResult) lines() []any { return []any{r} }
 
@@ -193,8 +227,11 @@ func (r recordResult) show(w io.Writer) error {
 	if err := table(w, nil, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%s\nEndorsement key, as DPS takes it:\n%s\n", others.String(), r.EndorsementKey)
-	return err
+	if _, err := fmt.Fprintf(w, "%s\nEndorsement key, as DPS accepts it:\n%s\n", others.String(), r.EndorsementKey); err != nil || r.Batch == nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	return r.Batch.show(w)
 }
 
 // origin says where the EK is, as the end of a sentence.

@@ -81,7 +81,7 @@ func TestRefusalsOfChips(t *testing.T) {
 	}
 	for _, row := range refusals {
 		// What the table says, to somebody who gave this command.
-		row.hint = parseLine(append([]string{"tpmdps"}, strings.Fields(row.command)...)).fit(row.hint)
+		row.hint = parseLine(append([]string{"tpmdps"}, strings.Fields(row.command)...)).Fit(row.hint)
 		bus.Answer(func(command []byte, ask func() []byte) []byte {
 			if tpm2.TPMCC(binary.BigEndian.Uint32(command[6:])) == row.to {
 				return softtpmtest.Refusal(row.rc)

@@ -18,6 +18,7 @@ import (
 	"tpmdps/internal/softtpm"
 	"tpmdps/internal/softtpm/softtpmtest"
 	"tpmdps/internal/tpm"
+	"tpmdps/internal/verdict"
 )
 
 // responseCodes are those of TPM 2.0 Part 2, 6.6.3 (table 16), by the exit code
@@ -88,7 +89,7 @@ func (r refusedCode) expect() (exit int, hint string) {
 	switch own, ok := ownHints[r.base]; {
 	case ofKey && (key || r.exit == 13 && !ok && !ofSession && r.base != 0x120 && r.base != 0x143):
 		// It is refused once, and opened the second time.
-		return 12, hintAnswer
+		return 12, verdict.Of(tpm.ErrAnswer).Hint
 	case slices.Contains(ofPasswords, r.base) && (ofKey || r.of(tpm2.TPMCCLoad, tpm2.TPMCCHMAC)):
 		return 12, "keep the output of -v: the key has no password"
 	case ok:
@@ -321,8 +322,8 @@ func (p *player) judge(t *testing.T, r refusedCode, e ended, repeats int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line.chip = &software // the chip of these tests is on a socket
-	hint = line.fit(hint)
+	line.Chip = &software // the chip of these tests is on a socket
+	hint = line.Fit(hint)
 	if e.code != exit || !strings.HasPrefix(e.Hint, hint) {
 		t.Errorf("%v: exit code %d, hint %q, want %d, %q\n%s", r, e.code, e.Hint, exit, hint, e.Error)
 	}

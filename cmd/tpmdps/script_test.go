@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 			env.Values[worldKey{}] = &world{}
 			env.Setenv("HOME", env.WorkDir)
 			// A program under the race detector would wait a second before it
-			// exits, for reports that may come: it has said all by then.
+			// verdict.Table(), for reports that may come: it has said all by then.
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			if err := watch(env); err != nil {
 				return err
@@ -250,10 +250,10 @@ func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("IOTHUB_DEVICE_DPS_ID_SCOPE", server.IDScope())
 }
 
-// exitsWith: exits CODE program args... Runs a program and compares its exit code.
+// exitsWith: verdict.Table() CODE program args... Runs a program and compares its exit code.
 func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exits CODE program [args]")
+		ts.Fatalf("usage: verdict.Table() CODE program [args]")
 	}
 	err := ts.Exec(args[1], args[2:]...)
 	code := "0"

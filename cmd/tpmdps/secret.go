@@ -1,97 +1,127 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"slices"
 
+	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/commandline"
+	"tpmdps/internal/input"
 	"tpmdps/internal/secretfile"
+	"tpmdps/internal/tpm"
 )
 
-// secretVariables are those of the environment in which this program, or
-// azidentity, finds a secret.
-var secretVariables = []string{
-	"PROVISIONING_CONNECTION_STRING", "TPMDPS_SAS_TOKEN",
-	"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_PASSWORD", "IDENTITY_HEADER", "MSI_SECRET",
+// secretFlags are on the commands that read or write a secret.
+func secretFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "secret-on-removable-media", Category: "Secrets:", DisableDefaultText: true, Usage: "allow secrets on removable media; anyone who finds it can read them"},
+	}
 }
 
-// secretPolicy says where this run's secrets may be.
-func (s *session) secretPolicy() secretfile.Policy {
-	return secretfile.Policy{Machine: thisMachine.Machine, AllowRemovable: s.flag.Bool("secret-on-removable-media"), Warn: s.warn}
+// secrets reads the passwords, connection strings, tokens and keys of a run, and makes
+// them known to whatever is printed.
+type secrets struct {
+	ctx    context.Context
+	in     io.Reader
+	policy secretfile.Policy // where they may be
+	learn  func(...string)
+	read   map[string][]byte // by path: a pipe gives it once
 }
 
-// readPassword reads a hierarchy's password: its bytes count as they are, but for
+func newSecrets(ctx context.Context, u *ui, f flags) *secrets {
+	return &secrets{
+		ctx: ctx, in: u.in, learn: u.learn, read: map[string][]byte{},
+		policy: secretfile.Policy{Machine: thisMachine.Machine, AllowRemovable: f.yes("secret-on-removable-media"), Warn: u.warn},
+	}
+}
+
+// hierarchyAuths are the passwords of the files that the flags name, and for the
+// hierarchies that have none, those of IoT Edge's file.
+func (r *secrets) hierarchyAuths(o chipOptions) (auths tpm.HierarchyAuths, err error) {
+	r.learn(o.configured.EndorsementAuth, o.configured.OwnerAuth)
+	endorsement, endorsementErr := r.password(o.endorsementAuthFile)
+	owner, ownerErr := r.password(o.ownerAuthFile)
+	auths.Endorsement, auths.Owner = endorsement, owner
+	if len(endorsement) == 0 {
+		auths.Endorsement = []byte(o.configured.EndorsementAuth)
+	}
+	if len(owner) == 0 {
+		auths.Owner = []byte(o.configured.OwnerAuth)
+	}
+	return auths, cmp.Or(endorsementErr, ownerErr)
+}
+
+// password reads a hierarchy's password: its bytes count as they are, but for
 // encoding and line end.
-func (s *session) readPassword(path string) ([]byte, error) {
-	password, err := s.readSecret(path)
+func (r *secrets) password(path string) ([]byte, error) {
+	password, err := r.file(path)
 	if errors.Is(err, secretfile.ErrEmpty) {
 		err = fmt.Errorf("%w; leave the flag out for an empty password", err)
 	}
 	return password, err
 }
 
-// readSecret reads a password, a connection string or a token from a file. An empty
-// path is no secret.
-func (s *session) readSecret(path string) ([]byte, error) {
+// file reads a secret from a file. An empty path means none.
+func (r *secrets) file(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	if secret, ok := s.secrets[path]; ok {
-		return slices.Clone(secret), nil // a pipe gives it once
+	if secret, ok := r.read[path]; ok {
+		return slices.Clone(secret), nil
 	}
-	f, err := openInput(s.ctx, path)
+	f, err := input.Open(r.ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	secret, err := s.secretFrom(secretfile.Source{Reader: f, File: f.file(), Path: path}, path)
+	secret, err := r.from(secretfile.Source{Reader: f, File: f.File(), Path: path}, path)
 	if err != nil {
 		return nil, err
 	}
-	if s.secrets == nil {
-		s.secrets = map[string][]byte{}
-	}
-	s.secrets[path] = slices.Clone(secret)
+	r.read[path] = slices.Clone(secret)
 	return secret, nil
 }
 
-// readSecretFD reads a secret from a file descriptor that the caller opened: then it
-// is in no file and in no environment.
-func (s *session) readSecretFD(flag string) ([]byte, error) {
-	n := s.flag.Int(flag)
+// descriptor reads a secret from a file descriptor that the caller opened: then it
+// is in no file and in no environment. The flag is named in an error.
+func (r *secrets) descriptor(flag string, n int) ([]byte, error) {
 	switch {
 	case n == 0:
-		return s.readSecretIn()
+		return r.standardInput()
 	case n < 3:
-		return nil, fmt.Errorf("%w: --%s %d: give 0, or 3 and above", errUsage, flag, n)
+		return nil, fmt.Errorf("%w: --%s %d: give 0, or 3 and above", commandline.ErrUsage, flag, n)
 	case runtime.GOOS == "windows":
-		return nil, fmt.Errorf("%w: --%s %d: on Windows only 0, standard input, can be passed on", errUsage, flag, n)
+		return nil, fmt.Errorf("%w: --%s %d: on Windows only 0, standard input, can be passed on", commandline.ErrUsage, flag, n)
 	}
 	f := os.NewFile(uintptr(n), fmt.Sprintf("file descriptor %d", n))
 	defer f.Close()
-	return s.secretFrom(secretfile.Source{Reader: newInput(s.ctx, f.Name(), f), File: f}, f.Name())
+	return r.from(secretfile.Source{Reader: input.NewReader(r.ctx, f.Name(), f), File: f}, f.Name())
 }
 
-// readSecretIn reads a secret from standard input.
-func (s *session) readSecretIn() ([]byte, error) {
-	source := secretfile.Source{Reader: s.in}
-	if in, ok := s.in.(*input); ok {
-		source.File = in.file()
+// standardInput reads a secret from standard input.
+func (r *secrets) standardInput() ([]byte, error) {
+	source := secretfile.Source{Reader: r.in}
+	if in, ok := r.in.(*input.Reader); ok {
+		source.File = in.File()
 	}
-	return s.secretFrom(source, "standard input")
+	return r.from(source, "standard input")
 }
 
-// secretFrom reads a secret, and makes it known to whatever is printed.
-func (s *session) secretFrom(source secretfile.Source, name string) ([]byte, error) {
-	secret, err := s.secretPolicy().Read(source)
+func (r *secrets) from(source secretfile.Source, name string) ([]byte, error) {
+	secret, err := r.policy.Read(source)
 	switch {
-	case errors.Is(err, errInputWait), errors.Is(err, secretfile.ErrRemovable):
+	case errors.Is(err, input.ErrTimeOver), errors.Is(err, secretfile.ErrRemovable):
 		return nil, err // it names the file itself
 	case err != nil:
-		return nil, cannotRead(name, err)
+		return nil, input.Unreadable(name, err)
 	}
-	s.learn(string(secret))
+	r.learn(string(secret))
 	return secret, nil
 }

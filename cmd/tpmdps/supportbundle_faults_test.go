@@ -13,9 +13,12 @@ import (
 	"time"
 
 	"tpmdps/internal/bundle"
+	"tpmdps/internal/bundle/gather"
+	"tpmdps/internal/check"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/softtpm/softtpmtest"
+	"tpmdps/internal/verdict"
 )
 
 // Every fault of the emulator is named by a bundle that goes all the way, as verify
@@ -39,7 +42,7 @@ func TestBundleFaults(t *testing.T) {
 				t.Fatalf("the verdict is %+v", v)
 			}
 			f := v.Findings[0]
-			if f.Step != row.step || f.Code != row.code || f.Name != names[row.code] || !strings.HasPrefix(f.Next, row.hint) || f.What == "" {
+			if f.Step != row.step || f.Code != row.code || f.Name != verdict.Names[row.code] || !strings.HasPrefix(f.Next, row.hint) || f.What == "" {
 				t.Errorf("the verdict is %+v, want %s, %d, %q", f, row.step, row.code, row.hint)
 			}
 			if !slices.Contains(afterwards, row.step) {
@@ -68,7 +71,7 @@ func TestBundleFaults(t *testing.T) {
 func agreed(t *testing.T, files map[string][]byte) bundle.Verdict {
 	t.Helper()
 	var m bundle.Manifest
-	var verify trip
+	var verify gather.RoundTrip
 	for name, into := range map[string]any{"manifest.json": &m, "verify.json": &verify} {
 		if err := json.Unmarshal(files[name], into); err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -81,12 +84,12 @@ func agreed(t *testing.T, files map[string][]byte) bundle.Verdict {
 		}
 	}
 	if strings.Contains(readme, "nothing was registered") == slices.ContainsFunc(verify.Steps, func(s provision.Step) bool {
-		return s.Name == "dps.register" && s.Status != provision.Skipped
+		return s.Name == "dps.register" && s.Status != check.Skipped
 	}) {
 		t.Errorf("README.txt is wrong on whether the device was registered:\n%s", readme)
 	}
 	i := slices.IndexFunc(m.Verdict.Findings, func(f bundle.Finding) bool { return f.Command == "tpmdps verify" })
-	j := slices.IndexFunc(verify.Steps, func(s provision.Step) bool { return s.Status == provision.Fail })
+	j := slices.IndexFunc(verify.Steps, func(s provision.Step) bool { return s.Status == check.Fail })
 	switch {
 	case (i < 0) != (j < 0), (j < 0) != (verify.ExitCode == 0), (j < 0) != (verify.Outcome == "pass"):
 		t.Errorf("verify.json and verdict differ: %+v, %+v", verify, m.Verdict)

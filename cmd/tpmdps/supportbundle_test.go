@@ -3,11 +3,9 @@ package main
 import (
 	"archive/zip"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,9 +18,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"tpmdps/internal/bundle"
-	"tpmdps/internal/edge"
-	"tpmdps/internal/host"
-	"tpmdps/internal/tpm"
+	"tpmdps/internal/bundle/gather"
+	"tpmdps/internal/environment"
+	"tpmdps/internal/redact"
 )
 
 // The scripts give the program another machine's files to look at.
@@ -102,18 +100,18 @@ func TestBundleRedactor(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	g := &gatherer{
-		options: tpm.Options{OwnerAuth: []byte("canary-owner"), EndorsementAuth: []byte("tpm")},
-		file:    edge.Config{EndorsementAuth: "canary-in-the-file"},
-	}
-	redact := g.redactor()
+	known := &redact.Set{}
+	own := streams{err: known.Writer(nil, nil)}
+	own.learnEnvironment()
+	own.learn("canary-owner", "tpm", "canary-in-the-file") // passwords, as gather.Bundle does
+	redactText := gather.Redactor(known)
 	planted := []string{
 		"the key canary-policy-key alone", "signature canary-token-signature", "canary/proxy", "canary%2Fproxy", `"canary \"quoted\" secret"`,
 		"kernel: owner=canary-owner", "canary-in-the-file", "the word canary-bare", token, `"password": "canary-unknown"`, "http://u:canary@h/", "Bearer canary-bearer-token",
 		"#SharedAccessSignature sr=y&sig=canary&se=2",
 	}
 	for _, text := range planted {
-		if got := redact(text); findCanary([]byte(got)) != nil {
+		if got := redactText(text); findCanary([]byte(got)) != nil {
 			t.Errorf("%q becomes %q", text, got)
 		}
 		if findCanary([]byte(text)) == nil {
@@ -121,13 +119,27 @@ func TestBundleRedactor(t *testing.T) {
 		}
 	}
 	const harmless = "tpm tpm0: starting, owner_auth_set, the TPM2_PT"
-	if got := redact(harmless); got != harmless {
+	if got := redactText(harmless); got != harmless {
 		t.Errorf("a short password is looked for: %q", got)
 	}
-	shown, err := json.Marshal(shownEnvironment(os.LookupEnv))
-	if err != nil || findCanary(shown) != nil || !bytes.Contains(shown, []byte("http://[redacted]@proxy.example:3128")) ||
-		!bytes.Contains(shown, []byte(`"[redacted]@proxy.example:3128"`)) {
-		t.Errorf("shownEnvironment() = %s, %v", shown, err)
+}
+
+// Of the variables with secrets only the names go into a bundle; the proxies' values
+// are shown there without their logins.
+func TestBundleEnvironment(t *testing.T) {
+	set := map[string]string{"HTTPS_PROXY": "http://proxy.example:3128", "TZ": "UTC", "CANARY": "canary"}
+	for _, name := range environment.Secrets {
+		set[name] = "canary-" + name
+	}
+	values, secrets := bundleEnvironment(func(name string) (string, bool) { value, ok := set[name]; return value, ok })
+	if shown, err := json.Marshal(values); err != nil || findCanary(shown) != nil || string(shown) != `{"HTTPS_PROXY":"http://proxy.example:3128","TZ":"UTC"}` {
+		t.Errorf("values are %s, %v", shown, err)
+	}
+	if !slices.Equal(secrets, environment.Secrets) {
+		t.Errorf("names are %q, want %q", secrets, environment.Secrets)
+	}
+	if values, secrets = bundleEnvironment(func(string) (string, bool) { return "", false }); len(values)+len(secrets) != 0 {
+		t.Errorf("of nothing there are %q and %q", values, secrets)
 	}
 }
 
@@ -149,76 +161,6 @@ func TestCanaryIsFoundInABundle(t *testing.T) {
 		}
 		if got := findCanary(files["kernel.txt"]) != nil; got != want {
 			t.Errorf("found: %t, want %t", got, want)
-		}
-	}
-}
-
-// A part that hangs, fails or breaks costs that part.
-func TestBundlePartsAreApart(t *testing.T) {
-	old := cleanupGrace
-	defer func() { cleanupGrace = old }()
-	release := make(chan struct{})
-	defer close(release)
-	var errs bytes.Buffer
-	g := &gatherer{s: &session{ui: &ui{streams: streams{err: &errs}, format: "table"}}}
-	for name, gather := range map[string]func(context.Context) (any, error){
-		"hangs.json":  func(context.Context) (any, error) { <-release; return 1, nil },
-		"slow.json":   func(ctx context.Context) (any, error) { <-ctx.Done(); return nil, ctx.Err() },
-		"panics.json": func(context.Context) (any, error) { var p *int; return *p, nil },
-		"fails.json":  func(context.Context) (any, error) { return nil, errors.New("refused") },
-		"absent.json": func(context.Context) (any, error) { return nil, notHere("none of the kind") },
-		"nochip.json": func(context.Context) (any, error) { return nil, fmt.Errorf("look: %w", tpm.ErrNoDevice) },
-		"chan.json":   func(context.Context) (any, error) { return make(chan int), nil },
-		"good.json":   func(context.Context) (any, error) { return []int{1}, nil },
-	} {
-		// One part never comes to its end, and one ends with its time: theirs is
-		// over at once. What the others, and the end of the slow one, may take is
-		// there to end a hang.
-		limit := 5 * time.Minute
-		cleanupGrace = 5 * time.Minute
-		switch name {
-		case "hangs.json":
-			limit, cleanupGrace = 1, 1
-		case "slow.json":
-			limit = 1
-		}
-		g.add(context.Background(), source{name: name, limit: limit, gather: gather})
-	}
-	slices.SortFunc(g.parts, func(a, b bundle.Part) int { return strings.Compare(a.Name, b.Name) })
-	var got []string
-	for _, p := range g.parts {
-		got = append(got, fmt.Sprintf("%s %s %.30s", p.Name, p.Status, p.Reason))
-	}
-	want := []string{
-		"absent.json absent none of the kind",
-		"chan.json failed json: unsupported type: chan i",
-		"fails.json failed refused",
-		"good.json ok ",
-		"hangs.json failed it did not come to an end with",
-		"nochip.json absent look: no TPM",
-		"panics.json failed a fault of this program: runti",
-		"slow.json failed timed out",
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("parts are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-	if n := strings.Count(errs.String(), "\n"); n != len(want) {
-		t.Errorf("%d lines of progress:\n%s", n, &errs)
-	}
-	over, cancel := context.WithTimeout(context.Background(), 0)
-	defer cancel()
-	if g.add(over, source{name: "late.json", limit: time.Minute, gather: func(context.Context) (any, error) { return 1, nil }}) != nil {
-		t.Error("a part is gathered after the end of the run")
-	}
-}
-
-func TestKernelLines(t *testing.T) {
-	for want, log := range map[string]host.KernelLog{
-		"# the kernel has said nothing of a TPM\n":                                                               {},
-		"# the kernel has overwritten its first messages\n# 3 lines in the middle are left out\n[    0.1] tpm\n": {Lines: []string{"[    0.1] tpm"}, Omitted: 3, Overwritten: true},
-	} {
-		if got := string(kernelLines(log).bundled()); got != want {
-			t.Errorf("%+v is shown as %q", log, got)
 		}
 	}
 }

@@ -10,10 +10,13 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/atomicfile"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/input"
 	"tpmdps/internal/operator"
 	"tpmdps/internal/text"
+	"tpmdps/internal/verdict"
 )
 
 // How long a token may live: long enough for a shift in the smallest case, and
@@ -23,9 +26,6 @@ const (
 	minTokenLife = time.Minute
 	maxTokenLife = 7 * 24 * time.Hour
 )
-
-// errOverwrite is for what --out would write over something else.
-var errOverwrite = errors.New("nothing is overwritten")
 
 func tokenCommand() command {
 	return command{
@@ -39,16 +39,16 @@ func tokenCommand() command {
 func tokenMintCommand() command {
 	return command{
 		name:     "mint",
-		fileFlag: "connection-string-file",
+		argument: commandline.Command{FileFlag: "connection-string-file"},
 		usage:    "make a SAS token for the enrollments of a DPS, or for one of them",
 		description: "Makes a token with the key of a shared access policy, without asking the service. It\n" +
-			"opens the enrollments alone, whatever else the policy may; the policy itself needs\n" +
+			"opens the enrollments alone, whatever else the policy allows; the policy itself needs\n" +
 			"EnrollmentRead and EnrollmentWrite and nothing more.",
 		flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "registration-id", Usage: "open this one enrollment, `ID`, only"},
 			&cli.DurationFlag{Name: "ttl", Value: tokenLife, Usage: "end after `TIME`, from 1m to 168h"},
 			&cli.StringFlag{Name: "out", Usage: "write the token to a new `FILE` instead of printing it, - for stdout"},
-		}, keyFlags()...),
+		}, append(keyFlags(), secretFlags()...)...),
 		examples: []string{
 			"tpmdps token mint --connection-string-file dps.secret --out shift.token",
 			"tpmdps enroll --sas-token-file shift.token --dps plant",
@@ -58,18 +58,25 @@ func tokenMintCommand() command {
 	}
 }
 
-func mintToken(s *session) error {
-	life := s.flag.Duration("ttl")
-	if life < minTokenLife || life > maxTokenLife {
-		return fmt.Errorf("%w: --ttl %s: give a time from %s to %s", errUsage, life, text.Duration(minTokenLife), text.Duration(maxTokenLife))
+func mintToken(s *session, f flags) error {
+	life, id, out := f.duration("ttl"), f.text("registration-id"), f.text("out")
+	keyOpts, err := readKeyOptions(f)
+	if err != nil {
+		return err
 	}
-	id := s.flag.String("registration-id")
+	if life < minTokenLife || life > maxTokenLife {
+		return fmt.Errorf("%w: --ttl %s: give a time from %s to %s", commandline.ErrUsage, life, text.Duration(minTokenLife), text.Duration(maxTokenLife))
+	}
 	if id != "" {
 		if err := identity.CheckRegistrationID(id); err != nil {
 			return err
 		}
 	}
-	cs, err := s.policyKey()
+	key, err := s.secrets.operatorKey(keyOpts)
+	if err != nil {
+		return err
+	}
+	cs, err := operator.PolicyKey(key, s.learn)
 	if err != nil {
 		return err
 	}
@@ -82,16 +89,15 @@ func mintToken(s *session) error {
 		return err
 	}
 	r := tokenResult{Resource: token.Resource, Policy: token.KeyName, ExpiresAt: token.Expiry, RemainingSeconds: int64(life.Seconds())}
-	out := s.flag.String("out")
 	if out == "" || out == "-" {
 		r.Token = text
 		return s.printSecret(r)
 	}
-	if err := s.secretPolicy().CheckPath(out); err != nil {
+	if err := s.secrets.policy.CheckPath(out); err != nil {
 		return err
 	}
 	if err := atomicfile.Create(out, []byte(text+"\n"), 0o600); errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w: %w", errOverwrite, err)
+		return fmt.Errorf("%w: %w", verdict.ErrOverwrite, err)
 	} else if err != nil {
 		return err
 	}
@@ -100,44 +106,33 @@ func mintToken(s *session) error {
 	return s.print(r)
 }
 
-// policyKey is the connection string, for what only a key can do.
-func (s *session) policyKey() (dps.ConnectionString, error) {
-	if err := s.refuseSecrets(); err != nil {
-		return dps.ConnectionString{}, err
-	}
-	key, err := s.operatorKey()
-	if err != nil {
-		return dps.ConnectionString{}, err
-	}
-	return operator.PolicyKey(key, s.learn)
-}
-
 func tokenShowCommand() command {
 	return command{
 		name:  "show",
-		usage: "say what a SAS token opens, and for how long",
-		description: "Reads the token in FILE, - for stdin, and says for what it is, of which policy, and\n" +
+		usage: "show what a SAS token opens, and for how long",
+		description: "Reads the token in FILE, - for stdin, and shows what it is for, its policy, and\n" +
 			"when it ends. Its signature is neither shown nor checked: only the service can.",
-		argument: "FILE",
+		argument: commandline.Command{Argument: "FILE"},
+		flags:    secretFlags(),
 		exits:    []int{20},
 		run:      showToken,
 	}
 }
 
-func showToken(s *session) error {
+func showToken(s *session, _ flags) error {
 	var given []byte
 	var err error
 	if s.arg == "-" {
-		given, err = s.readSecretIn()
+		given, err = s.secrets.standardInput()
 	} else {
-		given, err = s.readSecret(s.arg)
+		given, err = s.secrets.file(s.arg)
 	}
 	if err != nil {
 		return err
 	}
 	token, err := dps.ParseToken(string(given))
 	if err != nil {
-		return fmt.Errorf("%w %s: %w", errInputs, text.Printable(s.arg, 200), err)
+		return fmt.Errorf("%w %s: %w", input.ErrUnreadable, text.Printable(s.arg, 200), err)
 	}
 	left := time.Until(token.Expiry)
 	return s.print(tokenResult{

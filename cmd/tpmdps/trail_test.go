@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,64 +12,8 @@ import (
 	"testing"
 
 	"tpmdps/internal/audit"
-	"tpmdps/internal/dps"
-	"tpmdps/internal/enroll"
+	"tpmdps/internal/enroll/batch"
 )
-
-// Only a refusal says that nothing was done.
-func TestOutcomeOf(t *testing.T) {
-	for _, tt := range []struct {
-		err  error
-		want string
-	}{
-		{nil, resultDone},
-		{&dps.Error{Status: 400}, resultFailed},
-		{&dps.Error{Status: 401}, resultFailed},
-		{&dps.Error{Status: 409}, resultFailed},
-		{&dps.Error{Status: 412}, resultFailed},
-		{&dps.Error{Status: 429}, resultFailed},
-		{fmt.Errorf("write: %w", &dps.Error{Status: 403}), resultFailed},
-		{fmt.Errorf("x: %w: %w", enroll.ErrConflict, &dps.Error{Status: 412}), resultFailed},
-		{&dps.Error{Status: 302}, audit.Unanswered},
-		{&dps.Error{Status: 408}, audit.Unanswered},
-		{&dps.Error{Status: 500}, audit.Unanswered},
-		{&dps.Error{Status: 503}, audit.Unanswered},
-		{dps.ErrMalformed, audit.Unanswered},
-		{context.Canceled, audit.Unanswered},
-		{context.DeadlineExceeded, audit.Unanswered},
-		{errors.New("connection reset"), audit.Unanswered},
-	} {
-		if got := outcomeOf(tt.err); got != tt.want {
-			t.Errorf("outcomeOf(%v) = %q, want %q", tt.err, got, tt.want)
-		}
-	}
-}
-
-// What a later run finds says what became of an intent, or that it cannot be
-// told.
-func TestResultOf(t *testing.T) {
-	for _, tt := range []struct {
-		wanted, etag string // of the intent
-		found        enroll.Item
-		want         string
-	}{
-		{"", "", enroll.Item{Action: enroll.Create}, resultNotDone},
-		{"", "e1", enroll.Item{Action: enroll.Create}, resultNotDone}, // it was removed
-		{"", "e1", enroll.Item{Action: enroll.Update, ETag: "e1"}, resultNotDone},
-		{"", "e1", enroll.Item{Action: enroll.ReplaceEK, ETag: "e1"}, resultNotDone},
-		{"", "e1", enroll.Item{Action: enroll.Unchanged, ETag: "e1"}, resultNotDone},
-		{"", "", enroll.Item{Action: enroll.Unchanged, ETag: "e2"}, resultDone},
-		{"", "e1", enroll.Item{Action: enroll.Unchanged, ETag: "e2"}, resultDone},
-		{"other", "e1", enroll.Item{Action: enroll.Unchanged, ETag: "e2"}, resultUnknown},
-		{"", "e1", enroll.Item{Action: enroll.Conflict, ETag: "e2"}, resultUnknown},
-		{"", "", enroll.Item{Action: enroll.EKConflict, ETag: "e2"}, resultUnknown},
-	} {
-		intent := audit.Line{Number: 1, Entry: audit.Entry{Wanted: tt.wanted, ETag: tt.etag}}
-		if got := resultOf(intent, tt.found); got != tt.want {
-			t.Errorf("resultOf(%+v, %s %s) = %q, want %q", tt, tt.found.Action, tt.found.ETag, got, tt.want)
-		}
-	}
-}
 
 // A run that is told to stop while a request is out leaves its outcome as
 // unanswered, and the next run closes it.
@@ -97,8 +40,8 @@ func TestUnansweredIsClosed(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, &errs)
 	}
 	got := results(t, trail)
-	closed := slices.Equal(got, []string{"", audit.Unanswered, resultDone}) // it had been stored
-	again := slices.Equal(got, []string{"", audit.Unanswered, resultNotDone, "", resultDone})
+	closed := slices.Equal(got, []string{"", audit.Unanswered, batch.ResultDone}) // it had been stored
+	again := slices.Equal(got, []string{"", audit.Unanswered, batch.ResultNotDone, "", batch.ResultDone})
 	if !closed && !again {
 		t.Errorf("the trail has %q", got)
 	}

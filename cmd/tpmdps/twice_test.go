@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"tpmdps/internal/commandline"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -37,7 +39,7 @@ func eachCommand(do func(words []string, c command)) {
 
 // anArgument is the argument of a command, if it has one.
 func anArgument(c command) []string {
-	if c.argument == "" {
+	if c.argument.Argument == "" {
 		return nil
 	}
 	return []string{"ARGUMENT"}
@@ -49,10 +51,10 @@ func anArgument(c command) []string {
 func TestFlagsGivenTwice(t *testing.T) {
 	count := map[string]int{}
 	eachCommand(func(words []string, c command) {
-		for _, f := range append(append([]cli.Flag{}, c.flags...), sharedFlags()...) {
+		for _, f := range c.allFlags() {
 			one, two := "first-1", "second-2"
 			switch f.(type) {
-			case *cli.IntFlag:
+			case *cli.IntFlag, *cli.Float64Flag:
 				one, two = "1", "2"
 			case *cli.DurationFlag:
 				one, two = "11s", "22s"
@@ -63,32 +65,32 @@ func TestFlagsGivenTwice(t *testing.T) {
 			}
 			for _, a := range f.Names() {
 				for _, b := range f.Names() {
-					line := append(append([]string{}, words...), dashed(a))
+					line := append(append([]string{}, words...), commandline.Dashed(a))
 					switch {
-					case !needsValue(f):
-						line = append(line, dashed(b), "--timeout", "0s")
-					case hasOneValue(f):
-						line = append(line, one, dashed(b)+"="+two)
+					case !commandline.NeedsValue(f):
+						line = append(line, commandline.Dashed(b), "--timeout", "0s")
+					case commandline.HasOneValue(f):
+						line = append(line, one, commandline.Dashed(b)+"="+two)
 					default:
-						line = append(line, one, dashed(b), two, "--timeout", "0s")
+						line = append(line, one, commandline.Dashed(b), two, "--timeout", "0s")
 					}
 					code, stdout, stderr := runLine(t, append(line, anArgument(c)...)...)
 					switch {
 					case code != 2 || stdout != "":
 						t.Errorf("%v: exit code %d, stdout %q", line, code, stdout)
-					case !hasOneValue(f):
+					case !commandline.HasOneValue(f):
 						count["several"]++
 						if !strings.Contains(stderr, "--timeout 0s") {
 							t.Errorf("%v: %s", line, stderr)
 						}
-					case isHidden(f):
+					case commandline.IsHidden(f):
 						count["hidden"]++
-						if strings.Contains(stderr, one) || strings.Contains(stderr, two) || !strings.Contains(stderr, dashed(a)) {
+						if strings.Contains(stderr, one) || strings.Contains(stderr, two) || !strings.Contains(stderr, commandline.Dashed(a)) {
 							t.Errorf("%v: %s", line, stderr)
 						}
 					default:
 						count["one"]++
-						if !strings.Contains(stderr, dashed(a)+" "+one) || !strings.Contains(stderr, dashed(b)+" "+two) {
+						if !strings.Contains(stderr, commandline.Dashed(a)+" "+one) || !strings.Contains(stderr, commandline.Dashed(b)+" "+two) {
 							t.Errorf("%v: %s", line, stderr)
 						}
 					}
@@ -120,15 +122,15 @@ func TestFlagsTypedOnce(t *testing.T) {
 func TestEmptyValues(t *testing.T) {
 	tried := 0
 	eachCommand(func(words []string, c command) {
-		for _, f := range append(append([]cli.Flag{}, c.flags...), sharedFlags()...) {
-			if !hasOneValue(f) || isHidden(f) {
+		for _, f := range c.allFlags() {
+			if !commandline.HasOneValue(f) || commandline.IsHidden(f) {
 				continue
 			}
 			for _, name := range f.Names() {
 				tried++
-				code, _, stderr := runLine(t, append(append([]string{}, words...), append([]string{dashed(name), ""}, anArgument(c)...)...)...)
-				if code != 2 || !strings.Contains(stderr, "has no value: leave it out") && !strings.Contains(stderr, "invalid") {
-					t.Errorf("%v %s '': %d %s", words, dashed(name), code, stderr)
+				code, _, stderr := runLine(t, append(append([]string{}, words...), append([]string{commandline.Dashed(name), ""}, anArgument(c)...)...)...)
+				if code != 2 || !strings.Contains(stderr, "is empty: omit it") && !strings.Contains(stderr, "invalid") {
+					t.Errorf("%v %s '': %d %s", words, commandline.Dashed(name), code, stderr)
 				}
 			}
 		}
@@ -166,8 +168,8 @@ func TestValuesOfTheWrongKind(t *testing.T) {
 				continue
 			}
 			tried++
-			code, _, stderr := runLine(t, append(append([]string{}, words...), dashed(f.Names()[0])+"=ten")...)
-			if code != 2 || strings.Contains(stderr, "parse error") || !strings.Contains(stderr, dashed(f.Names()[0])+` "ten" is not a`) {
+			code, _, stderr := runLine(t, append(append([]string{}, words...), commandline.Dashed(f.Names()[0])+"=ten")...)
+			if code != 2 || strings.Contains(stderr, "parse error") || !strings.Contains(stderr, commandline.Dashed(f.Names()[0])+` "ten" is not a`) {
 				t.Errorf("%v: %d %s", words, code, stderr)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"tpmdps/internal/chain"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/twin/twintest"
 )
@@ -107,7 +108,13 @@ func TestStandingTwinIsWarnedOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(state, bytes.Replace(data, []byte("line_2"), []byte("line 2"), 1), 0o600); err != nil {
+	last := bytes.LastIndexByte(bytes.TrimSpace(data), '\n') + 1
+	object, err := chain.Unseal(bytes.TrimSpace(data[last:]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := chain.Seal(append(bytes.Replace(object, []byte("line_2"), []byte("line 2"), 1), '}'))
+	if err := os.WriteFile(state, append(data[:last], append(edited, '\n')...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	defer start().Close()

@@ -6,34 +6,22 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/aziot"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/edge/mask"
+	"tpmdps/internal/input"
 )
-
-func udevFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.BoolFlag{Name: "udev", Usage: "write the udev rule that lets IoT Edge open the TPM, put it into force, and do nothing else"},
-	}
-}
 
 // configUdev writes the rule that gives the daemon the chip, has udev follow it,
 // and looks whether it helped. With --dry-run it only says what it would do.
-func configUdev(s *session) error {
-	others := slices.DeleteFunc(slices.Clone(configSettings), func(name string) bool { return name == "tcti" || name == "dry-run" })
-	if err := s.excludes("udev", append(others, "check", "apply", "tpm", "endorsement-auth-file", "owner-auth-file")...); err != nil {
-		return err
-	}
+func configUdev(s *session, o configOptions) error {
 	if err := needLinux("udev"); err != nil {
 		return err
 	}
-	m, tcti := here(), daemonTCTI(s)
+	m, tcti := here(), s.daemonTCTI(s.ctx, o)
 	if s.ctx.Err() != nil { // it was to be read from a file that did not come
 		return fmt.Errorf("find out how aziot-tpmd reaches the chip: %w", context.Cause(s.ctx))
 	}
@@ -42,7 +30,7 @@ func configUdev(s *session) error {
 		return err
 	}
 	r := udevResult{
-		File: aziot.RuleFile, DryRun: s.flag.Bool("dry-run"), Rule: string(rule),
+		File: aziot.RuleFile, DryRun: o.dryRun, Rule: string(rule),
 		Removed: []string{}, Commands: aziot.TriggerCommands(), Access: m.Access(tcti), machine: m,
 	}
 	if r.DryRun {
@@ -62,28 +50,28 @@ func configUdev(s *session) error {
 		s.did("%s was written (%s)", aziot.RuleFile, written.Action)
 	}
 	r.Action, r.Backup, r.Removed = written.Action, written.Backup, written.Removed
-	err = r.enforce(s)
+	err = r.enforce(s.ctx, s.say)
 	return s.printAfter(err, r)
 }
 
 // daemonTCTI is the way to the chip that the daemon is told: by the flag, or by
 // the file. A file that nobody can read, or that is not there yet, says nothing.
-func daemonTCTI(s *session) string {
-	if tcti := s.flag.String("tcti"); tcti != "" {
-		return tcti
+func (u *ui) daemonTCTI(ctx context.Context, o configOptions) string {
+	if o.other.TCTI != "" {
+		return o.other.TCTI
 	}
-	path := s.flag.String("config")
-	data, err := readLimited(s.ctx, path, edge.MaxFile)
+	path := o.file
+	data, err := input.ReadFile(ctx, path, edge.MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return aziot.DefaultTCTI
 	}
-	s.learn(mask.Secrets(data)...)
+	u.learn(mask.Secrets(data)...)
 	var c edge.Config
 	if err == nil {
 		c, err = edge.Parse(data)
 	}
 	if err != nil {
-		s.say("warning: %s is passed over: %v", path, err)
+		u.say("warning: %s is ignored: %v", path, err)
 	}
 	if c.TCTI == "" {
 		return aziot.DefaultTCTI
@@ -93,29 +81,29 @@ func daemonTCTI(s *session) string {
 
 // enforce has udev follow the rule. An error is for a daemon that may not open
 // the chip although everything was done.
-func (r *udevResult) enforce(s *session) error {
+func (r *udevResult) enforce(ctx context.Context, say func(format string, args ...any)) error {
 	before := r.Access.Verdict
-	err := r.machine.Trigger(s.ctx)
-	if err != nil && s.ctx.Err() != nil {
+	err := r.machine.Trigger(ctx)
+	if err != nil && ctx.Err() != nil {
 		return err
 	}
 	r.InForce = err == nil
 	r.Access = r.machine.Access(r.Access.TCTI)
 	switch {
 	case errors.Is(err, aziot.ErrNoProgram):
-		s.say("there is no udevadm here: the rule counts from the next start, or run")
+		say("there is no udevadm here: the rule takes effect at the next start, or run")
 		for _, command := range r.Commands {
-			s.say("  sudo %s", command)
+			say("  sudo %s", command)
 		}
 		return nil
 	case r.Access.Verdict == aziot.Denied && err != nil:
-		return fmt.Errorf("%w: the rule is in its file, but udev did not take it: %w", aziot.ErrAccess, err)
+		return fmt.Errorf("%w: the rule is in its file, but udev did not load it: %w", aziot.ErrAccess, err)
 	case r.Access.Verdict == aziot.Denied:
 		return fmt.Errorf("%w: udev has the rule, and %s is still refused: %s", aziot.ErrAccess, r.Access.Node, r.Access.Reason)
 	case err != nil:
-		s.say("warning: udev did not take the rule now, it counts from the next start: %v", err)
+		say("warning: udev did not load the rule now; it takes effect at the next start: %v", err)
 	case before == aziot.Denied && r.Access.Verdict == aziot.Allowed:
-		s.say("next: sudo systemctl restart aziot-tpmd, where IoT Edge is configured already")
+		say("next: sudo systemctl restart aziot-tpmd, if IoT Edge is already configured")
 	}
 	return nil
 }
@@ -151,11 +139,11 @@ func (r udevResult) show(w io.Writer) error {
 			fmt.Fprintf(&b, "sudo %s\n", command)
 		}
 		b.WriteString("\nnothing was written: " + map[string]string{
-			"create": "the rule would go into " + r.File, "change": "the rule would take the place of what is in " + r.File,
-			"unchanged": r.File + " says this already",
+			"create": "the rule would go into " + r.File, "change": "the rule would replace what is in " + r.File,
+			"unchanged": r.File + " already has it",
 		}[r.Action] + "\n")
 	case r.Action == "unchanged":
-		fmt.Fprintf(&b, "unchanged: %s says this already\n", r.File)
+		fmt.Fprintf(&b, "unchanged: %s already has it\n", r.File)
 	default:
 		fmt.Fprintf(&b, "wrote %s\n", r.File)
 	}
@@ -163,21 +151,7 @@ func (r udevResult) show(w io.Writer) error {
 		fmt.Fprintf(&b, "the old file is %s\n", r.Backup)
 	}
 	b.WriteString(removedBackups(r.Removed))
-	b.WriteString(whoMay(r.Access) + "\n")
+	b.WriteString(r.Access.String() + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// whoMay puts access into a line.
-func whoMay(a aziot.Access) string {
-	node := fmt.Sprintf("%s (%s %s:%s)", a.Node, a.Mode, a.Owner, a.Group)
-	switch {
-	case a.Verdict == aziot.Allowed:
-		return fmt.Sprintf("%s may open %s: %s", a.User, node, a.Reason)
-	case a.Verdict == aziot.Denied:
-		return fmt.Sprintf("%s may not open %s: %s", a.User, node, a.Reason)
-	case a.Node != "":
-		return fmt.Sprintf("%s, who would open %s: %s", a.User, node, a.Reason)
-	}
-	return fmt.Sprintf("%s opens no TPM here: %s", a.User, a.Reason)
 }

@@ -18,15 +18,14 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/tw"
-	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/disk"
-	"tpmdps/internal/dps"
-	"tpmdps/internal/hub"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/redact"
+	"tpmdps/internal/station"
 	"tpmdps/internal/text"
-	"tpmdps/internal/tpm"
+	"tpmdps/internal/verdict"
 )
 
 // streams are the program's own standard streams. The result goes to out and
@@ -43,21 +42,23 @@ type ui struct {
 	quiet  bool
 	log    *slog.Logger
 	trace  bool // of what goes over HTTP
+	// throttled is told of each 429 instead of those who watch; nil for most commands.
+	throttled func(after time.Duration)
 }
 
-func newUI(s streams, flag *cli.Context) (*ui, error) {
+func newUI(s streams, f flags) (*ui, error) {
 	u := &ui{
 		streams: s,
-		format:  flag.String("output"),
-		quiet:   flag.Bool("quiet"),
-		log:     newLogger(s.err, flag.Bool("verbose")),
-		trace:   flag.Count("verbose") > 1,
+		format:  f.text("output"),
+		quiet:   f.yes("quiet"),
+		log:     newLogger(s.err, f.yes("verbose")),
+		trace:   f.c.Count("verbose") > 1,
 	}
 	switch u.format {
 	case "table", "json", "jsonl", "tsv", "none":
 		return u, nil
 	}
-	return nil, fmt.Errorf("%w: --output %q: choose table, json, jsonl, tsv or none", errUsage, text.Printable(u.format, 20))
+	return nil, fmt.Errorf("%w: --output %q: choose table, json, jsonl, tsv or none", commandline.ErrUsage, text.Printable(u.format, 20))
 }
 
 // isTerminal tells whether a person sees what is written to w.
@@ -102,6 +103,15 @@ type result interface {
 	fields() [][]string
 	// show prints it for people.
 	show(w io.Writer) error
+}
+
+// asLines are the lines of a result that is a list.
+func asLines[T any](items []T) []any {
+	var all []any
+	for _, item := range items {
+		all = append(all, item)
+	}
+	return all
 }
 
 // print writes the result to stdout, all of it: nothing is kept back until there
@@ -175,6 +185,23 @@ func encode(w io.Writer, v any, indent string) error {
 		return r.WriteJSON(b.Bytes())
 	}
 	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// encodeInside writes JSON as a part of an indented document, without a line end.
+func encodeInside(w io.Writer, v any, prefix string) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent(prefix, "  ")
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	part := bytes.TrimRight(b.Bytes(), "\n")
+	if r, ok := w.(*redact.Writer); ok {
+		return r.WriteJSON(part)
+	}
+	_, err := w.Write(part)
 	return err
 }
 
@@ -258,52 +285,43 @@ type failure struct {
 	Name  string `json:"name"`
 	Step  string `json:"step"`
 	Hint  string `json:"hint"`
-	served
+	verdict.Served
 	RetryAfter int64 `json:"retry_after_s"`
 	Retryable  bool  `json:"retryable"`
 }
 
-// again says whether the same command may succeed by itself later, and how many seconds
-// the service asks to wait; 0 where it does not say. Of a chip that only waits: a
-// password that is refused is not to be tried in a loop.
-func again(err error, code int) (retryable bool, seconds int64) {
-	var refused *dps.Error
-	if errors.As(err, &refused) {
-		seconds = int64((refused.RetryAfter + time.Second - 1) / time.Second)
-	}
-	switch code {
-	case 20, 32:
-		return true, seconds
-	case 12:
-		return errors.Is(err, tpm.ErrBusy) || errors.Is(err, tpm.ErrResources), seconds
-	case 34:
-		return errors.Is(err, hub.ErrUnavailable), seconds
-	}
-	return false, seconds
-}
-
 // printError writes the one error of the run to stderr: a line of what
 // happened and a line of what to do, or one JSON object.
-func (s streams) printError(err error, v exit, asJSON bool) {
-	said := strings.TrimPrefix(strings.ReplaceAll(text.Plain(err.Error()), "\n", "; "), errUsage.Error()+": ")
+func (s streams) printError(err error, v verdict.Verdict, asJSON bool) {
+	said := strings.TrimPrefix(strings.ReplaceAll(text.Plain(err.Error()), "\n", "; "), commandline.ErrUsage.Error()+": ")
 	said = text.Printable(said, 4000) // a certificate's or a file's text may be in it
 	if asJSON {
-		f := failure{Error: said, Code: v.code, Name: names[v.code], Hint: v.hint, served: servedIn(err)}
-		f.Retryable, f.RetryAfter = again(err, v.code)
-		var step *provision.StepError
-		if errors.As(err, &step) {
-			f.Step = step.Step
-		}
+		f := failure{Error: said, Code: v.Code, Name: verdict.Names[v.Code], Hint: v.Hint, Served: verdict.ServedIn(err)}
+		f.Retryable, f.RetryAfter = verdict.Retry(err, v.Code)
+		f.Step = failedStep(err)
 		encode(s.err, f, "")
 		return
 	}
 	fmt.Fprintf(s.err, "tpmdps: %s\n", said)
-	if v.hint != "" {
-		fmt.Fprintf(s.err, "tpmdps: hint: %s\n", v.hint)
+	if v.Hint != "" {
+		fmt.Fprintf(s.err, "tpmdps: hint: %s\n", v.Hint)
 	}
 }
 
-// outputFlag is -o as it can be spelt, also behind other short flags.
+// failedStep is the step of bench, else of verify, that failed; "" where there is none.
+func failedStep(err error) string {
+	var atBench *station.StepError
+	var step *provision.StepError
+	switch {
+	case errors.As(err, &atBench):
+		return atBench.Step
+	case errors.As(err, &step):
+		return step.Step
+	}
+	return ""
+}
+
+// outputFlag is -o as it can be spelt, also after other short flags.
 var outputFlag = regexp.MustCompile(`^(--?o|--?output|-[qv]+o)$`)
 
 // wantsJSON looks for -o json in the bare arguments, because an error in the

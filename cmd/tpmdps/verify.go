@@ -1,33 +1,36 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"tpmdps/internal/check"
+	"tpmdps/internal/commandline"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/input"
 	"tpmdps/internal/network"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/text"
+	"tpmdps/internal/verdict"
 )
 
 func verifyCommand() command {
 	return command{
 		name:     "verify",
-		fileFlag: "config",
+		argument: commandline.Command{FileFlag: "config"},
 		usage:    "prove that the chip can provision itself",
 		description: "Makes the round trip of a device's first start, layer by layer: the chip, the\n" +
 			"network, the clock, the challenge of DPS, the registration and its assignment, the\n" +
@@ -35,12 +38,12 @@ func verifyCommand() command {
 			"fails. The chip is left as it was, unless --persist is given. A registration is a\n" +
 			"real one: DPS creates the device on its hub. --until challenge registers nothing,\n" +
 			"--offline needs no network.",
-		flags: []cli.Flag{
-			&cli.StringFlag{Name: "config", Usage: "take scope, registration ID, endpoint, TPM, key index and passwords from IoT Edge's config.toml, `FILE`; flags go before it"},
+		flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "config", Usage: "read scope, registration ID, endpoint, TPM, key index and passwords from IoT Edge's config.toml, `FILE`; flags override it"},
 			&cli.BoolFlag{Name: "even-if-provisioned", Usage: "register although IoT Edge runs on this machine"},
 			&cli.StringFlag{Name: "id-scope", EnvVars: []string{"IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE"}, Usage: "the `SCOPE` of the DPS, such as 0ne0012AB34"},
 			&cli.StringFlag{Name: "registration-id", EnvVars: []string{"PROVISIONING_REGISTRATION_ID"}, Usage: "register under `ID` (default: derived from the chip)"},
-			&cli.StringFlag{Name: "id-format", Value: "base32", Usage: "derive the ID in `FORMAT`: base32 or hex"},
+			idFormatFlag("derive the ID in `FORMAT`: base32 or hex"),
 			&cli.StringFlag{Name: "global-endpoint", EnvVars: []string{"IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST"}, Usage: "the device endpoint of DPS at `URL`", DefaultText: dps.DefaultDeviceEndpoint},
 			&cli.StringFlag{Name: "until", Value: string(provision.UntilTwin), Usage: "stop after `STAGE`: challenge (registers nothing), assigned, connected or twin"},
 			&cli.StringFlag{Name: "hub-transport", Value: hub.MQTT, Usage: "reach the hub over `TRANSPORT`: mqtt (port 8883) or mqtt-ws (WebSocket, port 443)"},
@@ -49,7 +52,7 @@ func verifyCommand() command {
 			&cli.StringFlag{Name: "auth-key-index", Value: "0x000100", Usage: "with --persist: keep it at 0x81000000 + `INDEX`"},
 			&cli.BoolFlag{Name: "offline", Usage: "test the chip alone, against a service in this process: no network, nothing registered"},
 			&cli.StringFlag{Name: "payload", Usage: "send the JSON object in `FILE` to a custom allocation policy"},
-		},
+		}, chipFlags(), networkFlags(), secretFlags()),
 		examples: []string{
 			"sudo tpmdps verify --offline",
 			"sudo tpmdps verify --id-scope 0ne0012AB34 --until challenge",
@@ -57,7 +60,11 @@ func verifyCommand() command {
 		},
 		exits:   []int{10, 11, 12, 13, 15, 20, 21, 22, 31, 32, 33, 34, 40, 41},
 		timeout: 15 * time.Minute, // of which all but the chip's keys has networkLimit
-		run:     verify,
+		rules: []rule{
+			{flag: "offline", excludes: []string{"persist", "report", "hub-transport", "id-scope", "global-endpoint", "payload"}},
+			{flag: "persist", only: []string{"auth-key-index"}},
+		},
+		run: verify,
 	}
 }
 
@@ -65,12 +72,77 @@ func verifyCommand() command {
 // chips take minutes to derive.
 const networkLimit = 2 * time.Minute
 
-func verify(s *session) error {
-	req, err := tripRequest(s)
+// verifyOptions are those of verify.
+type verifyOptions struct {
+	file     string // IoT Edge's config.toml
+	idScope  setting
+	endpoint setting
+	id       idOptions
+	chip     chipOptions
+	caFile   string
+	keyIndex *uint32 // of --auth-key-index; nil where it was not typed
+	payload  string
+
+	until        provision.Goal
+	hubTransport string
+	report       bool
+	persist      bool
+	offline      bool
+	inUse        bool // also on a machine that is provisioned
+	timeLimited  bool // by --timeout
+}
+
+func readVerifyOptions(f flags) (o verifyOptions, err error) {
+	o = verifyOptions{
+		file: f.text("config"), idScope: f.setting("id-scope"), endpoint: f.setting("global-endpoint"),
+		chip: readChipOptions(f), caFile: f.text("ca-file"), payload: f.text("payload"),
+		until: provision.Goal(f.text("until")), hubTransport: f.text("hub-transport"),
+		report: f.yes("report"), persist: f.yes("persist"), offline: f.yes("offline"), inUse: f.yes("even-if-provisioned"),
+		timeLimited: f.typed("timeout"),
+	}
+	if o.id, err = readIDOptions(f); err != nil {
+		return o, err
+	}
+	if f.typed("auth-key-index") {
+		o.keyIndex, err = authKeyIndex(f.text("auth-key-index"))
+	}
+	return o, cmp.Or(err, o.validate())
+}
+
+func (o verifyOptions) validate() error {
+	if err := checkGoal(o.until); err != nil {
+		return err
+	}
+	if o.persist && o.until == provision.UntilChallenge || o.report && o.until != provision.UntilTwin {
+		return fmt.Errorf("%w: --until %s ends before what --persist or --report is to do", commandline.ErrUsage, o.until)
+	}
+	if o.hubTransport != hub.MQTT && o.hubTransport != hub.MQTTWebSocket {
+		return fmt.Errorf("%w: --hub-transport %q: choose mqtt or mqtt-ws", commandline.ErrUsage, text.Printable(o.hubTransport, 20))
+	}
+	return nil
+}
+
+// checkGoal refuses a value of --until that is not a stage.
+func checkGoal(until provision.Goal) error {
+	if !slices.Contains(provision.Goals(), until) {
+		return fmt.Errorf("%w: --until %q: choose challenge, assigned, connected or twin", commandline.ErrUsage, text.Printable(string(until), 20))
+	}
+	return nil
+}
+
+func verify(s *session, f flags) error {
+	o, err := readVerifyOptions(f)
 	if err != nil {
 		return err
 	}
-	out, err := s.trip(req)
+	req, err := tripRequest(s, o)
+	if err != nil {
+		return err
+	}
+	if !o.timeLimited {
+		req.Limit = networkLimit
+	}
+	out, err := s.trip(s.ctx, req)
 	if out.AssignedHub != "" {
 		s.did("the chip was registered and assigned to %s", out.AssignedHub)
 	}
@@ -78,20 +150,17 @@ func verify(s *session) error {
 }
 
 // trip makes the round trip and shows its steps.
-func (s *session) trip(req provision.Request) (tripResult, error) {
-	if !s.quiet && s.format == "table" {
-		req.Observe = s.showStep
+func (u *ui) trip(ctx context.Context, req provision.Request) (tripResult, error) {
+	if !u.quiet && u.format == "table" {
+		req.Observe = u.showStep
 	}
-	if !s.flag.IsSet("timeout") {
-		req.Limit = networkLimit
-	}
-	return roundTrip(s.ctx, req)
+	return roundTrip(ctx, req)
 }
 
 // roundTrip makes the trip, and puts the hint to the step that failed.
 func roundTrip(ctx context.Context, req provision.Request) (tripResult, error) {
 	res, err := provision.Run(ctx, req)
-	err = overtime(ctx, err)
+	err = verdict.Overtime(ctx, err)
 	out := tripResult{Outcome: "pass", Result: res}
 	if req.Configured != nil {
 		out.otherChip = req.Configured.OtherTCTI
@@ -102,7 +171,7 @@ func roundTrip(ctx context.Context, req provision.Request) (tripResult, error) {
 	for _, one := range stepErrors(err) {
 		var failed *provision.StepError
 		if errors.As(one, &failed) {
-			out.hint(failed.Step, lineIn(ctx).fit(verdict(one).hint))
+			out.hint(failed.Step, lineIn(ctx).Fit(verdict.Of(one).Hint))
 		}
 	}
 	return out, err
@@ -131,137 +200,101 @@ func splitSteps(err error) (all []error) {
 
 // showStep prints a step when it has ended. Why one failed is left to the error
 // at the end.
-func (s *session) showStep(step provision.Step) {
+func (u *ui) showStep(step provision.Step) {
 	switch {
-	case step.Status == provision.Skipped && step.Detail == "":
+	case step.Status == check.Skipped && step.Detail == "":
 		return // the trip ended before it
-	case step.Status == provision.Fail:
+	case step.Status == check.Fail:
 		step.Detail = ""
 	}
-	s.say("%s", strings.TrimRight(fmt.Sprintf("%-7s %-16s %6d ms  %s", step.Status, step.Name, step.MS, step.Detail), " "))
-	if step.Status == provision.Warn && step.Hint != "" {
-		s.say("        hint: %s", step.Hint)
+	u.say("%s", strings.TrimRight(fmt.Sprintf("%-7s %-16s %6d ms  %s", step.Status, step.Name, step.MS, step.Detail), " "))
+	if step.Status == check.Warn && step.Hint != "" {
+		u.say("        hint: %s", step.Hint)
 	}
 }
 
-// tripRequest reads the flags into a request.
-func tripRequest(s *session) (provision.Request, error) {
-	file, err := s.configFile()
+// tripRequest plans the trip: what the flags say, and what they leave to the file.
+func tripRequest(s *session, o verifyOptions) (req provision.Request, err error) {
+	file, err := s.configFile(s.ctx, o)
 	if err != nil {
-		return provision.Request{}, err
-	}
-	req := provision.Request{
-		IDScope:        s.setting("id-scope", file.IDScope),
-		RegistrationID: s.ownOr(file.RegistrationID),
-		HexID:          s.flag.String("id-format") == "hex",
-		Until:          provision.Goal(s.flag.String("until")),
-	}
-	if _, err := chooseID(s); err != nil {
 		return req, err
 	}
-	if req.RegistrationID != "" {
-		if err := s.checkID(req.RegistrationID, file); err != nil {
-			return req, err
-		}
+	o.idScope = o.idScope.orFile(o.file, file.IDScope)
+	o.endpoint = o.endpoint.orFile(o.file, file.GlobalEndpoint)
+	o.id.given = o.id.given.orFile(o.file, file.RegistrationID)
+	o.chip = o.chip.orFile(o.file, file)
+	req = provision.Request{
+		IDScope: o.idScope.text, RegistrationID: o.id.given.text, HexID: o.id.format == "hex", IDFrom: o.id.given.origin(),
+		Until: o.until, Report: o.report,
 	}
-	if !slices.Contains(provision.Goals(), req.Until) {
-		return req, fmt.Errorf("%w: --until %q: choose challenge, assigned, connected or twin", errUsage, text.Printable(string(req.Until), 20))
-	}
-	if err := checkCombination(s, req.Until); err != nil {
+	if err := s.checkID(o.id.given); err != nil {
 		return req, err
 	}
-	if s.flag.Bool("persist") {
-		index, err := authKeyIndex(s)
-		if err != nil {
-			return req, err
-		}
-		if file.AuthKeyIndex != nil && !s.flag.IsSet("auth-key-index") {
-			index = file.AuthKeyIndex
-		}
-		req.Persist = 0x81000000 + *index
+	if o.persist {
+		req.Persist = 0x81000000 + *cmp.Or(o.keyIndex, file.AuthKeyIndex, &defaultKeyIndex)
 	}
-	if req.TPM, req.TPMOptions, err = s.tpmOr(file); err != nil {
+	if req.TPM, req.TPMOptions, err = s.chip(o.chip); err != nil {
 		return req, err
 	}
-	if path := s.flag.String("config"); path != "" {
-		req.Configured = s.configured(path, file, req.TPM)
+	if o.file != "" {
+		req.Configured = configured(o.file, file, req.TPM, o.chip.overruled())
 	}
-	req.IDFrom = s.idFrom(file.RegistrationID)
-	if s.flag.Bool("offline") {
-		return offlineRequest(s, req)
+	if o.offline {
+		return s.offlineRequest(req)
 	}
-	return onlineRequest(s, req, file)
+	return s.onlineRequest(s.ctx, req, o)
 }
 
-// checkCombination refuses flags that would be passed over. What an offline
-// run would keep on the chip is worthless, and might replace what is not.
-func checkCombination(s *session, until provision.Goal) error {
-	if s.flag.Bool("offline") {
-		if err := s.excludes("offline", "persist", "report", "hub-transport", "id-scope", "global-endpoint", "payload"); err != nil {
-			return err
-		}
-	}
-	if !s.flag.Bool("persist") && s.onCommandLine("auth-key-index") {
-		return fmt.Errorf("%w: --auth-key-index means something only with --persist", errUsage)
-	}
-	if s.flag.Bool("persist") && until == provision.UntilChallenge || s.flag.Bool("report") && until != provision.UntilTwin {
-		return fmt.Errorf("%w: --until %s ends before what --persist or --report is to do", errUsage, until)
-	}
-	return nil
-}
+// defaultKeyIndex is where the SDKs and IoT Edge keep the hub's key.
+var defaultKeyIndex uint32 = 0x000100
 
 // onlineRequest makes the trip one to the service and to the hub.
-func onlineRequest(s *session, req provision.Request, file edge.Config) (provision.Request, error) {
-	if path := s.flag.String("config"); req.IDScope == "" && path != "" {
-		return req, &edge.FileError{Path: path, Err: errors.New("it has no id_scope in [provisioning]; --id-scope gives one for this run")}
-	}
-	if req.IDScope == "" {
-		return req, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", errUsage)
+func (u *ui) onlineRequest(ctx context.Context, req provision.Request, o verifyOptions) (provision.Request, error) {
+	switch {
+	case req.IDScope == "" && o.file != "":
+		return req, &edge.FileError{Path: o.file, Err: errors.New("it has no id_scope in [provisioning]; --id-scope gives one for this run")}
+	case req.IDScope == "":
+		return req, fmt.Errorf("%w: no ID scope: give --id-scope, or set IOTHUB_DEVICE_DPS_ID_SCOPE", commandline.ErrUsage)
 	}
 	if err := identity.CheckIDScope(req.IDScope); err != nil {
-		return req, s.inFile(err, s.fromFile("id-scope", file.IDScope))
+		return req, o.idScope.fault(err)
 	}
-	s.warnOfScope(req.IDScope)
-	endpoint, err := dps.DeviceEndpoint(s.setting("global-endpoint", file.GlobalEndpoint))
+	u.warnOfScope(req.IDScope)
+	endpoint, err := dps.DeviceEndpoint(o.endpoint.text)
 	if err != nil {
-		return req, s.inFile(err, s.fromFile("global-endpoint", file.GlobalEndpoint))
+		return req, o.endpoint.fault(err)
 	}
-	if req.Payload, err = readObject(s.ctx, s.flag.String("payload")); err != nil {
+	if req.Payload, err = readObject(ctx, o.payload); err != nil {
 		return req, err
 	}
-	transport := s.flag.String("hub-transport")
-	if transport != hub.MQTT && transport != hub.MQTTWebSocket {
-		return req, fmt.Errorf("%w: --hub-transport %q: choose mqtt or mqtt-ws", errUsage, text.Printable(transport, 20))
+	if !o.inUse {
+		if err := checkDaemons(req.Until); err != nil {
+			return req, err
+		}
 	}
-	if err := checkDaemons(s, req.Until); err != nil {
-		return req, err
-	}
-	w, err := toService(s, &req, endpoint)
+	w, err := u.toService(ctx, &req, endpoint, o.caFile)
 	if err != nil {
 		return req, err
 	}
-	req.Hub = &hub.Options{Transport: transport, Application: application(), Roots: w.roots, Proxies: w.proxies, Log: s.log}
-	req.Report = s.flag.Bool("report")
+	req.Hub = &hub.Options{Transport: o.hubTransport, Application: application(), Roots: w.roots, Proxies: w.proxies, Log: u.log}
 	return req, nil
 }
 
 // toService plans the way to DPS, and returns what the way to the hub has in common
 // with it.
-func toService(s *session, req *provision.Request, endpoint string) (w way, err error) {
+func (u *ui) toService(ctx context.Context, req *provision.Request, endpoint, caFile string) (w way, err error) {
 	if endpoint, err = dps.DeviceEndpoint(endpoint); err != nil {
 		return w, err
 	}
-	if w, err = s.way(); err != nil {
+	if w, err = u.way(ctx, caFile); err != nil {
 		return w, err
 	}
 	host, port := network.SplitHost(endpoint, "443")
 	req.Route = network.NewRoute(host, port, w.roots, w.proxies)
-	req.Signed = func(token string) { s.learn(token) }
-	req.Service, err = dps.NewDeviceClient(endpoint, req.IDScope, dps.ClientOptions{
-		HTTPClient: &http.Client{Transport: s.traced(req.Route.Transport())}, Application: application(), RetryDelay: retryDelay(s.ctx), Retrying: s.retrying, Log: s.log,
-	})
+	req.Signed = func(token string) { u.learn(token) }
+	req.Service, err = dps.NewDeviceClient(endpoint, req.IDScope, u.clientOptions(ctx, &http.Client{Transport: req.Route.Transport()}))
 	req.Waiting = func(again time.Duration) {
-		s.progress("DPS is still assigning; asking again in %s", dps.Seconds(again))
+		u.progress("DPS is still assigning; asking again in %s", dps.Seconds(again))
 	}
 	return w, err
 }
@@ -271,15 +304,15 @@ const offlineHub = "offline"
 
 // offlineRequest makes the trip one that stays in this process: the emulator
 // answers, without a socket, and enrolls the chip when it sees it.
-func offlineRequest(s *session, req provision.Request) (provision.Request, error) {
-	service, err := emulator.New(emulator.Options{EnrollOnSight: true, Hub: offlineHub, RetryAfter: time.Millisecond, Log: s.log})
+func (u *ui) offlineRequest(req provision.Request) (provision.Request, error) {
+	service, err := emulator.New(emulator.Options{EnrollOnSight: true, Hub: offlineHub, RetryAfter: time.Millisecond, Log: u.log})
 	if err != nil {
 		return req, err
 	}
-	req.Signed = func(token string) { s.learn(token) }
+	req.Signed = func(token string) { u.learn(token) }
 	req.IDScope, req.Pause, req.Offline = service.IDScope(), time.Millisecond, true
 	req.Service, err = dps.NewDeviceClient("https://localhost", req.IDScope, dps.ClientOptions{
-		HTTPClient: &http.Client{Transport: s.traced(service.InProcess())}, Log: s.log,
+		HTTPClient: &http.Client{Transport: u.traced(service.InProcess())}, Log: u.log,
 	})
 	return req, err
 }
@@ -289,97 +322,16 @@ func readObject(ctx context.Context, path string) (json.RawMessage, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := readText(ctx, path, 96<<10) // the size of a message to DPS
+	data, err := input.ReadText(ctx, path, 96<<10) // the size of a message to DPS
 	if err != nil {
 		return nil, err
 	}
 	var object map[string]json.RawMessage
 	var fault *text.JSONError
 	if err := text.DecodeJSON(data, &object); err == nil && object == nil {
-		return nil, fmt.Errorf("%w %s: it is null, not a JSON object", errInputs, path)
+		return nil, fmt.Errorf("%w %s: it is null, not a JSON object", input.ErrUnreadable, path)
 	} else if errors.As(err, &fault) {
-		return nil, fmt.Errorf("%w %s: it is not a usable JSON object: line %d: %s", errInputs, path, fault.Line, fault.Reason)
+		return nil, fmt.Errorf("%w %s: it is not a usable JSON object: line %d: %s", input.ErrUnreadable, path, fault.Line, fault.Reason)
 	}
 	return data, nil
-}
-
-// tripResult prints the outcome of the round trip.
-type tripResult struct {
-	Outcome string `json:"result"` // pass or fail
-	provision.Result
-
-	otherChip string // how IoT Edge opens its chip, where it is not this one
-}
-
-// hint puts the hint of the error on the step that failed.
-func (r *tripResult) hint(step, hint string) {
-	for i := range r.Steps {
-		if r.Steps[i].Name == step && r.Steps[i].Status == provision.Fail {
-			r.Steps[i].Hint = hint
-		}
-	}
-}
-
-func (r tripResult) lines() []any { return []any{r} }
-
-func (r tripResult) fields() [][]string {
-	var rows [][]string
-	for _, s := range r.Steps {
-		rows = append(rows, []string{s.Name, string(s.Status), strconv.FormatInt(s.MS, 10), s.Detail, s.Hint})
-	}
-	return rows
-}
-
-func (r tripResult) show(w io.Writer) error {
-	last := r.last()
-	if r.Outcome != "pass" {
-		_, err := fmt.Fprintf(w, "%s%s\n", failed(w), last.Name)
-		return err
-	}
-	who := r.RegistrationID
-	if r.DeviceID != "" && r.DeviceID != r.RegistrationID && r.AssignedHub != offlineHub {
-		who += ", as device " + r.DeviceID
-	}
-	if _, err := fmt.Fprintf(w, "%s%s\n      %s\n", passed(w), r.proved(last.Name), who); err != nil {
-		return err
-	}
-	for _, s := range r.Steps {
-		but := s.Name + ": " + s.Detail
-		switch {
-		case s.Status != provision.Warn:
-			continue
-		case s.Name == "tpm.open" && r.otherChip != "":
-			but = "not with the chip that IoT Edge opens: " + r.otherChip
-		}
-		if _, err := fmt.Fprintf(w, "      but %s\n", but); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// proved says in words what a trip that passed has shown.
-func (r tripResult) proved(last string) string {
-	switch {
-	case r.AssignedHub == offlineHub:
-		return "this chip can provision itself (no network was used)"
-	case r.AssignedHub == "":
-		return "up to " + last + ", nothing registered"
-	case last == "hub.connect":
-		return "assigned to " + r.AssignedHub + ", which takes its token"
-	case last == "hub.twin":
-		return "assigned to " + r.AssignedHub + ", which takes its token; its twin is there"
-	}
-	return "assigned to " + r.AssignedHub
-}
-
-// last is the last step that was taken.
-func (r tripResult) last() provision.Step {
-	var last provision.Step
-	for _, s := range r.Steps {
-		if s.Status != provision.Skipped {
-			last = s
-		}
-	}
-	return last
 }

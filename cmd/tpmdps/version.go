@@ -14,7 +14,7 @@ var (
 	date    = "unknown"
 )
 
-// libraries are those that speak with the chip and the service.
+// libraries are those that talk to the chip and the service.
 var libraries = []string{
 	"github.com/google/go-tpm", "github.com/Azure/azure-sdk-for-go/sdk/azcore", "github.com/Azure/azure-sdk-for-go/sdk/azidentity",
 }
@@ -23,8 +23,8 @@ func versionCommand() command {
 	return command{
 		name:        "version",
 		usage:       "print the version and how it was built",
-		description: "Prints the version, the commit and its date, the Go release, and the libraries\nthat speak with the chip and the service.",
-		run:         func(s *session) error { return s.print(buildFacts()) },
+		description: "Prints the version, the commit and its date, the Go release, and the libraries\nthat talk to the chip and the service.",
+		run:         func(s *session, _ flags) error { return s.print(buildFacts()) },
 	}
 }
 

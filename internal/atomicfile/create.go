@@ -1,4 +1,4 @@
-// Package atomicfile gives a file its content in one step: whoever looks, and
+// Package atomicfile gives a file its content in one step: every reader, and
 // whatever fails, even the power, finds the whole old file or the whole new one.
 //
 // The rule for its users: Create never replaces anything. Replace does, and
@@ -8,8 +8,10 @@
 package atomicfile
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -28,6 +30,28 @@ func Create(path string, data []byte, mode fs.FileMode) error {
 	return nil
 }
 
+// CreateFrom is [Create] for a file that is not kept in memory: write writes it, buffered.
+// An error of write is returned as it is, and there is no file then.
+func CreateFrom(path string, mode fs.FileMode, write func(io.Writer) error) error {
+	var refused error
+	err := createFrom(path, func(f *os.File) error {
+		out := bufio.NewWriter(f)
+		refused = write(out)
+		if err := out.Flush(); err != nil { // also where it was the reason of the other one
+			refused = nil
+			return err
+		}
+		return errors.Join(refused, f.Chmod(mode))
+	}, os.Link)
+	switch {
+	case refused != nil:
+		return refused
+	case err != nil:
+		return disk.At(path, fmt.Errorf("write %s: %w", path, err))
+	}
+	return nil
+}
+
 // TryPlace tells whether [Create] could make a file at path, before the work of which
 // it is the result: it makes an empty one under another name there, and removes it.
 // The error is the one of Create. What becomes of the place meanwhile it cannot know.
@@ -41,13 +65,21 @@ func TryPlace(path string) error {
 }
 
 // errFolder says what is in the way.
-var errFolder = fmt.Errorf("a folder of that name is there: %w", fs.ErrExist)
+var errFolder = fmt.Errorf("a folder has that name: %w", fs.ErrExist)
 
 // create is Create with the system call that gives a finished file its name,
 // which some filesystems refuse.
 func create(path string, data []byte, mode fs.FileMode, link func(from, to string) error) error {
+	return createFrom(path, func(f *os.File) error {
+		_, err := f.Write(data)
+		return errors.Join(err, f.Chmod(mode))
+	}, link)
+}
+
+// createFrom is create for a file that fill fills.
+func createFrom(path string, fill func(*os.File) error, link func(from, to string) error) error {
 	sweep(path) // also where the file is there: a run may have been killed right after it gave it its name
-	// Asked first for the sake of the message: in a directory that takes no new
+	// Asked first for the sake of the message: in a directory that accepts no new
 	// file, "it exists" is still what the user has to hear.
 	if info, err := os.Lstat(path); err == nil && info.IsDir() {
 		return &disk.Error{Cause: disk.IsFolder, Path: path, Err: errFolder}
@@ -59,7 +91,7 @@ func create(path string, data []byte, mode fs.FileMode, link func(from, to strin
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && errors.As(err, &missing) {
 		return fmt.Errorf("there is no directory %s: %w", dir, missing.Err)
 	}
-	temp, err := writeTemp(path, data, func(f *os.File) error { return f.Chmod(mode) }, (*os.File).Sync)
+	temp, err := writeTemp(path, nil, fill, (*os.File).Sync)
 	if err != nil {
 		return err
 	}
@@ -86,7 +118,7 @@ func (t *temp) appear(path string, link func(from, to string) error) error {
 	return inPlace(syncDir(filepath.Dir(path)))
 }
 
-// reserveAndRename takes the name with an empty file of our own, which fails if
+// reserveAndRename reserves the name with an empty file of our own, which fails if
 // it is taken, and then moves the finished file over it. Killed in between, it
 // leaves the empty file and never half a configuration.
 func reserveAndRename(temp, path string) error {

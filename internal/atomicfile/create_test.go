@@ -2,6 +2,7 @@ package atomicfile
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,13 +46,13 @@ func TestCreateLosesTheRace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "config.toml")
-			late := func(from, to string) error {
+			linkLate := func(from, to string) error {
 				if err := os.WriteFile(path, []byte("theirs"), 0o600); err != nil {
 					t.Fatal(err)
 				}
 				return link(from, to)
 			}
-			if err := create(path, []byte("ours"), 0o600, late); !errors.Is(err, fs.ErrExist) {
+			if err := create(path, []byte("ours"), 0o600, linkLate); !errors.Is(err, fs.ErrExist) {
 				t.Errorf("Create() = %v, want %v", err, fs.ErrExist)
 			}
 			wantOnly(t, dir, "config.toml", "theirs")
@@ -123,5 +124,40 @@ func wantOnly(t *testing.T, dir, name, content string) {
 	}
 	if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != content {
 		t.Errorf("%s holds %q, %v, want %q", name, got, err, content)
+	}
+}
+
+// What is written piece by piece is there whole or not at all, and never over another file.
+func TestCreateFrom(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "sheet.html")
+	refused := errors.New("refused")
+	begun := func(w io.Writer) error {
+		for range 10000 {
+			if _, err := io.WriteString(w, "a line\n"); err != nil {
+				return err
+			}
+		}
+		return refused
+	}
+	if err := CreateFrom(path, 0o600, begun); err != refused {
+		t.Errorf("CreateFrom() = %v, want the writer's error", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	whole := func(w io.Writer) error {
+		_, err := io.WriteString(w, "whole")
+		return err
+	}
+	if err := CreateFrom(path, 0o600, whole); err != nil {
+		t.Fatal(err)
+	}
+	if err := CreateFrom(path, 0o600, begun); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("second CreateFrom() = %v, want %v", err, fs.ErrExist)
+	}
+	wantOnly(t, dir, "sheet.html", "whole")
+	if err := CreateFrom(filepath.Join(dir, "none", "f"), 0o600, whole); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without a directory: %v", err)
 	}
 }

@@ -2,7 +2,6 @@ package atomicfile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
@@ -36,6 +35,3 @@ func (l *Lock) Release() error {
 	}
 	return l.file.Close()
 }
-
-// ErrInUse is returned, wrapped, by [Own] for a file that another process has.
-var ErrInUse = errors.New("another running program uses it")

@@ -141,35 +141,38 @@ func TestOwn(t *testing.T) {
 	path := filepath.Join(dir, "state")
 	inUse := func(when string) {
 		t.Helper()
-		if _, _, err := Own(path, nil, 0o600); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), path) {
+		if _, err := Own(path, nil, 0o600); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: Own() = %v, want %v", when, err, ErrInUse)
 		}
 	}
-	o, data, err := Own(path, []byte("one"), 0o600)
-	if err != nil || string(data) != "one" {
-		t.Fatal(string(data), err)
+	o, err := Own(path, []byte("one"), 0o600)
+	if err != nil {
+		t.Fatal(err)
 	}
+	holds(t, o, "one")
 	inUse("a new file")
 	for _, text := range []string{"two", "three"} {
-		if err := o.Put([]byte(text)); err != nil {
+		if err := o.Put(whole([]byte(text))); err != nil {
 			t.Fatal(err)
 		}
+		holds(t, o, text)
 		inUse(text)
 		want(t, dir, map[string]string{"state": text})
 	}
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
-	o, data, err = Own(path, []byte("one"), 0o600)
-	if err != nil || string(data) != "three" {
-		t.Fatal(string(data), err)
+	o, err = Own(path, []byte("one"), 0o600)
+	if err != nil {
+		t.Fatal(err)
 	}
+	holds(t, o, "three")
 	inUse("an old file")
 	write(t, path+"~", "theirs", 0o600)
 	if err := os.Rename(path+"~", path); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.Put([]byte("ours")); !errors.Is(err, ErrChanged) {
+	if err := o.Put(whole([]byte("ours"))); !errors.Is(err, ErrChanged) {
 		t.Errorf("Put() over another file = %v, want %v", err, ErrChanged)
 	}
 	want(t, dir, map[string]string{"state": "theirs"})
@@ -189,7 +192,7 @@ func TestOwnOnceOfMany(t *testing.T) {
 		var wg sync.WaitGroup
 		for range cap(owners) {
 			wg.Go(func() {
-				o, _, err := Own(path, []byte("x"), 0o600)
+				o, err := Own(path, []byte("x"), 0o600)
 				if err == nil {
 					owners <- o
 				} else if !errors.Is(err, ErrInUse) {
@@ -216,7 +219,7 @@ func TestOwnRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{pipe, dir, filepath.Join(dir, "no", "state"), os.DevNull} {
-		if _, _, err := Own(path, []byte("x"), 0o600); err == nil || !strings.Contains(err.Error(), filepath.Base(path)) {
+		if _, err := Own(path, []byte("x"), 0o600); err == nil || !strings.Contains(err.Error(), filepath.Base(path)) {
 			t.Errorf("Own(%s) = %v", path, err)
 		}
 	}
@@ -229,7 +232,7 @@ func TestSweep(t *testing.T) {
 		"create": func(path string) error { return Create(path, []byte("new"), 0o600) },
 		"put":    func(path string) error { return Put(path, []byte("new"), 0o600) },
 		"own": func(path string) error {
-			o, _, err := Own(path, []byte("new"), 0o600)
+			o, err := Own(path, []byte("new"), 0o600)
 			return errors.Join(err, o.Close())
 		},
 		"replace": func(path string) error { return edit(context.Background(), path, "new") },

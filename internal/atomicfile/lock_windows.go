@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,7 +12,6 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"tpmdps/internal/disk"
 	"tpmdps/internal/filelock"
 )
 
@@ -57,34 +57,34 @@ func lockBeside(path string) (*os.File, error) {
 	return os.NewFile(uintptr(h), name), nil
 }
 
-// Owned is a file of which one process is the only writer as long as it runs. The
-// lock is a file beside it.
-type Owned struct {
-	path string
-	mode fs.FileMode
-	lock *os.File
-}
-
-// Own makes this process the only writer of the file at path, and returns what is
-// in it; a missing one is made with initial in it. The error wraps [ErrInUse] if
-// another process has it.
-func Own(path string, initial []byte, mode fs.FileMode) (*Owned, []byte, error) {
-	lock, err := lockBeside(path)
-	if err != nil {
-		return nil, nil, disk.At(path, fmt.Errorf("%s: %w", path, err))
+// own locks a file beside the one at path and opens that, which it makes if it is
+// missing.
+func own(path string, initial []byte, mode fs.FileMode) (file, lock *os.File, err error) {
+	if lock, err = lockBeside(path); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	data, err := os.ReadFile(path)
+	file, err = os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		data, err = initial, Create(path, initial, mode)
+		if err = Create(path, initial, mode); err == nil {
+			file, err = os.OpenFile(path, os.O_RDWR, 0)
+		}
 	}
 	if err != nil {
-		return nil, nil, disk.At(path, errors.Join(err, lock.Close()))
+		return nil, nil, errors.Join(err, lock.Close())
 	}
-	return &Owned{path, mode, lock}, data, nil
+	return file, lock, nil
 }
 
-// Put replaces the content in one step.
-func (o *Owned) Put(data []byte) error { return Put(o.path, data, o.mode) }
-
-// Close gives the file up. It stays as it is.
-func (o *Owned) Close() error { return o.lock.Close() }
+// replaceOwned puts a new file where the old one is, which is closed before: Windows
+// replaces none that is open.
+func replaceOwned(path string, old *os.File, content func(io.Writer) error, mode fs.FileMode) (*os.File, error) {
+	if err := old.Close(); err != nil {
+		return old, err
+	}
+	_, err := put(path, content, mode)
+	file, again := os.OpenFile(path, os.O_RDWR, 0)
+	if again != nil {
+		return old, errors.Join(err, again)
+	}
+	return file, err
+}

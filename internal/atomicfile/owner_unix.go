@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// likeOld gives a new file the owner, mode and extended attributes of the old
+// copyOwnership gives a new file the owner, mode and extended attributes of the old
 // one. The owner comes first: changing it takes mode bits away.
-func likeOld(f *os.File, old string, info fs.FileInfo) error {
+func copyOwnership(f *os.File, old string, info fs.FileInfo) error {
 	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
 		if mine, err := f.Stat(); err != nil || !sameOwner(mine, owner) {
 			if err := f.Chown(int(owner.Uid), int(owner.Gid)); err != nil {

@@ -5,5 +5,5 @@ import (
 	"os"
 )
 
-// likeOld has nothing to do: a new file takes its rights from its directory.
-func likeOld(*os.File, string, fs.FileInfo) error { return nil }
+// copyOwnership has nothing to do: a new file takes its rights from its directory.
+func copyOwnership(*os.File, string, fs.FileInfo) error { return nil }

@@ -18,7 +18,7 @@ import (
 // was read: somebody else edits it.
 var ErrChanged = errors.New("the file was changed meanwhile")
 
-// Replace puts data in the place of the file at path, which must still hold old.
+// Replace replaces the file at path with data, which must still hold old.
 // A symbolic link stays, and what it points to is replaced. The new file has the
 // owner, mode and extended attributes of the old one (its SELinux context, its
 // access list).
@@ -60,7 +60,7 @@ func replace(path string, old, data []byte, now time.Time, do calls) (backup str
 	if err != nil {
 		return "", err
 	}
-	temp, err := writeTemp(path, data, func(f *os.File) error { return likeOld(f, path, info) }, do.flush)
+	temp, err := writeTemp(path, data, func(f *os.File) error { return copyOwnership(f, path, info) }, do.flush)
 	if err != nil {
 		return "", err
 	}
@@ -85,7 +85,7 @@ func replace(path string, old, data []byte, now time.Time, do calls) (backup str
 	}
 	if err := do.rename(temp.Name(), path); err != nil {
 		if errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EXDEV) {
-			err = fmt.Errorf("it is a mount of its own, as containers have them; edit it where it comes from: %w", err)
+			err = fmt.Errorf("it is itself a mount, as in containers; edit the file on the host that it comes from: %w", err)
 		}
 		return undo(err)
 	}
@@ -97,7 +97,7 @@ func inPlace(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("the new file is in place, but a loss of power may undo that: %w", err)
+	return fmt.Errorf("the new file is written, but a power failure may still undo that: %w", err)
 }
 
 // unchanged makes sure that the file holds what it is known to hold.
@@ -112,7 +112,7 @@ func unchanged(path string, old []byte) (fs.FileInfo, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("it is no file, but %s", info.Mode().Type())
+		return nil, fmt.Errorf("it is not a file, but %s", info.Mode().Type())
 	}
 	text, err := io.ReadAll(io.LimitReader(f, int64(len(old))+1))
 	if err != nil {
@@ -154,7 +154,7 @@ func copyFile(path, name string) error {
 	}
 	_, err = f.Write(data)
 	if err == nil {
-		err = likeOld(f, path, info)
+		err = copyOwnership(f, path, info)
 	}
 	if err == nil {
 		err = f.Sync()

@@ -1,8 +1,9 @@
 package atomicfile
 
 import (
-	"errors"
+	"bufio"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,11 +24,28 @@ const tempSuffix = ".tpmdps"
 // writeTemp makes a file beside path, lets finish see to its owner and mode, and
 // flush to its content being on the disk.
 func writeTemp(path string, data []byte, finish, flush func(*os.File) error) (*temp, error) {
+	return fillTemp(path, whole(data), finish, flush)
+}
+
+// whole writes the data.
+func whole(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+// fillTemp is [writeTemp] for content that need not be in memory as a whole.
+func fillTemp(path string, content func(io.Writer) error, finish, flush func(*os.File) error) (*temp, error) {
 	t, err := newTemp(path)
 	if err != nil {
 		return nil, err
 	}
-	if _, err = t.Write(data); err == nil {
+	buffered := bufio.NewWriter(t)
+	if err = content(buffered); err == nil {
+		err = buffered.Flush()
+	}
+	if err == nil {
 		err = finish(t.File)
 	}
 	if err == nil {
@@ -67,7 +85,7 @@ func (t *temp) drop() {
 }
 
 // sweep removes the temporary files of killed runs that were to become path. They
-// are only in the way: what goes wrong with them is no error.
+// are only in the way: what goes wrong with them is not an error.
 func sweep(path string) {
 	dir, base := filepath.Split(path)
 	entries, err := os.ReadDir(filepath.Dir(path))
@@ -98,18 +116,21 @@ func isNumber(text string) bool { return text != "" && strings.Trim(text, "01234
 // or not. Nothing is kept of what it had, so it is for what the program has made by
 // itself and can make again. The file has the given mode then.
 func Put(path string, data []byte, mode fs.FileMode) error {
-	t, err := put(path, data, mode)
+	t, err := put(path, whole(data), mode)
+	if t != nil {
+		t.Close()
+	}
 	if err != nil {
 		return disk.At(path, fmt.Errorf("write %s: %w", path, err))
 	}
-	t.Close()
 	return nil
 }
 
-// put returns the new file, which is still locked.
-func put(path string, data []byte, mode fs.FileMode) (*temp, error) {
+// put returns the new file, which is still locked. With an error it returns it, too,
+// where it has the name already.
+func put(path string, content func(io.Writer) error, mode fs.FileMode) (*temp, error) {
 	sweep(path)
-	t, err := writeTemp(path, data, func(f *os.File) error { return f.Chmod(mode) }, (*os.File).Sync)
+	t, err := fillTemp(path, content, func(f *os.File) error { return f.Chmod(mode) }, (*os.File).Sync)
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +141,5 @@ func put(path string, data []byte, mode fs.FileMode) (*temp, error) {
 		t.drop()
 		return nil, err
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
-		return nil, errors.Join(inPlace(err), t.Close())
-	}
-	return t, nil
+	return t, inPlace(syncDir(filepath.Dir(path)))
 }

@@ -26,16 +26,6 @@ func (t *temp) guard() (kept bool, err error) {
 // settle makes the file ready to be renamed: it stays open, and so locked.
 func (t *temp) settle() error { return nil }
 
-// isAt tells whether the open file is the one that has the name.
-func isAt(f *os.File, name string) bool {
-	mine, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	there, err := os.Stat(name)
-	return err == nil && os.SameFile(mine, there)
-}
-
 // removeDead removes a temporary file that no run has locked. Only root removes
 // those of other users.
 func removeDead(name string) {

@@ -7,7 +7,7 @@
 // Each line has the SHA-256 of the line before it and one of itself. These find
 // what was edited, removed or moved by accident, or by someone who does not know
 // the format. They have no key: anyone who can write to the file can compute
-// them anew. Against that there are two means.
+// them again. Against that there are two means.
 //
 //   - A head noted elsewhere: [Report.Head] and [Options.Head]. What was written
 //     up to that line cannot be changed without it showing.
@@ -29,6 +29,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"tpmdps/internal/chain"
 )
 
 // Schema names the layout of a line. [SchemaWithoutIntents] is that of older
@@ -39,6 +41,9 @@ const (
 )
 
 var (
+	// ErrEmpty is for a trail without lines: a run that wrote nothing leaves one, and so
+	// does someone who empties it.
+	ErrEmpty = errors.New("the audit trail is empty: there is nothing to verify")
 	// ErrDamaged is returned, wrapped with the line and the reason, for a trail
 	// that is not as it was written.
 	ErrDamaged = errors.New("damaged audit trail")
@@ -79,11 +84,14 @@ type Entry struct {
 	Service        string    `json:"service"` // its endpoint
 	Action         string    `json:"action"`  // such as create
 	RegistrationID string    `json:"registration_id"`
-	Wanted         string    `json:"wanted"`     // a hash of what the enrollment was to be, to compare
-	ETag           string    `json:"etag"`       // the version that was to be replaced, "" for none
-	Result         string    `json:"result"`     // of an outcome, such as done
-	RequestID      string    `json:"request_id"` // the service's, "" if it gave none
-	Error          string    `json:"error"`      // "" when done
+	Wanted         string    `json:"wanted"` // a hash of what the enrollment was to be, to compare
+	ETag           string    `json:"etag"`   // the version that was to be replaced, "" for none
+	// Reason is why, in the words of who did it. A line without one has no such member, as
+	// the lines of versions that knew none.
+	Reason    string `json:"reason,omitempty"`
+	Result    string `json:"result"`     // of an outcome, such as done
+	RequestID string `json:"request_id"` // the service's, "" if it gave none
+	Error     string `json:"error"`      // "" when done
 }
 
 // line is an entry with its place in the chain. The sums stand last: each is
@@ -112,14 +120,11 @@ type oldLine struct {
 	Error          string    `json:"error"`
 }
 
-// What separates a line from its sums.
-const (
-	keyedMember = `,"hmac_sha256":"`
-	sumMember   = `,"sha256":"`
-)
+// keyedMember separates a line from its keyed sum, which the other sum guards, too.
+const keyedMember = `,"hmac_sha256":"`
 
 // encode writes a line and its sums, without the line's end. Without a key there
-// is no keyed one.
+// is not a keyed one.
 func encode(l line, key []byte) ([]byte, error) {
 	l.Schema = Schema
 	if l.Time.IsZero() {
@@ -134,20 +139,19 @@ func encode(l line, key []byte) ([]byte, error) {
 	if len(key) > 0 {
 		text = append(text, keyedMember+keyedSum(key, text)+`"`...)
 	}
-	return append(text, sumMember+sum(text)+`"}`...), nil
+	return chain.Seal(append(text, '}')), nil
 }
 
 // decode reads a line and checks its sum. keyed is the other sum, "" where the
 // line has none, and signed what it is over.
 func decode(text []byte) (l line, keyed string, signed []byte, err error) {
-	at := bytes.LastIndex(text, []byte(sumMember))
-	if at < 0 {
-		return line{}, "", nil, errors.New("it is no line of an audit trail")
+	signed, err = chain.Unseal(text)
+	if errors.Is(err, chain.ErrNoSum) {
+		return line{}, "", nil, errors.New("it is not a line of an audit trail")
 	}
-	if string(text[at:]) != sumMember+sum(text[:at])+`"}` {
-		return line{}, "", nil, errors.New("it was edited")
+	if err != nil {
+		return line{}, "", nil, err
 	}
-	signed = text[:at]
 	const length = len(keyedMember) + 2*sha256.Size + len(`"`)
 	if at := len(signed) - length; at > 0 && bytes.HasPrefix(signed[at:], []byte(keyedMember)) {
 		keyed = string(signed[at+len(keyedMember) : len(signed)-1])
@@ -173,7 +177,7 @@ func decodeObject(text []byte) (line, error) {
 		again, _ = json.Marshal(old)
 		l = old.line()
 	case "":
-		return line{}, errors.New("it is no line of an audit trail: it has no schema")
+		return line{}, errors.New("it is not a line of an audit trail: it has no schema")
 	default:
 		return line{}, fmt.Errorf("its schema is %.40q, not %s: written by another version of tpmdps?", l.Schema, Schema)
 	}
@@ -181,7 +185,7 @@ func decodeObject(text []byte) (line, error) {
 	case err != nil:
 		return line{}, errors.New("it is not JSON, or a member has another type than this program writes")
 	case !bytes.Equal(again, text):
-		return line{}, errors.New("it is not spelled as this program spells it: a member is doubled, unknown, missing or moved")
+		return line{}, errors.New("it does not have the form that this program writes: a member is duplicated, unknown, missing or moved")
 	}
 	return l, nil
 }
@@ -191,11 +195,6 @@ func (o oldLine) line() line {
 		Schema: o.Schema, Time: o.Time, Account: o.Account, Credential: o.Credential, Host: o.Host, Tool: o.Tool, Service: o.Service,
 		Action: o.Action, RegistrationID: o.RegistrationID, Result: o.Result, RequestID: o.RequestID, Error: o.Error,
 	}}
-}
-
-func sum(text []byte) string {
-	h := sha256.Sum256(text)
-	return hex.EncodeToString(h[:])
 }
 
 func keyedSum(key, text []byte) string {

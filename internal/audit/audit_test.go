@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"tpmdps/internal/chain"
 )
 
 // trail writes n entries, each with a Trail of its own.
@@ -92,14 +94,14 @@ func TestVerifyFinds(t *testing.T) {
 		"first removed":      {join(1, 2, 3, 4), "", 1, "removed"},
 		"removed":            {join(0, 1, 3, 4), "", 3, "removed"},
 		"reordered":          {join(0, 2, 1, 3, 4), "", 2, "moved"},
-		"doubled":            {join(0, 1, 1, 2, 3, 4), "", 3, "doubled"},
+		"doubled":            {join(0, 1, 1, 2, 3, 4), "", 3, "duplicated"},
 		"forged":             {join(0, 1) + string(forged) + "\n" + join(3, 4), "", 3, "another line"},
 		"cut short":          {string(whole[:len(whole)-10]), "", 5, "cut short"},
 		"line end cut":       {string(whole[:len(whole)-1]), "", 5, "cut short"},
 		"end cut off":        {join(0, 1, 2), good.Head, 4, "missing"},
 		"all cut off":        {"", good.Head, 1, "missing"},
-		"something between":  {join(0) + "\n" + join(1, 2), "", 2, "no line"},
-		"not a trail":        {"{}\n", "", 1, "no line"},
+		"something between":  {join(0) + "\n" + join(1, 2), "", 2, "not a line"},
+		"not a trail":        {"{}\n", "", 1, "not a line"},
 		"a line without end": {join(0) + strings.Repeat("x", maxLine+1), "", 2, "longer"},
 	} {
 		report, err := Verify(strings.NewReader(tt.text), Options{Head: tt.head})
@@ -184,3 +186,8 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+func sum(line []byte) string { return chain.Sum(line) }
+
+// sumMember stands before a line's sum.
+const sumMember = `,"sha256":"`

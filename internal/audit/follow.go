@@ -1,11 +1,12 @@
 package audit
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"errors"
 	"fmt"
 	"time"
+
+	"tpmdps/internal/chain"
 )
 
 // maxOpen bounds how many intents a trail may have without an outcome; each one
@@ -29,12 +30,11 @@ type follower struct {
 const maxBack = 10
 
 func newFollower(key []byte) *follower {
-	return &follower{key: key, head: sum(nil), old: true, open: map[int]Line{}}
+	return &follower{key: key, head: chain.Sum(nil), old: true, open: map[int]Line{}}
 }
 
 // follow accepts the next line, or says what is wrong with it.
 func (f *follower) follow(text []byte) error {
-	text = bytes.TrimSuffix(text, []byte("\n"))
 	l, keyed, signed, err := decode(text)
 	switch {
 	case err != nil:
@@ -42,9 +42,9 @@ func (f *follower) follow(text []byte) error {
 	case l.Number > f.lines+1:
 		return fmt.Errorf("it was written as line %d: one before it was removed, or it was moved", l.Number)
 	case l.Number < f.lines+1:
-		return fmt.Errorf("it was written as line %d: it was moved, or doubled", l.Number)
+		return fmt.Errorf("it was written as line %d: it was moved, or duplicated", l.Number)
 	case l.Previous != f.head:
-		return errors.New("it was written behind another line than the one that is before it now")
+		return errors.New("it was written after another line than the one that is before it now")
 	case l.Schema != Schema && !f.old:
 		return fmt.Errorf("its schema is %s, older than that of the line before it", l.Schema)
 	}
@@ -57,7 +57,7 @@ func (f *follower) follow(text []byte) error {
 	if l.Time.Before(f.time) && len(f.back) < maxBack {
 		f.back = append(f.back, l.Number)
 	}
-	f.lines, f.head, f.time, f.old = l.Number, sum(text), l.Time, l.Schema != Schema
+	f.lines, f.head, f.time, f.old = l.Number, chain.Sum(text), l.Time, l.Schema != Schema
 	return nil
 }
 
@@ -72,9 +72,9 @@ func (f *follower) checkKey(keyed string, signed []byte) error {
 		return nil
 	case len(f.key) > 0 && !hmac.Equal([]byte(keyed), []byte(keyedSum(f.key, signed))):
 		if f.keyed == 0 {
-			return errors.New("its keyed sum is not right: it was edited, or this is not the key it was written with")
+			return errors.New("its keyed sum is wrong: it was edited, or this is not the key it was written with")
 		}
-		return errors.New("its keyed sum is not right: it was edited, or written without the key")
+		return errors.New("its keyed sum is wrong: it was edited, or written without the key")
 	}
 	f.keyed++
 	return nil
@@ -112,20 +112,6 @@ func (f *follower) pair(l line) error {
 // faultOf says what happened to a line that cannot be read, where its bytes
 // tell.
 func faultOf(text []byte, first bool, fault error) error {
-	converted, cr := bytes.CutSuffix(text, []byte("\r"))
-	switch {
-	case first && (bytes.HasPrefix(text, []byte{0xff, 0xfe}) || bytes.HasPrefix(text, []byte{0xfe, 0xff})):
-		return errors.New("the file was converted to UTF-16, by an editor or PowerShell; a trail is UTF-8")
-	case first && bytes.HasPrefix(text, []byte("\xef\xbb\xbf")):
-		if _, _, _, err := decode(text[3:]); err == nil {
-			return errors.New("a byte order mark was put before it, by an editor; otherwise it is as it was written")
-		}
-	case bytes.IndexByte(text, 0) >= 0:
-		return errors.New("there are zero bytes in it: a power cut or a broken disk leaves them, or it was converted")
-	case cr:
-		if _, _, _, err := decode(converted); err == nil {
-			return errors.New("its line end was converted to CR LF, by an editor, git or a transfer; otherwise it is as it was written")
-		}
-	}
-	return fault
+	whole := func(text []byte) bool { _, _, _, err := decode(text); return err == nil }
+	return chain.Fault(text, first, whole, fault)
 }

@@ -111,15 +111,15 @@ func TestNotedHead(t *testing.T) {
 		"there, with its line":        {whole, "4:" + head(4), 4, 0, ""},
 		"in capitals, with blanks":    {whole, " " + strings.ToUpper(head(4)) + "\n", 4, 0, ""},
 		"forged lines after it":       {strings.Join(lines[:4], "") + forge(t, head(4), 5, 3, ""), "4:" + head(4), 4, 0, ""},
-		"rewritten":                   {forge(t, sum(nil), 1, 6, ""), head(4), 0, 7, "written anew"},
-		"rewritten, with its line":    {forge(t, sum(nil), 1, 6, ""), "4:" + head(4), 0, 4, "was written anew"},
-		"rewritten from line 3":       {strings.Join(lines[:2], "") + forge(t, head(2), 3, 4, ""), "4:" + head(4), 0, 4, "was written anew"},
+		"rewritten":                   {forge(t, sum(nil), 1, 6, ""), head(4), 0, 7, "rewritten"},
+		"rewritten, with its line":    {forge(t, sum(nil), 1, 6, ""), "4:" + head(4), 0, 4, "was rewritten"},
+		"rewritten from line 3":       {strings.Join(lines[:2], "") + forge(t, head(2), 3, 4, ""), "4:" + head(4), 0, 4, "was rewritten"},
 		"cut off":                     {strings.Join(lines[:3], ""), head(4), 0, 4, "cut off"},
 		"cut off, with its line":      {strings.Join(lines[:3], ""), "4:" + head(4), 0, 4, "up to line 4, whose hash was noted, are missing: the end was cut off"},
 		"emptied, with its line":      {"", "4:" + head(4), 0, 1, "cut off"},
 		"emptied":                     {"", head(4), 0, 1, "cut off"},
-		"that of another line":        {whole, "5:" + head(4), 0, 5, "was written anew"},
-		"that of another line, later": {whole, "3:" + head(4), 0, 3, "was written anew"},
+		"that of another line":        {whole, "5:" + head(4), 0, 5, "was rewritten"},
+		"that of another line, later": {whole, "3:" + head(4), 0, 3, "was rewritten"},
 	} {
 		report, err := Verify(strings.NewReader(tt.text), Options{Head: tt.head})
 		if (err != nil) != (tt.bad > 0) || report.Bad != tt.bad || report.HeadLine != tt.at || err != nil && !strings.Contains(err.Error(), tt.says) {
@@ -214,7 +214,7 @@ func TestVerifyNamesConversions(t *testing.T) {
 		"zeros without an end":   {good + strings.Repeat("\x00", 512), 4, "zero bytes"},
 		"zeros in a line":        {good[:second+9] + "\x00\x00\x00" + good[second+12:], 2, "zero bytes"},
 		"no line end but CR":     {strings.ReplaceAll(good, "\n", "\r"), 1, "cut short"},
-		"an empty line":          {good + "\n", 4, "no line"},
+		"an empty line":          {good + "\n", 4, "not a line"},
 		"an endless line":        {good + strings.Repeat("{", 3*maxLine), 4, "longer"},
 		"an endless line, ended": {good + strings.Repeat("{", 3*maxLine) + "\n", 4, "longer"},
 	} {

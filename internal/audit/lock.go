@@ -27,7 +27,7 @@ const (
 // locked runs f while no other process appends. It looks at least once, also in
 // a context that has ended.
 func (t *Trail) locked(ctx context.Context, f func() error) (err error) {
-	told := false
+	notified := false
 	for pause := firstPause; ; pause = min(2*pause, mostPause) {
 		free, err := tryLock(t.file, appendLock)
 		if err != nil {
@@ -36,8 +36,8 @@ func (t *Trail) locked(ctx context.Context, f func() error) (err error) {
 		if free {
 			break
 		}
-		if pause == mostPause && !told {
-			told = true
+		if pause == mostPause && !notified {
+			notified = true
 			t.waiting()
 		}
 		select {

@@ -28,6 +28,3 @@ func unlock(f *os.File, at int64) error {
 func overlapped(at int64) *windows.Overlapped {
 	return &windows.Overlapped{Offset: uint32(at), OffsetHigh: uint32(at >> 32)}
 }
-
-// syncFolder does nothing: Windows has no such call, NTFS journals the names.
-func syncFolder(string) error { return nil }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"tpmdps/internal/chain"
 	"tpmdps/internal/disk"
 )
 
@@ -60,14 +61,14 @@ func (t *Trail) begin(ctx context.Context) error {
 		return err
 	}
 	if size == 0 {
-		if err := syncFolder(t.file.Name()); err != nil {
+		if err := chain.SyncFolder(t.file.Name()); err != nil {
 			return disk.At(t.file.Name(), fmt.Errorf("open the audit trail: %w", err))
 		}
 	}
 	return t.readTo(ctx, size)
 }
 
-// Append writes an entry after the last line, whoever wrote that, and returns
+// Append writes an entry after the last line, no matter who wrote that, and returns
 // its number when it is on the disk. Schema and, where it is zero, Time are
 // filled in. While an intent has no outcome of this Trail, [Trail.Settle] of
 // other processes leaves it alone.
@@ -83,6 +84,64 @@ func (t *Trail) Append(ctx context.Context, e Entry) (number int, err error) {
 		err = t.release(e.Intent)
 	}
 	return number, err
+}
+
+// AppendAll is [Trail.Append] for several entries, which are brought to the disk
+// together: the numbers are those of their lines, in their order.
+func (t *Trail) AppendAll(ctx context.Context, entries []Entry) (numbers []int, err error) {
+	err = t.locked(ctx, func() error {
+		if err := t.catchUp(ctx); err != nil {
+			return err
+		}
+		if err := t.writeAll(entries); err != nil {
+			return err
+		}
+		for i, e := range entries {
+			numbers = append(numbers, t.seen.lines+1+i)
+			if e.Stage == Intent {
+				if err := t.hold(t.seen.lines + 1 + i); err != nil {
+					return err
+				}
+			}
+		}
+		return t.catchUp(ctx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if e.Stage == Outcome {
+			err = errors.Join(err, t.release(e.Intent))
+		}
+	}
+	return numbers, err
+}
+
+// writeAll writes lines after the last one, each at once, so that a process that is
+// killed leaves it whole or not at all; the trail is locked and caught up. What a
+// full disk did accept of them is taken away again.
+func (t *Trail) writeAll(entries []Entry) error {
+	number, previous := t.seen.lines, t.seen.head
+	for _, e := range entries {
+		number++
+		text, err := encode(line{Number: number, Previous: previous, Entry: e}, t.seen.key)
+		switch {
+		case err == nil && len(text) >= maxLine:
+			err = fmt.Errorf("write the audit trail: the line would be longer than %d bytes", maxLine)
+		case err == nil:
+			if _, wrong := t.file.Write(append(text[:len(text):len(text)], '\n')); wrong != nil {
+				err = disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", wrong))
+			}
+		}
+		if err != nil {
+			return errors.Join(err, t.file.Truncate(t.offset))
+		}
+		previous = chain.Sum(text)
+	}
+	if err := t.file.Sync(); err != nil {
+		return disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", err))
+	}
+	return nil
 }
 
 // Settle appends an outcome that was found for an open intent, unless the intent
@@ -125,36 +184,28 @@ func (t *Trail) append(ctx context.Context, e Entry) (int, error) {
 	if len(text) >= maxLine {
 		return 0, fmt.Errorf("write the audit trail: the line would be longer than %d bytes", maxLine)
 	}
-	// One write, so that a process that is killed leaves it whole or not at all.
-	if _, err := t.file.Write(append(text, '\n')); err != nil {
-		// What a full disk did take would be a line cut short for ever.
-		return 0, disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", errors.Join(err, t.file.Truncate(t.offset))))
-	}
-	if err := t.file.Sync(); err != nil {
+	if err := chain.Append(t.file, t.offset, text); err != nil {
 		return 0, disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", err))
 	}
 	return l.Number, t.catchUp(ctx)
 }
 
-// catchUp reads what others have appended; the trail is locked. A file that was
+// catchUp reads what others have appended, also when the run has ended: what was read
+// half would be taken for new the next time. The trail is locked. A file that was
 // moved or removed would take lines that nobody sees.
 func (t *Trail) catchUp(ctx context.Context) error {
 	size, err := t.size()
 	if err != nil {
 		return err
 	}
-	here, err := t.file.Stat()
-	if err != nil {
-		return fmt.Errorf("read the audit trail: %w", err)
+	if err := chain.InPlace(t.file); err != nil {
+		return fmt.Errorf("write the audit trail: %w", err)
 	}
-	if there, err := os.Stat(t.file.Name()); err != nil || !os.SameFile(here, there) {
-		return fmt.Errorf("write the audit trail: %s was moved, removed or replaced while it was in use", t.file.Name())
-	}
-	return t.readTo(ctx, size)
+	return t.readTo(context.WithoutCancel(ctx), size)
 }
 
 func (t *Trail) size() (int64, error) {
-	size, err := t.file.Seek(0, io.SeekEnd)
+	size, err := chain.Size(t.file)
 	if err != nil {
 		return 0, disk.At(t.file.Name(), fmt.Errorf("read the audit trail: %w", err))
 	}

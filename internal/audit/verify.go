@@ -1,20 +1,19 @@
 package audit
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
-	"strings"
+
+	"tpmdps/internal/chain"
 )
 
 // Options are what a trail is checked against.
 type Options struct {
 	// Head is the hash of a line that has to be there, as [Report.Head] of an
 	// earlier report gave it, or the line's number, a colon and the hash; then
-	// it can be told where the trail was written anew. "" asks for none.
+	// it can be told where the trail was rewritten. "" asks for none.
 	Head string
 	// Key is that of the keyed sums; nil checks none.
 	Key []byte
@@ -43,37 +42,37 @@ type Report struct {
 // [Report.Lines]. Open intents are not, either.
 func Verify(r io.Reader, o Options) (Report, error) {
 	f := newFollower(o.Key)
-	head := newNotedHead(o.Head)
-	bad, err := f.readAll(r, head.look)
+	head := chain.Note(o.Head)
+	bad, err := f.readAll(r, func(f *follower) error { return head.Look(f.lines, f.head) })
 	switch {
 	case err != nil:
 	case len(f.key) > 0 && f.lines > 0 && f.keyed == 0:
 		f, bad = newFollower(nil), 1 // anyone could have written it: no line is good
 		err = errors.New("neither it nor any other line has a keyed sum: none was written with the key")
 	default:
-		if err = head.missing(f); err != nil {
+		if err = head.Missing(); err != nil {
 			bad = f.lines + 1
 		}
 	}
 	if bad > 0 {
 		err = fmt.Errorf("%w: line %d: %w", ErrDamaged, bad, err)
 	}
-	return Report{Lines: f.lines, Head: f.head, Bad: bad, HeadLine: head.at, Keyed: f.keyed, Open: f.openLines(nil), Back: f.back}, err
+	return Report{Lines: f.lines, Head: f.head, Bad: bad, HeadLine: head.At(), Keyed: f.keyed, Open: f.openLines(nil), Back: f.back}, err
 }
 
 // readAll follows all lines; see is called after each. It returns the number of
 // the first bad line, or 0 with an error of the reader.
 func (f *follower) readAll(r io.Reader, see func(*follower) error) (bad int, err error) {
-	lines := bufio.NewReaderSize(r, maxLine)
+	lines := chain.NewLines(r, maxLine)
 	for {
-		text, err := lines.ReadSlice('\n')
+		text, err := lines.Next()
 		switch {
-		case errors.Is(err, io.EOF) && len(text) == 0:
-			return 0, nil
-		case errors.Is(err, bufio.ErrBufferFull):
-			return f.lines + 1, fmt.Errorf("it is longer than %d bytes", maxLine)
 		case errors.Is(err, io.EOF):
-			return f.lines + 1, faultOf(text, f.lines == 0, errors.New("it is cut short"))
+			return 0, nil
+		case errors.Is(err, chain.ErrLong):
+			return f.lines + 1, fmt.Errorf("it is longer than %d bytes", maxLine)
+		case errors.Is(err, chain.ErrCut):
+			return f.lines + 1, faultOf(text, f.lines == 0, err)
 		case err != nil:
 			return 0, fmt.Errorf("read the audit trail: %w", err)
 		}
@@ -96,44 +95,4 @@ func (f *follower) openLines(match func(Entry) bool) []Line {
 	}
 	slices.SortFunc(lines, func(a, b Line) int { return a.Number - b.Number })
 	return lines
-}
-
-// notedHead is a hash that has to come, and where.
-type notedHead struct {
-	hash string
-	line int // 0: not noted
-	at   int // where it came
-}
-
-func newNotedHead(text string) *notedHead {
-	h := &notedHead{hash: strings.TrimSpace(text)}
-	if number, hash, ok := strings.Cut(h.hash, ":"); ok {
-		if n, err := strconv.Atoi(number); err == nil && n > 0 {
-			h.line, h.hash = n, hash
-		}
-	}
-	return h
-}
-
-// look compares the last line.
-func (h *notedHead) look(f *follower) error {
-	same := strings.EqualFold(h.hash, f.head)
-	switch {
-	case same && (h.line == 0 || h.line == f.lines):
-		h.at = f.lines
-	case h.line == f.lines:
-		return fmt.Errorf("it does not have the hash that was noted for it, %.64s: it, or what is before it, was written anew", h.hash)
-	}
-	return nil
-}
-
-// missing is the fault of a trail in which the noted line did not come.
-func (h *notedHead) missing(f *follower) error {
-	switch {
-	case h.hash == "" || h.at > 0 || h.line == 0 && strings.EqualFold(h.hash, sum(nil)):
-		return nil
-	case h.line > 0:
-		return fmt.Errorf("it and all up to line %d, whose hash was noted, are missing: the end was cut off", h.line)
-	}
-	return fmt.Errorf("the line with the hash %.64s is missing: the end was cut off, or the file written anew", h.hash)
 }

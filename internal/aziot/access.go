@@ -38,6 +38,20 @@ type Access struct {
 	Hint string `json:"hint"`
 }
 
+// String is the access in a line.
+func (a Access) String() string {
+	node := fmt.Sprintf("%s (%s %s:%s)", a.Node, a.Mode, a.Owner, a.Group)
+	switch {
+	case a.Verdict == Allowed:
+		return fmt.Sprintf("%s may open %s: %s", a.User, node, a.Reason)
+	case a.Verdict == Denied:
+		return fmt.Sprintf("%s may not open %s: %s", a.User, node, a.Reason)
+	case a.Node != "":
+		return fmt.Sprintf("%s, who would open %s: %s", a.User, node, a.Reason)
+	}
+	return fmt.Sprintf("%s opens no TPM here: %s", a.User, a.Reason)
+}
+
 // Access looks at the nodes that a TCTI string leads to, and says which of them
 // the daemon would open. What is looked at is what the kernel asks: owner, group,
 // mode and access list. A unit of systemd may take more away (DevicePolicy=,
@@ -56,14 +70,14 @@ func (i Installation) Access(tcti string) Access {
 	}
 	user, installed := local.User(User)
 	for _, name := range w.nodes {
-		one := i.look(a, name, user, local)
+		one := i.checkNode(a, name, user, local)
 		switch {
 		case one.Verdict == NoNode:
 			continue
 		case !installed:
-			return one.without()
+			return one.withoutUser()
 		case one.Verdict == Allowed && a.Node != "":
-			one.Reason += fmt.Sprintf(", but not %s, so that it works past the kernel's resource manager", a.Node)
+			one.Reason += fmt.Sprintf(", but not %s, so that it bypasses the kernel's resource manager", a.Node)
 			one.Hint = hintRule
 			return one
 		case one.Verdict == Allowed:
@@ -74,16 +88,16 @@ func (i Installation) Access(tcti string) Access {
 	}
 	switch {
 	case !installed:
-		return a.without()
+		return a.withoutUser()
 	case a.Node == "":
 		a.Verdict, a.Reason = NoNode, "there is no "+list(w.nodes)
-		a.Hint = "is the TPM switched on in the firmware setup? dmesg | grep -i tpm says whether there is a driver for it"
+		a.Hint = "is the TPM switched on in the firmware setup? dmesg | grep -i tpm shows whether there is a driver for it"
 	}
 	return a
 }
 
-// without is for a machine that has no such user.
-func (a Access) without() Access {
+// withoutUser is for a machine that has no such user.
+func (a Access) withoutUser() Access {
 	a.Verdict, a.Reason, a.Hint = NoUser, "there is no user "+a.User, HintInstall
 	return a
 }
@@ -93,8 +107,8 @@ const HintInstall = "install IoT Edge, the package aziot-edge, or aziot-identity
 
 const hintRule = "sudo tpmdps config --udev"
 
-// look asks one node.
-func (i Installation) look(a Access, name string, user host.Account, local host.Accounts) Access {
+// checkNode asks one node.
+func (i Installation) checkNode(a Access, name string, user host.Account, local host.Accounts) Access {
 	p, err := permissionOf(i.Machine.Path(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		a.Verdict = NoNode

@@ -46,7 +46,7 @@ func TestAccess(t *testing.T) {
 		{"tpm-udev", "device", "", nodes{"tpmrm0": 0o660, "tpm0": 0o660}, Denied, "/dev/tpmrm0", refused},
 		{"in the group tss", "device", "aziottpm", nodes{"tpmrm0": 0o660, "tpm0": 0o600}, Allowed, "/dev/tpmrm0", "aziottpm is in its group, tss"},
 		{"open to all", "device", "", nodes{"tpmrm0": 0o666}, Allowed, "/dev/tpmrm0", "everybody may open it"},
-		{"the daemon goes on to the next node", "device", "", nodes{"tpmrm0": 0o600, "tpm0": 0o666}, Allowed, "/dev/tpm0", "everybody may open it, but not /dev/tpmrm0, so that it works past the kernel's resource manager"},
+		{"the daemon goes on to the next node", "device", "", nodes{"tpmrm0": 0o600, "tpm0": 0o666}, Allowed, "/dev/tpm0", "everybody may open it, but not /dev/tpmrm0, so that it bypasses the kernel's resource manager"},
 		{"an old kernel", "", "", nodes{"tpm0": 0o666}, Allowed, "/dev/tpm0", "everybody may open it"},
 		{"the node that is named", "device:/dev/tpm0", "", nodes{"tpmrm0": 0o666, "tpm0": 0o600}, Denied, "/dev/tpm0", refused},
 		{"no chip", "device", "", nil, NoNode, "", "there is no /dev/tpmrm0 and no /dev/tpm0"},

@@ -49,7 +49,7 @@ func (i Installation) Tool(file string) (Tool, error) {
 // mean that the daemons came up: it only prints what systemctl said. The error
 // wraps ErrConfig or host.ErrNotRoot where that is why, and else ErrApply.
 func (i Installation) Apply(ctx context.Context, t Tool, line func(string)) error {
-	s := said{why: ErrApply}
+	s := toolResult{failure: ErrApply}
 	err := i.run(ctx, func(text string) {
 		text = excerpt.ReplaceAllString(text, "$1...")
 		line(text)
@@ -62,22 +62,22 @@ func (i Installation) Apply(ctx context.Context, t Tool, line func(string)) erro
 		return nil
 	case err == nil:
 		// aziotctl ends with 0 whatever happened, up to 1.5 at least.
-		err = errors.New(t.name + ": it ended without a word of success")
+		err = errors.New(t.name + ": it ended without reporting success")
 	}
 	if text := s.text(); text != "" {
-		return fmt.Errorf("%w: %w: %s", s.why, err, text)
+		return fmt.Errorf("%w: %w: %s", s.failure, err, text)
 	}
-	return fmt.Errorf("%w: %w", s.why, err)
+	return fmt.Errorf("%w: %w", s.failure, err)
 }
 
 // excerpt is how a TOML error shows the line that it is about, which may be that
 // of a password.
 var excerpt = regexp.MustCompile(`^(\s*[0-9]+ \| ).*`)
 
-// said is what of a tool's output tells how it went.
-type said struct {
+// toolResult is what of a tool's output tells how it went.
+type toolResult struct {
 	configured bool
-	why        error
+	failure    error
 	reason     string // the line that says why
 	tail       []string
 }
@@ -85,7 +85,7 @@ type said struct {
 // lastLines is how much of the output stands in an error.
 const lastLines = 3
 
-func (s *said) note(line string) {
+func (s *toolResult) note(line string) {
 	line = strings.TrimSpace(line)
 	if line == "" {
 		return
@@ -97,13 +97,13 @@ func (s *said) note(line string) {
 	case has("configured successfully"):
 		s.configured = true
 	case has("must be run as root"):
-		s.why, s.reason = host.ErrNotRoot, line
+		s.failure, s.reason = host.ErrNotRoot, line
 	case has("could not parse config file"), has("error parsing config"), has("invalid character in config"):
-		s.why, s.reason = ErrConfig, line
+		s.failure, s.reason = ErrConfig, line
 	}
 }
 
-func (s *said) text() string {
+func (s *toolResult) text() string {
 	lines := s.tail
 	if s.reason != "" && !slices.Contains(lines, s.reason) {
 		lines = append([]string{s.reason}, lines[len(lines)-1])

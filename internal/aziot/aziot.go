@@ -3,11 +3,11 @@
 // the udev rule that lets it, the program that puts a configuration into effect,
 // and the daemons that come up with it.
 //
-// The rule for its users: Access and Holders only look. WriteRule, Trigger and
-// Apply change the machine, need root, and say what they did; whether it helped
-// is found out by looking again.
+// The rule for its users: Access and Holders only look. WriteRule, Trigger,
+// Apply and PutIntoEffect change the machine, need root, and say what they did;
+// whether it helped is found out by looking again, which PutIntoEffect does by itself.
 //
-// It stands behind internal/edge, which writes the file: config --udev and
+// It comes after internal/edge, which writes the file: config --udev and
 // config --apply are made of it. The facts are those of iot-identity-service
 // 1.2 to 1.5, iotedge 1.2 to 1.6 and tpm2-tss 3 and 4.
 package aziot
@@ -27,6 +27,8 @@ const ConfigFile = "/etc/aziot/config.toml"
 
 // Errors that decide what the operator has to do.
 var (
+	// ErrAtWork: IoT Edge runs here, with what it was provisioned with.
+	ErrAtWork = errors.New("this machine is provisioned")
 	// ErrNotInstalled: there is no user aziottpm, so IoT Edge's identity service
 	// is not installed.
 	ErrNotInstalled = errors.New("IoT Edge's identity service is not installed")

@@ -16,13 +16,13 @@ type Holder struct {
 	Node string `json:"node"`
 }
 
-// Alone tells whether it keeps others out: the raw node is one process's at a
+// Exclusive tells whether it keeps others out: the raw node is one process's at a
 // time, and what it leaves on the chip no resource manager takes away.
-func (h Holder) Alone() bool { return !strings.HasPrefix(h.Node, "/dev/tpmrm") }
+func (h Holder) Exclusive() bool { return !strings.HasPrefix(h.Node, "/dev/tpmrm") }
 
 // TPMDaemons are the processes of IoT Edge's TPM daemon.
 func (i Installation) TPMDaemons() []host.Process {
-	return slices.DeleteFunc(i.Machine.Processes(), func(p host.Process) bool { return p.Name != "aziot-tpmd" || p.Started == "" })
+	return slices.DeleteFunc(i.Machine.Processes(), func(p host.Process) bool { return p.Name != tpmDaemon || p.Started == "" })
 }
 
 // AtWork names those of IoT Edge's daemons that run and that a registration made
@@ -30,7 +30,7 @@ func (i Installation) TPMDaemons() []host.Process {
 func (i Installation) AtWork() []string {
 	var running []string
 	for _, p := range i.Machine.Processes() {
-		if p.Name == "aziot-identityd" || p.Name == "aziot-tpmd" {
+		if p.Name == "aziot-identityd" || p.Name == tpmDaemon {
 			running = append(running, p.Name)
 		}
 	}
@@ -38,8 +38,8 @@ func (i Installation) AtWork() []string {
 	return slices.Compact(running)
 }
 
-// StillThere are those of the processes before that run on.
-func StillThere(before, now []host.Process) []host.Process {
+// stillRunning are those of the processes before that run on.
+func stillRunning(before, now []host.Process) []host.Process {
 	return slices.DeleteFunc(slices.Clone(before), func(p host.Process) bool { return !slices.Contains(now, p) })
 }
 

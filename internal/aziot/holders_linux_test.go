@@ -43,8 +43,8 @@ func TestHolders(t *testing.T) {
 		t.Errorf("Holders() = %v, want %v", got, want)
 	}
 	for i, alone := range []bool{false, true, true} {
-		if got[i].Alone() != alone {
-			t.Errorf("%v: Alone() = %v", got[i], !alone)
+		if got[i].Exclusive() != alone {
+			t.Errorf("%v: Exclusive() = %v", got[i], !alone)
 		}
 	}
 	if got := tree(t, nil).Holders(); got != nil {
@@ -66,7 +66,7 @@ func TestAtWork(t *testing.T) {
 	}
 }
 
-func TestStillThere(t *testing.T) {
+func TestStillRunning(t *testing.T) {
 	m := tree(t, nil)
 	process(t, m, "77", "aziot-tpmd", "500", "")
 	process(t, m, "78", "aziot-tpmd) x", "500", "")
@@ -78,12 +78,12 @@ func TestStillThere(t *testing.T) {
 	}
 	must(t, os.RemoveAll(filepath.Join(m.Machine.Root, "proc/79")))
 	must(t, os.RemoveAll(filepath.Join(m.Machine.Root, "proc/77")))
-	if got := StillThere(before, m.TPMDaemons()); len(got) != 0 {
+	if got := stillRunning(before, m.TPMDaemons()); len(got) != 0 {
 		t.Errorf("all have ended: %v", got)
 	}
 	process(t, m, "77", "aziot-tpmd", "900", "") // the number is used again
 	process(t, m, "79", "aziot-tpmd", "600", "")
-	if got, want := StillThere(before, m.TPMDaemons()), []host.Process{{PID: 79, Name: "aziot-tpmd", Started: "600"}}; !reflect.DeepEqual(got, want) {
-		t.Errorf("StillThere() = %v, want %v", got, want)
+	if got, want := stillRunning(before, m.TPMDaemons()), []host.Process{{PID: 79, Name: "aziot-tpmd", Started: "600"}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("stillRunning() = %v, want %v", got, want)
 	}
 }

@@ -94,7 +94,7 @@ func TestApply(t *testing.T) {
 		{"good", "iotedge", success, nil, "", []string{"Azure IoT Edge has been configured successfully!", "", "Restarting", "Stopping x...Stopped!"}},
 		{"good, and silent", "iotedge", "", nil, "", nil},
 		{"aziotctl", "aziotctl", "echo 'Azure IoT Identity Service has been configured successfully!'", nil, "", nil},
-		{"aziotctl fails with 0", "aziotctl", "echo 'could not read config file' >&2; exit 0", ErrApply, "without a word of success: could not read config file", nil},
+		{"aziotctl fails with 0", "aziotctl", "echo 'could not read config file' >&2; exit 0", ErrApply, "without reporting success: could not read config file", nil},
 		{"not TOML", "iotedge", "printf 'Could not\\n\\tcaused by: could not parse config file: TOML parse error at line 3\\n  |\\n3 | password = \"swordfish\\n  |  ^\\ninvalid basic string\\n' >&2; exit 1",
 			ErrConfig, "exit status 1: caused by: could not parse config file: TOML parse error at line 3; invalid basic string",
 			[]string{"Could not", "\tcaused by: could not parse config file: TOML parse error at line 3", "  |", "3 | ...", "  |  ^", "invalid basic string"}},

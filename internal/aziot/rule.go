@@ -16,7 +16,7 @@ import (
 )
 
 // RuleFile is where the rule stands, under the name that IoT Edge's
-// documentation gives it. It sorts behind the rules of tpm2-tss
+// documentation gives it. It sorts after the rules of tpm2-tss
 // (60-tpm-udev.rules), so that its owner counts.
 const RuleFile = "/etc/udev/rules.d/tpmaccess.rules"
 
@@ -33,7 +33,7 @@ func (i Installation) Rule(tcti string) ([]byte, error) {
 	case !ok:
 		return nil, fmt.Errorf("%w for tcti %q: udev makes /dev/tpmrm0 and /dev/tpm0, and what has another number", ErrNoRule, tcti)
 	}
-	// Without the group the rule is good all the same.
+	// Without the group the rule is good anyway.
 	local, _ := i.Machine.Accounts()
 	var b bytes.Buffer
 	err := ruleTemplate.Execute(&b, map[string]any{"User": User, "Number": number, "TSS": local.HasGroup("tss")})
@@ -41,7 +41,7 @@ func (i Installation) Rule(tcti string) ([]byte, error) {
 }
 
 // Installed tells whether the daemon's user is there. The error wraps
-// ErrNotInstalled where it is not: udev passes over a rule whose user it does
+// ErrNotInstalled where it is not: udev ignores a rule whose user it does
 // not know.
 func (i Installation) Installed() error {
 	local, err := i.Machine.Accounts()
@@ -49,7 +49,7 @@ func (i Installation) Installed() error {
 		return err
 	}
 	if _, found := local.User(User); !found {
-		return fmt.Errorf("%w: there is no user %s, and udev passes over a rule for a user that it does not know", ErrNotInstalled, User)
+		return fmt.Errorf("%w: there is no user %s, and udev ignores a rule for a user that it does not know", ErrNotInstalled, User)
 	}
 	return nil
 }

@@ -44,8 +44,8 @@ func TestSameChip(t *testing.T) {
 		{"b/sock", "b/sock", false},
 	}
 	for _, tt := range tests {
-		if got := SameChip(tt.tcti, tt.address); got != tt.want {
-			t.Errorf("SameChip(%q, %q) = %t", tt.tcti, tt.address, got)
+		if got := sameChip(tt.tcti, tt.address); got != tt.want {
+			t.Errorf("sameChip(%q, %q) = %t", tt.tcti, tt.address, got)
 		}
 	}
 }

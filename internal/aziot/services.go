@@ -16,11 +16,11 @@ type State string
 // The states of a daemon. IoT Edge starts the one at the top; the others are
 // started by their sockets when somebody asks, and are ready before.
 const (
-	Running  State = "running"
-	Ready    State = "ready"    // its socket listens
-	Starting State = "starting" // or it ends again and again
-	Failed   State = "failed"
-	Stopped  State = "stopped"
+	stateRunning  State = "running"
+	stateReady    State = "ready"    // its socket listens
+	stateStarting State = "starting" // or it ends again and again
+	stateFailed   State = "failed"
+	stateStopped  State = "stopped"
 )
 
 // Daemon is one of IoT Edge's, as systemd sees it.
@@ -47,8 +47,8 @@ var services = []service{
 	{"aziot-tpmd", []string{"aziot-tpmd.socket"}},
 }
 
-// ErrNoUnits: systemd knows no daemon of IoT Edge, or there is no systemd.
-var ErrNoUnits = errors.New("systemd cannot say how the daemons are")
+// errNoUnits: systemd knows no daemon of IoT Edge, or there is no systemd.
+var errNoUnits = errors.New("systemd does not report the state of the daemons")
 
 // steadyLooks is how many looks in a row have to be the same: a daemon that
 // cannot work starts and ends again, every five seconds.
@@ -59,7 +59,7 @@ const maxRestarts = 3
 
 // Daemons waits until IoT Edge's daemons have come up, or until it is seen that
 // they do not, or until ctx ends; then it returns how they are. The error wraps
-// ErrNoUnits where nobody can tell.
+// errNoUnits where nobody can tell.
 func (i Installation) Daemons(ctx context.Context) ([]Daemon, error) {
 	pause := i.Pause
 	if pause == 0 {
@@ -79,9 +79,9 @@ func (i Installation) Daemons(ctx context.Context) ([]Daemon, error) {
 			last, same = now, 1
 		}
 		if len(now) == 0 {
-			return nil, fmt.Errorf("%w: it knows none of them", ErrNoUnits)
+			return nil, fmt.Errorf("%w: it knows none of them", errNoUnits)
 		}
-		if same >= steadyLooks && !Changing(now) || u.restless() {
+		if same >= steadyLooks && !changing(now) || u.restarting() {
 			return now, nil
 		}
 		select {
@@ -92,14 +92,14 @@ func (i Installation) Daemons(ctx context.Context) ([]Daemon, error) {
 	}
 }
 
-// Changing tells whether a daemon is on its way up.
-func Changing(all []Daemon) bool {
-	return slices.ContainsFunc(all, func(d Daemon) bool { return d.State == Starting })
+// changing tells whether a daemon is on its way up.
+func changing(all []Daemon) bool {
+	return slices.ContainsFunc(all, func(d Daemon) bool { return d.State == stateStarting })
 }
 
-// Down lists the daemons that did not come up.
-func Down(all []Daemon) []Daemon {
-	return slices.DeleteFunc(slices.Clone(all), func(d Daemon) bool { return d.State == Running || d.State == Ready })
+// down lists the daemons that did not come up.
+func down(all []Daemon) []Daemon {
+	return slices.DeleteFunc(slices.Clone(all), func(d Daemon) bool { return d.State == stateRunning || d.State == stateReady })
 }
 
 // units are what systemctl show says of each unit, by its name.
@@ -113,7 +113,7 @@ func (i Installation) units(ctx context.Context) (units, error) {
 	}
 	text, err := i.output(ctx, "systemctl", args...)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoUnits, err)
+		return nil, fmt.Errorf("%w: %w", errNoUnits, err)
 	}
 	all := units{}
 	for block := range strings.SplitSeq(text, "\n\n") {
@@ -129,8 +129,8 @@ func (i Installation) units(ctx context.Context) (units, error) {
 	return all, nil
 }
 
-// restless tells whether one of them ends again and again.
-func (u units) restless() bool {
+// restarting tells whether one of them ends again and again.
+func (u units) restarting() bool {
 	for _, s := range services {
 		unit := u[s.name+".service"]
 		if unit["ActiveState"] == "activating" && restarts(unit) >= maxRestarts {
@@ -160,28 +160,28 @@ func daemons(u units) []Daemon {
 // to run: nobody asks for it.
 func (s service) state(unit map[string]string, u units, first bool) Daemon {
 	d := Daemon{Name: s.name}
-	silent := ""
+	notListening := ""
 	for _, name := range s.sockets {
 		if socket, installed := u[name]; installed && socket["ActiveState"] != "active" {
-			silent = name
+			notListening = name
 		}
 	}
 	switch active := unit["ActiveState"]; {
-	case active == "active" && silent == "":
-		d.State = Running
-	case active == "inactive" && silent == "" && !first && len(s.sockets) > 0:
-		d.State = Ready
+	case active == "active" && notListening == "":
+		d.State = stateRunning
+	case active == "inactive" && notListening == "" && !first && len(s.sockets) > 0:
+		d.State = stateReady
 	case active == "active":
-		d.State, d.Detail = Failed, silent+" does not listen"
+		d.State, d.Detail = stateFailed, notListening+" does not listen"
 	case active == "activating" || active == "deactivating" || active == "reloading":
-		d.State = Starting
+		d.State = stateStarting
 		if n := restarts(unit); n > 0 {
-			d.Detail = fmt.Sprintf("it ended %d times and is started again: %s", n, unit["Result"])
+			d.Detail = fmt.Sprintf("it ended %d times and is being restarted: %s", n, unit["Result"])
 		}
 	case active == "failed":
-		d.State, d.Detail = Failed, unit["Result"]
+		d.State, d.Detail = stateFailed, unit["Result"]
 	default:
-		d.State, d.Detail = Stopped, unit["SubState"]
+		d.State, d.Detail = stateStopped, unit["SubState"]
 	}
 	return d
 }

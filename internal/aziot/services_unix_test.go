@@ -80,7 +80,7 @@ func TestDaemons(t *testing.T) {
 			"edged:running identityd:running keyd:running certd:ready tpmd:running", "", 6},
 		{"never asked for its chip", []string{healthy("aziot-tpmd.service=inactive")}, "edged:running identityd:running keyd:running certd:ready tpmd:ready", "", 4},
 		{"ends again and again", []string{healthy(), healthy("aziot-tpmd.service=" + auto + "1"), healthy("aziot-tpmd.service=active NRestarts=1"), healthy("aziot-tpmd.service=" + auto + "3")},
-			"edged:running identityd:running keyd:running certd:ready tpmd:starting", "it ended 3 times and is started again: exit-code", 4},
+			"edged:running identityd:running keyd:running certd:ready tpmd:starting", "it ended 3 times and is being restarted: exit-code", 4},
 		{"failed", []string{healthy("aziot-identityd.service=failed Result=start-limit-hit")}, "edged:running identityd:failed keyd:running certd:ready tpmd:running", "start-limit-hit", 4},
 		{"the first one has to run", []string{healthy("aziot-edged.service=inactive SubState=dead")}, "edged:stopped identityd:running keyd:running certd:ready tpmd:running", "dead", 4},
 		{"nobody listens", []string{healthy("aziot-tpmd.socket=inactive")}, "edged:running identityd:running keyd:running certd:ready tpmd:failed", "aziot-tpmd.socket does not listen", 4},
@@ -95,7 +95,7 @@ func TestDaemons(t *testing.T) {
 				t.Errorf("Daemons() = %s, %v, want %s", states(all), err, test.want)
 			}
 			var details []string
-			for _, d := range Down(all) {
+			for _, d := range down(all) {
 				details = append(details, d.Detail)
 			}
 			if got := strings.Join(details, "; "); got != test.down {
@@ -127,7 +127,7 @@ func TestDaemonsAtTheDeadline(t *testing.T) {
 				expire()
 			}()
 			all, err := Installation{Pause: time.Nanosecond}.Daemons(ctx)
-			if err != nil || !Changing(all) || len(Down(all)) != 1 {
+			if err != nil || !changing(all) || len(down(all)) != 1 {
 				t.Errorf("Daemons() = %s, %v after %d looks", states(all), err, len(calls()))
 			}
 			if n := len(calls()); n < 3 {
@@ -144,12 +144,12 @@ func TestDaemonsWithoutSystemd(t *testing.T) {
 		"an empty answer": {"systemctl": ""},
 	} {
 		programs(t, scripts)
-		if all, err := (Installation{}).Daemons(t.Context()); !errors.Is(err, ErrNoUnits) || len(all) != 0 {
+		if all, err := (Installation{}).Daemons(t.Context()); !errors.Is(err, errNoUnits) || len(all) != 0 {
 			t.Errorf("%s: Daemons() = %v, %v", name, all, err)
 		}
 	}
 	t.Setenv("PATH", t.TempDir())
-	if _, err := (Installation{}).Daemons(t.Context()); !errors.Is(err, ErrNoUnits) || !errors.Is(err, ErrNoProgram) {
+	if _, err := (Installation{}).Daemons(t.Context()); !errors.Is(err, errNoUnits) || !errors.Is(err, ErrNoProgram) {
 		t.Errorf("no systemctl: %v", err)
 	}
 }

@@ -11,9 +11,9 @@ import (
 // DefaultTCTI is what aziot-tpmd uses where the file says nothing.
 const DefaultTCTI = "device"
 
-// way is what a TCTI string leads to: nodes that are tried in turn, or
+// tctiTarget is what a TCTI string leads to: nodes that are tried in turn, or
 // something else.
-type way struct {
+type tctiTarget struct {
 	nodes []string
 	other string // what it is instead of a node
 }
@@ -25,11 +25,11 @@ var deviceNodes = []string{"/dev/tpmrm0", "/dev/tpm0"}
 
 var moduleFile = regexp.MustCompile(`^libtss2-tcti-(.+?)\.so(\.[0-9]+)*$`)
 
-// parseTCTI reads a string as the loader of tpm2-tss does: a module, and behind
+// parseTCTI reads a string as the loader of tpm2-tss does: a module, and after
 // the first colon its settings. The module may be named by its file. No module
 // means the loader's own list, which has the daemon tpm2-abrmd, where its module
 // is installed, before the nodes.
-func parseTCTI(tcti string) way {
+func parseTCTI(tcti string) tctiTarget {
 	module, conf, _ := strings.Cut(tcti, ":")
 	if m := moduleFile.FindStringSubmatch(path.Base(module)); m != nil {
 		module = m[1]
@@ -37,23 +37,23 @@ func parseTCTI(tcti string) way {
 	switch module {
 	case "device":
 		if conf != "" {
-			return way{nodes: []string{conf}}
+			return tctiTarget{nodes: []string{conf}}
 		}
-		return way{nodes: deviceNodes}
+		return tctiTarget{nodes: deviceNodes}
 	case "":
-		return way{nodes: deviceNodes}
+		return tctiTarget{nodes: deviceNodes}
 	case "tabrmd", "abrmd":
-		return way{other: "it asks the daemon tpm2-abrmd, which opens the chip itself"}
+		return tctiTarget{other: "it asks the daemon tpm2-abrmd, which opens the chip itself"}
 	case "swtpm", "mssim":
-		return way{other: "it speaks with a software TPM over a socket"}
+		return tctiTarget{other: "it speaks with a software TPM over a socket"}
 	}
-	return way{other: "it uses a module of its own"}
+	return tctiTarget{other: "it uses a module of its own"}
 }
 
 var chipNode = regexp.MustCompile(`^/dev/tpm(?:rm)?([0-9]+)$`)
 
 // number is the number of the chip whose nodes are opened.
-func (w way) number() (string, bool) {
+func (w tctiTarget) number() (string, bool) {
 	if len(w.nodes) == 0 {
 		return "", false
 	}
@@ -64,11 +64,11 @@ func (w way) number() (string, bool) {
 	return m[1], true
 }
 
-// SameChip says whether a TCTI string leads to the chip at an address, which is
+// sameChip says whether a TCTI string leads to the chip at an address, which is
 // spelt as one, too. A machine's two nodes are one chip, and the daemon tpm2-abrmd
 // is a way to the first one. Where a module of its own leads cannot be said: to
 // another one. A bare path is an address, but not a TCTI: it leads nowhere.
-func SameChip(tcti, address string) bool {
+func sameChip(tcti, address string) bool {
 	if module, _, _ := strings.Cut(tcti, ":"); strings.Contains(module, "/") && !strings.Contains(path.Base(module), ".so") {
 		return false
 	}
@@ -111,7 +111,7 @@ func destination(tcti string) string {
 
 // node is a node of a chip by the chip's number, and any other by its path.
 func node(name string) string {
-	if number, ok := (way{nodes: []string{name}}).number(); ok {
+	if number, ok := (tctiTarget{nodes: []string{name}}).number(); ok {
 		return "chip " + number
 	}
 	return path.Clean(name)
@@ -123,7 +123,7 @@ func node(name string) string {
 func OtherTCTI(tcti, address string) string {
 	used := cmp.Or(tcti, DefaultTCTI)
 	switch {
-	case runtime.GOOS == "windows" || SameChip(used, address):
+	case runtime.GOOS == "windows" || sameChip(used, address):
 		return ""
 	case tcti == "":
 		return used + " (its default, as the file has no tcti)"

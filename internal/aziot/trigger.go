@@ -18,14 +18,14 @@ func TriggerCommands() []string {
 
 // Trigger runs TriggerCommands. The error wraps ErrNoProgram where there is no
 // udevadm. Without an error the rule need not be in force: udevadm says nothing
-// of a rule that udev does not take, and does nothing in a chroot.
+// of a rule that udev does not accept, and does nothing in a chroot.
 func (i Installation) Trigger(ctx context.Context) error {
 	for _, command := range TriggerCommands() {
 		words := strings.Fields(command)
 		_, err := i.output(ctx, words[0], words[1:]...)
-		// Other devices may keep udev busy; ours may be done all the same.
-		late := strings.Contains(command, " settle ") && !errors.Is(err, ErrNoProgram) && ctx.Err() == nil
-		if err != nil && !late {
+		// Other devices may keep udev busy; ours may be done anyway.
+		tolerated := strings.Contains(command, " settle ") && !errors.Is(err, ErrNoProgram) && ctx.Err() == nil
+		if err != nil && !tolerated {
 			return err
 		}
 	}

@@ -5,7 +5,7 @@
 // text by text, and what could not be had goes in as the reason why. So a bundle
 // of a machine whose chip is broken is a whole one, too.
 //
-// It takes bytes and returns bytes: the command gathers, and writes the file. The
+// It accepts bytes and returns bytes: the command gathers, and writes the file. The
 // same parts give the same zip.
 package bundle
 

@@ -10,7 +10,7 @@ import (
 
 // ErrPart is for parts that cannot be packed: a name that could end up outside of
 // the folder, or twice the same.
-var ErrPart = errors.New("no part of a bundle")
+var ErrPart = errors.New("not a part of a bundle")
 
 var partName = regexp.MustCompile(`^(?:[a-z0-9][a-z0-9_-]*/)?[a-z0-9][a-z0-9_-]*\.[a-z0-9]+$`)
 

@@ -7,8 +7,8 @@ import (
 	"tpmdps/internal/text"
 )
 
-// readme says in plain words what is in the zip and what is not, for who sends
-// it and for who gets it.
+// readme says in plain words what is in the zip and what is not, for those who
+// send it and those who get it.
 func readme(b Bundle, m Manifest) []byte {
 	var t strings.Builder
 	changed := "Nothing on the machine, on its chip or in the\nservice was changed for it, and nothing was registered."
@@ -16,7 +16,7 @@ func readme(b Bundle, m Manifest) []byte {
 		changed = "Nothing on the machine or on its chip was changed\nfor it. The device was registered in the service, as --until asked for."
 	}
 	if b.Flushed != "" {
-		changed = "What a killed run had left in the chip's memory was\nin the way and was removed; handles.json was made before: " + text.OneLine(b.Redact(b.Flushed), maxReason) +
+		changed = "What a killed run had left in the chip's memory\nhad to be removed; handles.json was made before: " + text.OneLine(b.Redact(b.Flushed), maxReason) +
 			".\nNothing else on the machine or on its chip was changed for it."
 		if b.Registered {
 			changed += " The device was\nregistered in the service, as --until asked for."
@@ -31,7 +31,7 @@ func readme(b Bundle, m Manifest) []byte {
 		in    func(Entry) bool
 	}{
 		{"What is inside", func(e Entry) bool { return e.Status == OK && !e.Identifying }},
-		{"What is inside, and tells this machine from others or whose it is\n(serial numbers, names, IDs, addresses)", func(e Entry) bool { return e.Status == OK && e.Identifying }},
+		{"What is inside, and identifies this machine or its owner\n(serial numbers, names, IDs, addresses)", func(e Entry) bool { return e.Status == OK && e.Identifying }},
 		{"What is not inside, and why", func(e Entry) bool { return e.Status != OK }},
 	} {
 		var lines []string
@@ -66,9 +66,9 @@ What was left out on purpose:
   put there. The arguments of programs, and all logs but the kernel's lines on
   the TPM.
 
-The endorsement key in record.json is a public key: who knows it cannot pose as
-this machine. Look through the files all the same before you send them: a secret
-in a place where nobody expects one is not recognised.
+The endorsement key in record.json is a public key: knowing it cannot pose as
+this machine. Still review the files before you send them: a secret
+in an unexpected place is not recognised.
 
 manifest.json lists all parts, with the SHA-256 of each file.
 `

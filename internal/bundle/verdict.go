@@ -210,8 +210,8 @@ func (e Evidence) trip(v *Verdict) (stopped *Finding) {
 
 // others are the findings of other parts, without those that the trip has found as
 // well: those of the chip where the trip has stopped at a step of the chip's, and
-// those that the same thing puts right. What the trip has passed on the chip is no
-// fault: commands that need more of the chip than it does may still fail.
+// those that the same thing puts right. What the trip has passed on the chip is not
+// a fault: commands that need more of the chip than it does may still fail.
 func (e Evidence) others(stopped *Finding, trip []Finding) []Finding {
 	var kept []Finding
 	of := map[Layer]int{}
@@ -253,7 +253,7 @@ func (e Evidence) seen(v *Verdict) {
 			furthest = i
 		}
 	}
-	why, flag := "this run was not to go so far", e.FurtherFlag
+	why, flag := "this run was limited to the steps before it", e.FurtherFlag
 	switch {
 	case e.Alone != "":
 		why, flag = "DPS was not asked: "+e.Alone, e.AloneFlag

@@ -56,7 +56,7 @@ func makeCredential(random io.Reader, ek, srk *Key, key []byte, text string) (cr
 	inner, seedValue := make([]byte, innerSize), make([]byte, seedSize)
 	for _, b := range [][]byte{inner, seedValue} {
 		if _, err := io.ReadFull(random, b); err != nil {
-			return credential{}, fmt.Errorf("draw a credential: %w", err)
+			return credential{}, fmt.Errorf("make a random credential: %w", err)
 		}
 	}
 	object := newHMACObject(seedValue, key)

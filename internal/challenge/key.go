@@ -26,7 +26,7 @@ func (k *Key) Same(other *Key) bool { return bytes.Equal(k.tpmt, other.tpmt) }
 // AES-128-CFB and nothing else (TCG EK Credential Profile, template L-1, and the
 // SRK template).
 func ParseKey(public []byte) (*Key, error) {
-	// The size prefix is checked here: the decoder would ignore bytes behind it.
+	// The size prefix is checked here: the decoder would ignore bytes after it.
 	if len(public) < 2 || int(public[0])<<8|int(public[1]) != len(public)-2 {
 		return nil, errors.New("not a TPM2B_PUBLIC: the size in front is wrong")
 	}
@@ -106,7 +106,7 @@ func checkModulus(pub *tpm2.TPMTPublic) error {
 	}
 	// A template with an all-zero modulus is a common thing to paste.
 	if len(n.Buffer) != 256 || n.Buffer[0]&0x80 == 0 || n.Buffer[255]&1 == 0 {
-		return errors.New("the modulus is no RSA 2048 modulus")
+		return errors.New("the modulus is not an RSA 2048 modulus")
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func WithDeadline(tb testing.TB) (ctx context.Context, expire func()) {
 	return d, expire
 }
 
-// deadline is a context that can expire. It names no time: whoever asks for one
+// deadline is a context that can expire. It names no time: a caller that asks for one
 // would wait for the clock after all.
 type deadline struct {
 	context.Context // carries no values and never ends

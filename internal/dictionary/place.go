@@ -30,7 +30,7 @@ var (
 	joinedEnd   = regexp.MustCompile(`^(?:[.:,][0-9A-Za-z]|[-_/%@#+])`)
 )
 
-// isNumber tells whether the number stands for itself: it is no part of a date,
+// isNumber tells whether the number stands for itself: it is not part of a date,
 // a path, a range or a longer number, and nothing says that it counts something.
 func (p place) isNumber() bool {
 	before, after := p.text[max(0, p.start-24):p.start], p.text[p.end:min(len(p.text), p.end+16)]

@@ -80,7 +80,7 @@ var (
 	// sockets, and of connections within this machine: that one of these is down has
 	// a cause of its own.
 	local = regexp.MustCompile(`(?i)\baziot-edged\b|\b(?:keyd|certd|tpmd|identityd|mgmt|workload)\.sock\b|/var/run/|\b127\.0\.0\.1\b|\blocalhost\b|\[::1\]`)
-	// ofProxy: a proxy on this machine is on the way to the services all the same.
+	// ofProxy: a proxy on this machine is on the way to the services anyway.
 	ofProxy = regexp.MustCompile(`(?i)proxy`)
 	chain   = regexp.MustCompile(`(?i)\bcaused by\b`)
 )

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// Meaning is what a refusal comes down to, whoever was refused and in which step.
+// Meaning is what a refusal comes down to, no matter who was refused and in which step.
 type Meaning string
 
 // What a refusal can mean.
@@ -50,7 +50,7 @@ type Judgement struct {
 	// Entry is what explain prints; empty where no code says anything.
 	Entry Entry
 	// Operator and Device are what to do where the one or the other was refused, if
-	// that is something else than Entry.Do.
+	// that is something other than Entry.Do.
 	Operator, Device string
 }
 
@@ -90,8 +90,8 @@ var (
 )
 
 const (
-	doDPS        = "does the DPS that was named exist? Its name stands on its overview page in the portal"
-	doReadKey    = "read the chip's key as DPS takes it: tpmdps read-ek; see all keys that tools derive: tpmdps read-ek --compare"
+	doDPS        = "does the DPS that was named exist? Its name is on its overview page in the portal"
+	doReadKey    = "read the chip's key as DPS accepts it: tpmdps read-ek; list the key each tool would derive: tpmdps read-ek --compare"
 	doKeys       = "check the policy's key and this machine's clock; this DPS may accept Entra ID only: --auth-type login"
 	doStartAnew  = "run the same command again: it starts from what is there now"
 	nameID       = "of a registration ID"
@@ -135,7 +135,7 @@ var readings = []reading{
 
 // Judge says what a refusal means: its HTTP status; its errorCode (or the header
 // x-ms-error-code), 0 if it has none; the service's words, or those of the body
-// that was no refusal of a service, "" if there were none; and the form of the
+// that was not a refusal of a service, "" if there were none; and the form of the
 // body: "dps", "hub" or "".
 func Judge(status, code int, message, form string) Judgement {
 	r := refusal{status, code, message, form}
@@ -176,15 +176,15 @@ func JudgeFailed(code int, message string) Judgement {
 
 // codeFits tells whether the code is one of the HTTP status: its first three
 // digits. That an enrollment exists and that it is another version are one thing
-// to whoever writes.
+// to the one who writes.
 func (r refusal) codeFits() bool {
 	family := r.code / 1000
 	return family == r.status || r.code == r.status ||
 		family == http.StatusConflict && r.status == http.StatusPreconditionFailed
 }
 
-// plain tells whether an answer in none of the forms may be the service's all the
-// same. It writes its form into each refusal that was ever seen, so one without a
+// plain tells whether an answer in none of the forms may be the service's
+// anyway. It writes its form into each refusal that was ever seen, so one without a
 // body counts only where nothing is lost by believing it: never for "there is no
 // such enrollment". A refusal by address comes from the network in front of it.
 func (r refusal) plain() bool {
@@ -198,7 +198,7 @@ func (r refusal) plain() bool {
 }
 
 // read finds the reading of a code, or of the HTTP status for one that is not
-// known. A status that is in no row is none of a DPS.
+// known. A status that is in no row is not one of a DPS.
 func (r refusal) read(code int) Judgement {
 	for _, key := range []int{code, r.status} {
 		for _, one := range readings {

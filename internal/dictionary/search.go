@@ -53,7 +53,7 @@ func search(text string, own []Message) []hit {
 }
 
 // phrased finds the phrases in a text. Of those that begin at one place the longest
-// counts: what it stands for is something else than its beginning.
+// counts: what it stands for is something other than its beginning.
 func phrased(text string) []hit {
 	folded := fold(text)
 	longest := map[int]int{}

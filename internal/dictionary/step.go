@@ -13,7 +13,7 @@ const docsSteps = "docs/tpmdps.1.md, tpmdps verify"
 var verifySteps = []Entry{
 	step("tpm.open", "opens the chip", "the chip is off, this user has no right to it, or another program holds it", "switch it on in the firmware setup, or give the right: sudo usermod -aG tss $USER; name another one with --tpm ADDR"),
 	step("tpm.capabilities", "asks the chip for the commands and algorithms that DPS needs", "a TPM 1.2, a chip that is locked out, or a command that it does not have", "tpmdps verify --offline names what is missing"),
-	step("tpm.ek", "finds the endorsement key, or derives it", "the endorsement hierarchy has a password or is switched off, or another key sits at the EK's place", "see what is there: tpmdps read-ek --compare; a password: --endorsement-auth-file FILE"),
+	step("tpm.ek", "finds the endorsement key, or derives it", "the endorsement hierarchy has a password or is switched off, or another key is stored at the EK's place", "see what is there: tpmdps read-ek --compare; a password: --endorsement-auth-file FILE"),
 	step("tpm.srk", "finds the storage root key, or derives it", "the owner hierarchy has a password or is switched off", "a password: --owner-auth-file FILE; see what is there: tpm2_getcap handles-persistent"),
 	step("net.dns", "resolves the name of DPS, or of the proxy", "no name server, or a name that is mistyped", "check the name servers: resolvectl status; and HTTPS_PROXY"),
 	step("net.tcp", "connects to DPS, or through the proxy", "a firewall on port 443, or a proxy that wants a login", "check cable, address and firewall, and HTTPS_PROXY"),

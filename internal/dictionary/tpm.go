@@ -39,7 +39,7 @@ func split(rc uint16) response {
 	default:
 		r.subject = "handle"
 	}
-	if n == 0 { // which one is not said
+	if n == 0 { // which one is not known
 		r.subject = ""
 		return r
 	}
@@ -89,7 +89,7 @@ func vendor(rc uint16) (Entry, bool) {
 	}
 	return Entry{
 		Kind: kindTPM, Code: fmt.Sprintf("%#x", rc), Name: "vendor code",
-		Means:   "a code of the chip's maker, who alone knows what it says",
+		Means:   "a code of the chip's maker; only the maker knows what it means",
 		Do:      "ask the maker of the chip; tpmdps read-ek shows who that is",
 		Sources: []string{part2},
 	}, true

@@ -11,7 +11,7 @@ type responseText struct {
 const (
 	doPassword = "give the hierarchy's password: --endorsement-auth-file FILE, --owner-auth-file FILE; for IoT Edge in config.toml, [tpm.hierarchy_authorization]"
 	doKeyAuth  = "tpmdps has no flag for the password of a key. If nothing else needs the key, remove it (tpm2_evictcontrol -C o -c HANDLE), then make one without a password: tpmdps read-ek --persist"
-	doOtherKey = "compare the chip's key with the enrolled one: tpmdps read-ek; if the enrollment is to follow this chip: tpmdps enroll --replace-ek"
+	doOtherKey = "compare the chip's key with the enrolled one: tpmdps read-ek; to move the enrollment to this chip: tpmdps enroll --replace-ek"
 	doObjects  = "use /dev/tpmrm0, where the kernel swaps; on /dev/tpm0 remove the keys that other programs left behind: tpmdps chip flush, or tpm2_flushcontext -t. A restart of the machine removes them too"
 	doSessions = "use /dev/tpmrm0, where the kernel swaps; on /dev/tpm0 remove the sessions that other programs left behind: tpmdps chip flush, or tpm2_flushcontext -l for loaded ones, -s for saved ones. A restart of the machine removes them too"
 	doAlone    = "use /dev/tpmrm0 in every program, and end the other programs that use the chip"
@@ -52,7 +52,7 @@ var responses = map[uint16]responseText{
 	0x12d: {name: "UPGRADE", means: "the chip is in field upgrade mode and executes nothing else", why: "a firmware update of the chip runs, or was broken off", do: "finish the firmware update with the maker's tool, then switch the machine off and on"},
 	0x12e: {name: "TOO_MANY_CONTEXTS", means: "the chip's counter of saved sessions is used up", why: "a resource manager has swapped for a very long time", do: "restart the machine, which resets the counter"},
 	0x12f: {name: "AUTH_UNAVAILABLE", means: "there is no password or policy to authorize with", why: "a key or an NV index whose attributes allow neither a password nor a policy to this user", do: doTemplate},
-	0x130: {name: "REBOOT", means: "the chip wants a restart of the machine first", why: "after a firmware update of the chip", do: "switch the machine off and on"},
+	0x130: {name: "REBOOT", means: "the chip needs a restart of the machine first", why: "after a firmware update of the chip", do: "switch the machine off and on"},
 	0x131: {name: "UNBALANCED", means: "hash and symmetric algorithm of a key are of different strength", why: "an EK or SRK of a template that this chip does not allow", do: doTemplate},
 	0x142: {name: "COMMAND_SIZE", means: "the command's length is not what its header says, or more than the chip accepts", why: "a damaged connection to the chip, or a program that is at fault", do: doRepeat},
 	0x143: {name: "COMMAND_CODE", means: "this chip does not have the command",
@@ -70,12 +70,12 @@ var responses = map[uint16]responseText{
 		why: "many persistent keys or NV indexes; IoT Edge and the SDKs keep three keys there", do: "list them: tpm2_getcap handles-persistent, tpm2_getcap handles-nv-index; remove what nothing needs: tpm2_evictcontrol -C o -c HANDLE, tpm2_nvundefine -C o INDEX. Keep the EK certificates, 0x01c00000 and above"},
 	0x14c: {name: "NV_DEFINED", means: "the handle or NV index is in use already",
 		why:     "another program keeps a key where IoT Edge wants to put the one of DPS (0x81000100), or version 1.4.0 of IoT Edge writes a second time",
-		do:      "look what is there: tpm2_readpublic -c 0x81000100; give IoT Edge another place with auth_key_index in config.toml; update aziot-identity-service to 1.4.1 or later",
+		do:      "see what is there: tpm2_readpublic -c 0x81000100; give IoT Edge another place with auth_key_index in config.toml; update aziot-identity-service to 1.4.1 or later",
 		sources: []string{"iot-identity-service issue 450", "tpm2-tools issue 3424"}},
 	0x150: {name: "BAD_CONTEXT", means: "a saved context is not this chip's, or is out of date", why: "the machine slept, or the chip was reset, while a program kept a context", do: "start the program that uses the chip again"},
 	0x151: {name: "CPHASH", means: "the policy allows only other parameters", why: "a policy that was made for another command", do: doPolicyEK},
-	0x152: {name: "PARENT", means: "the handle is not a key that can wrap others", why: "what is at 0x81000001 is not a storage root key", do: "look what is there: tpm2_readpublic -c 0x81000001; if nothing needs it: tpm2_evictcontrol -C o -c 0x81000001, then tpmdps read-ek --persist"},
-	0x153: {name: "NEEDS_TEST", means: "the chip wants a self test first", do: "tpm2_selftest --fulltest, then run the command again; or restart the machine"},
+	0x152: {name: "PARENT", means: "the handle is not a key that can wrap others", why: "what is at 0x81000001 is not a storage root key", do: "see what is there: tpm2_readpublic -c 0x81000001; if nothing needs it: tpm2_evictcontrol -C o -c 0x81000001, then tpmdps read-ek --persist"},
+	0x153: {name: "NEEDS_TEST", means: "the chip needs a self test first", do: "tpm2_selftest --fulltest, then run the command again; or restart the machine"},
 	0x154: {name: "NO_RESULT", means: "the chip cannot execute the command for a reason that has no code", why: "a parameter that the chip finds unusable only while it computes", do: doRepeat},
 	0x155: {name: "SENSITIVE", means: "the private part of a key is not what its public part says",
 		why: "a key of DPS arrived damaged", do: "run the command again; if it persists, keep the output of -v"},
@@ -103,14 +103,14 @@ var responses = map[uint16]responseText{
 	0x08e: {name: "AUTH_FAIL", means: "wrong password, and the chip counts it (dictionary attack protection)",
 		why: "a key or an NV index under this protection has a password (the owner and endorsement hierarchies are never counted), as an SRK at 0x81000001 that another tool made",
 		do:  "do not guess: after some failures the chip locks itself; tpm2_getcap properties-variable shows the count. " + doKeyAuth},
-	0x08f: {name: "NONCE", means: "a nonce of a session is not right", why: "something between program and chip changes commands, or two programs use one session", do: doAlone},
+	0x08f: {name: "NONCE", means: "a nonce of a session is wrong", why: "something between program and chip changes commands, or two programs use one session", do: doAlone},
 	0x090: {name: "PP", means: "the command needs physical presence", why: "the firmware demands that somebody at the machine confirms it", do: "confirm it in the firmware setup, or at the prompt after a restart"},
 	0x092: {name: "SCHEME", means: "the signing or encryption scheme is not supported or not the key's", why: "a key of another template lies where the EK, the SRK or the key of DPS belongs", do: doTemplate},
 	0x095: {name: "SIZE", means: "a structure has another size than its header says",
 		why: "a key of DPS arrived cut off or changed; or was wrapped for another chip, on some chips", do: doOtherKey},
 	0x096: {name: "SYMMETRIC", means: "the symmetric algorithm or key size is not supported", why: "a chip without AES-128-CFB for sessions", do: doPlain},
 	0x097: {name: "TAG", means: "a structure has a wrong tag", why: "a damaged connection to the chip, or a ticket of another kind", do: doRepeat},
-	0x098: {name: "SELECTOR", means: "a union's selector is not right", why: "an algorithm that this chip does not know in this place", do: doOffline},
+	0x098: {name: "SELECTOR", means: "a union's selector is wrong", why: "an algorithm that this chip does not know in this place", do: doOffline},
 	0x09a: {name: "INSUFFICIENT", means: "a structure ends before its last field", why: "a key of DPS arrived cut off or changed", do: "run the command again; if it persists, keep the output of -v"},
 	0x09b: {name: "SIGNATURE", means: "the signature is not valid", why: "a policy that was signed with another key, or data that was changed", do: "sign again with the key that the policy names; DPS attestation verifies no signature on the chip"},
 	0x09c: {name: "KEY", means: "the key does not fit, or has no such use", why: "an SRK or an EK of another template", do: doTemplate},
@@ -140,19 +140,19 @@ var responses = map[uint16]responseText{
 	0x905: {name: "SESSION_HANDLES", means: "the chip has no handle for another session", why: "programs leave sessions behind", do: doSessions},
 	0x906: {name: "OBJECT_HANDLES", means: "the chip has no handle for another key", why: "programs leave loaded keys behind", do: doObjects},
 	0x907: {name: "LOCALITY", means: "the command came from a place that may not use it", why: "a key or a PCR for the firmware or the hypervisor alone; operating systems use locality 0", do: "use this machine's own device: --tpm /dev/tpmrm0; a software TPM has to be at locality 0: swtpm_ioctl -l 0"},
-	0x908: {name: "YIELDED", means: "the chip put the command aside", why: "it did something more urgent", do: doSoon},
+	0x908: {name: "YIELDED", means: "the chip postponed the command", why: "it was doing something more urgent", do: doSoon},
 	0x909: {name: "CANCELED", means: "the command was cancelled", why: "by the operating system, for a shutdown or sleep", do: doSoon},
 	0x90a: {name: "TESTING", means: "the chip is testing itself", why: "in the first seconds after power on",
 		do: "tpmdps repeats the command by itself for up to 60 seconds; if it still fails, see how the test went: tpm2_gettestresult, then switch the machine off and on"},
 	0x910: {name: "REFERENCE_H0", means: "a handle in the command is of a key that is not loaded", why: "a program kept a handle that was flushed, or another one took it away", do: doRestart},
 	0x918: {name: "REFERENCE_S0", means: "a session in the command is not there", why: "a program kept a session that was flushed, or another one took it away", do: doRestart},
-	0x920: {name: "NV_RATE", means: "the chip writes no more for a while, to spare its memory", why: "a loop that registers again and again: each registration of an SDK writes to the chip",
+	0x920: {name: "NV_RATE", means: "the chip refuses to write for a while, to protect its memory from wear", why: "a loop that registers again and again: each registration of an SDK writes to the chip",
 		do: "tpmdps repeats the command by itself for up to 60 seconds; if it still fails, stop the program that writes to the chip, wait some minutes, and run the command again"},
 	0x921: {name: "LOCKOUT", means: "too many wrong passwords: the chip refuses every key under dictionary attack protection for a while",
 		why:     "a wrong password in a loop, or power cuts while such a key was loaded; the documented Linux recipe makes an SRK under this protection, so that it locks IoT Edge out",
 		do:      "wait, do not retry in a loop: tpm2_getcap properties-variable shows the count and the time to wait. With the lockout hierarchy's password (often empty) it ends at once: tpm2_dictionarylockout --clear-lockout. Have the SRK made without the protection (noDA), as tpmdps and IoT Edge do",
 		sources: []string{"tpm2-tss issue 2400"}},
-	0x922: {name: "RETRY", means: "the chip could not begin the command and wants it again", why: "the first use of a protected key after a power cut, or a busy chip", do: doSoon},
+	0x922: {name: "RETRY", means: "the chip could not begin the command; it must be sent again", why: "the first use of a protected key after a power cut, or a busy chip", do: doSoon},
 	0x923: {name: "NV_UNAVAILABLE", means: "the chip's non-volatile memory cannot be written at the moment", why: "the memory is busy, or the firmware uses it, as with a TPM in the processor (fTPM)",
 		do: "tpmdps repeats the command by itself for up to 60 seconds; if it still fails, wait a minute and run it again; if it persists, switch the machine off and on: the memory may be worn out"},
 }

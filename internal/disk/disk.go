@@ -127,10 +127,10 @@ func After(done []string, err error) error {
 	if len(done) == 0 || !errors.Is(err, ErrMachine) && !errors.Is(err, ErrPlace) {
 		return err
 	}
-	const most = 3
+	const maxNamed = 3
 	more := ""
-	if n := len(done) - most; n > 0 {
-		done, more = done[:most], fmt.Sprintf(" and %d more", n)
+	if n := len(done) - maxNamed; n > 0 {
+		done, more = done[:maxNamed], fmt.Sprintf(" and %d more", n)
 	}
 	return fmt.Errorf("%w; done before that: %s%s", err, strings.Join(done, ", "), more)
 }

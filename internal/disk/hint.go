@@ -21,7 +21,7 @@ func (c Cause) Hint(path string) string {
 	case TooLarge:
 		return "a limit of this user (ulimit -f) or of the file system (4 GB on FAT) was reached: raise it, " + anotherPlace
 	case Missing:
-		return "compare the name with what is there; a folder has to be there before a file is written to it"
+		return "compare the name with what is there; a folder must exist before a file is written to it"
 	case IsFolder:
 		return "name a file in that folder"
 	case NoFolder:
@@ -31,9 +31,9 @@ func (c Cause) Hint(path string) string {
 	case Loop:
 		return "a symbolic link on that path leads back to itself: ls -l shows where it points to"
 	case NoModes:
-		return "this file system keeps no owner and mode (FAT, exFAT and some network shares do not), so that no secret is safe there: name a place on this machine's own disk"
+		return "this file system stores no owner and mode (as with FAT, exFAT and some network shares), so that no secret is safe there: name a place on this machine's own disk"
 	case Closed:
-		return "that descriptor is not open: has the shell or the caller handed it on?"
+		return "that descriptor is not open: did the shell or the caller pass it on?"
 	case Lacking:
 		return "this file system lacks what is needed for that, as FAT, exFAT and some network shares do: name a place on this machine's own disk"
 	}

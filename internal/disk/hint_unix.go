@@ -22,13 +22,13 @@ func (c Cause) hintHere(path string) string {
 		if mount == "" {
 			mount = "PLACE"
 		}
-		return fmt.Sprintf("%s is mounted read-only, on purpose (mount shows how) or by the kernel after a fault of the disk (dmesg says so): sudo mount -o remount,rw %s, %s", at, mount, anotherPlace)
+		return fmt.Sprintf("%s is mounted read-only, on purpose (see mount) or by the kernel after a disk fault (see dmesg): sudo mount -o remount,rw %s, %s", at, mount, anotherPlace)
 	case Broken:
-		return "the disk, the medium or the network share failed: sudo dmesg shows what the kernel says of it; " + "name a place on another file system"
+		return "the disk, the medium or the network share failed: sudo dmesg shows the kernel's messages; " + "name a place on another file system"
 	case Busy:
-		return "end the program that has the file open (fuser -v shows it); a file that is a mount of its own, as in containers, is changed where it comes from"
+		return "end the program that has the file open (fuser -v shows it); a file that is itself a mount, as in containers, must be changed on the host"
 	case Other:
-		return "look at the file system: what does the kernel say of it (dmesg)?"
+		return "check the file system: dmesg shows the kernel's messages"
 	}
 	return ""
 }

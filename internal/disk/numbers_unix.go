@@ -4,7 +4,7 @@ package disk
 
 import "syscall"
 
-// numbers are the system's for each cause; "" is for what is no cause: somebody
+// numbers are the system's for each cause; "" is for what is not a cause: somebody
 // reads no more, or the file is there already.
 var numbers = map[syscall.Errno]Cause{
 	syscall.ENOSPC:       Full,

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// numbers are the system's for each cause; "" is for what is no cause: somebody
+// numbers are the system's for each cause; "" is for what is not a cause: somebody
 // reads no more, or the file is there already.
 var numbers = map[syscall.Errno]Cause{
 	windows.ERROR_DISK_FULL:             Full,

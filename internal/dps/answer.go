@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"tpmdps/internal/redact"
 	"tpmdps/internal/text"
 )
 
@@ -29,7 +30,7 @@ type answer struct {
 func readAnswer(r request, resp *http.Response) answer {
 	a := answer{request: r, status: resp.StatusCode, header: resp.Header}
 	if seeker, ok := resp.Body.(io.Seeker); ok {
-		// The retry policy drains an answer that it does not take for the last.
+		// The retry policy drains an answer that it does not consider the last.
 		_, _ = seeker.Seek(0, io.SeekStart)
 	}
 	a.body, _ = io.ReadAll(resp.Body) // from memory: cannot fail
@@ -87,12 +88,12 @@ func (a answer) isHTML() bool {
 
 func (a answer) malformed(reason string) *AnswerError {
 	return &AnswerError{
-		Method:      a.request.method,
-		Path:        a.request.path,
+		method:      a.request.method,
+		path:        a.request.path,
 		Status:      a.status,
-		ContentType: show(a.header.Get("Content-Type"), 80),
-		Reason:      reason,
-		Excerpt:     a.excerpt(),
+		contentType: show(a.header.Get("Content-Type"), 80),
+		reason:      reason,
+		excerpt:     a.excerpt(),
 	}
 }
 
@@ -141,7 +142,7 @@ func retryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// refusal turns an answer that is no success into an error: an *Error, or an
+// refusal turns an answer that is not a success into an error: an *Error, or an
 // *AnswerError when it cannot come from a DPS.
 func refusal(a answer) error {
 	e := &Error{
@@ -199,7 +200,7 @@ func show(s string, n int) string {
 	if len(s) > 16<<10 {
 		s = s[:16<<10]
 	}
-	return text.Printable(Redact(s), n)
+	return text.Printable(redact.Patterns(s), n)
 }
 
 // clip cuts a printable text to n bytes at a character's boundary.

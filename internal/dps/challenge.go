@@ -37,7 +37,7 @@ func readChallenge(a answer) (*Challenge, error) {
 		ErrorCode         json.RawMessage `json:"errorCode"`
 	}
 	// It names no identity, so another case is accepted, as before; a member that
-	// stands twice under any is not.
+	// appears twice under any is not.
 	unclear := text.DecodeJSON(a.body, &struct{}{})
 	if json.Unmarshal(a.body, &body) != nil || isBlank(body.AuthenticationKey) {
 		return nil, refusal(a)
@@ -56,7 +56,7 @@ func readChallenge(a answer) (*Challenge, error) {
 	c := &Challenge{AuthenticationKey: key, KeyName: "registration", Date: a.date()}
 	if !isBlank(body.KeyName) {
 		if json.Unmarshal(body.KeyName, &c.KeyName) != nil || c.KeyName != show(c.KeyName, 64) {
-			return nil, a.malformed("keyName is no short printable string")
+			return nil, a.malformed("keyName is not a short printable string")
 		}
 	}
 	var message string

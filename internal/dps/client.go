@@ -26,9 +26,9 @@ type ClientOptions struct {
 	HTTPClient *http.Client
 	// Application stands first in the User-Agent; at most 24 characters.
 	Application string
-	// MaxRetries is how often a request is sent again after an answer or an
+	// maxRetries is how often a request is sent again after an answer or an
 	// error that may pass; 0 means 3, below 0 means never.
-	MaxRetries int32
+	maxRetries int32
 	// RetryDelay is the first pause; it doubles with jitter. 0 means 800 ms.
 	// The service's Retry-After goes before it.
 	RetryDelay time.Duration
@@ -40,7 +40,7 @@ type ClientOptions struct {
 }
 
 // client is what both APIs have in common: an endpoint, its api-version and the
-// pipeline that takes requests there.
+// pipeline that sends requests there.
 type client struct {
 	endpoint   string
 	apiVersion string
@@ -59,7 +59,7 @@ func newClient(endpoint, apiVersion string, auth policy.Policy, o ClientOptions)
 		runtime.PipelineOptions{PerRetry: perRetry, AllowedQueryParameters: []string{"api-version"}},
 		&policy.ClientOptions{
 			Retry: policy.RetryOptions{
-				MaxRetries:  o.MaxRetries,
+				MaxRetries:  o.maxRetries,
 				RetryDelay:  o.RetryDelay,
 				TryTimeout:  tryTimeout,
 				ShouldRetry: shouldRetry,
@@ -157,24 +157,24 @@ func (c *call) explain(r request, err error) error {
 	case c.answer != nil && repeated(c.answer):
 		// Not an answer that came in the very moment, nor one whose body did not: they
 		// refuse nothing.
-		return fmt.Errorf("%w; the last answer was: %w", over{err}, refusal(readAnswer(r, c.answer)))
+		return fmt.Errorf("%w; the last answer was: %w", contextEnded{err}, refusal(readAnswer(r, c.answer)))
 	case c.err != nil && !errors.Is(c.err, err):
-		return fmt.Errorf("%w; before that: %w", over{err}, c.err)
+		return fmt.Errorf("%w; before that: %w", contextEnded{err}, c.err)
 	}
-	return over{err}
+	return contextEnded{err}
 }
 
-// over is the end of a context in plain words.
-type over struct{ cause error }
+// contextEnded is the end of a context in plain words.
+type contextEnded struct{ cause error }
 
-func (o over) Error() string {
+func (o contextEnded) Error() string {
 	if errors.Is(o.cause, context.Canceled) {
 		return "interrupted"
 	}
-	return "the time was over before an answer came"
+	return "timed out before an answer came"
 }
 
-func (o over) Unwrap() error { return o.cause }
+func (o contextEnded) Unwrap() error { return o.cause }
 
 // repeated tells whether an answer is one after which the request is sent again.
 func repeated(resp *http.Response) bool {
@@ -188,7 +188,7 @@ func repeated(resp *http.Response) bool {
 // waited for in vain, so the answer is returned at once.
 func shouldRetry(resp *http.Response, err error) bool {
 	if err != nil {
-		return mayPass(err)
+		return isTransient(err)
 	}
 	if !repeated(resp) {
 		return false
@@ -229,7 +229,7 @@ func (p *tryPolicy) Do(req *policy.Request) (*http.Response, error) {
 	}
 	p.write(raw, resp, err, time.Since(start))
 	call.tries++
-	p.notice.after(call.ctx, call.tries, raw.URL.Host, resp, err)
+	p.notice.notify(call.ctx, call.tries, raw.URL.Host, resp, err)
 	return resp, err
 }
 

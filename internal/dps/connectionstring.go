@@ -14,7 +14,7 @@ import (
 )
 
 // ErrConnectionString is returned, wrapped with the reason, for a text that is
-// no connection string of a DPS. The reason never repeats a key.
+// not a connection string of a DPS. The reason never repeats a key.
 var ErrConnectionString = errors.New("invalid DPS connection string")
 
 // ConnectionString is an operator's credential for the service API: a shared
@@ -30,8 +30,8 @@ type ConnectionString struct {
 	sign func(data []byte) ([]byte, error)
 }
 
-// whereFound says where the right text is.
-const whereFound = "the one of a DPS is in the Azure portal under Shared access policies of the Device Provisioning Service, or from: az iot dps connection-string show"
+// connectionStringHint says where the right text is.
+const connectionStringHint = "the one of a DPS is in the Azure portal under Shared access policies of the Device Provisioning Service, or from: az iot dps connection-string show"
 
 // ParseConnectionString reads HostName=...;SharedAccessKeyName=...;
 // SharedAccessKey=... with the names in any case and order, in any dress that
@@ -57,17 +57,17 @@ func parseConnectionString(s string) (ConnectionString, error) {
 	host, err := endpointHost(fields["hostname"])
 	switch {
 	case fields["hostname"] == "":
-		return ConnectionString{}, errors.New("HostName is missing; " + whereFound)
+		return ConnectionString{}, errors.New("HostName is missing; " + connectionStringHint)
 	case strings.Contains(fields["hostname"], "/") || isDPSName(fields["hostname"]) && !strings.EqualFold(host, "localhost"):
 		return ConnectionString{}, fmt.Errorf("HostName is %q, not a host such as NAME%s", text.Printable(fields["hostname"], 80), serviceDomain)
 	case isHub(fields["hostname"]):
-		return ConnectionString{}, errors.New("this is the connection string of an IoT Hub; " + whereFound)
+		return ConnectionString{}, errors.New("this is the connection string of an IoT Hub; " + connectionStringHint)
 	case err != nil:
 		return ConnectionString{}, fmt.Errorf("HostName %q: %w", text.Printable(fields["hostname"], 80), err)
 	case fields["sharedaccesskeyname"] == "":
-		return ConnectionString{}, errors.New("SharedAccessKeyName is missing; " + whereFound)
+		return ConnectionString{}, errors.New("SharedAccessKeyName is missing; " + connectionStringHint)
 	case fields["sharedaccesskey"] == "":
-		return ConnectionString{}, errors.New("SharedAccessKey is missing; " + whereFound)
+		return ConnectionString{}, errors.New("SharedAccessKey is missing; " + connectionStringHint)
 	}
 	key, err := base64.StdEncoding.DecodeString(fields["sharedaccesskey"])
 	if err != nil || len(key) == 0 {
@@ -88,11 +88,11 @@ func connectionFields(text string) (map[string]string, error) {
 	case text == "":
 		return nil, errors.New("it is empty")
 	case len(text) > maxConnectionString:
-		return nil, fmt.Errorf("%d characters are too many; %s", len(text), whereFound)
+		return nil, fmt.Errorf("%d characters are too many; %s", len(text), connectionStringHint)
 	case strings.HasPrefix(lower, "sharedaccesssignature "):
 		return nil, errors.New("this is a SAS token, not a connection string: give it as a token")
 	case strings.HasPrefix(lower, "eyj"):
-		return nil, errors.New("this looks like a bearer token; " + whereFound)
+		return nil, errors.New("this looks like a bearer token; " + connectionStringHint)
 	}
 	fields := map[string]string{}
 	for part := range strings.SplitSeq(text, ";") {
@@ -102,20 +102,20 @@ func connectionFields(text string) (map[string]string, error) {
 		name, value, found := strings.Cut(part, "=") // the first one: base64 ends in more
 		name = strings.ToLower(strings.TrimSpace(name))
 		if !found {
-			return nil, errors.New("a part of it has no \"=\"; " + whereFound)
+			return nil, errors.New("a part of it has no \"=\"; " + connectionStringHint)
 		}
 		if _, twice := fields[name]; twice {
-			return nil, errors.New("a name stands in it twice: two were pasted together")
+			return nil, errors.New("a name appears in it twice: two were pasted together")
 		}
 		fields[name] = strings.TrimSpace(value)
 	}
 	switch {
 	case strings.HasPrefix(strings.ToLower(fields["endpoint"]), "sb://"):
-		return nil, errors.New("this is the connection string of an Event Hub (or of a hub's built-in endpoint); " + whereFound)
+		return nil, errors.New("this is the connection string of an Event Hub (or of a hub's built-in endpoint); " + connectionStringHint)
 	case fields["deviceid"] != "":
-		return nil, errors.New("this is the connection string of a device, which cannot enroll others; " + whereFound)
+		return nil, errors.New("this is the connection string of a device, which cannot enroll others; " + connectionStringHint)
 	case fields["accountname"] != "" || fields["accountkey"] != "":
-		return nil, errors.New("this is the connection string of a storage account; " + whereFound)
+		return nil, errors.New("this is the connection string of a storage account; " + connectionStringHint)
 	}
 	return fields, nil
 }

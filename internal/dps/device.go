@@ -20,7 +20,7 @@ type DeviceClient struct {
 }
 
 // NewDeviceClient makes a client for the DPS behind an endpoint (anything that
-// [DeviceEndpoint] takes) that owns an ID scope.
+// [DeviceEndpoint] accepts) that owns an ID scope.
 func NewDeviceClient(endpoint, idScope string, o ClientOptions) (*DeviceClient, error) {
 	u, err := DeviceEndpoint(endpoint)
 	if err != nil {

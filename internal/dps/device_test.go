@@ -115,12 +115,12 @@ func TestBadChallenge(t *testing.T) {
 	} {
 		a, _, err := register(t, reply{status: 401, body: tt.body})
 		var answer *AnswerError
-		if !errors.As(err, &answer) || !errors.Is(err, ErrMalformed) || !strings.Contains(answer.Reason, tt.reason) {
+		if !errors.As(err, &answer) || !errors.Is(err, ErrMalformed) || !strings.Contains(answer.reason, tt.reason) {
 			t.Errorf("%.60s: Register() = %+v, %v, want ErrMalformed with %q", tt.body, a, err, tt.reason)
 			continue
 		}
-		if answer.Excerpt != "" {
-			t.Errorf("%.60s: excerpt %q shows what may be a key", tt.body, answer.Excerpt)
+		if answer.excerpt != "" {
+			t.Errorf("%.60s: excerpt %q shows what may be a key", tt.body, answer.excerpt)
 		}
 	}
 }
@@ -223,22 +223,22 @@ func TestMalformedOperation(t *testing.T) {
 		{`{"status":"assigning"}`, "it has no usable operationId"},
 		{`{"status":"assigning","operationId":".."}`, "it has no usable operationId"},
 		{`{"status":"assigning","operationId":"a\nb"}`, "it has no usable operationId"},
-		{`{"status":"assigning","operationId":7}`, "operationId has a number where a text belongs"},
+		{`{"status":"assigning","operationId":7}`, "operationId has a number where a string belongs"},
 		{`{"operationId":"1","status":"assi`, "its JSON is damaged or cut short"},
 		{`["assigned"]`, "it is a list, not an object"},
-		{`"assigned"`, "it is a text, not an object"},
+		{`"assigned"`, "it is a string, not an object"},
 		{`assigned`, "it is not JSON"},
 		{`<html><body>Sign in to the guest network</body></html>`, "it is HTML"},
 		{`{"operationId":"1","status":"assigned","registrationState":{"tpm":{"authenticationKey":"!"}}}`, "tpm.authenticationKey is not base64"},
 		{`{"operationId":"1","status":"assigned","registrationState":{"tpm":{"authenticationKey":"` + strings.Repeat("AAAA", 5000) + `"}}}`, "tpm.authenticationKey is too long"},
 		{`{"operationId":"1","status":"assigned","registrationState":{"tpm":7}}`, "registrationState.tpm has a number where an object belongs"},
-		{`{"operationId":"1","status":"assigned","registrationState":{"assignedHub":{}}}`, "registrationState.assignedHub has an object where a text belongs"},
+		{`{"operationId":"1","status":"assigned","registrationState":{"assignedHub":{}}}`, "registrationState.assignedHub has an object where a string belongs"},
 		{strings.Repeat(`{"a":`, 20000), "nested too deep"},
 		{strings.Repeat(`{"a":`, 20), "cut short"},
 	} {
 		a, _, err := register(t, reply{status: 200, body: tt.body})
 		var answer *AnswerError
-		if !errors.As(err, &answer) || !strings.Contains(answer.Reason, tt.reason) {
+		if !errors.As(err, &answer) || !strings.Contains(answer.reason, tt.reason) {
 			t.Errorf("%.70s: Register() = %+v, %v, want %q", tt.body, a, err, tt.reason)
 		}
 	}

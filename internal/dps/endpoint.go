@@ -90,9 +90,9 @@ func endpointHost(text string) (string, error) {
 	}
 	switch {
 	case u.Scheme != "https":
-		return "", errors.New("only https is spoken: a DPS has no other protocol here")
+		return "", errors.New("use https: a DPS accepts no other protocol")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
-		return "", errors.New("only a scheme, a host and a port may stand in it")
+		return "", errors.New("it may only have a scheme, a host and a port")
 	case u.Path != "" && u.Path != "/":
 		return "", errors.New("it must not have a path")
 	}

@@ -29,12 +29,12 @@ func TestServiceEndpoint(t *testing.T) {
 func TestServiceEndpointRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                      "it is empty",
-		"http://plant.example":                  "only https",
-		"ftp://plant.example":                   "only https",
+		"http://plant.example":                  "use https",
+		"ftp://plant.example":                   "use https",
 		"https://plant.example/enrollments":     "must not have a path",
-		"https://plant.example?x=1":             "only a scheme, a host and a port",
-		"https://user:pw@plant.example":         "only a scheme, a host and a port",
-		"https://plant.example#x":               "only a scheme, a host and a port",
+		"https://plant.example?x=1":             "it may only have a scheme, a host and a port",
+		"https://user:pw@plant.example":         "it may only have a scheme, a host and a port",
+		"https://plant.example#x":               "it may only have a scheme, a host and a port",
 		"https://":                              "no valid host name",
 		"https://:8443":                         "no valid host name",
 		"plant_7":                               "no valid host name",

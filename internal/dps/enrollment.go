@@ -9,7 +9,7 @@ type Enrollment struct {
 	RegistrationID string      `json:"registrationId"`
 	DeviceID       string      `json:"deviceId,omitempty"` // in the hub; "" means the registration ID
 	Attestation    Attestation `json:"attestation"`
-	// Capabilities nil means a device that is no IoT Edge.
+	// Capabilities nil means a device that is not an IoT Edge.
 	Capabilities *Capabilities `json:"capabilities,omitempty"`
 	// IoTHubHostName is an older way to name a single hub.
 	IoTHubHostName     string             `json:"iotHubHostName,omitempty"`
@@ -30,7 +30,7 @@ type Enrollment struct {
 	// RequestID is the x-ms-request-id of the answer that this came with.
 	RequestID string `json:"-"`
 
-	rest rest
+	rest
 }
 
 // Attestation says how the machine proves itself. TPM is nil for the other
@@ -39,7 +39,7 @@ type Attestation struct {
 	Type string          `json:"type,omitempty"` // tpm, x509, symmetricKey or none
 	TPM  *TPMAttestation `json:"tpm,omitempty"`
 
-	rest rest
+	rest
 }
 
 // TPMAttestation holds base64 texts of TPM2B_PUBLICs.
@@ -47,14 +47,14 @@ type TPMAttestation struct {
 	EndorsementKey string `json:"endorsementKey"`
 	StorageRootKey string `json:"storageRootKey,omitempty"`
 
-	rest rest
+	rest
 }
 
 // Capabilities are what a device is made as in the hub.
 type Capabilities struct {
 	IoTEdge bool `json:"iotEdge"`
 
-	rest rest
+	rest
 }
 
 // InitialTwin is what a new device's twin starts with. The collections are JSON
@@ -63,24 +63,24 @@ type InitialTwin struct {
 	Tags       json.RawMessage        `json:"tags,omitempty"`
 	Properties *InitialTwinProperties `json:"properties,omitempty"`
 
-	rest rest
+	rest
 }
 
 // InitialTwinProperties are the desired properties of an [InitialTwin].
 type InitialTwinProperties struct {
 	Desired json.RawMessage `json:"desired,omitempty"`
 
-	rest rest
+	rest
 }
 
 // ReprovisionPolicy says what happens when a machine registers again:
 // (true, true) moves it and its data, (true, false) moves it and starts its
-// data anew, (false, false) leaves it where it is.
+// data again, (false, false) leaves it where it is.
 type ReprovisionPolicy struct {
 	UpdateHubAssignment bool `json:"updateHubAssignment"`
 	MigrateDeviceData   bool `json:"migrateDeviceData"`
 
-	rest rest
+	rest
 }
 
 // CustomAllocation names the web hook that chooses a hub. The URL may have a
@@ -89,7 +89,7 @@ type CustomAllocation struct {
 	WebhookURL string `json:"webhookUrl"`
 	APIVersion string `json:"apiVersion"`
 
-	rest rest
+	rest
 }
 
 // writable is e without what the service alone writes.

@@ -18,8 +18,8 @@ var (
 	ErrTooLarge = errors.New("the answer is larger than 1 MiB")
 )
 
-// Error is a refusal: an answer with a status of 300 or more that is no
-// challenge. Its texts are printable and bounded.
+// Error is a refusal: an answer with a status of 300 or more that is not
+// a challenge. Its texts are printable and bounded.
 type Error struct {
 	Status     int           // HTTP status
 	Code       int           // the service's errorCode, such as 404201; 0 if it gave none
@@ -62,24 +62,24 @@ func (e *Error) Error() string {
 // AnswerError is an answer that is not what a DPS says; it wraps
 // [ErrMalformed]. Its texts are printable and bounded.
 type AnswerError struct {
-	Method      string
-	Path        string
+	method      string
+	path        string
 	Status      int    // HTTP status
-	ContentType string // the Content-Type header
-	Reason      string // what is wrong with it, such as "authenticationKey is not base64"
-	Excerpt     string // the first printable bytes of the body, at most 512; empty where the body may hold a key
+	contentType string // the Content-Type header
+	reason      string // what is wrong with it, such as "authenticationKey is not base64"
+	excerpt     string // the first printable bytes of the body, at most 512; empty where the body may hold a key
 }
 
 // Error names the request and what is wrong with the answer.
 func (e *AnswerError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: %v: %s (status %d", e.Method, e.Path, ErrMalformed, e.Reason, e.Status)
-	if e.ContentType != "" {
-		b.WriteString(", " + e.ContentType)
+	fmt.Fprintf(&b, "%s %s: %v: %s (status %d", e.method, e.path, ErrMalformed, e.reason, e.Status)
+	if e.contentType != "" {
+		b.WriteString(", " + e.contentType)
 	}
 	b.WriteString(")")
-	if e.Excerpt != "" {
-		fmt.Fprintf(&b, ": %q", e.Excerpt)
+	if e.excerpt != "" {
+		fmt.Fprintf(&b, ": %q", e.excerpt)
 	}
 	return b.String()
 }

@@ -108,8 +108,8 @@ func TestHTML(t *testing.T) {
 			t.Errorf("status %d: %v, want an *AnswerError", status, err)
 			continue
 		}
-		if answer.Status != status || answer.ContentType != "text/html; charset=utf-8" || answer.Reason != "it is HTML" ||
-			!strings.HasPrefix(answer.Excerpt, "<!DOCTYPE html> <html><head><title>Guest? network</title>") {
+		if answer.Status != status || answer.contentType != "text/html; charset=utf-8" || answer.reason != "it is HTML" ||
+			!strings.HasPrefix(answer.excerpt, "<!DOCTYPE html> <html><head><title>Guest? network</title>") {
 			t.Errorf("status %d: %+v", status, answer)
 		}
 		if !strings.Contains(err.Error(), "not an answer of a DPS: it is HTML (status") {
@@ -135,7 +135,7 @@ func TestExcerptIsBounded(t *testing.T) {
 			text := ""
 			switch {
 			case errors.As(err, &answer):
-				text = answer.Excerpt
+				text = answer.excerpt
 			case errors.As(err, &e):
 				text = e.Body
 			}

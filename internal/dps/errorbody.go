@@ -54,7 +54,7 @@ func (e *Error) readBody(body []byte) bool {
 }
 
 // twoMeanings is what is unclear in the JSON of a refusal, "" for nothing: one
-// that stands twice under any spelling, for one.
+// that appears twice under any spelling, for one.
 func twoMeanings(body []byte) string {
 	var unclear *text.JSONError
 	if !bytes.HasPrefix(body, []byte("{")) || !errors.As(text.DecodeJSON(body, &struct{}{}), &unclear) || unclear.Syntax {

@@ -17,7 +17,7 @@ const (
 	FormHub = "hub"
 	// FormOther is anything else: a page, another service's JSON.
 	FormOther = "other"
-	// FormNone is no body.
+	// FormNone means no body.
 	FormNone = ""
 )
 
@@ -54,9 +54,9 @@ func contradiction(header, body int) string {
 	return fmt.Sprintf("its header x-ms-error-code says %d, its body says errorCode %d", header, body)
 }
 
-// Said is what a refusal says, for whoever judges it (dictionary.Judge): HTTP
+// Details is what a refusal says, for the one who judges it (dictionary.Judge): HTTP
 // status, code, words, and the form of its body. Without the service's words they
 // are the beginning of the body.
-func (e *Error) Said() (status, code int, message, form string) {
+func (e *Error) Details() (status, code int, message, form string) {
 	return e.Status, e.Code, cmp.Or(e.Message, e.Body), e.Form
 }

@@ -36,7 +36,7 @@ func (framing) NonRetriable() {}
 // the network's error. Both clients have it by themselves; it is for others that
 // go to a service of Azure's, such as the sign-in.
 func CheckFraming(next http.RoundTripper) http.RoundTripper {
-	return framed{orDirect(next)}
+	return framed{transportOrDefault(next)}
 }
 
 type framed struct{ next http.RoundTripper }
@@ -132,7 +132,7 @@ func ended(err error, text string) bool {
 }
 
 // framingReasons are net/http's words for broken answers, and ours.
-var framingReasons = []struct{ theirs, ours string }{
+var framingReasons = []struct{ netHTTP, plain string }{
 	{"Content-Length", "its Content-Length is not a single number"},
 	{"response headers exceeded", "its headers have no end"},
 	{"1xx", "it sends interim answers (1xx) without an end"},
@@ -147,8 +147,8 @@ var framingReasons = []struct{ theirs, ours string }{
 
 func framingWords(text string) string {
 	for _, r := range framingReasons {
-		if strings.Contains(text, r.theirs) {
-			return r.ours
+		if strings.Contains(text, r.netHTTP) {
+			return r.plain
 		}
 	}
 	return ""

@@ -13,18 +13,18 @@ import (
 )
 
 // CredentialText finds the connection string or the SAS token in what a person
-// handed in: in quotes of any kind, behind the name of a variable (export NAME=,
+// handed in: in quotes of any kind, after the name of a variable (export NAME=,
 // $env:NAME =, setx NAME), in the JSON that az prints, in a file of variables, or
-// broken into lines. What is none of these comes back as it is, without what stands
+// broken into lines. What is not one of these comes back as it is, without what stands
 // around it. The error says what was handed in, and repeats nothing of it.
 func CredentialText(text string) (string, error) {
 	if len(text) > maxHandedIn {
-		return text, nil // whoever reads it says that it is too long
+		return text, nil // its reader reports that it is too long
 	}
-	if found, is, err := inJSON(strings.TrimFunc(text, around)); is {
+	if found, is, err := inJSON(strings.TrimFunc(text, isSurrounding)); is {
 		return found, err
 	}
-	text = undressed(text)
+	text = trimSurrounding(text)
 	if found, is, err := inJSON(text); is {
 		return found, err
 	}
@@ -54,17 +54,17 @@ var (
 // processors among them.
 const quotes = "\"'`\u00ab\u00bb\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033\u2039\u203a\uff02\uff07"
 
-// around tells what stands around a text and is never seen, and what is left of it
+// isSurrounding tells what stands around a text and is never seen, and what is left of it
 // where a shell dropped the zero bytes of UTF-16.
-func around(r rune) bool {
+func isSurrounding(r rune) bool {
 	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError
 }
 
-// undressed is a text without quotes, blanks and the name of a variable around it.
-func undressed(text string) string {
+// trimSurrounding is a text without quotes, blanks and the name of a variable around it.
+func trimSurrounding(text string) string {
 	for {
 		before := text
-		text = strings.TrimFunc(text, around)
+		text = strings.TrimFunc(text, isSurrounding)
 		text = strings.TrimLeft(text, quotes)
 		text = strings.TrimRight(text, quotes+",;")
 		if beginsField.MatchString(text) {
@@ -74,7 +74,7 @@ func undressed(text string) string {
 			continue
 		}
 		if name := variable.FindString(text); name != "" {
-			if rest := undressed(text[len(name):]); beginsField.MatchString(rest) || strings.HasPrefix(rest, "{") {
+			if rest := trimSurrounding(text[len(name):]); beginsField.MatchString(rest) || strings.HasPrefix(rest, "{") {
 				return rest
 			}
 		}
@@ -94,7 +94,7 @@ func inJSON(text string) (found string, is bool, err error) {
 		if text[0] == '"' {
 			return "", false, nil
 		}
-		return "", true, errors.New("it begins as JSON, and is not whole: paste all of it, or the connection string alone")
+		return "", true, errors.New("it begins as JSON but is incomplete: paste all of it, or the connection string alone")
 	}
 	found, err = leaves(value)
 	return found, true, err
@@ -109,7 +109,7 @@ func leaves(value any) (string, error) {
 		names[strings.ToLower(name)] = true
 		switch v := v.(type) {
 		case string:
-			if text := undressed(v); beginsField.MatchString(text) || text == v && name == "" {
+			if text := trimSurrounding(v); beginsField.MatchString(text) || text == v && name == "" {
 				all[text] = true
 				if strings.HasPrefix(strings.ToLower(name), "primary") {
 					primary = text
@@ -132,11 +132,11 @@ func leaves(value any) (string, error) {
 	case len(all) > 1 && primary != "":
 		return primary, nil
 	case len(all) > 1:
-		return "", fmt.Errorf("there are %d of them in this JSON: leave the one that is meant", len(all))
+		return "", fmt.Errorf("there are %d of them in this JSON: keep only the one that you mean", len(all))
 	case names["primarykey"] || names["keyname"]:
-		return "", errors.New("this is a policy as JSON, in which the host is missing; " + whereFound)
+		return "", errors.New("this is a policy as JSON, in which the host is missing; " + connectionStringHint)
 	}
-	return "", errors.New("this is JSON in which there is no connection string and no SAS token; " + whereFound)
+	return "", errors.New("this is JSON in which there is no connection string and no SAS token; " + connectionStringHint)
 }
 
 // inLines finds the credential among lines: the only one in a file of variables or
@@ -145,14 +145,14 @@ func leaves(value any) (string, error) {
 func inLines(lines []string, text string) (string, error) {
 	begin, count := 0, 0
 	for i := range lines {
-		lines[i] = strings.TrimFunc(lines[i], around)
-		if beginsWhole.MatchString(undressed(lines[i])) {
+		lines[i] = strings.TrimFunc(lines[i], isSurrounding)
+		if beginsWhole.MatchString(trimSurrounding(lines[i])) {
 			begin = i
 			count++
 		}
 	}
 	if count > 1 {
-		return "", fmt.Errorf("there are %d of them, on a line each: leave the one that is meant", count)
+		return "", fmt.Errorf("there are %d of them, on a line each: keep only the one that you mean", count)
 	}
 	if count == 0 && strings.Contains(strings.ToLower(text), "sig=") {
 		return text, nil
@@ -162,7 +162,7 @@ func inLines(lines []string, text string) (string, error) {
 	}
 	for _, line := range lines[:begin] {
 		if line != "" && !heading.MatchString(line) && !assignment.MatchString(line) {
-			return text, nil // whoever reads it says what it is
+			return text, nil // its reader reports what it is
 		}
 	}
 	whole := lines[begin]
@@ -177,5 +177,5 @@ func inLines(lines []string, text string) (string, error) {
 			whole += line
 		}
 	}
-	return undressed(whole), nil
+	return trimSurrounding(whole), nil
 }

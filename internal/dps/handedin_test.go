@@ -33,7 +33,7 @@ func TestCredentialTextInLines(t *testing.T) {
 		connectionString + "\n" + other:                        "there are 2 of them, on a line each",
 		"A=" + connectionString + "\nB=" + testToken:           "there are 2 of them, on a line each",
 		`{"a":"` + connectionString + `","b":"` + other + `"}`: "there are 2 of them in this JSON",
-		`{"connectionString":"` + connectionString:             "it begins as JSON, and is not whole",
+		`{"connectionString":"` + connectionString:             "it begins as JSON but is incomplete",
 		`{"keyName":"a","primaryKey":"` + secretKey + `"}`:     "this is a policy as JSON",
 		`[]`: "JSON in which there is no connection string",
 		`{"a":{"b":[null,1,true,{"c":"HostNames"}]}}`: "JSON in which there is no connection string",

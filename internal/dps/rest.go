@@ -1,169 +1,126 @@
 package dps
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strings"
 )
 
-// rest holds the members of a JSON object that its struct has no field for, so
-// that a newer service's settings survive being read and written back by this
-// version.
-type rest map[string]json.RawMessage
+// rest is embedded in the structs of an enrollment: the members of the JSON object
+// that they have no field for, so that a newer service's settings survive being
+// read and written back by this version. Only [Enrollment] reads and writes them,
+// for itself and for the objects in it.
+type rest struct{ unknown map[string]json.RawMessage }
 
-// readObject decodes data into known, a pointer to a struct without its own
-// UnmarshalJSON, and returns the members that it has no field for.
-func readObject(data []byte, known any) (rest, error) {
-	if err := json.Unmarshal(data, known); err != nil {
-		return nil, err
-	}
-	var r rest
-	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, err
-	}
-	for name := range r {
-		if hasMember(reflect.TypeOf(known).Elem(), name) {
-			delete(r, name)
-		}
-	}
-	if len(r) == 0 {
-		return nil, nil
-	}
-	return r, nil
-}
-
-// writeObject encodes known, a struct without its own MarshalJSON, together
-// with the members of r. What known writes goes before.
-func writeObject(known any, r rest) ([]byte, error) {
-	data, err := json.Marshal(known)
-	if err != nil || len(r) == 0 {
-		return data, err
-	}
-	members := rest{}
-	for name, value := range r {
-		members[name] = value
-	}
-	if err := json.Unmarshal(data, &members); err != nil {
-		return nil, err
-	}
-	return json.Marshal(members)
-}
-
-// hasMember reports whether encoding/json reads a member into a field of t; it
-// compares names without case.
-func hasMember(t reflect.Type, name string) bool {
-	for i := range t.NumField() {
-		tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		if tag != "" && strings.EqualFold(tag, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// Each pair below reads and writes one object of an enrollment with its rest.
-// The local type drops the methods, which would call themselves.
+func (r *rest) members() *map[string]json.RawMessage { return &r.unknown }
 
 // UnmarshalJSON keeps members that are not known.
-func (e *Enrollment) UnmarshalJSON(data []byte) (err error) {
-	type plain Enrollment
-	e.rest, err = readObject(data, (*plain)(e))
-	return err
+func (e *Enrollment) UnmarshalJSON(data []byte) error {
+	type plain Enrollment // without the methods, which would call themselves
+	if err := json.Unmarshal(data, (*plain)(e)); err != nil {
+		return err
+	}
+	return readRest(reflect.ValueOf(e), data)
 }
 
 // MarshalJSON writes the kept members too.
 func (e Enrollment) MarshalJSON() ([]byte, error) {
 	type plain Enrollment
-	return writeObject(plain(e), e.rest)
+	data, err := json.Marshal(plain(e))
+	if err != nil {
+		return nil, err
+	}
+	return addRest(reflect.ValueOf(&e), data)
 }
 
-// UnmarshalJSON keeps members that are not known.
-func (a *Attestation) UnmarshalJSON(data []byte) (err error) {
-	type plain Attestation
-	a.rest, err = readObject(data, (*plain)(a))
-	return err
+// readRest keeps what the object v, and each object in it, has no field for. data is
+// what v was decoded from.
+func readRest(v reflect.Value, data []byte) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	for name, value := range all {
+		field := fieldOf(v, name)
+		if !field.IsValid() {
+			continue
+		}
+		delete(all, name)
+		if object := objectIn(field); object.IsValid() {
+			if err := readRest(object, value); err != nil {
+				return err
+			}
+		}
+	}
+	if len(all) == 0 {
+		all = nil
+	}
+	*restOf(v) = all
+	return nil
 }
 
-// MarshalJSON writes the kept members too.
-func (a Attestation) MarshalJSON() ([]byte, error) {
-	type plain Attestation
-	return writeObject(plain(a), a.rest)
+// addRest adds to data, which is v without it, what v and the objects in it keep.
+// What has a field goes before. Without any rest data stays as it is.
+func addRest(v reflect.Value, data []byte) ([]byte, error) {
+	var known map[string]json.RawMessage
+	if err := json.Unmarshal(data, &known); err != nil {
+		return nil, err
+	}
+	changed := len(*restOf(v)) > 0
+	for name, value := range known {
+		if object := objectIn(fieldOf(v, name)); object.IsValid() {
+			with, err := addRest(object, value)
+			if err != nil {
+				return nil, err
+			}
+			changed = changed || !bytes.Equal(with, value)
+			known[name] = with
+		}
+	}
+	if !changed {
+		return data, nil
+	}
+	all := maps.Clone(*restOf(v))
+	if all == nil {
+		return json.Marshal(known)
+	}
+	maps.Copy(all, known)
+	return json.Marshal(all)
 }
 
-// UnmarshalJSON keeps members that are not known.
-func (t *TPMAttestation) UnmarshalJSON(data []byte) (err error) {
-	type plain TPMAttestation
-	t.rest, err = readObject(data, (*plain)(t))
-	return err
+// keeper is a pointer to a struct that embeds rest.
+type keeper interface {
+	members() *map[string]json.RawMessage
 }
 
-// MarshalJSON writes the kept members too.
-func (t TPMAttestation) MarshalJSON() ([]byte, error) {
-	type plain TPMAttestation
-	return writeObject(plain(t), t.rest)
+func restOf(v reflect.Value) *map[string]json.RawMessage { return v.Interface().(keeper).members() }
+
+// objectIn is the pointer to a struct with a rest that a field holds or points to, or
+// the zero value where there is none.
+func objectIn(field reflect.Value) reflect.Value {
+	if field.IsValid() && field.Kind() == reflect.Struct {
+		field = field.Addr()
+	}
+	if !field.IsValid() || field.Kind() != reflect.Pointer || field.IsNil() {
+		return reflect.Value{}
+	}
+	if _, keeps := field.Interface().(keeper); !keeps {
+		return reflect.Value{}
+	}
+	return field
 }
 
-// UnmarshalJSON keeps members that are not known.
-func (c *Capabilities) UnmarshalJSON(data []byte) (err error) {
-	type plain Capabilities
-	c.rest, err = readObject(data, (*plain)(c))
-	return err
-}
-
-// MarshalJSON writes the kept members too.
-func (c Capabilities) MarshalJSON() ([]byte, error) {
-	type plain Capabilities
-	return writeObject(plain(c), c.rest)
-}
-
-// UnmarshalJSON keeps members that are not known.
-func (w *InitialTwin) UnmarshalJSON(data []byte) (err error) {
-	type plain InitialTwin
-	w.rest, err = readObject(data, (*plain)(w))
-	return err
-}
-
-// MarshalJSON writes the kept members too.
-func (w InitialTwin) MarshalJSON() ([]byte, error) {
-	type plain InitialTwin
-	return writeObject(plain(w), w.rest)
-}
-
-// UnmarshalJSON keeps members that are not known.
-func (p *InitialTwinProperties) UnmarshalJSON(data []byte) (err error) {
-	type plain InitialTwinProperties
-	p.rest, err = readObject(data, (*plain)(p))
-	return err
-}
-
-// MarshalJSON writes the kept members too.
-func (p InitialTwinProperties) MarshalJSON() ([]byte, error) {
-	type plain InitialTwinProperties
-	return writeObject(plain(p), p.rest)
-}
-
-// UnmarshalJSON keeps members that are not known.
-func (p *ReprovisionPolicy) UnmarshalJSON(data []byte) (err error) {
-	type plain ReprovisionPolicy
-	p.rest, err = readObject(data, (*plain)(p))
-	return err
-}
-
-// MarshalJSON writes the kept members too.
-func (p ReprovisionPolicy) MarshalJSON() ([]byte, error) {
-	type plain ReprovisionPolicy
-	return writeObject(plain(p), p.rest)
-}
-
-// UnmarshalJSON keeps members that are not known.
-func (c *CustomAllocation) UnmarshalJSON(data []byte) (err error) {
-	type plain CustomAllocation
-	c.rest, err = readObject(data, (*plain)(c))
-	return err
-}
-
-// MarshalJSON writes the kept members too.
-func (c CustomAllocation) MarshalJSON() ([]byte, error) {
-	type plain CustomAllocation
-	return writeObject(plain(c), c.rest)
+// fieldOf is the field that encoding/json reads a member into, or the zero value; it
+// compares names without case. v is a pointer to a struct.
+func fieldOf(v reflect.Value, name string) reflect.Value {
+	t := v.Type().Elem()
+	for i := range t.NumField() {
+		tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if tag != "" && tag != "-" && strings.EqualFold(tag, name) {
+			return v.Elem().Field(i)
+		}
+	}
+	return reflect.Value{}
 }

@@ -59,7 +59,7 @@ func TestMaxRetries(t *testing.T) {
 	for retries, want := range map[int32]int{-1: 1, 1: 2, 0: 4} {
 		s := serve(t, reply{status: 429})
 		o := s.options()
-		o.MaxRetries = retries
+		o.maxRetries = retries
 		c, err := NewDeviceClient(s.URL, testScope, o)
 		if err != nil {
 			t.Fatal(err)

@@ -16,6 +16,8 @@ type Retry struct {
 	// Host is what was asked, and Why what came of it, in a few words: no body is
 	// in it, and no URL.
 	Host, Why string
+	// Status is that of the answer, 0 if there was none.
+	Status int
 }
 
 // String is a line for those who wait.
@@ -44,24 +46,25 @@ const (
 // noticePolicy foretells the pauses of azcore's retry policy, from the same answer
 // and the same options; it neither waits nor repeats anything.
 type noticePolicy struct {
-	retries int32 // how many the policy makes
-	delay   time.Duration
-	tell    func(Retry)
+	retries  int32 // how many the policy makes
+	delay    time.Duration
+	retrying func(Retry)
 }
 
 func newNotice(o ClientOptions) noticePolicy {
-	retries := cmp.Or(o.MaxRetries, defaultRetries)
+	retries := cmp.Or(o.maxRetries, defaultRetries)
 	return noticePolicy{max(retries, 0), cmp.Or(o.RetryDelay, defaultRetryDelay), o.Retrying}
 }
 
-// after tells of the pause that follows a try, if one does: ctx is the request's,
+// notify tells of the pause that follows a try, if one does: ctx is the request's,
 // without the limit of the try.
-func (p noticePolicy) after(ctx context.Context, try int32, host string, resp *http.Response, err error) {
-	if p.tell == nil || ctx.Err() != nil || try > p.retries || !shouldRetry(resp, err) {
+func (p noticePolicy) notify(ctx context.Context, try int32, host string, resp *http.Response, err error) {
+	if p.retrying == nil || ctx.Err() != nil || try > p.retries || !shouldRetry(resp, err) {
 		return
 	}
 	r := Retry{Host: host, Why: "no answer"}
 	if err == nil {
+		r.Status = resp.StatusCode
 		r.Why = fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 		if r.In = retryAfter(resp.Header); r.In > maxRetryDelay {
 			return // azcore waits for no such time
@@ -70,5 +73,5 @@ func (p noticePolicy) after(ctx context.Context, try int32, host string, resp *h
 	if r.In == 0 {
 		r.In = min(p.delay*time.Duration(1<<try-1), maxRetryDelay)
 	}
-	p.tell(r)
+	p.retrying(r)
 }

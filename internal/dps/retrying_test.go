@@ -44,11 +44,11 @@ func TestRetriesAreTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var told []string
+				var notices []string
 				var at, tried []time.Time
 				var in []time.Duration
 				c, err := NewDeviceClient("https://plant.example", "0ne00000E11", ClientOptions{
-					MaxRetries: tt.max,
+					maxRetries: tt.max,
 					HTTPClient: &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
 						tried = append(tried, time.Now())
 						resp, err := tt.answer()
@@ -58,7 +58,7 @@ func TestRetriesAreTold(t *testing.T) {
 						return resp, err
 					})},
 					Retrying: func(r Retry) {
-						told, at, in = append(told, r.String()), append(at, time.Now()), append(in, r.In)
+						notices, at, in = append(notices, r.String()), append(at, time.Now()), append(in, r.In)
 					},
 				})
 				if err != nil {
@@ -69,12 +69,12 @@ func TestRetriesAreTold(t *testing.T) {
 				if _, err := c.Register(ctx, Registration{RegistrationID: "box"}, ""); err == nil {
 					t.Error("no error")
 				}
-				if len(told) != len(tt.want) || len(tried) != len(told)+1 {
-					t.Fatalf("%d tries, told %q, want %q", len(tried), told, tt.want)
+				if len(notices) != len(tt.want) || len(tried) != len(notices)+1 {
+					t.Fatalf("%d tries, told %q, want %q", len(tried), notices, tt.want)
 				}
 				for i, want := range tt.want {
-					if !strings.HasPrefix(told[i], want) {
-						t.Errorf("told %q, want %q", told[i], want)
+					if !strings.HasPrefix(notices[i], want) {
+						t.Errorf("told %q, want %q", notices[i], want)
 					}
 					// azcore makes it 0.8 to 1.3 of what it is
 					if took := tried[i+1].Sub(at[i]); took < in[i]*8/10 || took > in[i]*13/10 {

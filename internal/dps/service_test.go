@@ -119,6 +119,42 @@ func TestIfMatch(t *testing.T) {
 	}
 }
 
+// What deletes nothing is not taken for done: a portal's page, a code beside a 204, the
+// 404 of a gateway.
+func TestDelete(t *testing.T) {
+	coded := map[string]string{"x-ms-error-code": "404201"}
+	for name, tt := range map[string]struct {
+		answer    reply
+		malformed bool
+		status    int // of a refusal
+	}{
+		"204":                      {answer: reply{status: 204}},
+		"200 without a body":       {answer: reply{status: 200}},
+		"200 and a page":           {answer: reply{status: 200, body: "<html>sign in</html>"}, malformed: true},
+		"200 and an object":        {answer: reply{status: 200, body: `{"errorCode":401002}`}, malformed: true},
+		"204 with a refusal":       {answer: reply{status: 204, header: coded}, malformed: true},
+		"202":                      {answer: reply{status: 202}, malformed: true},
+		"404 of a gateway":         {answer: reply{status: 404}, malformed: true},
+		"404 of the service":       {answer: reply{status: 404, body: `{"errorCode":404201,"message":"Enrollment not found."}`}, status: 404},
+		"412":                      {answer: reply{status: 412, body: `{"errorCode":412001,"message":"changed"}`}, status: 412},
+		"404 that names two codes": {answer: reply{status: 404, header: coded, body: `{"errorCode":401002,"message":"no"}`}, malformed: true},
+	} {
+		for path, delete := range map[string]func(*ServiceClient) error{
+			"/enrollments/a%3Ab":   func(c *ServiceClient) error { return c.DeleteEnrollment(ctx, "a:b", "e1") },
+			"/registrations/a%3Ab": func(c *ServiceClient) error { return c.DeleteRegistration(ctx, "a:b", "e1") },
+		} {
+			s := serve(t, tt.answer)
+			err := delete(s.client(t))
+			if isDone := !tt.malformed && tt.status == 0; (err == nil) != isDone || errors.Is(err, ErrMalformed) != tt.malformed || HasStatus(err, tt.status) != (tt.status != 0) {
+				t.Errorf("%s of %s: %v", name, path, err)
+			}
+			if r := s.seen()[0]; r.method != "DELETE" || !strings.HasPrefix(r.uri, path+"?") && !strings.HasPrefix(r.uri, strings.Replace(path, "%3A", ":", 1)+"?") || r.header.Get("If-Match") != `"e1"` {
+				t.Errorf("%s: request = %+v, want %s", name, r, path)
+			}
+		}
+	}
+}
+
 func TestBulk(t *testing.T) {
 	s := serve(t, reply{status: 200, body: `{"isSuccessful":false,"errors":[{"registrationId":"b","errorCode":409202,"errorStatus":"exists\u001b"}],"more":1}`})
 	c := s.client(t)

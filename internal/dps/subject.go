@@ -186,7 +186,7 @@ func unpackETag(etag string) string {
 func checkNotFound(a answer, err error) error {
 	var e *Error
 	if a.status == http.StatusNotFound && errors.As(err, &e) && e.Code == 0 && e.Message == "" {
-		return a.malformed("the 404 is not in the service's words")
+		return a.malformed("the 404 has no message of the service")
 	}
 	return err
 }

@@ -25,21 +25,21 @@ var operationLies = []struct {
 	{"registration state", `{"registrationId":"victim-9","status":"assigned"}`, "registrationId is"},
 	{"registration state", `{"status":"assigned"}`, "it has no registrationId"},
 	{"registration state", `{"registrationId":null,"status":"assigned"}`, "it has no registrationId"},
-	{"registration state", `{"registrationId":"machine-1","registrationId":"machine-1","status":"assigned"}`, "stands twice"},
-	{"registration state", `{"registrationId":"machine-1","status":"assigned","Status":"failed"}`, "Status stands twice, once as status"},
-	{"registration state", `{"registrationId":"machine-1","status":"assigned","errorCode":"400207"}`, "errorCode has a text where a whole number belongs"},
-	{"registration state", `{"registrationId":"machine-1","status":"assigned","assignedHub":["a","b"]}`, "assignedHub has a list where a text belongs"},
+	{"registration state", `{"registrationId":"machine-1","registrationId":"machine-1","status":"assigned"}`, "appears twice"},
+	{"registration state", `{"registrationId":"machine-1","status":"assigned","Status":"failed"}`, "Status appears twice, once as status"},
+	{"registration state", `{"registrationId":"machine-1","status":"assigned","errorCode":"400207"}`, "errorCode has a string where a whole number belongs"},
+	{"registration state", `{"registrationId":"machine-1","status":"assigned","assignedHub":["a","b"]}`, "assignedHub has a list where a string belongs"},
 	{"register", `{"operationId":"1","status":"assigning","registrationState":{"registrationId":"victim-9"}}`, "registrationState.registrationId is"},
 	{"register", `{"operationId":"1","status":"assigning","registrationStatus":{"registrationId":"victim-9"}}`, "registrationStatus.registrationId is"},
 	{"register", `{"operationId":"1","status":"assigned","registrationState":{"registrationId":"machine-1"},"registrationStatus":{"registrationId":"machine-1","deviceId":"d"}}`, "its registrationState and its registrationStatus"},
-	{"register", `{"operationId":"1","operationId":"2","status":"assigning"}`, "operationId stands twice"},
-	{"register", `{"operationId":"1","OperationId":"2","status":"assigning"}`, "stands twice, once as"},
-	{"register", `{"operationId":"1","status":null}`, "status has null where a text belongs"},
+	{"register", `{"operationId":"1","operationId":"2","status":"assigning"}`, "operationId appears twice"},
+	{"register", `{"operationId":"1","OperationId":"2","status":"assigning"}`, "appears twice, once as"},
+	{"register", `{"operationId":"1","status":null}`, "status has null where a string belongs"},
 	{"challenge", `{"operationId":"1","status":"assigned","registrationState":{"registrationId":"victim-9"}}`, "registrationState.registrationId is"},
 	{"poll", `{"operationId":"5.other","status":"assigning"}`, `operationId is "5.other", the request was for "4.a.b"`},
 	{"poll", `{"operationId":"4.a.b","status":"assigned","registrationState":{"registrationId":"victim-9"}}`, "registrationState.registrationId is"},
-	{"poll", `{"operationId":"4.a.b","status":"assigned","registrationState":{"deviceId":"a","deviceId":"b"}}`, "registrationState.deviceId stands twice"},
-	{"poll", `{"operationId":"4.a.b","status":"assigned","status":"failed"}`, "status stands twice"},
+	{"poll", `{"operationId":"4.a.b","status":"assigned","registrationState":{"deviceId":"a","deviceId":"b"}}`, "registrationState.deviceId appears twice"},
+	{"poll", `{"operationId":"4.a.b","status":"assigned","status":"failed"}`, "status appears twice"},
 	{"poll", `{"operationId":"4.a.b","status":"assigned"}{"status":"failed"}`, "damaged"},
 	{"query", `[{"registrationId":"a"},{"registrationId":"a"}]`, `[1].registrationId is "a", which is listed twice`},
 	{"query", `[{"registrationId":"a"},{"registrationId":"A"}]`, "[1].registrationId"},
@@ -47,7 +47,7 @@ var operationLies = []struct {
 	{"query", `[{"registrationId":"a"},{}]`, "it has no [1].registrationId"},
 	{"query", `[{"registrationId":"a"},null]`, "[1] has null where an object belongs"},
 	{"query", `[{"registrationId":"a","registrationState":{"registrationId":"b"}}]`, "[0].registrationState.registrationId is"},
-	{"query", `[{"registrationId":"a","registrationId":"b"}]`, "[0].registrationId stands twice"},
+	{"query", `[{"registrationId":"a","registrationId":"b"}]`, "[0].registrationId appears twice"},
 	{"query", `[{"registrationID":"a"}]`, "[0].registrationID must be spelled registrationId"},
 	{"bulk", `{"isSuccessful":false,"errors":[{"registrationId":"victim-9","errorCode":1,"errorStatus":"x"}]}`, "errors[0].registrationId is"},
 	{"bulk", `{"isSuccessful":false,"errors":[{"registrationId":"machine-1","errorCode":1,"errorStatus":"x"},{"registrationId":"Machine-1","errorCode":1,"errorStatus":"x"}]}`, "which is listed twice"},
@@ -57,8 +57,8 @@ var operationLies = []struct {
 	{"bulk", `{"isSuccessful":false,"errors":[]}`, "isSuccessful is not true, and no errors follow"},
 	{"bulk", `{"isSuccessful":false,"errors":null}`, "isSuccessful is not true, and no errors follow"},
 	{"bulk", `{"isSuccessful":null,"errors":[]}`, "isSuccessful has null where true or false belongs"},
-	{"bulk", `{"isSuccessful":"true","errors":[]}`, "isSuccessful has a text where true or false belongs"},
-	{"bulk", `{"isSuccessful":true,"errors":[],"isSuccessful":false}`, "isSuccessful stands twice"},
+	{"bulk", `{"isSuccessful":"true","errors":[]}`, "isSuccessful has a string where true or false belongs"},
+	{"bulk", `{"isSuccessful":true,"errors":[],"isSuccessful":false}`, "isSuccessful appears twice"},
 	{"bulk", `{"IsSuccessful":true,"errors":[]}`, "IsSuccessful must be spelled isSuccessful"},
 	{"bulk", `{}`, "isSuccessful is not true"},
 	{"bulk", `null`, "it is null, not an object"},
@@ -69,7 +69,7 @@ func TestAnswersAboutOthers(t *testing.T) {
 		s := serve(t, reply{status: 200, body: lie.body})
 		err := everyOperation(t, s.URL, s.Client())[lie.operation]()
 		var answer *AnswerError
-		if !errors.As(err, &answer) || !strings.Contains(answer.Reason, lie.reason) {
+		if !errors.As(err, &answer) || !strings.Contains(answer.reason, lie.reason) {
 			t.Errorf("%s, %s: %v, want %q", lie.operation, lie.body, err, lie.reason)
 		}
 		if n := len(s.seen()); n != 1 {

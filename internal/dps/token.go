@@ -12,7 +12,7 @@ import (
 	"tpmdps/internal/text"
 )
 
-// ErrToken is returned, wrapped with the reason, for a text that is no SAS
+// ErrToken is returned, wrapped with the reason, for a text that is not a SAS
 // token. The reason never repeats a signature.
 var ErrToken = errors.New("invalid SAS token")
 
@@ -124,7 +124,7 @@ func parseToken(s string) (Token, error) {
 	}
 	seconds, err := strconv.ParseInt(fields["se"], 10, 64)
 	if err != nil || seconds < 0 || seconds > maxExpiry {
-		return Token{}, errors.New("its expiry (se) is no time in seconds since 1970")
+		return Token{}, errors.New("its expiry (se) is not a time in seconds since 1970")
 	}
 	return Token{
 		Resource: text.Printable(fields["sr"], 300),
@@ -150,7 +150,7 @@ func tokenFields(text string) (map[string]string, error) {
 			return nil, errors.New("one of its fields is not escaped as in a URL")
 		}
 		if _, twice := fields[name]; twice {
-			return nil, errors.New("a field stands in it twice: two were pasted together")
+			return nil, errors.New("a field appears in it twice: two were pasted together")
 		}
 		fields[name] = plain
 	}

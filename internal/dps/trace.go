@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"tpmdps/internal/redact"
 	"tpmdps/internal/text"
 )
 
@@ -22,7 +23,7 @@ import (
 // It goes below the pipeline, where the retries and the sign-in to Microsoft
 // Entra ID pass too.
 func Trace(next http.RoundTripper, w io.Writer) http.RoundTripper {
-	return &trace{orDirect(next), w}
+	return &trace{transportOrDefault(next), w}
 }
 
 type trace struct {
@@ -95,7 +96,7 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 // nothing in it that a terminal would obey.
 func (t *trace) write(title string, header http.Header, body []byte, mark string) {
 	var b strings.Builder
-	fmt.Fprintln(&b, printableLine(Redact(title)))
+	fmt.Fprintln(&b, printableLine(redact.Patterns(title)))
 	names := make([]string, 0, len(header))
 	for name := range header {
 		names = append(names, name)
@@ -110,7 +111,7 @@ func (t *trace) write(title string, header http.Header, body []byte, mark string
 		fmt.Fprintln(&b, mark)
 	}
 	cut := len(body) > maxTraced
-	for line := range strings.Lines(Redact(string(body[:min(len(body), maxTraced)]))) {
+	for line := range strings.Lines(redact.Patterns(string(body[:min(len(body), maxTraced)]))) {
 		fmt.Fprintf(&b, "%s %s\n", mark, printableLine(line))
 	}
 	if cut {
@@ -124,13 +125,13 @@ func (t *trace) write(title string, header http.Header, body []byte, mark string
 // and X-Identity-Header in App Service.
 var secretHeader = regexp.MustCompile(`(?i)secret|token|cookie|-key|authorization|identity-header`)
 
-// redactHeader hides the whole of what Redact does not know the form of, and
+// redactHeader hides the whole of what redact.Patterns does not know the form of, and
 // leaves of a shared access signature what it is for.
 func redactHeader(name, value string) string {
 	if secretHeader.MatchString(name) && !strings.HasPrefix(value, sasScheme) {
-		return redacted
+		return redact.Mark
 	}
-	return Redact(value)
+	return redact.Patterns(value)
 }
 
 // printableLine replaces what moves a terminal's cursor or changes its colours.

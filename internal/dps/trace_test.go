@@ -108,7 +108,7 @@ func TestRedactHeader(t *testing.T) {
 func TestTraceOfNoAnswer(t *testing.T) {
 	var out bytes.Buffer
 	c, err := NewServiceClient("https://localhost:1", SharedAccessToken("SharedAccessSignature sr=x&sig=canary&se=1&skn=p"),
-		ClientOptions{HTTPClient: &http.Client{Transport: Trace(nil, &out)}, MaxRetries: -1, RetryDelay: time.Millisecond})
+		ClientOptions{HTTPClient: &http.Client{Transport: Trace(nil, &out)}, maxRetries: -1, RetryDelay: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

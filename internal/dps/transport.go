@@ -40,9 +40,9 @@ func NewHTTPClient(roots *x509.CertPool, proxies environment.Proxies) *http.Clie
 	}
 }
 
-// orDirect is a transport, or one without a proxy. That of net/http reads the
+// transportOrDefault is a transport, or one without a proxy. That of net/http reads the
 // environment by itself.
-func orDirect(transport http.RoundTripper) http.RoundTripper {
+func transportOrDefault(transport http.RoundTripper) http.RoundTripper {
 	if transport == nil {
 		return NewHTTPClient(nil, environment.Proxies{}).Transport
 	}
@@ -97,10 +97,10 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// mayPass reports whether the same request may succeed when it is sent again
-// after an error that was no answer. Trust and addressing do not change within
-// seconds: whoever waits at the bench should hear of them at once.
-func mayPass(err error) bool {
+// isTransient reports whether the same request may succeed when it is sent again
+// after an error that was not an answer. Trust and addressing do not change within
+// seconds: a person who waits at the bench should hear of them at once.
+func isTransient(err error) bool {
 	var lookup *net.DNSError
 	var cut *network.CutHandshake
 	switch {

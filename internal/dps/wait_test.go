@@ -156,13 +156,13 @@ func (w *watchedBody) Read(p []byte) (int, error) {
 func TestEndOfAContextInWords(t *testing.T) {
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
-	late, cancel := context.WithTimeout(ctx, -1)
+	expired, cancel := context.WithTimeout(ctx, -1)
 	defer cancel()
 	for _, row := range []struct {
 		ctx   context.Context
 		cause error
 		want  string
-	}{{canceled, context.Canceled, "interrupted"}, {late, context.DeadlineExceeded, "the time was over"}} {
+	}{{canceled, context.Canceled, "interrupted"}, {expired, context.DeadlineExceeded, "timed out before an answer came"}} {
 		_, err := serve(t, reply{status: 200, body: "{}"}).client(t).Enrollment(row.ctx, "machine-1")
 		if !errors.Is(err, row.cause) || !strings.Contains(err.Error(), row.want) || strings.Contains(err.Error(), "context ") {
 			t.Errorf("%v, want %q", err, row.want)

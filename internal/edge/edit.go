@@ -121,7 +121,7 @@ type editor struct {
 
 func (e *editor) set(s setting) error {
 	old, there := e.doc.Lookup(s.path...)
-	if there && (s.missing || same(old, s)) {
+	if there && (s.missing || sameValue(old, s)) {
 		return nil
 	}
 	if old.Kind == tomledit.Array || old.Kind == tomledit.InlineTable {
@@ -134,7 +134,7 @@ func (e *editor) set(s setting) error {
 	}
 	doc, err := e.doc.Set(s.text, s.path...)
 	if parent := s.path[:len(s.path)-1]; !there && slices.Equal(parent, payload) && !e.has(parent) {
-		// One line, as IoT Edge's own template has it, in place of a table.
+		// One line, as IoT Edge's own template has it, instead of a table.
 		doc, err = e.doc.Set("{ uri = "+s.text+" }", parent...)
 	}
 	if err != nil {
@@ -168,8 +168,8 @@ func (e *editor) has(path []string) bool {
 	})
 }
 
-// same compares a value of the file with a wanted one by what they mean.
-func same(old tomledit.Entry, s setting) bool {
+// sameValue compares a value of the file with a wanted one by what they mean.
+func sameValue(old tomledit.Entry, s setting) bool {
 	switch want := s.value.(type) {
 	case int64:
 		n, err := strconv.ParseInt(old.Text, 0, 64)
@@ -207,7 +207,7 @@ func put(values map[string]any, value any, path []string) {
 // that IoT Edge can work with it.
 func (e *editor) finish() (Edit, error) {
 	if e.comparable && !reflect.DeepEqual(e.doc.Values(), e.want) {
-		return Edit{}, errors.New("the edit would change more of the file than it should; nothing was written")
+		return Edit{}, errors.New("the edit would change more of the file than intended; nothing was written")
 	}
 	data := e.doc.Bytes()
 	if len(data) > schema.MaxFile {

@@ -20,11 +20,11 @@ func (f *FileError) Error() string { return fmt.Sprintf("%s: %v: %v", f.Path, Er
 // Unwrap returns both: what it is, and what is wrong.
 func (f *FileError) Unwrap() []error { return []error{ErrUnusable, f.Err} }
 
-// Hint names the command that says what to type, for this file; "" where the error
+// Hint names the command that shows what to fix, for this file; "" where the error
 // itself has advice.
 func (f *FileError) Hint() string {
 	if errors.Is(f.Err, ErrOtherProvisioning) {
 		return ""
 	}
-	return "tpmdps config --check" + FileFlag(f.Path) + " says what to type; tpmdps config --config - prints a file that is right"
+	return "tpmdps config --check" + FileFlag(f.Path) + " shows what to fix; tpmdps config --config - prints a valid file"
 }

@@ -41,14 +41,14 @@ func (c Config) validateLegacy() error {
 	problems := []error{c.Validate()}
 	for _, newer := range []struct {
 		key   string
-		given bool
+		isSet bool
 	}{
 		{"payload", c.PayloadURI != ""},
 		{"tcti", c.TCTI != ""},
 		{"auth_key_index", c.AuthKeyIndex != nil},
 		{"hierarchy_authorization", c.EndorsementAuth != "" || c.OwnerAuth != ""},
 	} {
-		if newer.given {
+		if newer.isSet {
 			problems = append(problems, fmt.Errorf("%w: %s: IoT Edge 1.1 does not know it", ErrInvalid, newer.key))
 		}
 	}

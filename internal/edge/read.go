@@ -28,12 +28,12 @@ func (v *values) find(key string, kind tomledit.Kind) string {
 		return ""
 	}
 	if e.Kind != kind {
-		v.wrong(e, kind)
+		v.typeError(e, kind)
 	}
 	return e.Text
 }
 
-func (v *values) wrong(e tomledit.Entry, want tomledit.Kind) {
+func (v *values) typeError(e tomledit.Entry, want tomledit.Kind) {
 	if there, ok := v.lines.Lookup(e.Path...); ok {
 		e.Line, e.Column = there.Line, there.Column
 	}
@@ -46,7 +46,7 @@ func (v *values) wrong(e tomledit.Entry, want tomledit.Kind) {
 func (v *values) tables(keys ...string) {
 	for _, key := range keys {
 		if e, ok := v.doc.Lookup(strings.Split(key, ".")...); ok && e.Kind != tomledit.Table && e.Kind != tomledit.InlineTable {
-			v.wrong(e, tomledit.Table)
+			v.typeError(e, tomledit.Table)
 		}
 	}
 }
@@ -120,9 +120,9 @@ func read(doc, old *tomledit.Document) (Config, error) {
 	return c, nil
 }
 
-// Says reports whether a config.toml has a text of its own for a key, which is not
+// Lookup reports whether a config.toml has a text of its own for a key, which is not
 // the example of IoT Edge's template.
-func Says(file []byte, key string) (text string, ok bool) {
+func Lookup(file []byte, key string) (text string, ok bool) {
 	doc, err := tomledit.Parse(file)
 	if err != nil {
 		return "", false

@@ -65,8 +65,8 @@ func TestSays(t *testing.T) {
 		"[provisioning":                                "",
 		"":                                             "",
 	} {
-		if got, ok := Says([]byte(text), key); ok != (want != "") || ok && got != want {
-			t.Errorf("Says(%q) = %q, %t, want %q", text, got, ok, want)
+		if got, ok := Lookup([]byte(text), key); ok != (want != "") || ok && got != want {
+			t.Errorf("Lookup(%q) = %q, %t, want %q", text, got, ok, want)
 		}
 	}
 }

@@ -96,7 +96,7 @@ type Store struct {
 }
 
 // NewStore makes a store. What is given is trusted only as far as the table of roots
-// has it; extra is trusted because whoever runs the program says so, root or not.
+// has it; extra is trusted because the user says so, root or not.
 func NewStore(given, extra []*chain.Certificate) *Store {
 	s := &Store{extra: map[[sha256.Size]byte]bool{}}
 	for _, c := range extra {

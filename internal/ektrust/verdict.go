@@ -39,7 +39,7 @@ const (
 // Words lists the verdicts, the best one first.
 func Words() []Word { return []Word{Trusted, Unknown, Absent, Untrusted, Mismatch, Vulnerable} }
 
-// Meaning is what a verdict says to whoever runs the factory, a sentence; "" for what
+// Meaning is what a verdict says to those who run the factory, a sentence; "" for what
 // is not a verdict.
 func (w Word) Meaning() string {
 	return map[Word]string{

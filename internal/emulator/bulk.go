@@ -17,6 +17,14 @@ type bulkOperation struct {
 	Mode        string            `json:"mode"`
 }
 
+// of are the enrollments of the kind that the operation was sent to.
+func (op bulkOperation) of(c *collection) []json.RawMessage {
+	if c == groups {
+		return op.Groups
+	}
+	return op.Enrollments
+}
+
 type bulkResult struct {
 	Errors       []bulkError `json:"errors"`
 	IsSuccessful bool        `json:"isSuccessful"`
@@ -36,10 +44,7 @@ func (c *collection) bulk(s *Server, r *request) (rest.Reply, error) {
 	if err := json.Unmarshal(r.body, &op); err != nil {
 		return rest.Reply{}, rest.Refuse(codeBadRequest, "The bulk operation is not valid JSON.")
 	}
-	bodies := op.Enrollments
-	if c == groups {
-		bodies = op.Groups
-	}
+	bodies := op.of(c)
 	if n := len(bodies); n == 0 || n > maxBulk {
 		return rest.Reply{}, rest.Refuse(codeBadRequest, "A bulk operation has 1 to %d enrollments, not %d.", maxBulk, n)
 	}
@@ -93,7 +98,7 @@ func (c *collection) bulkCreate(s *Server, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if c.in(s.state)[fold(e.id())] != nil {
+	if c.enrollments(s.state).get(e.id()) != nil {
 		return c.errExists()
 	}
 	return s.putStamped(e, nil)
@@ -128,7 +133,7 @@ func (c *collection) bulkPair(s *Server, body []byte) (e, old *enrollment, err e
 	if e, err = c.parse(body); err != nil {
 		return nil, nil, err
 	}
-	if old = c.in(s.state)[fold(e.id())]; old == nil {
+	if old = c.enrollments(s.state).get(e.id()); old == nil {
 		return nil, nil, c.errNotFound()
 	}
 	return e, old, nil
@@ -144,7 +149,7 @@ func (s *Server) replace(e, old *enrollment) error {
 
 func (c *collection) bulkDelete(s *Server, body []byte) error {
 	ref := c.reference(body)
-	e := c.in(s.state)[fold(ref.id)]
+	e := c.enrollments(s.state).get(ref.id)
 	if e == nil {
 		return c.errNotFound()
 	}

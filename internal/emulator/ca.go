@@ -49,7 +49,7 @@ type authority struct {
 }
 
 // openAuthority reads the authority in dir, or makes one and, unless dir is "",
-// writes it there. An authority that is about to expire is made anew.
+// writes it there. An authority that is about to expire is made again.
 func openAuthority(dir string) (*authority, error) {
 	if dir == "" {
 		return newAuthority(caName)
@@ -79,7 +79,7 @@ func readAuthority(dir string) (*authority, error) {
 	return &authority{cert: pair.Leaf, key: key}, nil
 }
 
-// newAuthority makes an authority; behind its name stands a part of its serial number.
+// newAuthority makes an authority; after its name stands a part of its serial number.
 func newAuthority(name string) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -148,7 +148,7 @@ func addName(template *x509.Certificate, host string) {
 	case ip != nil && !ip.IsLoopback() && !ip.IsUnspecified():
 		template.IPAddresses = append(template.IPAddresses, ip)
 	case ip == nil && host == "", ip != nil && ip.IsUnspecified():
-		addOwnNames(template) // on all addresses: whoever comes, comes by one of these
+		addOwnNames(template) // on all addresses: every client comes by one of these
 	}
 }
 

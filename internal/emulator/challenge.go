@@ -27,7 +27,7 @@ func parseKey(text string) (*challenge.Key, error) {
 }
 
 // challengeBody is the body of the 401 that asks a device to prove itself. A member
-// "status" in it would make the C SDK take it for an answer.
+// "status" in it would make the C SDK mistake it for an answer.
 type challengeBody struct {
 	Message                      string  `json:"message"`
 	AuthenticationKey            string  `json:"authenticationKey"`
@@ -78,7 +78,7 @@ func (s *Server) wrap(ek, srk *challenge.Key, key []byte, text, fault string) (s
 		return "", err
 	}
 	if s.faults.on(fault) {
-		blob[4] ^= 1 // behind two sizes: the HMAC that the chip checks first
+		blob[4] ^= 1 // after two sizes: the HMAC that the chip checks first
 	}
 	return base64.StdEncoding.EncodeToString(blob), nil
 }

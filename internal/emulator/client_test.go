@@ -73,7 +73,7 @@ func start(t *testing.T, o Options) *client {
 // free for the next one.
 func (c *client) killed() {
 	c.Helper()
-	if err := c.srv.state.file.Close(); err != nil {
+	if err := c.srv.state.log.file.Close(); err != nil {
 		c.Fatal(err)
 	}
 }
@@ -113,9 +113,16 @@ func (c *client) send(method, path, body string, header ...string) answer {
 // service sends a request with the policy's token.
 func (c *client) service(method, path, body string, header ...string) answer {
 	c.Helper()
-	p := c.srv.state.policy
-	token := signed(c.srv.Host(), p.Name, p.Key, c.clock.Now().Add(time.Hour))
-	return c.send(method, path, body, append(header, "Authorization", token)...)
+	return c.send(method, path, body, append(header, "Authorization", c.serviceToken())...)
+}
+
+// serviceToken is a token of the policy's.
+func (c *client) serviceToken() string { return policyToken(c.srv) }
+
+// policyToken is one by the clock of the server.
+func policyToken(srv *Server) string {
+	p := srv.state.policy
+	return signed(srv.Host(), p.Name, p.Key, srv.opts.Now().Add(time.Hour))
 }
 
 // sas signs as Microsoft's SDKs do.

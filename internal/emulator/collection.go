@@ -28,8 +28,8 @@ var (
 		item: "EnrollmentGroup", noun: "EnrollmentGroup", exists: codeGroupExists, notFound: codeGroupNotFound}
 )
 
-// in returns the collection's enrollments, by [fold]ed ID.
-func (c *collection) in(st *state) map[string]*enrollment {
+// enrollments returns the collection's enrollments.
+func (c *collection) enrollments(st *state) *table[*enrollment] {
 	if c == groups {
 		return st.groups
 	}
@@ -49,7 +49,7 @@ func (c *collection) put(s *Server, r *request) (rest.Reply, error) {
 	if fold(e.id()) != id {
 		return rest.Reply{}, rest.Refuse(codeBadRequest, "The %s differs from the one in the path.", c.idInWords)
 	}
-	old, ifMatch := c.in(s.state)[id], r.Header.Get("If-Match")
+	old, ifMatch := c.enrollments(s.state).get(id), r.Header.Get("If-Match")
 	switch {
 	case old == nil && ifMatch != "":
 		return rest.Reply{}, rest.Refuse(codePrecondition, "There is no enrollment that the ETag could match.")
@@ -75,7 +75,7 @@ func (s *Server) putStamped(e, old *enrollment) error {
 	if err := e.stamp(old, s.opts.Now()); err != nil {
 		return err
 	}
-	e.of.in(s.state)[fold(e.id())] = e
+	e.collection.enrollments(s.state).put(e.id(), e)
 	return nil
 }
 
@@ -87,13 +87,13 @@ func (c *collection) get(s *Server, r *request) (rest.Reply, error) {
 	if c == groups {
 		return rest.Reply{Status: http.StatusOK, Body: e.shown()}, nil
 	}
-	body := e.withState(s.state.registrations[fold(e.RegistrationID)], s.opts.Now())
+	body := e.withState(s.state.registrations.get(e.RegistrationID), s.opts.Now())
 	return rest.Reply{Status: http.StatusOK, Body: body}, nil
 }
 
 // find returns the enrollment that the path names.
 func (c *collection) find(s *Server, r *request) (*enrollment, error) {
-	e := c.in(s.state)[fold(r.path[1])]
+	e := c.enrollments(s.state).get(r.path[1])
 	if e == nil {
 		return nil, c.errNotFound()
 	}
@@ -116,9 +116,9 @@ func (c *collection) delete(s *Server, r *request) (rest.Reply, error) {
 // hub would stay; the service cannot take that back either.
 func (s *Server) forget(e *enrollment) {
 	id := fold(e.id())
-	delete(e.of.in(s.state), id)
-	if e.of == individuals {
-		delete(s.state.registrations, id)
+	e.collection.enrollments(s.state).delete(id)
+	if e.collection == individuals {
+		s.state.registrations.delete(id)
 		delete(s.nonce, id)
 	}
 }

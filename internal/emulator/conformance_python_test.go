@@ -49,7 +49,7 @@ func TestConformancePythonManagesEnrollments(t *testing.T) {
 	if err != nil || strings.TrimSpace(string(out)) != "all steps done" {
 		t.Fatalf("enrollments.py printed %q: %v\n%s", out, err, stderr.String())
 	}
-	if n := len(c.srv.state.enrollments) + len(c.srv.state.groups); n != 0 {
+	if n := c.srv.state.enrollments.len() + c.srv.state.groups.len(); n != 0 {
 		t.Errorf("%d enrollments are left, want none", n)
 	}
 }

@@ -106,7 +106,7 @@ func TestConformanceNodeRegisters(t *testing.T) {
 	if got.Status != "assigned" || got.AssignedHub != "localhost" || got.DeviceID != got.RegistrationID {
 		t.Errorf("register.js printed %s, want assigned to localhost under the registration ID", out)
 	}
-	reg := c.srv.state.registrations[got.RegistrationID]
+	reg := c.srv.state.registrations.get(got.RegistrationID)
 	if reg == nil {
 		t.Fatalf("the emulator knows no registration %q", got.RegistrationID)
 	}
@@ -146,7 +146,7 @@ func TestConformanceNodeManagesEnrollments(t *testing.T) {
 	if out := c.node("enrollments.js", append(env, "ENDORSEMENT_KEY="+chip.ekText())); out != "all steps done" {
 		t.Errorf("enrollments.js printed %q", out)
 	}
-	if n := len(c.srv.state.enrollments); n != 0 {
+	if n := c.srv.state.enrollments.len(); n != 0 {
 		t.Errorf("%d enrollments are left, want none", n)
 	}
 }

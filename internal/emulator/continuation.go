@@ -38,9 +38,9 @@ func placeOf(e *enrollment) place {
 }
 
 // byPartition returns the enrollments in the order in which queries list them.
-func byPartition(all map[string]*enrollment) []place {
-	list := make([]place, 0, len(all))
-	for _, e := range all {
+func byPartition(enrollments *table[*enrollment]) []place {
+	list := make([]place, 0, enrollments.len())
+	for e := range enrollments.all() {
 		list = append(list, placeOf(e))
 	}
 	slices.SortFunc(list, func(a, b place) int {
@@ -62,7 +62,7 @@ type tokenRange struct {
 	Max string `json:"max"`
 }
 
-// ridMark begins a token; behind it stands the last item's resource ID.
+// ridMark begins a token; after it stands the last item's resource ID.
 const ridMark = "+RID:~"
 
 // continuation is the token after the items that were listed.

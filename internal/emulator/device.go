@@ -46,8 +46,8 @@ func (s *Server) register(r *request) (rest.Reply, error) {
 		return rest.Reply{}, err
 	}
 	id := fold(e.RegistrationID)
-	reg := s.assign(e, s.state.registrations[id], r.apiVersion)
-	s.state.registrations[id] = reg
+	reg := s.assign(e, s.state.registrations.get(id), r.apiVersion)
+	s.state.registrations.put(id, reg)
 	if err := s.state.save(); err != nil {
 		return rest.Reply{}, err
 	}
@@ -68,7 +68,7 @@ func (s *Server) deviceRequest(r *request) (*enrollment, deviceRegistration, err
 	if body.RegistrationID != "" && fold(body.RegistrationID) != id {
 		return nil, body, rest.Refuse(codeBadRequest, "The registration ID differs from the one in the path.")
 	}
-	e := s.state.enrollments[id]
+	e := s.state.enrollments.get(id)
 	if e == nil && s.opts.EnrollOnSight && body.TPM != nil {
 		return s.enrollOnSight(id, body)
 	}
@@ -106,7 +106,7 @@ func (s *Server) enrollOnSight(id string, body deviceRegistration) (*enrollment,
 	return e, body, s.state.save()
 }
 
-// opened answers the request that started an operation. IoT Edge takes 202 only;
+// opened answers the request that started an operation. IoT Edge accepts 202 only;
 // that the enrollment is disabled, the C SDK reads from a 200.
 func (s *Server) opened(r *request, operationID string, reg *registration) rest.Reply {
 	if reg.Status == "disabled" {
@@ -135,7 +135,7 @@ func (s *Server) retryLater(r rest.Reply) rest.Reply {
 // poll answers GET .../operations/{operation}.
 func (s *Server) poll(r *request) (rest.Reply, error) {
 	id, operationID := fold(r.path[2]), r.path[4]
-	e := s.state.enrollments[id]
+	e := s.state.enrollments.get(id)
 	if e == nil {
 		return rest.Reply{}, individuals.errNotFound()
 	}
@@ -179,7 +179,7 @@ func (s *Server) lookUp(r *request) (rest.Reply, error) {
 	if err != nil {
 		return rest.Reply{}, err
 	}
-	reg := s.state.registrations[fold(e.RegistrationID)]
+	reg := s.state.registrations.get(e.RegistrationID)
 	if reg == nil {
 		return rest.Reply{}, rest.Refuse(codeRegistrationNotFound, "Registration not found.")
 	}

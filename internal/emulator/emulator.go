@@ -59,6 +59,9 @@ type Options struct {
 	StateFile string // keeps enrollments, registrations and keys across restarts; "" keeps nothing
 
 	Limit int // operations a minute for each kind of request, 429 beyond it; 0 is unlimited
+	// LimitCounts is what an operation is to the limit: with [LimitCalls], or "", a
+	// bulk operation is one, with [LimitItems] it is one for each of its enrollments.
+	LimitCounts string
 
 	// Hub is the host that devices are assigned to when their enrollment
 	// names none; "" is the emulator's own, see [Server.Hub].
@@ -108,6 +111,9 @@ func (o Options) withDefaults() Options {
 	if o.Role == "" {
 		o.Role = "contributor"
 	}
+	if o.LimitCounts == "" {
+		o.LimitCounts = LimitCalls
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -138,6 +144,9 @@ func (o Options) validate() error {
 	if _, known := roleNames[o.Role]; !known {
 		return fmt.Errorf("role %q: want contributor, reader or none", rest.Clip(o.Role))
 	}
+	if o.LimitCounts != LimitCalls && o.LimitCounts != LimitItems {
+		return fmt.Errorf("limit counts %q: want %s or %s", rest.Clip(o.LimitCounts), LimitCalls, LimitItems)
+	}
 	if o.Limit < 0 || o.AssignDelay < 0 || o.RetryAfter < 0 || o.TokenLife < 0 {
 		return errors.New("limit and delays cannot be negative")
 	}
@@ -152,6 +161,7 @@ type Server struct {
 	ca     *authority
 	entra  *entra.Server
 	limit  *limiter
+	chaos  *chaos // nil without it
 
 	mu    sync.Mutex // guards everything that requests of DPS and hub change: the three fields below
 	state *state
@@ -187,9 +197,12 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: certificate authority: %w", err)
 	}
-	st, err := openState(o.StateFile)
+	st, repaired, err := openState(o.StateFile)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: state: %w", err)
+	}
+	if repaired != "" {
+		o.Log.Warn("state", "file", o.StateFile, "repaired", repaired)
 	}
 	s := &Server{
 		opts:   o,
@@ -198,7 +211,8 @@ func New(o Options) (*Server, error) {
 		state:  st,
 		nonce:  nonces{},
 		ops:    operations{},
-		limit:  &limiter{perMinute: o.Limit},
+		limit:  &limiter{perMinute: o.Limit, items: o.LimitCounts == LimitItems},
+		chaos:  f.newChaos(),
 	}
 	s.entra = entra.New(entra.Options{Host: s.Host, Key: st.policy.Key, Roles: rolesOf(o.Role), TokenLife: o.TokenLife, Now: o.Now})
 	s.hub = hub.New(hub.Options{

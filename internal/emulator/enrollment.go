@@ -16,8 +16,8 @@ import (
 // they came, so that what this emulator does not know survives a read and a
 // write; the fields beside them are what it acts on.
 type enrollment struct {
-	of      *collection
-	members map[string]json.RawMessage
+	collection *collection
+	members    map[string]json.RawMessage
 	enrollmentView
 	ek      *challenge.Key // nil where the attestation is not a TPM's
 	created time.Time
@@ -88,7 +88,7 @@ func (t *initialTwin) twin() *hub.Twin {
 
 // id is the name of the enrollment in its collection.
 func (e *enrollment) id() string {
-	if e.of == groups {
+	if e.collection == groups {
 		return e.GroupID
 	}
 	return e.RegistrationID
@@ -118,7 +118,7 @@ func (c *collection) parse(body []byte) (*enrollment, error) {
 
 // read is [collection.parse] for an enrollment that was accepted before.
 func (c *collection) read(body []byte) (*enrollment, error) {
-	e := &enrollment{of: c}
+	e := &enrollment{collection: c}
 	if err := json.Unmarshal(body, &e.members); err != nil || e.members == nil {
 		return nil, rest.Refuse(codeBadRequest, "The enrollment is not a JSON object.")
 	}

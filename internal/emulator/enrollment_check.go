@@ -14,12 +14,12 @@ const maxIDLength = 128
 // check reports the first rule of the service that the enrollment breaks.
 func (e *enrollment) check() error {
 	if !validRegistrationID(e.id()) {
-		return rest.Refuse(codeBadRequest, "The %s %q is not valid.", e.of.idInWords, rest.Clip(e.id()))
+		return rest.Refuse(codeBadRequest, "The %s %q is not valid.", e.collection.idInWords, rest.Clip(e.id()))
 	}
 	if e.DeviceID != "" && !hub.ValidID(e.DeviceID) {
 		return rest.Refuse(codeBadRequest, "The device ID %q is not valid.", rest.Clip(e.DeviceID))
 	}
-	if err := e.Attestation.check(e.of); err != nil {
+	if err := e.Attestation.check(e.collection); err != nil {
 		return err
 	}
 	for _, rule := range []func() error{e.checkAllocation, e.checkObjects} {

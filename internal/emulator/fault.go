@@ -16,14 +16,14 @@ import (
 // names it: one for each layer that a device has to get through.
 type Fault struct {
 	Name string
-	Arg  string // "N" where a number belongs behind the name, as in throttle=3; "" elsewhere
+	Arg  string // what the number is that belongs after the name, N as in throttle=3, or SEED; "" elsewhere
 	What string // what the service does, in one line
 
 	// Operator: no device meets it, but who asks the enrollment API.
 	Operator bool
 }
 
-// Usage returns the fault as it is written: its name, with =N where that belongs.
+// Usage returns the fault as it is written: its name, with =N or =SEED where that belongs.
 func (f Fault) Usage() string {
 	if f.Arg == "" {
 		return f.Name
@@ -40,11 +40,11 @@ func Faults() []Fault {
 	return list
 }
 
-// fault is a fault and what it puts in place of what is right. Those that have
+// fault is a fault and what it answers instead of what is right. Those that have
 // none of it are asked for by name where they act.
 type fault struct {
 	Fault
-	setUp   func(o *Options, n int)        // changes what the service was told
+	setUp   func(o *Options, n int)        // changes the options of the service
 	answer  func(now time.Time) rest.Reply // is every answer, or the first N
 	refusal error                          // is the answer to every request of a device
 	outcome *outcome                       // is the outcome of every registration
@@ -72,6 +72,7 @@ const (
 	faultHubSAS     = "hub-sas"
 	faultHubDrop    = "hub-drop"
 	faultNoKeys     = "local-auth-disabled"
+	faultChaos      = "chaos"
 )
 
 // Names that no DNS knows (RFC 2606).
@@ -84,7 +85,7 @@ const (
 func newFault(name, arg, what string) Fault { return Fault{Name: name, Arg: arg, What: what} }
 
 var faultTable = []fault{
-	{Fault: newFault(faultDNSLess, "", "the service goes by a name that no DNS knows")},
+	{Fault: newFault(faultDNSLess, "", "the service's name is unknown to DNS")},
 	{Fault: newFault(faultTCPRefuse, "", "nothing listens where the service should")},
 	{Fault: newFault(faultIntercept, "", "certificates come from another authority, `"+interceptor+"`")},
 	{Fault: newFault("proxy-407", "", "every request is answered 407 by a proxy that wants a password"),
@@ -93,7 +94,7 @@ var faultTable = []fault{
 		answer: loginPage},
 	{Fault: newFault(faultDrop, "N", "the connection is closed instead of an answer, N times")},
 	{Fault: newFault(faultOneByte, "", "bodies come at one byte a second")},
-	{Fault: newFault(faultHeaders, "", "the connection is closed behind the headers of every answer")},
+	{Fault: newFault(faultHeaders, "", "the connection is closed after the headers of every answer")},
 	{Fault: newFault(faultRedirect, "", "every request with a token is answered 302 to another host")},
 	{Fault: newFault("clock", "", "the service's clock is 10 minutes ahead, in Date and for tokens"),
 		setUp: func(o *Options, _ int) {
@@ -104,7 +105,7 @@ var faultTable = []fault{
 		answer: throttled},
 	{Fault: newFault("http-500", "N", "the first N requests are answered 500"),
 		answer: broken},
-	{Fault: newFault("not-enrolled", "", "no device is enrolled (404201), whoever asks"),
+	{Fault: newFault("not-enrolled", "", "no device is enrolled (404201)"),
 		refusal: individuals.errNotFound()},
 	{Fault: newFault("ek-mismatch", "", "no device has the enrolled EK (400004)"),
 		refusal: errEndorsementKey},
@@ -116,18 +117,20 @@ var faultTable = []fault{
 	{Fault: newFault("allocation-failed", "", "registrations fail: the custom allocation did (400207)"),
 		outcome: &outcome{"failed", codeCustomAllocation, "Custom allocation failed with status code: 500"}},
 	{Fault: newFault("no-hub", "", "registrations fail: there is no hub (400208)"),
-		outcome: &outcome{"failed", codeNoHub, "No IoT hub is linked that could take the device."}},
+		outcome: &outcome{"failed", codeNoHub, "No IoT hub is linked that could accept the device."}},
 	{Fault: newFault("hub-unauthorized", "", "registrations fail: the hub refuses the service (400209)"),
 		outcome: &outcome{"failed", codeHubUnauthorized, "IotHubUnauthorizedAccess"}},
-	{Fault: newFault("unknown-status", "", "registrations end in a status that no document has"),
+	{Fault: newFault("unknown-status", "", "registrations end in an undocumented status"),
 		outcome: &outcome{status: "quarantined"}},
 	{Fault: newFault(faultBadHubBlob, "", "no chip can open the key of its hub identity")},
-	{Fault: newFault("hub-dns", "", "devices are assigned to a hub that no DNS knows"),
+	{Fault: newFault("hub-dns", "", "devices are assigned to a hub whose name is unknown to DNS"),
 		setUp: func(o *Options, _ int) { o.Hub = lostHub }},
 	{Fault: newFault(faultHubRefuse, "", "nothing listens on the hub's port, as behind a firewall")},
-	{Fault: newFault(faultHubSAS, "", "the hub takes no token: CONNACK 5, 401")},
+	{Fault: newFault(faultHubSAS, "", "the hub accepts no token: CONNACK 5, 401")},
 	{Fault: newFault(faultHubDrop, "", "the hub closes every MQTT connection after its CONNACK")},
-	{Fault: Fault{Name: faultNoKeys, What: "the enrollment API takes no SAS token, as with `disableLocalAuth`: 401", Operator: true}},
+	{Fault: Fault{Name: faultNoKeys, What: "the enrollment API accepts no SAS token, as with `disableLocalAuth`: 401", Operator: true}},
+	{Fault: Fault{Name: faultChaos, Arg: "SEED", Operator: true, What: "one in five requests to the enrollment API is answered 429 or 500, dropped or " +
+		"timed out, before or after it was carried out; which ones, SEED decides"}},
 }
 
 // maxFaultNumber keeps N seconds a time.Duration.

@@ -26,14 +26,14 @@ func broken(now time.Time) rest.Reply {
 	return rest.Refusal(rest.Refuse(codeInternal, "Internal server error."), now)
 }
 
-// bend returns the answer that a fault puts in place of the right one, and
+// faultReply returns the answer that a fault puts instead of the right one, and
 // whether there is one. It does not return when the connection is to end.
-func (s *Server) bend(hr *http.Request) (rest.Reply, bool) {
+func (s *Server) faultReply(hr *http.Request) (rest.Reply, bool) {
 	if s.faults.take(faultDrop) {
 		panic(http.ErrAbortHandler) // the way to close a connection without an answer
 	}
 	if s.faults.on(faultRedirect) && hr.Header.Get("Authorization") != "" {
-		return rest.Reply{Status: http.StatusFound}.With("Location", s.elsewhere()), true
+		return rest.Reply{Status: http.StatusFound}.With("Location", s.otherAddress()), true
 	}
 	for _, row := range faultTable {
 		if row.answer == nil || !s.faults.on(row.Name) || row.Arg != "" && !s.faults.take(row.Name) {
@@ -44,9 +44,9 @@ func (s *Server) bend(hr *http.Request) (rest.Reply, bool) {
 	return rest.Reply{}, false
 }
 
-// elsewhere is this server under another name: to a client it is another host,
+// otherAddress is this server under another name: to a client it is another host,
 // and whatever it sends there is seen.
-func (s *Server) elsewhere() string {
+func (s *Server) otherAddress() string {
 	host := "127.0.0.1"
 	if s.listener != nil {
 		_, port, _ := net.SplitHostPort(s.Addr())

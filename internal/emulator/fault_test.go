@@ -64,7 +64,7 @@ func (f faulty) failed() error {
 func (f faulty) onHub() *registration {
 	f.Helper()
 	f.provision("dev1", f.chip)
-	return f.srv.state.registrations["dev1"]
+	return f.srv.state.registrations.get("dev1")
 }
 
 // result provisions the device up to the end of its operation.
@@ -247,6 +247,25 @@ var faultEffects = map[string]func(faulty){
 			f.Errorf("a device is %q", got) // it has no such key
 		}
 	},
+	"chaos": func(f faulty) {
+		// Of 300 requests each has the trouble of its number, and devices have none.
+		met := map[string]int{}
+		for n := range uint64(300) {
+			want := troubleOf(2, n+1)
+			name, status := "", 404
+			if want != nil {
+				name, status = want.name, troubleStatus(want)
+			}
+			met[name]++
+			if got := f.statusOf("GET", "/enrollments/nobody", ""); got != status {
+				f.Errorf("request %d, %q: status %d, want %d", n+1, name, got, status)
+			}
+			f.register().expect(f.T, 401, 0)
+		}
+		if len(met) != len(troubles)+1 {
+			f.Errorf("met %v, want all of %d", met, len(troubles))
+		}
+	},
 	"hub-drop": func(f faulty) {
 		f.dial().MustConnect(f.connect(f.onHub())).Ended("after the CONNACK")
 	},
@@ -256,7 +275,7 @@ func TestFaults(t *testing.T) {
 	chip, _ := chips()
 	for _, f := range Faults() {
 		t.Run(f.Name, func(t *testing.T) {
-			o := Options{EnrollOnSight: true, MQTT: "127.0.0.1:0", Faults: []string{strings.ReplaceAll(f.Usage(), "N", "2")}}
+			o := Options{EnrollOnSight: true, MQTT: "127.0.0.1:0", Faults: []string{argument.ReplaceAllString(f.Usage(), "=2")}}
 			clock := newClock()
 			o.Now = clock.Now
 			c := start(t, o)
@@ -316,6 +335,11 @@ func TestFaultNames(t *testing.T) {
 		"throttle=1e3":           "want a number from 1",
 		"disabled=1":             "write disabled",
 		"slow-assign=9999999999": "want a number from 1",
+		"chaos":                  "write chaos=SEED",
+		"chaos=":                 "want a number from 1",
+		"chaos=0":                "want a number from 1",
+		"chaos=x":                "want a number from 1",
+		"choas=7":                "perhaps chaos=SEED",
 	} {
 		_, err := New(Options{Faults: []string{"html", name}})
 		if !errors.Is(err, ErrOptions) || !strings.Contains(err.Error(), want) {
@@ -324,7 +348,10 @@ func TestFaultNames(t *testing.T) {
 	}
 }
 
-var faultRow = regexp.MustCompile("(?m)^\\| `([a-z0-9-]+(?:=N)?)` \\| (.*) \\|$")
+var faultRow = regexp.MustCompile("(?m)^\\| `([a-z0-9-]+(?:=[A-Z]+)?)` \\| (.*) \\|$")
+
+// argument is what stands after the name of a fault that has a number.
+var argument = regexp.MustCompile("=[A-Z]+$")
 
 // The table in the manual is this one.
 func TestDocsFaults(t *testing.T) {

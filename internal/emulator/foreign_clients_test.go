@@ -105,7 +105,7 @@ func TestIdentityServiceManagesModules(t *testing.T) {
 	c.provision("dev1", chip)
 	c.killed()
 	again := start(t, state)
-	if got := fmt.Sprint(len(again.srv.state.registrations["dev1"].Modules)); got != "2" {
+	if got := fmt.Sprint(len(again.srv.state.registrations.get("dev1").Modules)); got != "2" {
 		t.Errorf("%s modules after a restart, want 2", got)
 	}
 }

@@ -11,13 +11,13 @@ import (
 )
 
 // errMisdirected is for a request by a name that is not the emulator's.
-var errMisdirected = rest.Refuse(codeMisdirected, "This emulator does not go by the name in the Host header.")
+var errMisdirected = rest.Refuse(codeMisdirected, "The name in the Host header is not a name of this emulator.")
 
 // checkSource refuses what a page in a browser could send. A page of another
 // origin says so in its headers; one whose own name was made to resolve to this
 // machine (DNS rebinding) comes by that name.
 func (s *Server) checkSource(hr *http.Request) error {
-	if s.leaf != nil && !s.goesBy(hr.Host) { // nil: answering in this process only
+	if s.leaf != nil && !s.isNamed(hr.Host) { // nil: answering in this process only
 		return errMisdirected
 	}
 	site := hr.Header.Get("Sec-Fetch-Site")
@@ -33,9 +33,9 @@ func (s *Server) checkSource(hr *http.Request) error {
 	return nil
 }
 
-// goesBy reports whether the emulator is called so: by a name that is in its
+// isNamed reports whether the emulator is called so: by a name that is in its
 // certificate, or that it gave itself.
-func (s *Server) goesBy(host string) bool {
+func (s *Server) isNamed(host string) bool {
 	host = strings.ToLower(withoutPort(host))
 	for _, own := range []string{s.Host(), s.opts.Hub} {
 		if own != "" && host == strings.ToLower(withoutPort(own)) {

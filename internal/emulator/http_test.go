@@ -168,6 +168,82 @@ func TestLimit(t *testing.T) {
 	c.service("GET", "/enrollments/x", "").expect(t, 429, 429000)
 }
 
+// Both readings of the limit, for each request of the enrollment API: how many operations
+// it is, and what the header says when there are none left.
+func TestLimitCounts(t *testing.T) {
+	chip, _ := chips()
+	bulk := func(mode, kind, id string, n int) string {
+		items := make([]string, n)
+		for i := range items {
+			items[i] = fmt.Sprintf(`{%q:"dev%d","attestation":{"type":"symmetricKey"}}`, id, i)
+		}
+		return fmt.Sprintf(`{"mode":%q,%q:[%s]}`, mode, kind, strings.Join(items, ","))
+	}
+	individuals := func(mode string, n int) string { return bulk(mode, "enrollments", "registrationId", n) }
+	for _, tt := range []struct {
+		name, method, path, body string
+		calls, items             int
+	}{
+		{"GET", "GET", "/enrollments/x", "", 1, 1},
+		{"PUT", "PUT", "/enrollments/dev1", enrollmentBody("dev1", chip, ""), 1, 1},
+		{"DELETE", "DELETE", "/enrollments/dev1", "", 1, 1},
+		{"query", "POST", "/enrollments/query", everything, 1, 1},
+		{"bulk of 1", "POST", "/enrollments", individuals("create", 1), 1, 1},
+		{"bulk of 10", "POST", "/enrollments", individuals("create", 10), 1, 10},
+		{"bulk of 7, refused each", "POST", "/enrollments", individuals("delete", 7), 1, 7},
+		{"bulk in capitals", "POST", "/Enrollments/", individuals("create", 4), 1, 4},
+		{"bulk of groups", "POST", "/enrollmentGroups", bulk("create", "enrollmentGroups", "enrollmentGroupId", 3), 1, 3},
+		{"groups to the wrong place", "POST", "/enrollments", bulk("create", "enrollmentGroups", "enrollmentGroupId", 3), 1, 1},
+		{"bulk of 11", "POST", "/enrollments", individuals("create", 11), 1, 1},
+		{"bulk of 0", "POST", "/enrollments", individuals("create", 0), 1, 1},
+		{"bulk that is no JSON", "POST", "/enrollments", "{", 1, 1},
+	} {
+		for counts, want := range map[string]int{"": tt.calls, LimitCalls: tt.calls, LimitItems: tt.items} {
+			c := start(t, Options{Limit: 60, LimitCounts: counts})
+			c.service(tt.method, tt.path, tt.body)
+			left := 0
+			for ; ; left++ {
+				if a := c.service("GET", "/enrollments/x", ""); a.StatusCode == 429 {
+					if got := a.Header.Get("Retry-After"); got != "1" {
+						t.Errorf("%s, %q: Retry-After %q", tt.name, counts, got)
+					}
+					break
+				}
+			}
+			if got := 60 - left; got != want {
+				t.Errorf("%s counts as %d with %q, want %d", tt.name, got, counts, want)
+			}
+			if want < 2 {
+				continue
+			}
+			// What is too much now is refused as a whole, and says how long.
+			a := c.service(tt.method, tt.path, tt.body).expect(t, 429, 429000)
+			if got := a.Header.Get("Retry-After"); got != fmt.Sprint(want) {
+				t.Errorf("%s, %q: Retry-After %q, want %d", tt.name, counts, got, want)
+			}
+			c.clock.move(time.Duration(want)*time.Second - time.Millisecond)
+			c.service(tt.method, tt.path, tt.body).expect(t, 429, 429000)
+			c.clock.move(time.Millisecond)
+			c.service(tt.method, tt.path, tt.body).expect(t, 200, 0)
+		}
+	}
+}
+
+// With a limit below a bulk operation's size one goes through, and is paid for afterwards.
+func TestLimitBelowABulkOperation(t *testing.T) {
+	c := start(t, Options{Limit: 6, LimitCounts: LimitItems})
+	body := `{"mode":"create","enrollments":[` + strings.TrimSuffix(strings.Repeat(`{"registrationId":"a","attestation":{"type":"symmetricKey"}},`, 10), ",") + `]}`
+	c.service("POST", "/enrollments", body).expect(t, 200, 0)
+	for range 3 { // 4 to pay for, and 6 for the next
+		a := c.service("POST", "/enrollments", body).expect(t, 429, 429000)
+		if got := a.Header.Get("Retry-After"); got != "100" {
+			t.Errorf("Retry-After = %q, want 100", got)
+		}
+		c.clock.move(100 * time.Second)
+		c.service("POST", "/enrollments", body).expect(t, 200, 0)
+	}
+}
+
 // A client that sends nothing does not keep the server from closing.
 func TestCloseWithIdleClient(t *testing.T) {
 	c := start(t, Options{})

@@ -29,7 +29,7 @@ func onHub(t *testing.T, o Options, members string) (*client, *registration) {
 	c := start(t, o)
 	c.enroll("dev1", chip, members)
 	c.provision("dev1", chip)
-	return c, c.srv.state.registrations["dev1"]
+	return c, c.srv.state.registrations.get("dev1")
 }
 
 // dial opens a TLS connection to the hub.
@@ -69,7 +69,7 @@ func TestHub(t *testing.T) {
 	for name, dial := range lines(c) {
 		t.Run(name, func(t *testing.T) {
 			c.T = t
-			reg.Twin = c.srv.state.enrollments["dev1"].InitialTwin.twin()
+			reg.Twin = c.srv.state.enrollments.get("dev1").InitialTwin.twin()
 			l := dial().MustConnect(c.connect(reg))
 			if got := l.Subscribe("$iothub/twin/res/#", 0); got != 0 {
 				t.Fatalf("SUBACK %d, want 0", got)
@@ -88,7 +88,7 @@ func TestHub(t *testing.T) {
 			}
 		})
 	}
-	if connections, messages := c.srv.hub.Seen("dev1"); connections != 3 || messages != 0 {
+	if connections, messages := c.srv.hub.Traffic("dev1"); connections != 3 || messages != 0 {
 		t.Errorf("%d connections and %d messages were counted, want 3 and 0", connections, messages)
 	}
 	for user, want := range map[string]byte{ // the hub's name is compared without case and port
@@ -123,11 +123,11 @@ func TestTwinLives(t *testing.T) {
 	}
 	o.MQTT = "127.0.0.1:0"
 	c = start(t, o)
-	version := func() int { return c.srv.state.registrations["dev1"].Twin.Reported.Version }
+	version := func() int { return c.srv.state.registrations.get("dev1").Twin.Reported.Version }
 	if got := version(); got != 2 {
 		t.Errorf("version after a restart = %d, want 2", got)
 	}
-	report(c, c.srv.state.registrations["dev1"])
+	report(c, c.srv.state.registrations.get("dev1"))
 	c.provision("dev1", chip)
 	if got := version(); got != 3 {
 		t.Errorf("version after a registration = %d, want 3", got)

@@ -23,6 +23,7 @@ func (s *Server) withDevice(name, id string, use func(*hub.Device) (bool, error)
 		return err
 	}
 	reg.Twin, reg.Modules = d.Twin, d.Modules
+	s.state.registrations.put(reg.RegistrationID, reg)
 	return s.state.save()
 }
 
@@ -30,7 +31,7 @@ func (s *Server) withDevice(name, id string, use func(*hub.Device) (bool, error)
 // be on hubs of that name. A hub called "" is any. The server must be locked.
 func (s *Server) onHub(name, device string) *registration {
 	var found *registration
-	for _, r := range s.state.registrations {
+	for r := range s.state.registrations.all() {
 		if r.DeviceID != device || r.HubKey == nil || name != "" && !sameHub(r.Hub, name) {
 			continue
 		}

@@ -15,7 +15,7 @@ const nonceLifetime = 5 * time.Minute
 // maxNonces bounds what one device can make the service remember.
 const maxNonces = 8
 
-// nonce is a key that was sent to a device as a challenge. Whoever signs with it
+// nonce is a key that was sent to a device as a challenge. The one who signs with it
 // has the chip with this EK and SRK.
 type nonce struct {
 	key        []byte

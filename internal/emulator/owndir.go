@@ -39,7 +39,7 @@ func OwnDir(dir string) (io.Closer, error) {
 			return nil, errors.Join(disk.At(path, err), f.Close())
 		case !locked:
 			return nil, errors.Join(fmt.Errorf("--dir %s: another emulator has it: %w", dir, atomicfile.ErrInUse), f.Close())
-		case stillThere(f, path):
+		case isSameFile(f, path):
 			return ownedDir{f}, nil
 		}
 		// The emulator that had it has just ended, and removed the file.
@@ -60,8 +60,8 @@ func makeDir(dir string) error {
 	return err
 }
 
-// stillThere reports whether a file is the one that has its name now.
-func stillThere(f *os.File, path string) bool {
+// isSameFile reports whether a file is the one that has its name now.
+func isSameFile(f *os.File, path string) bool {
 	mine, err := f.Stat()
 	if err != nil {
 		return false

@@ -29,7 +29,7 @@ func (c *collection) query(s *Server, r *request) (rest.Reply, error) {
 	if err != nil {
 		return rest.Reply{}, err
 	}
-	listed := byPartition(c.in(s.state))
+	listed := byPartition(c.enrollments(s.state))
 	left := listed
 	// The token names a place and no number: what is created or deleted between
 	// two pages moves no other enrollment.

@@ -13,7 +13,7 @@ import (
 )
 
 // WriteReady says in a file that requests are answered and all other files are
-// written: the file appears whole, with id in its one line, so that whoever waits
+// written: the file appears whole, with id in its one line, so that a program that waits
 // for it can tell this run from one that was killed. A file of such a run is removed
 // by [RemoveReady] at the start.
 func WriteReady(path string, id int) error {
@@ -27,11 +27,11 @@ func WriteReady(path string, id int) error {
 // only that of this run. One that is not there, or that another program wrote, is
 // left alone.
 func RemoveReady(path string, id int) error {
-	is, err := readyID(path)
+	running, err := readyID(path)
 	switch {
-	case err != nil || is == 0:
+	case err != nil || running == 0:
 		return err
-	case id != 0 && id != is:
+	case id != 0 && id != running:
 		return nil // another one is running
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

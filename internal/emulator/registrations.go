@@ -16,7 +16,7 @@ func (s *Server) getRegistration(r *request) (rest.Reply, error) {
 
 // registration finds the registration that the path names.
 func (s *Server) registration(r *request) (*registration, error) {
-	reg := s.state.registrations[fold(r.path[1])]
+	reg := s.state.registrations.get(r.path[1])
 	if reg == nil {
 		return nil, rest.Refuse(codeRegistrationNotFound, "Registration not found.")
 	}
@@ -32,7 +32,7 @@ func (s *Server) deleteRegistration(r *request) (rest.Reply, error) {
 	if err := rest.CheckMatch(r.Header.Get("If-Match"), reg.ETag); err != nil {
 		return rest.Reply{}, err
 	}
-	delete(s.state.registrations, fold(reg.RegistrationID))
+	s.state.registrations.delete(reg.RegistrationID)
 	return rest.Reply{Status: http.StatusNoContent}, s.state.save()
 }
 

@@ -83,13 +83,13 @@ type request struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	began := time.Now()
 	s.opts.Arrived(hr)
-	rep, bent := s.bend(hr)
+	rep, replaced := s.faultReply(hr)
 	var err error
-	if !bent {
+	if !replaced {
 		err = s.checkSource(hr)
 	}
 	switch {
-	case bent, err != nil:
+	case replaced, err != nil:
 	case hr.URL.Path == webSocketPath:
 		s.hub.ServeWebSocket(w, hr)
 		return
@@ -140,7 +140,20 @@ func (s *Server) answer(w http.ResponseWriter, hr *http.Request, path []string) 
 	if r.body, err = readBody(w, hr, rt.kind); err != nil {
 		return rest.Reply{}, err
 	}
-	if err := s.limit.take(rt.kind, s.opts.Now()); err != nil {
+	t := s.chaos.next(rt.kind)
+	if t != nil && !t.after {
+		return rest.Reply{}, t.strike(s, hr)
+	}
+	rep, err := s.carryOut(rt, r)
+	if t != nil {
+		return rest.Reply{}, t.strike(s, hr)
+	}
+	return rep, err
+}
+
+// carryOut does what a request asks for, within the limit and for those who may.
+func (s *Server) carryOut(rt route, r *request) (rest.Reply, error) {
+	if err := s.limit.take(rt.kind, s.limit.operations(r), s.opts.Now()); err != nil {
 		return rest.Reply{}, err
 	}
 	if rt.kind == kindHub { // the hub locks its devices by itself

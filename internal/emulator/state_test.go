@@ -113,6 +113,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"no port":         {Listen: "127.0.0.1"},
 		"MQTT, no port":   {MQTT: "127.0.0.1"},
 		"negative limit":  {Limit: -1},
+		"limit of bytes":  {Limit: 1, LimitCounts: "bytes"},
 		"negative delay":  {AssignDelay: -1},
 	} {
 		if _, err := New(o); err == nil {

@@ -144,7 +144,7 @@ func TestRegisterWithTPM(t *testing.T) {
 	a = c.send("GET", c.operationPath("dev1", a.str(t, "operationId")), "", "Authorization", token).expect(t, 200, 0)
 
 	hub := chip.load(a.str(t, "registrationState", "tpm", "authenticationKey"))
-	mac := hmac.New(sha256.New, c.srv.state.registrations["dev1"].HubKey)
+	mac := hmac.New(sha256.New, c.srv.state.registrations.get("dev1").HubKey)
 	mac.Write([]byte("localhost%2fdevices%2fdev1\n1"))
 	if got, want := chip.sign(hub, "localhost%2fdevices%2fdev1\n1"), mac.Sum(nil); !bytes.Equal(got, want) {
 		t.Errorf("signature with the hub key = %x, want %x", got, want)

@@ -25,11 +25,11 @@ func TestInitialTwins(t *testing.T) {
 			continue
 		}
 		answer.expect(t, 400, 400004)
-		var said rest.ErrorBody
-		if err := json.Unmarshal(answer.body, &said); err != nil {
+		var refusal rest.ErrorBody
+		if err := json.Unmarshal(answer.body, &refusal); err != nil {
 			t.Fatal(err)
 		}
-		message := said.Message
+		message := refusal.Message
 		if !strings.HasPrefix(message, "Invalid initialTwin: ") || !strings.Contains(message, tt.Reason) {
 			t.Errorf("%s: %q, want %q", tt.Name, message, tt.Reason)
 		}
@@ -58,7 +58,7 @@ func TestNullInInitialTwin(t *testing.T) {
 	c := start(t, Options{})
 	c.enroll("dev1", chip, `,"initialTwin":{"tags":{"a":null,"b":{"c":null,"d":1}},"properties":{"desired":{"e":null,"f":true}}}`).expect(t, 200, 0)
 	c.provision("dev1", chip)
-	d, err := json.Marshal(c.srv.state.registrations["dev1"].Twin)
+	d, err := json.Marshal(c.srv.state.registrations.get("dev1").Twin)
 	if err != nil || string(d) != `{"tags":{"b":{"d":1}},"desired":{"properties":{"f":true},"version":1},"reported":{"properties":{},"version":1}}` {
 		t.Errorf("twin = %s, %v", d, err)
 	}
@@ -72,11 +72,7 @@ func TestTwinFromAnOlderState(t *testing.T) {
 	c := start(t, Options{StateFile: path})
 	c.enroll("dev1", chip, `,"initialTwin":{"tags":{"a_b":1}}`).expect(t, 200, 0)
 	c.killed()
-	state, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(strings.Replace(string(state), "a_b", "a b", 1)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(strings.Replace(string(whole(t, path)), "a_b", "a b", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c = start(t, Options{StateFile: path})

@@ -8,6 +8,7 @@ import (
 
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/dps"
+	"tpmdps/internal/text"
 )
 
 // Apply carries out a plan and returns it with what the service answered. For a
@@ -25,7 +26,7 @@ func Apply(ctx context.Context, svc *dps.ServiceClient, item Item) (Item, error)
 		return item, fmt.Errorf("apply %q to %s: not a plan", item.Action, item.RegistrationID)
 	}
 	if len(item.wish.ek) == 0 {
-		return item, errors.New("apply: a plan that was read back must be made anew")
+		return item, errors.New("apply: a plan that was read back must be made again")
 	}
 	if item.Action != Create && item.ETag == "" {
 		return item, fmt.Errorf("apply: %s would be replaced without its ETag", item.RegistrationID)
@@ -56,15 +57,18 @@ func (i Item) ifMatch() string {
 func settle(ctx context.Context, svc *dps.ServiceClient, item Item, refused error) (dps.Enrollment, error) {
 	var e *dps.Error
 	switch isRefusal := errors.As(refused, &e); {
-	case isRefusal && dictionary.Judge(e.Said()).Meaning == dictionary.Conflict:
+	case isRefusal && dictionary.Judge(e.Details()).Meaning == dictionary.Conflict:
 	case isRefusal && refusesHub(item.enrollment, e):
 		return dps.Enrollment{}, fmt.Errorf("write the enrollment: %w: %w", ErrHub, refused)
 	default:
 		return dps.Enrollment{}, fmt.Errorf("write the enrollment: %w", refused)
 	}
 	now, err := svc.Enrollment(ctx, item.RegistrationID)
-	if err == nil && len(item.wish.merge(&now, false)) == 0 {
+	switch {
+	case err == nil && len(item.wish.merge(&now, false)) == 0:
 		return now, nil
+	case err != nil && !missing(err): // so nothing is known of it
+		return dps.Enrollment{}, fmt.Errorf("look again after a refusal (%s): %w", text.Plain(refused.Error()), err)
 	}
 	return dps.Enrollment{}, fmt.Errorf("%s: %w: it was changed meanwhile, nothing was written: %w", item.RegistrationID, ErrConflict, refused)
 }
@@ -73,7 +77,7 @@ func settle(ctx context.Context, svc *dps.ServiceClient, item Item, refused erro
 // one code for all parts of a request, and names the part in words.
 func refusesHub(e dps.Enrollment, refused *dps.Error) bool {
 	named := len(e.IoTHubs) > 0 || e.IoTHubHostName != ""
-	return named && dictionary.Judge(refused.Said()).Meaning == dictionary.BadRequest && strings.Contains(strings.ToLower(refused.Message), "hub")
+	return named && dictionary.Judge(refused.Details()).Meaning == dictionary.BadRequest && strings.Contains(strings.ToLower(refused.Message), "hub")
 }
 
 // confirm reads in the service's answer what it has now. That it is this chip's,

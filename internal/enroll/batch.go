@@ -49,7 +49,7 @@ func CheckBatch(records []identity.Record) error {
 			byEK[string(ek)] = place{i, id}
 		}
 	}
-	return oneSentence(ErrDuplicate, found)
+	return joinReasons(ErrDuplicate, found)
 }
 
 // CheckIDs looks for records under an ID that was derived from another machine's
@@ -70,12 +70,12 @@ func CheckIDs(records []identity.Record) error {
 			found = append(found, errors.New(reason))
 		}
 	}
-	return oneSentence(ErrForeignID, found)
+	return joinReasons(ErrForeignID, found)
 }
 
-// oneSentence lists the first of the reasons after what they are about; nil if
+// joinReasons lists the first of the reasons after what they are about; nil if
 // there are none.
-func oneSentence(is error, reasons []error) error {
+func joinReasons(is error, reasons []error) error {
 	if n := len(reasons) - maxDuplicates; n > 0 {
 		reasons = append(reasons[:maxDuplicates], fmt.Errorf("and %d more", n))
 	}

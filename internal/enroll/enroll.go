@@ -5,7 +5,7 @@
 // The one rule: it is idempotent and takes nothing away unasked. An enrollment
 // that is already as wanted is left alone; other settings and another
 // endorsement key are conflicts until a [Policy] allows to change them; a
-// setting that was not said is neither compared nor changed; and what somebody
+// setting that was not given is neither compared nor changed; and what somebody
 // else changes between plan and apply is never overwritten. (One gap is the
 // service's: that it refuses a second enrollment made in the same moment is what
 // its users report, not what is documented.)
@@ -40,6 +40,8 @@ var (
 	// ErrHub is for an enrollment that names a hub that DPS refuses: it has to be
 	// linked to it.
 	ErrHub = errors.New("the DPS refuses a hub")
+	// ErrCertificate is for a record of many whose maker vouches for another key.
+	ErrCertificate = errors.New("the EK certificate is for another key")
 	// ErrNotTPM is for an enrollment in a batch whose machine proves itself by
 	// something other than a TPM.
 	ErrNotTPM = errors.New("not an enrollment of a TPM")
@@ -64,7 +66,8 @@ type Policy struct {
 // Action is what a plan comes down to.
 type Action string
 
-// The actions. The last three write nothing: [Item.Err] says why.
+// The actions. The last four write nothing: [Item.Err] says why, or of a refused one,
+// the error that came with it.
 const (
 	Create     Action = "create"
 	Unchanged  Action = "unchanged"
@@ -73,6 +76,7 @@ const (
 	Conflict   Action = "conflict"
 	EKConflict Action = "ek-conflict"
 	Skipped    Action = "skipped"
+	Refused    Action = "refused"
 )
 
 // Change is one field of an enrollment, named as the service API names it, as
@@ -145,7 +149,7 @@ type Holder struct {
 func (h Holder) String() string {
 	text := "the machine with the endorsement key " + h.EndorsementKey
 	if h.EndorsementKey == "" {
-		text = "the machine that has no TPM but proves itself by " + cmp.Or(h.Attestation, "other means")
+		text = "the machine that has no TPM but authenticates by " + cmp.Or(h.Attestation, "other means")
 	}
 	switch {
 	case h.AssignedHub != "":
@@ -185,17 +189,26 @@ func (i Item) Err() error {
 	return nil
 }
 
+// Writes tells whether the plan changes anything.
+func (i Item) Writes() bool {
+	switch i.Action {
+	case Create, Update, ReplaceEK:
+		return true
+	}
+	return false
+}
+
 // differences lists either the key or the settings.
 func (i Item) differences(key bool) string {
-	const most = 6
+	const maxListed = 6
 	var parts []string
 	for _, c := range i.Changes {
 		if (c.Field == fieldEK) == key {
 			parts = append(parts, c.String())
 		}
 	}
-	if n := len(parts) - most; n > 0 {
-		parts = append(parts[:most], fmt.Sprintf("and %d more", n))
+	if n := len(parts) - maxListed; n > 0 {
+		parts = append(parts[:maxListed], fmt.Sprintf("and %d more", n))
 	}
 	return strings.Join(parts, "; ")
 }

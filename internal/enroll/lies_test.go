@@ -274,7 +274,7 @@ func TestForeign404(t *testing.T) {
 }
 
 // An answer that does not say whose the enrollment is does not get it replaced.
-func TestNobodysEnrollment(t *testing.T) {
+func TestEnrollmentWithoutOwner(t *testing.T) {
 	for _, attestation := range []string{"", `,"attestation":{}`, `,"attestation":{"type":""}`, `,"attestation":{"type":"tpm"}`, `,"attestation":{"type":"TPM","tpm":null}`,
 		`,"attestation":{"type":"tpm","tpm":{}}`, `,"attestation":{"tpm":{"endorsementKey":""}}`, `,"attestation":{"x509":{}}`} {
 		writes := 0
@@ -354,7 +354,7 @@ func TestLocksOut(t *testing.T) {
 	}
 	other := `{"registrationId":"machine-1","etag":"e1","attestation":{"type":"x509"}}`
 	item, err := Plan(ctx, existing(t, other), record(t, "machine-1", "chip 1"), Settings{}, Policy{ReplaceEK: true})
-	if want := "the machine that has no TPM but proves itself by x509, which never registered"; err != nil || item.LocksOut.String() != want {
+	if want := "the machine that has no TPM but authenticates by x509, which never registered"; err != nil || item.LocksOut.String() != want {
 		t.Errorf("Plan() = %v, %v, want %q", item.LocksOut, err, want)
 	}
 }

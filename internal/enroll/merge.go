@@ -21,7 +21,7 @@ const fieldEK = "attestation.tpm.endorsementKey"
 // was different.
 type merger struct {
 	e       *dps.Enrollment
-	isNew   bool // nothing is there yet: every field that was said is a change
+	isNew   bool // nothing is there yet: every field that was given is a change
 	changes []Change
 }
 

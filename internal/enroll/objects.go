@@ -47,10 +47,10 @@ func compare(path string, have, want any) []Change {
 	haveObject, ok1 := have.(map[string]any)
 	wantObject, ok2 := want.(map[string]any)
 	if !ok1 || !ok2 {
-		if same(have, want) {
+		if sameJSON(have, want) {
 			return nil
 		}
-		return []Change{{path, shown(have), shown(want)}}
+		return []Change{{path, jsonText(have), jsonText(want)}}
 	}
 	names := map[string]bool{}
 	for name := range haveObject {
@@ -66,9 +66,9 @@ func compare(path string, have, want any) []Change {
 		below := path + "." + text.Printable(name, 60)
 		switch {
 		case !inHave:
-			changes = append(changes, Change{below, "", shown(w)})
+			changes = append(changes, Change{below, "", jsonText(w)})
 		case !inWant:
-			changes = append(changes, Change{below, shown(h), ""})
+			changes = append(changes, Change{below, jsonText(h), ""})
 		default:
 			changes = append(changes, compare(below, h, w)...)
 		}
@@ -76,15 +76,15 @@ func compare(path string, have, want any) []Change {
 	return changes
 }
 
-// same compares decoded JSON values.
-func same(a, b any) bool {
+// sameJSON compares decoded JSON values.
+func sameJSON(a, b any) bool {
 	switch a := a.(type) {
 	case map[string]any:
 		b, ok := b.(map[string]any)
-		return ok && maps.EqualFunc(a, b, same)
+		return ok && maps.EqualFunc(a, b, sameJSON)
 	case []any:
 		b, ok := b.([]any)
-		return ok && slices.EqualFunc(a, b, same)
+		return ok && slices.EqualFunc(a, b, sameJSON)
 	case json.Number:
 		b, ok := b.(json.Number)
 		return ok && sameNumber(a.String(), b.String())
@@ -106,9 +106,9 @@ func sameNumber(a, b string) bool {
 	return err1 == nil && err2 == nil && x == y
 }
 
-// shown shows a value as JSON on one line; a string that is empty stays visible
+// jsonText shows a value as JSON on one line; a string that is empty stays visible
 // by its quotes.
-func shown(v any) string {
+func jsonText(v any) string {
 	var line bytes.Buffer
 	enc := json.NewEncoder(&line)
 	enc.SetEscapeHTML(false)

@@ -28,6 +28,9 @@ var ErrSecond = errors.New("this key is enrolled already")
 type SecondError struct {
 	ID    string
 	Other Other
+	// Searched tells that it was found among all enrollments of the DPS, under any ID:
+	// see [PlanKnown].
+	Searched bool
 }
 
 // Error names the enrollment that is there.
@@ -47,12 +50,15 @@ const base32Length = 52
 
 // Hint names the form to choose.
 func (e *SecondError) Hint() string {
+	if e.Searched {
+		return "if it is a cloned or copied key, find out which machine has it; if it is the same machine, delete the enrollment that is not used; if there must be two: add --no-remote-check"
+	}
 	const wanted, other = "base32", "hex"
 	forms := [2]string{wanted, other}
 	if len(e.ID) != base32Length {
 		forms = [2]string{other, wanted}
 	}
-	return fmt.Sprintf("to use the enrollment that is there: add --id-format %s; if there must be two: add --id-format %s", forms[1], forms[0])
+	return fmt.Sprintf("to use the existing enrollment: add --id-format %s; if there must be two: add --id-format %s", forms[1], forms[0])
 }
 
 // Others finds enrollments of the key of a registration ID under the other IDs that

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Over returns the settings that hold where s was said for a whole run and file
+// WithDefaults returns the settings that hold where s was given for a whole run and file
 // stands beside one record: each that s says, and of the others those of the file.
 //
 // An object, and the list of hubs, is replaced as a whole. A web hook of the file
 // goes where s chooses another allocation than custom.
-func (s Settings) Over(file Settings) Settings {
+func (s Settings) WithDefaults(file Settings) Settings {
 	s.DeviceID = cmp.Or(s.DeviceID, file.DeviceID)
 	s.EdgeEnabled = cmp.Or(s.EdgeEnabled, file.EdgeEnabled)
 	s.ReprovisionPolicy = cmp.Or(s.ReprovisionPolicy, file.ReprovisionPolicy)

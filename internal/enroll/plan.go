@@ -41,24 +41,38 @@ func newWish(rec identity.Record, s Settings) (wish, error) {
 // done so that it becomes as wanted. It changes nothing. A conflict is a plan
 // too, not an error: see [Item.Err].
 func Plan(ctx context.Context, svc *dps.ServiceClient, rec identity.Record, s Settings, p Policy) (Item, error) {
-	w, err := newWish(rec, s)
+	w, err := allowedWish(rec, s, p)
 	if err != nil {
 		return Item{}, err
 	}
-	if reason := foreignID(w.registrationID, w.ek); reason != "" && !p.ForeignID {
-		return Item{}, fmt.Errorf("%w: %s", ErrForeignID, reason)
-	}
 	have, err := svc.Enrollment(ctx, w.registrationID)
-	if notThere(err) {
+	if isNotEnrolled(err) {
 		return w.first(ctx, svc, p)
 	}
 	switch {
 	case err != nil && missing(err):
-		return Item{}, fmt.Errorf("look for the enrollment: %w: its code is not one for an enrollment that is not there: %w", dps.ErrMalformed, err)
+		return Item{}, fmt.Errorf("look for the enrollment: %w: its error code does not mean a missing enrollment: %w", dps.ErrMalformed, err)
 	case err != nil:
 		return Item{}, fmt.Errorf("look for the enrollment: %w", err)
 	}
-	if reason := nobodys(have.Attestation); reason != "" {
+	return w.existing(have, p)
+}
+
+// allowedWish is the wish of a record whose ID is its own, or may be another's.
+func allowedWish(rec identity.Record, s Settings, p Policy) (wish, error) {
+	w, err := newWish(rec, s)
+	if err != nil {
+		return wish{}, err
+	}
+	if reason := foreignID(w.registrationID, w.ek); reason != "" && !p.ForeignID {
+		return wish{}, fmt.Errorf("%w: %s", ErrForeignID, reason)
+	}
+	return w, nil
+}
+
+// existing plans for an enrollment as the service gave it.
+func (w wish) existing(have dps.Enrollment, p Policy) (Item, error) {
+	if reason := noOwner(have.Attestation); reason != "" {
 		return Item{}, fmt.Errorf("look for the enrollment: %w: %s: %s", dps.ErrMalformed, w.registrationID, reason)
 	}
 	item := w.change(have, p)
@@ -86,16 +100,16 @@ func (w wish) first(ctx context.Context, svc *dps.ServiceClient, p Policy) (Item
 		return Item{}, err
 	}
 	if len(others) > 0 && !p.ChosenID {
-		return Item{}, &SecondError{w.registrationID, others[0]}
+		return Item{}, &SecondError{ID: w.registrationID, Other: others[0]}
 	}
 	item.Others = append(item.Others, others...)
 	return item, nil
 }
 
-// nobodys says why an enrollment does not tell whose it is, "" if it does: DPS
+// noOwner says why an enrollment does not tell whose it is, "" if it does: DPS
 // always does. Taken for another machine's, it would be replaced for want of an
 // answer.
-func nobodys(a dps.Attestation) string {
+func noOwner(a dps.Attestation) string {
 	switch {
 	case a.Type == "" && a.TPM == nil:
 		return "its enrollment has no attestation"
@@ -105,10 +119,10 @@ func nobodys(a dps.Attestation) string {
 	return ""
 }
 
-// notThere tells whether DPS itself said that there is no such enrollment. Which
+// isNotEnrolled tells whether DPS itself said that there is no such enrollment. Which
 // of its two codes it says that with is not documented. Whatever else answers
 // 404, under a code that nobody knows as well, there may be one.
-func notThere(err error) bool {
+func isNotEnrolled(err error) bool {
 	var refused *dps.Error
 	return errors.As(err, &refused) && missing(err) && (refused.Code == codeNotEnrolled || refused.Code == codeNotRegistered)
 }
@@ -119,7 +133,7 @@ func missing(err error) bool {
 	if !errors.As(err, &refused) {
 		return false
 	}
-	meaning := dictionary.Judge(refused.Said()).Meaning
+	meaning := dictionary.Judge(refused.Details()).Meaning
 	return meaning == dictionary.NotEnrolled || meaning == dictionary.NotRegistered
 }
 

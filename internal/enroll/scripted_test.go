@@ -51,7 +51,7 @@ func enrollmentJSON(t *testing.T, ek, more string) string {
 // What the service fills in by itself is as good as the setting.
 func TestDefaultsAreNoDifference(t *testing.T) {
 	r := record(t, "machine-1", "chip 1")
-	said := Settings{DeviceID: "machine-1", EdgeEnabled: &no, ReprovisionPolicy: "reprovisionandmigratedata", ProvisioningStatus: "enabled",
+	settings := Settings{DeviceID: "machine-1", EdgeEnabled: &no, ReprovisionPolicy: "reprovisionandmigratedata", ProvisioningStatus: "enabled",
 		InitialTwinTags: json.RawMessage(`{}`), DeviceInformation: json.RawMessage(`{}`), InitialTwinProperties: json.RawMessage(`{}`)}
 	for _, more := range []string{
 		``,
@@ -59,7 +59,7 @@ func TestDefaultsAreNoDifference(t *testing.T) {
 		`,"deviceId":"machine-1","capabilities":{"iotEdge":false},"reprovisionPolicy":{"updateHubAssignment":true,"migrateDeviceData":true},
 		  "initialTwin":{"tags":{"metadata":{"a":1},"version":1,"count":0,"$metadata":{},"$version":1},"properties":{"desired":null}},"optionalDeviceInformation":{"count":0}`,
 	} {
-		item, err := Plan(ctx, existing(t, enrollmentJSON(t, "chip 1", more)), r, said, Policy{})
+		item, err := Plan(ctx, existing(t, enrollmentJSON(t, "chip 1", more)), r, settings, Policy{})
 		if err != nil || item.Action != Unchanged {
 			t.Errorf("%s: %+v, %v, want unchanged", more, item, err)
 		}

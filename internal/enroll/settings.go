@@ -9,12 +9,13 @@ import (
 	"regexp"
 	"strings"
 
+	"tpmdps/internal/identity"
 	"tpmdps/internal/text"
 	"tpmdps/internal/twin"
 )
 
 // Settings are what an enrollment can say besides whose it is. The zero value
-// of a field means that it was not said: it is not compared, and the service's
+// of a field means that it was not given: it is not compared, and the service's
 // default holds for a new enrollment. The spellings are those of the az
 // command's az iot dps enrollment, in any case.
 type Settings struct {
@@ -36,11 +37,6 @@ var (
 	provisioningStates  = []string{"enabled", "disabled"}
 	reprovisionPolicies = []string{"reprovisionandmigratedata", "reprovisionandresetdata", "never"}
 )
-
-// deviceIDForm is what an IoT Hub takes for a device ID.
-var deviceIDForm = regexp.MustCompile(`^[A-Za-z0-9\-:.+%_#*?!(),=@;$']+$`)
-
-const maxDeviceID = 128 // characters
 
 // hubForm is a host name with an optional port; the emulator's hub is
 // localhost.
@@ -72,7 +68,7 @@ func (s Settings) canonical() (Settings, error) {
 	object("initial-twin-tags", &s.InitialTwinTags)
 	object("initial-twin-properties", &s.InitialTwinProperties)
 	object("device-information", &s.DeviceInformation)
-	if oneLine(errs...) == nil { // what is no JSON has been named
+	if oneLine(errs...) == nil { // what is not JSON has been named
 		errs = append(errs, checkTwin("initial-twin-tags", twin.Tags, s.InitialTwinTags),
 			checkTwin("initial-twin-properties", twin.Desired, s.InitialTwinProperties))
 	}
@@ -129,10 +125,10 @@ func compactObject(flag string, value *json.RawMessage) error {
 }
 
 func (s Settings) checkDeviceID() error {
-	if s.DeviceID == "" || len(s.DeviceID) <= maxDeviceID && deviceIDForm.MatchString(s.DeviceID) {
+	if s.DeviceID == "" || identity.IsDeviceID(s.DeviceID) {
 		return nil
 	}
-	return fmt.Errorf("device-id %q: an IoT Hub takes 1 to 128 letters, digits and - : . + %% _ # * ? ! ( ) , = @ ; $ '",
+	return fmt.Errorf("device-id %q: an IoT Hub accepts 1 to 128 letters, digits and - : . + %% _ # * ? ! ( ) , = @ ; $ '",
 		text.Printable(s.DeviceID, 140))
 }
 

@@ -61,9 +61,9 @@ func TestSettingsValidate(t *testing.T) {
 		{Settings{InitialTwinProperties: json.RawMessage(`{"a":1} {}`)}, "initial-twin-properties is not JSON"},
 		{Settings{DeviceInformation: json.RawMessage(`{a:1}`)}, "device-information is not JSON"},
 		{Settings{DeviceInformation: json.RawMessage(`"x"`)}, "device-information must be a JSON object"},
-		{Settings{DeviceInformation: json.RawMessage(`{"a":1,"a":2}`)}, "device-information: line 1: a stands twice"},
-		{Settings{InitialTwinTags: json.RawMessage("{\"b\":{\n\"a\":1,\"a\":1}}")}, "initial-twin-tags: line 2: b.a stands twice"},
-		{Settings{InitialTwinTags: json.RawMessage(`{"a":"\ud800"}`)}, "initial-twin-tags: line 1: a text has half a character"},
+		{Settings{DeviceInformation: json.RawMessage(`{"a":1,"a":2}`)}, "device-information: line 1: a appears twice"},
+		{Settings{InitialTwinTags: json.RawMessage("{\"b\":{\n\"a\":1,\"a\":1}}")}, "initial-twin-tags: line 2: b.a appears twice"},
+		{Settings{InitialTwinTags: json.RawMessage(`{"a":"\ud800"}`)}, "initial-twin-tags: line 1: a string has half a character"},
 		{Settings{InitialTwinTags: json.RawMessage(`{"a":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}`)}, "initial-twin-tags: line 1: it is nested too deep"},
 		{Settings{DeviceID: "a b", ProvisioningStatus: "on"}, `; device-id "a b"`},
 	} {

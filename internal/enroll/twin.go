@@ -27,7 +27,7 @@ func checkTwin(flag string, part twin.Part, value json.RawMessage) error {
 }
 
 // standingFaults says what a hub refuses of the initial twin that an enrollment
-// has and that s does not name. It is written back as it was: whoever changes the
+// has and that s does not name. It is written back as it was: a person who changes the
 // status of a machine has not been asked for its twin, so this is a warning. Never
 // nil.
 func (s Settings) standingFaults(e dps.Enrollment) []string {

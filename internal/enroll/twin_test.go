@@ -61,7 +61,7 @@ func TestTwinsThatHubsRefuse(t *testing.T) {
 		if c.Part == twin.Desired {
 			got = written.InitialTwin.Properties.Desired
 		}
-		if !same(readObject(got), readObject([]byte(c.JSON))) {
+		if !sameJSON(readObject(got), readObject([]byte(c.JSON))) {
 			t.Errorf("%s: written as %.200s", c.Name, got)
 		}
 	}
@@ -81,7 +81,7 @@ func TestTwinFaultsAreListed(t *testing.T) {
 		t.Errorf("error %v names more than it should", err)
 	}
 	err = Settings{InitialTwinTags: json.RawMessage(`{"a":1,"a":2}`), DeviceInformation: json.RawMessage(`{"a b":"no hub sees it"}`)}.Validate()
-	if err == nil || err.Error() != "initial-twin-tags: line 1: a stands twice" {
+	if err == nil || err.Error() != "initial-twin-tags: line 1: a appears twice" {
 		t.Errorf("error %v", err)
 	}
 }

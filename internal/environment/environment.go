@@ -81,8 +81,8 @@ func (v Variables) value(name string) string {
 	return s.Value
 }
 
-// wrong makes the error of a setting.
-func (s Setting) wrong(reason, advice string) error {
+// invalid makes the error of a setting.
+func (s Setting) invalid(reason, advice string) error {
 	return &Error{Variable: s.Variable, Reason: reason, Advice: advice}
 }
 
@@ -102,9 +102,9 @@ func dressed(value string) string {
 	case strings.ContainsAny(value, "\r\n"):
 		return "there is a line end in it"
 	case strings.Trim(value, blanks) != value:
-		return "a blank stands in front of it or behind it"
+		return "there is a blank before or after it"
 	case strings.ContainsAny(first+last, "\"'`") || strings.HasPrefix(value, "\u201c") || strings.HasPrefix(value, "\u2018") || strings.HasPrefix(value, "\u201e"):
-		return "it stands in quotes, which are a part of it"
+		return "it is in quotes, which become part of it"
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return "there is a control character in it"
 	}

@@ -59,16 +59,16 @@ var (
 // loginRules are azidentity's own rules, where it has some, and say for the rest what
 // it would pass on as it is, or take for something else in silence.
 var loginRules = []loginRule{
-	{"AZURE_AUTHORITY_HOST", notByAz, authority, "it is not the URL of a sign-in host", "such as https://login.microsoftonline.com; without it the public cloud's counts"},
+	{"AZURE_AUTHORITY_HOST", notByAz, authority, "it is not the URL of a sign-in host", "such as https://login.microsoftonline.com; without it the public cloud's is used"},
 	{"AZURE_TENANT_ID", nil, plainID, idForm, "az account show --query tenantId prints it"},
 	{"AZURE_CLIENT_ID", nil, plainID, idForm, "it is the application (client) ID on the application's overview page in the portal"},
-	{"AZURE_ADDITIONALLY_ALLOWED_TENANTS", byEnvironment, tenants, "one of its tenants is not an ID", "write tenant IDs parted by semicolons, or * for all"},
-	{"AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", byEnvironment, yesOrNo, "it is not one of true, 1, false and 0", "true sends the certificate's chain along"},
+	{"AZURE_ADDITIONALLY_ALLOWED_TENANTS", byEnvironment, tenants, "one of its tenants is not an ID", "write tenant IDs separated by semicolons, or * for all"},
+	{"AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", byEnvironment, isBool, "it is not one of true, 1, false and 0", "true also sends the certificate's chain"},
 	{"AZURE_REGIONAL_AUTHORITY_NAME", []string{"environment", "default", "workload"}, plainID, "it is not the name of a region", "such as westeurope; without it there is no regional sign-in"},
 	{"AZURE_TOKEN_CREDENTIALS", []string{"default"}, tokenCredentials, "it is not one of the kinds that Azure's SDKs have", "dev, prod, or one of " + strings.Join(credentialNames[2:], ", ") + "; or leave it out"},
-	{"IDENTITY_ENDPOINT", byMachine, endpoint, "it is not a URL", "the host that runs this sets it; take it out, if it was set by hand"},
-	{"IMDS_ENDPOINT", byMachine, endpoint, "it is not a URL", "the host that runs this sets it; take it out, if it was set by hand"},
-	{"MSI_ENDPOINT", byMachine, endpoint, "it is not a URL", "the host that runs this sets it; take it out, if it was set by hand"},
+	{"IDENTITY_ENDPOINT", byMachine, endpoint, "it is not a URL", "the host that runs this sets it; unset it if it was set by hand"},
+	{"IMDS_ENDPOINT", byMachine, endpoint, "it is not a URL", "the host that runs this sets it; unset it if it was set by hand"},
+	{"MSI_ENDPOINT", byMachine, endpoint, "it is not a URL", "the host that runs this sets it; unset it if it was set by hand"},
 }
 
 // CheckLogin looks at the variables that count for one kind of credential, before
@@ -80,10 +80,10 @@ func (v Variables) CheckLogin(kind string) error {
 			continue
 		}
 		if reason := dressed(s.Value); reason != "" {
-			return s.wrong(reason, howToSet)
+			return s.invalid(reason, howToSet)
 		}
 		if !rule.usable(s.Value) {
-			return s.wrong(rule.reason, rule.advice)
+			return s.invalid(rule.reason, rule.advice)
 		}
 	}
 	return nil
@@ -100,7 +100,7 @@ func tenants(text string) bool {
 	return !slices.ContainsFunc(strings.Split(text, ";"), func(one string) bool { return one != "*" && !plainID(one) })
 }
 
-func yesOrNo(text string) bool {
+func isBool(text string) bool {
 	return slices.Contains([]string{"1", "0", "true", "false"}, strings.ToLower(text))
 }
 

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-const patternForm = "write hosts, .domains, addresses and networks, parted by commas: localhost,.example.com,10.0.0.5,10.0.0.0/8; * is every host"
+const patternForm = "write hosts, .domains, addresses and networks, separated by commas: localhost,.example.com,10.0.0.5,10.0.0.0/8; * is every host"
 
 // patterns reads NO_PROXY, and returns it as httpproxy has it. That package leaves
 // out what it cannot read, and what it leaves out is then reached through the proxy.
 func (s Setting) patterns() (string, error) {
 	if inner := strings.Trim(s.Value, " \t,"); inner != "" && dressed(inner) != "" { // blanks between patterns are usual
-		return "", s.wrong(dressed(inner), howToSet)
+		return "", s.invalid(dressed(inner), howToSet)
 	}
 	var read []string
 	for i, text := range strings.Split(s.Value, ",") {
@@ -23,7 +23,7 @@ func (s Setting) patterns() (string, error) {
 		}
 		normal, ok := noProxyPattern(pattern)
 		if !ok {
-			return "", s.wrong("its pattern "+strconv.Itoa(i+1)+" is not a host, a domain, an address or a network", patternForm)
+			return "", s.invalid("its pattern "+strconv.Itoa(i+1)+" is not a host, a domain, an address or a network", patternForm)
 		}
 		read = append(read, normal)
 	}

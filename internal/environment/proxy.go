@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Proxies say which proxy leads to a service. The zero value is none.
+// Proxies say which proxy leads to a service. The zero value means none.
 type Proxies struct {
 	forURL func(*url.URL) (*url.URL, error)
 	secure string // the variable that names the proxy for https
@@ -74,7 +74,7 @@ func (v Variables) ProxyVariable() string {
 	return forHTTPS[1]
 }
 
-// For returns the proxy for a service; nil is none. NO_PROXY counts, and nothing of
+// For returns the proxy for a service; nil means none. NO_PROXY counts, and nothing of
 // this machine itself (localhost, 127.0.0.1) is reached through a proxy.
 func (p Proxies) For(service *url.URL) *url.URL {
 	if p.forURL == nil {
@@ -90,9 +90,9 @@ func (p Proxies) For(service *url.URL) *url.URL {
 // Secure is the variable that names the proxy for https; "" if there is none.
 func (p Proxies) Secure() string { return p.secure }
 
-const proxyForm = "write http://HOST:PORT; a login stands before HOST: NAME, a colon, PASSWORD and an @"
+const proxyForm = "write http://HOST:PORT; a login goes before HOST: NAME, a colon, PASSWORD and an @"
 
-const proxyEscapes = "in NAME and PASSWORD, write each sign that is not a letter, a digit or one of - . _ ~ as % and its two hex digits: " +
+const proxyEscapes = "in NAME and PASSWORD, write each character that is not a letter, a digit or one of - . _ ~ as % and its two hex digits: " +
 	`\ is %5C, @ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25`
 
 // proxy is the address of a proxy, as a URL. What is accepted is less than what
@@ -100,16 +100,16 @@ const proxyEscapes = "in NAME and PASSWORD, write each sign that is not a letter
 // there, and the rest of the password becomes a path that nobody looks at.
 func (s Setting) proxy() (string, error) {
 	if reason := dressed(s.Value); reason != "" {
-		return "", s.wrong(reason, howToSet)
+		return "", s.invalid(reason, howToSet)
 	}
 	scheme, rest, found := strings.Cut(s.Value, "://")
 	if !found {
 		scheme, rest = "http", s.Value
 		if first, _, set := strings.Cut(rest, "="); set && slices.Contains([]string{"http", "https", "ftp", "socks"}, strings.ToLower(first)) {
-			return "", s.wrong("it is written as Windows has it in its own settings", proxyForm)
+			return "", s.invalid("it is written in the form of Windows' own settings", proxyForm)
 		}
 		if first, _, _ := strings.Cut(rest, ":"); strings.EqualFold(first, "http") || strings.EqualFold(first, "https") {
-			return "", s.wrong("the two slashes behind its http: are missing", proxyForm)
+			return "", s.invalid("the two slashes after its http: are missing", proxyForm)
 		}
 	}
 	if scheme = strings.ToLower(scheme); scheme != "http" && scheme != "https" {
@@ -117,7 +117,7 @@ func (s Setting) proxy() (string, error) {
 		if strings.HasPrefix(scheme, "socks") {
 			reason = "it names a SOCKS proxy, and only HTTP proxies are supported"
 		}
-		return "", s.wrong(reason, proxyForm)
+		return "", s.invalid(reason, proxyForm)
 	}
 	login, address := "", rest
 	at := strings.LastIndexByte(rest, '@')
@@ -128,18 +128,18 @@ func (s Setting) proxy() (string, error) {
 	var reason string
 	if at >= 0 {
 		if u.User, reason = proxyLogin(login); reason != "" {
-			return "", s.wrong(reason, proxyEscapes)
+			return "", s.invalid(reason, proxyEscapes)
 		}
 	}
 	if u.Host, reason = proxyHost(strings.TrimSuffix(address, "/")); reason != "" {
-		return "", s.wrong(reason, proxyForm+"; "+proxyEscapes)
+		return "", s.invalid(reason, proxyForm+"; "+proxyEscapes)
 	}
 	return u.String(), nil
 }
 
 // proxyLogin reads NAME:PASSWORD.
 func proxyLogin(login string) (_ *url.Userinfo, reason string) {
-	const notEscaped = "there is a sign in its name or password that has to be escaped"
+	const notEscaped = "a character in its name or password has to be escaped"
 	if strings.ContainsFunc(login, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("/?#\\\"<>[]^`{|}", r) }) {
 		return nil, notEscaped
 	}
@@ -148,9 +148,9 @@ func proxyLogin(login string) (_ *url.Userinfo, reason string) {
 	plainPassword, err2 := url.PathUnescape(password)
 	switch {
 	case err != nil || err2 != nil:
-		return nil, "there is a % in its name or password that two hex digits do not follow"
+		return nil, "a % in its name or password is not followed by two hex digits"
 	case strings.ContainsRune(plainName, ':'):
-		return nil, "there is a colon in its name, which a proxy cannot be sent" // RFC 7617, 2
+		return nil, "there is a colon in its name, which cannot be sent to a proxy" // RFC 7617, 2
 	case strings.ContainsFunc(plainName+plainPassword, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return nil, "there is a control character in its name or password"
 	case !found:
@@ -172,7 +172,7 @@ func proxyHost(address string) (_, reason string) {
 	if inner, found := strings.CutPrefix(host, "["); found {
 		inner, closed := strings.CutSuffix(inner, "]")
 		if ip, err := netip.ParseAddr(inner); !closed || err != nil || !ip.Is6() || ip.Zone() != "" {
-			return "", "what stands in brackets is not an IPv6 address"
+			return "", "what is in brackets is not an IPv6 address"
 		}
 		return host + port, ""
 	}
@@ -180,7 +180,7 @@ func proxyHost(address string) (_, reason string) {
 	case host == "":
 		return "", "it has no host"
 	case strings.ContainsRune(host, ':'):
-		return "", "there is more than one colon in its host and port; an IPv6 address stands in brackets"
+		return "", "there is more than one colon in its host and port; an IPv6 address must be in brackets"
 	}
 	if host, ok := hostName(host); ok {
 		return host + port, ""

@@ -4,9 +4,9 @@ import "path/filepath"
 
 // Trust says which certificates to trust, beside or instead of the system's.
 type Trust struct {
-	// File is SSL_CERT_FILE; its zero value is none.
+	// File is SSL_CERT_FILE; its zero value means none.
 	File Setting
-	// Folders is SSL_CERT_DIR; its zero value is none.
+	// Folders is SSL_CERT_DIR; its zero value means none.
 	Folders Setting
 }
 
@@ -18,7 +18,7 @@ func (v Variables) Trust() Trust {
 	return t
 }
 
-// List are the folders that a setting names, one behind the other.
+// List are the folders that a setting names, one after the other.
 func (s Setting) List() []string {
 	var folders []string
 	for _, folder := range filepath.SplitList(s.Value) {
@@ -29,16 +29,16 @@ func (s Setting) List() []string {
 	return folders
 }
 
-// Wrong is the [Error] of a setting that cannot be used for a reason that its reader
+// Invalid is the [Error] of a setting that cannot be used for a reason that its reader
 // has found. The reason must not repeat the value.
-func (s Setting) Wrong(reason, advice string, cause error) error {
+func (s Setting) Invalid(reason, advice string, cause error) error {
 	return &Error{s.Variable, reason, advice, cause}
 }
 
 // Bare returns the [Error] of a value with something around it that is not a part of it.
 func (s Setting) Bare() error {
 	if reason := s.Dressed(); reason != "" {
-		return s.wrong(reason, howToSet)
+		return s.invalid(reason, howToSet)
 	}
 	return nil
 }

@@ -52,9 +52,9 @@ func Lock(ctx context.Context, f *os.File, waiting func()) error {
 
 // ErrHeld is what Lock returns, with the end of the context, when another program
 // kept the file to itself for all of the time.
-var ErrHeld = errors.New("another program was not done with it before the time was over")
+var ErrHeld = errors.New("timed out waiting for another program that uses it")
 
-// Held is that error, for who waits for a lock in another way. It wraps ErrHeld and
+// Held is that error, for callers that wait for a lock in another way. It wraps ErrHeld and
 // why ctx has ended.
 func Held(ctx context.Context) error { return heldError{context.Cause(ctx)} }
 

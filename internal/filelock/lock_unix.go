@@ -18,7 +18,7 @@ func tryLock(f *os.File) (bool, error) {
 		return true, nil
 	case errors.Is(err, syscall.EWOULDBLOCK):
 		return false, nil
-	// NFS has no locks for who may only read, or whose server has none at all.
+	// NFS has no locks for a reader, or if its server has none at all.
 	case errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.EBADF):
 		return false, fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
 	}

@@ -7,14 +7,14 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// guard is a byte far behind the end of any file: Windows locks are mandatory, and
+// guard is a byte far after the end of any file: Windows locks are mandatory, and
 // a reader must not be kept from what is in it.
 var guard = windows.Overlapped{OffsetHigh: 1 << 30}
 
 func tryLock(f *os.File) (bool, error) {
 	at := guard
-	const how = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
-	err := windows.LockFileEx(windows.Handle(f.Fd()), how, 0, 1, 0, &at)
+	const lockFlags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+	err := windows.LockFileEx(windows.Handle(f.Fd()), lockFlags, 0, 1, 0, &at)
 	switch {
 	case err == nil:
 		return true, nil

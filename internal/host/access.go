@@ -60,7 +60,7 @@ const (
 // ChipAccess reads it from the files of a Linux system, all programs but this one.
 // It stops looking for programs when the context ends.
 func (m Machine) ChipAccess(ctx context.Context) ChipAccess {
-	return readAccess(ctx, m.Files(), os.Getpid())
+	return readAccess(ctx, m.files(), os.Getpid())
 }
 
 // readAccess leaves out the process self.

@@ -24,7 +24,7 @@ type Account struct {
 type Accounts struct{ passwd, group [][]string }
 
 // Accounts reads them. One file that cannot be read leaves the other one.
-func (m Machine) Accounts() (Accounts, error) { return readAccounts(m.Files()) }
+func (m Machine) Accounts() (Accounts, error) { return readAccounts(m.files()) }
 
 func readAccounts(fsys fs.FS) (a Accounts, err error) {
 	var errGroup error
@@ -91,7 +91,7 @@ func nameOf(lines [][]string, id uint32) string {
 	return text
 }
 
-// withNumber is a name with its number behind it, and a number alone where it has
+// withNumber is a name with its number after it, and a number alone where it has
 // no name.
 func withNumber(name string, id uint32) string {
 	if text := strconv.FormatUint(uint64(id), 10); name == text {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Clock is what this machine takes for the time.
+// Clock is the time of this machine, and what keeps it.
 type Clock struct {
 	UTC   time.Time `json:"utc"`
 	Local string    `json:"local"` // RFC 3339, with the distance to UTC
@@ -22,7 +22,7 @@ type Clock struct {
 }
 
 // Clock takes the time.
-func (m Machine) Clock(now time.Time) Clock { return readClock(m.Files(), now) }
+func (m Machine) Clock(now time.Time) Clock { return readClock(m.files(), now) }
 
 func readClock(fsys fs.FS, now time.Time) Clock {
 	c := Clock{UTC: now.UTC().Truncate(time.Second), Local: now.Local().Format(time.RFC3339), Synchronized: synchronized()}

@@ -3,4 +3,4 @@ package host
 import "tpmdps/internal/identity"
 
 // firmware returns what the kernel shows of the SMBIOS table or device tree.
-func firmware(m Machine) (identity.Host, []string) { return fromFiles(m.Files()) }
+func firmware(m Machine) (identity.Host, []string) { return fromFiles(m.files()) }

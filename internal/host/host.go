@@ -44,15 +44,15 @@ func Known(f identity.Host, notes []string) map[string]string {
 	} {
 		all[name] = "read"
 		if value == "" {
-			all[name] = why(name, notes)
+			all[name] = reasonFor(name, notes)
 		}
 	}
 	return all
 }
 
-// why is the reason for a fact that is missing. The last note counts: it is of the
+// reasonFor is the reason for a fact that is missing. The last note counts: it is of the
 // last place that was looked at.
-func why(name string, notes []string) string {
+func reasonFor(name string, notes []string) string {
 	for _, note := range slices.Backward(notes) {
 		if reason, ok := strings.CutPrefix(note, name+": "); ok {
 			return reason
@@ -63,7 +63,7 @@ func why(name string, notes []string) string {
 			return note // it is of all of them
 		}
 	}
-	return "this system does not tell it (as in a container, or on a board without SMBIOS)"
+	return "this system does not report it (as in a container, or on a board without SMBIOS)"
 }
 
 // maxValue bounds what is read of one value. SMBIOS strings have 64 bytes at

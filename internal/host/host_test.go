@@ -177,8 +177,8 @@ func TestKnown(t *testing.T) {
 		notes []string
 		want  map[string]string
 	}{
-		{nil, map[string]string{"hostname": "read", "product": "read", "serial": "this system does not tell it", "uuid": "this system does not tell it"}},
-		{[]string{"serial: only root may read it", "serial: the firmware leaves it empty", "uuid: only root may read it"}, map[string]string{"serial": "the firmware leaves it empty", "uuid": "only root may read it", "manufacturer": "this system does not tell it"}},
+		{nil, map[string]string{"hostname": "read", "product": "read", "serial": "this system does not report it", "uuid": "this system does not report it"}},
+		{[]string{"serial: only root may read it", "serial: the firmware leaves it empty", "uuid: only root may read it"}, map[string]string{"serial": "the firmware leaves it empty", "uuid": "only root may read it", "manufacturer": "this system does not report it"}},
 		{[]string{"the firmware's table: access denied"}, map[string]string{"serial": "the firmware's table: access denied", "product": "read"}},
 	} {
 		got := Known(facts, test.notes)

@@ -29,14 +29,14 @@ const (
 	maxLogBytes = 32 << 20
 )
 
-// kernelFilter takes the log in pieces and keeps the lines about the TPM.
+// kernelFilter receives the log in pieces and keeps the lines about the TPM.
 type kernelFilter struct {
 	rest        []byte // of a record that is not complete yet
 	first, last []string
 	omitted     int
 }
 
-// Write takes a piece of the log; a record may be cut in two.
+// Write accepts a piece of the log; a record may be cut in two.
 func (k *kernelFilter) Write(p []byte) (int, error) {
 	k.rest = append(k.rest, p...)
 	for {

@@ -14,7 +14,7 @@ var ErrNotRoot = errors.New("only root may do this")
 // directory that stands for it. The zero value is this machine, as root sees it.
 type Machine struct {
 	// Root is the directory that stands for /; "" is / itself. Programs are
-	// found in the PATH all the same.
+	// found in the PATH anyway.
 	Root string
 	// UID is the user of this process, 0 for root.
 	UID int
@@ -34,8 +34,8 @@ func (m Machine) Path(name string) string {
 	return filepath.Join(m.Root, name)
 }
 
-// Files is the machine's file tree, with names that do not begin with a slash.
-func (m Machine) Files() fs.FS { return os.DirFS(m.Path("/")) }
+// files is the machine's file tree, with names that do not begin with a slash.
+func (m Machine) files() fs.FS { return os.DirFS(m.Path("/")) }
 
 // NeedRoot returns ErrNotRoot for any user but root.
 func (m Machine) NeedRoot() error {

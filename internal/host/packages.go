@@ -32,7 +32,7 @@ var packagePrefixes = []string{
 
 // parsePackages reads dpkg's status file: paragraphs of "Field: value" lines, a
 // blank line between them (deb-control(5)). Packages that have nothing to do with
-// the chip are passed over. Packages are in the order of their names.
+// the chip are skipped. Packages are in the order of their names.
 func parsePackages(r io.Reader) ([]Package, error) {
 	found := []Package{}
 	var p Package

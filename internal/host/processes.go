@@ -18,7 +18,7 @@ type Process struct {
 func (p Process) dir() string { return path.Join("proc", strconv.Itoa(p.PID)) }
 
 // Processes lists those that run, by their numbers.
-func (m Machine) Processes() []Process { return processes(m.Files()) }
+func (m Machine) Processes() []Process { return processes(m.files()) }
 
 func processes(fsys fs.FS) []Process {
 	entries, _ := fs.ReadDir(fsys, "proc")
@@ -53,7 +53,7 @@ func started(fsys fs.FS, dir string) string {
 
 // ChipNodes are the nodes of a TPM that a process has open, each once. Of another
 // user's process only root sees that: the error is of reading its directory.
-func (m Machine) ChipNodes(p Process) ([]string, error) { return chipNodes(m.Files(), p) }
+func (m Machine) ChipNodes(p Process) ([]string, error) { return chipNodes(m.files(), p) }
 
 func chipNodes(fsys fs.FS, p Process) ([]string, error) {
 	files, err := fs.ReadDir(fsys, p.dir()+"/fd")
@@ -73,7 +73,7 @@ func chipNodes(fsys fs.FS, p Process) ([]string, error) {
 // Unit is the service of systemd that a process belongs to, by its control group;
 // "" if there is none.
 func (m Machine) Unit(p Process) string {
-	groups, _ := fs.ReadFile(m.Files(), p.dir()+"/cgroup")
+	groups, _ := fs.ReadFile(m.files(), p.dir()+"/cgroup")
 	for line := range strings.Lines(string(groups)) {
 		for part := range strings.SplitSeq(strings.TrimSpace(line), "/") {
 			if strings.HasSuffix(part, ".service") {

@@ -33,7 +33,7 @@ type System struct {
 
 // System reads it from the files of a Linux system. On Windows only the release is
 // known.
-func (m Machine) System() System { return readSystem(m.Files()) }
+func (m Machine) System() System { return readSystem(m.files()) }
 
 func readSystem(fsys fs.FS) System {
 	s := System{

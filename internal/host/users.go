@@ -27,7 +27,7 @@ func (a *ChipAccess) users(ctx context.Context, fsys fs.FS, self int) {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
-			a.Notes = append(a.Notes, "programs: not all were looked at: "+err.Error())
+			a.Notes = append(a.Notes, "programs: not all were checked: "+err.Error())
 			return
 		}
 		open, err := chipNodes(fsys, p)
@@ -41,6 +41,6 @@ func (a *ChipAccess) users(ctx context.Context, fsys fs.FS, self int) {
 		}
 	}
 	if hidden > 0 {
-		a.Notes = append(a.Notes, fmt.Sprintf("programs: what %d of them have open, this user may not see", hidden))
+		a.Notes = append(a.Notes, fmt.Sprintf("programs: this user may not see what %d of them have open", hidden))
 	}
 }

@@ -20,9 +20,9 @@ const (
 // needs, a WebSocket's header included.
 type boundedConn struct {
 	net.Conn
-	left    int64
-	ahead   []byte   // came, and was not handed on yet
-	opening *opening // while a WebSocket is being opened
+	remaining int64
+	unread    []byte   // came, and was not handed on yet
+	opening   *opening // while a WebSocket is being opened
 }
 
 // Read fails when the bound is used up.
@@ -30,9 +30,9 @@ func (b *boundedConn) Read(p []byte) (int, error) {
 	if b.opening != nil {
 		return b.opening.read(b, p)
 	}
-	if len(b.ahead) > 0 {
-		n := copy(p, b.ahead)
-		b.ahead = b.ahead[n:]
+	if len(b.unread) > 0 {
+		n := copy(p, b.unread)
+		b.unread = b.unread[n:]
 		return n, nil
 	}
 	return b.receive(p)
@@ -40,14 +40,14 @@ func (b *boundedConn) Read(p []byte) (int, error) {
 
 // receive reads from the connection, up to the bound.
 func (b *boundedConn) receive(p []byte) (int, error) {
-	if b.left <= 0 {
+	if b.remaining <= 0 {
 		return 0, fmt.Errorf("%w: it has more than %d bytes", ErrMalformed, maxReceived)
 	}
-	if int64(len(p)) > b.left {
-		p = p[:b.left]
+	if int64(len(p)) > b.remaining {
+		p = p[:b.remaining]
 	}
 	n, err := b.Conn.Read(p)
-	b.left -= int64(n)
+	b.remaining -= int64(n)
 	return n, err
 }
 
@@ -55,19 +55,19 @@ func (b *boundedConn) receive(p []byte) (int, error) {
 func (b *boundedConn) fill() error {
 	room := make([]byte, 4096)
 	n, err := b.receive(room)
-	b.ahead = append(b.ahead, room[:n]...)
+	b.unread = append(b.unread, room[:n]...)
 	if n > 0 {
 		return nil
 	}
 	return err
 }
 
-// unasked is what a hub says before it was asked: the answer to a token that it
+// unsolicited is what a hub says before it was asked: the answer to a token that it
 // has not seen says nothing about the token. What is under way is waited for as
 // long as grace.
-func (b *boundedConn) unasked(grace time.Duration) ([]byte, error) {
-	if len(b.ahead) > 0 {
-		return b.ahead, nil
+func (b *boundedConn) unsolicited(grace time.Duration) ([]byte, error) {
+	if len(b.unread) > 0 {
+		return b.unread, nil
 	}
 	if err := b.SetReadDeadline(time.Now().Add(grace)); err != nil {
 		return nil, dropped(err)
@@ -78,13 +78,13 @@ func (b *boundedConn) unasked(grace time.Duration) ([]byte, error) {
 	if err := b.SetReadDeadline(time.Time{}); err != nil {
 		return nil, dropped(err)
 	}
-	return b.ahead, nil
+	return b.unread, nil
 }
 
-// during runs work on a connection, and closes the connection when the context
+// runWithContext runs work on a connection, and closes the connection when the context
 // ends before the work does. The error is then the context's, and what was being
 // done: that of a closed connection says less.
-func during(ctx context.Context, conn net.Conn, doing string, work func() error) error {
+func runWithContext(ctx context.Context, conn net.Conn, doing string, work func() error) error {
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		conn.Close()

@@ -61,7 +61,7 @@ func Dial(ctx context.Context, o Options) (*Connection, error) {
 	o.Log.Debug("hub", "address", facts.Address, "remote", facts.Remote, "proxy", facts.Proxy, "tls", facts.TLS.Version)
 	return &Connection{
 		Facts: facts, options: o, target: t,
-		socket: conn.NetConn(), stream: &boundedConn{Conn: conn, left: maxReceived},
+		socket: conn.NetConn(), stream: &boundedConn{Conn: conn, remaining: maxReceived},
 	}, nil
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // parseTwin reads a twin strictly: what a member is called decides what the device
-// is told to do, so one that stands twice says two things.
+// is told to do, so one that appears twice says two things.
 func parseTwin(body []byte) (Twin, error) {
 	var halves struct {
 		Desired  map[string]json.RawMessage `json:"desired"`

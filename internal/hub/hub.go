@@ -34,17 +34,17 @@ import (
 
 // How a session can fail, once there is a connection.
 var (
-	// ErrOptions: what Dial was told names no hub, no device or no transport.
+	// ErrOptions: the options of Dial name no hub, no device or no transport.
 	ErrOptions = errors.New("not a hub's address")
-	// ErrUnauthorized: the hub does not take the token, or has no such device
+	// ErrUnauthorized: the hub does not accept the token, or has no such device
 	// or has it disabled (CONNACK 5).
-	ErrUnauthorized = errors.New("the hub does not take the device's token")
-	// ErrBadUserName: the hub does not take the user name, which holds its host
+	ErrUnauthorized = errors.New("the hub does not accept the device's token")
+	// ErrBadUserName: the hub does not accept the user name, which holds its host
 	// name and the device's ID (CONNACK 4).
-	ErrBadUserName = errors.New("the hub does not take the user name")
-	// ErrIdentifier: the hub does not take the client ID, which is the device's
+	ErrBadUserName = errors.New("the hub does not accept the user name")
+	// ErrIdentifier: the hub does not accept the client ID, which is the device's
 	// ID (CONNACK 2).
-	ErrIdentifier = errors.New("the hub does not take the device's ID")
+	ErrIdentifier = errors.New("the hub does not accept the device's ID")
 	// ErrUnavailable: the hub is down or throttles (CONNACK 3, status 429, 5xx).
 	ErrUnavailable = errors.New("the hub is throttled or unavailable")
 	// ErrDropped: the connection ended without a word. A hub does that to the
@@ -79,7 +79,7 @@ type Options struct {
 	Application string
 	// Roots are the certificates to trust; nil is the system's.
 	Roots *x509.CertPool
-	// Proxies say which proxy leads to the hub; the zero value is none.
+	// Proxies say which proxy leads to the hub; the zero value means none.
 	Proxies environment.Proxies
 	// Token makes a shared access signature for a resource, which it is given
 	// unescaped, with the device's key and without a key name.
@@ -87,7 +87,7 @@ type Options struct {
 	// Now is the clock that the token's expiry is reckoned from; nil is
 	// time.Now.
 	Now func() time.Time
-	// Log gets a line for each stage and each packet; nil is none.
+	// Log gets a line for each stage and each packet; nil means none.
 	Log *slog.Logger
 
 	// packetID and requestID number the requests. A hub cannot guess the numbers,

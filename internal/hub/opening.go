@@ -13,8 +13,8 @@ const maxHead = 16 << 10
 // is not HTTP is refused at the first byte that differs, of an answer other than
 // 101 no body is waited for, and nothing after the header is read with it.
 type opening struct {
-	head []byte
-	over bool // the answer has ended, and opens nothing
+	head  []byte
+	ended bool // the answer has ended, and opens nothing
 	// err is what was refused. The reader of the answer forgets it where part of a
 	// line has come.
 	err error
@@ -27,32 +27,32 @@ func (o *opening) read(b *boundedConn, p []byte) (int, error) {
 	switch {
 	case o.err != nil:
 		return 0, o.err
-	case o.over:
+	case o.ended:
 		return 0, io.EOF
 	case len(p) == 0:
 		return 0, nil
 	case len(o.head) == maxHead:
 		o.err = fmt.Errorf("%w: an HTTP header of more than %d bytes", ErrMalformed, maxHead)
 		return 0, o.err
-	case len(b.ahead) == 0:
+	case len(b.unread) == 0:
 		if o.err = b.fill(); o.err != nil {
 			return 0, o.err
 		}
 	}
 	i := len(o.head)
-	o.head = append(o.head, b.ahead[0])
+	o.head = append(o.head, b.unread[0])
 	if i < len(httpBegin) && o.head[i] != httpBegin[i] {
-		o.err = &NotMQTTError{Answered: notHTTP(append(o.head[:i:i], b.ahead...)), Instead: "HTTP"}
+		o.err = &NotMQTTError{Answered: notHTTP(append(o.head[:i:i], b.unread...)), Instead: "HTTP"}
 		return 0, o.err
 	}
-	p[0], b.ahead = b.ahead[0], b.ahead[1:]
+	p[0], b.unread = b.unread[0], b.unread[1:]
 	if !bytes.HasSuffix(o.head, []byte("\n\r\n")) && !bytes.HasSuffix(o.head, []byte("\n\n")) {
 		return 1, nil
 	}
 	if bytes.HasPrefix(o.head[len(httpBegin)+1:], []byte(" 101")) {
 		b.opening = nil
 	}
-	o.over = true
+	o.ended = true
 	return 1, nil
 }
 

@@ -38,7 +38,7 @@ func (e expected) next(r *bufio.Reader) (length int, err error) {
 		return 0, dropped(err)
 	}
 	if first[0] != e.header {
-		return 0, e.instead(buffered(r))
+		return 0, e.unexpected(buffered(r))
 	}
 	header, length, err := peekHeader(r)
 	switch {
@@ -59,9 +59,9 @@ func buffered(r *bufio.Reader) []byte {
 	return b
 }
 
-// instead is the error for another packet, or for what is not MQTT at all. Only
-// what answers first can be that: whoever sent a CONNACK speaks MQTT.
-func (e expected) instead(begin []byte) error {
+// unexpected is the error for another packet, or for what is not MQTT at all. Only
+// what answers first can be that: a peer that sent a CONNACK speaks MQTT.
+func (e expected) unexpected(begin []byte) error {
 	if e.name == connackPacket.name {
 		if what := foreign(begin); what != "" {
 			return &NotMQTTError{Answered: what}
@@ -81,11 +81,11 @@ func (e expected) wrongLength(length int, begin []byte, header int) error {
 	if e.name != subackPacket.name || length < 2 {
 		return fmt.Errorf("%w: a %s of %d bytes, where it has %d", ErrMalformed, e.name, length, e.length)
 	}
-	whose := "SUBACK"
+	packet := "SUBACK"
 	if len(begin) >= header+2 {
-		whose = fmt.Sprintf("SUBACK of packet ID %d", binary.BigEndian.Uint16(begin[header:]))
+		packet = fmt.Sprintf("SUBACK of packet ID %d", binary.BigEndian.Uint16(begin[header:]))
 	}
-	return fmt.Errorf("%w: %s with %d return codes for one topic", ErrMalformed, whose, length-2)
+	return fmt.Errorf("%w: %s with %d return codes for one topic", ErrMalformed, packet, length-2)
 }
 
 // peekHeader finds the lengths of the next packet's fixed header and of what
@@ -140,9 +140,9 @@ func readBody(r *bufio.Reader, length int) ([]byte, error) {
 	return body, nil
 }
 
-// quiet refuses what a hub has sent although nothing was asked that is not
+// checkNoInput refuses what a hub has sent although nothing was asked that is not
 // answered yet.
-func quiet(r *bufio.Reader, after string) error {
+func checkNoInput(r *bufio.Reader, after string) error {
 	if begin := buffered(r); len(begin) > 0 {
 		return fmt.Errorf("%w: %s after %s, where nothing was asked", ErrMalformed, headerName(begin[0]), after)
 	}

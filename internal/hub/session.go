@@ -39,7 +39,7 @@ type Session struct {
 // [ErrUnavailable], [ErrDropped], [ErrMalformed], and that of Token.
 func (c *Connection) Connect(ctx context.Context) (*Session, error) {
 	s := &Session{conn: c}
-	err := during(ctx, c.socket, "log in to "+c.Facts.Address, func() error { return s.connect(ctx) })
+	err := runWithContext(ctx, c.socket, "log in to "+c.Facts.Address, func() error { return s.connect(ctx) })
 	if err != nil {
 		c.Close()
 		return nil, err
@@ -78,7 +78,7 @@ func (s *Session) connect(ctx context.Context) error {
 
 // listen refuses a hub that talks before it was asked.
 func (c *Connection) listen() error {
-	begin, err := c.stream.unasked(c.options.grace)
+	begin, err := c.stream.unsolicited(c.options.grace)
 	switch {
 	case err != nil || len(begin) == 0:
 		return err
@@ -117,7 +117,7 @@ func (s *Session) accepted() error {
 	case code != packets.Accepted:
 		return fmt.Errorf("%w: CONNACK %d", ErrMalformed, code)
 	}
-	return quiet(s.in, "the CONNACK")
+	return checkNoInput(s.in, "the CONNACK")
 }
 
 // Close says goodbye and closes the connection.
@@ -127,7 +127,7 @@ func (s *Session) Close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	during(ctx, s.conn.socket, "", func() error { // the hub may be gone, and need not hear it
+	runWithContext(ctx, s.conn.socket, "", func() error { // the hub may be gone, and need not hear it
 		return s.send(packets.NewControlPacket(packets.Disconnect))
 	})
 	return s.conn.Close()

@@ -70,7 +70,7 @@ func (s *Session) Report(ctx context.Context, properties map[string]any) (versio
 
 // request publishes to a topic and waits for the answer that bears its number.
 func (s *Session) request(ctx context.Context, doing, topic string, body []byte) (a answer, err error) {
-	err = during(ctx, s.conn.socket, doing, func() error {
+	err = runWithContext(ctx, s.conn.socket, doing, func() error {
 		if err := s.subscribe(); err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (s *Session) subscribe() error {
 		return fmt.Errorf("%w: a SUBACK with return code %#x", ErrMalformed, code)
 	}
 	s.subscribed = true
-	return quiet(s.in, "the SUBACK")
+	return checkNoInput(s.in, "the SUBACK")
 }
 
 // await reads the answer to a request. The hub may send nothing else meanwhile:
@@ -132,5 +132,5 @@ func (s *Session) await(id string) (a answer, err error) {
 	if err := a.refusal(); err != nil {
 		return answer{}, err
 	}
-	return a, quiet(s.in, "the answer")
+	return a, checkNoInput(s.in, "the answer")
 }

@@ -42,8 +42,8 @@ func (c *Connection) openWebSocket(ctx context.Context) (io.ReadWriter, error) {
 	if answer.Header.Get("Sec-Websocket-Extensions") != "" {
 		return nil, fmt.Errorf("%w: its WebSocket has an extension that was not asked for", ErrMalformed)
 	}
-	if begin, err := c.stream.unasked(c.options.grace); err != nil || isData(begin) {
-		return nil, cmp.Or(err, fmt.Errorf("%w: it spoke on the WebSocket before it was asked anything", ErrMalformed))
+	if begin, err := c.stream.unsolicited(c.options.grace); err != nil || isData(begin) {
+		return nil, cmp.Or(err, fmt.Errorf("%w: it sent data on the WebSocket before it was asked anything", ErrMalformed))
 	}
 	conn.SetReadLimit(maxPacket)
 	return &webSocket{conn: conn, message: http.NoBody}, nil
@@ -74,7 +74,7 @@ func ofConnection(err error) bool {
 func refusedWebSocket(answer *http.Response) error {
 	switch code := answer.StatusCode; {
 	case code == http.StatusSwitchingProtocols:
-		return fmt.Errorf("%w: its 101 does not fit the request for a WebSocket (Upgrade, Connection, Sec-WebSocket-Accept or an extension)", ErrMalformed)
+		return fmt.Errorf("%w: its 101 does not match the request for a WebSocket (Upgrade, Connection, Sec-WebSocket-Accept or an extension)", ErrMalformed)
 	case code == http.StatusTooManyRequests || code >= 500:
 		return fmt.Errorf("%w: it answered %s", ErrUnavailable, status(answer))
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:

@@ -63,11 +63,11 @@ type EKCertificateIndex struct {
 }
 
 // ParseEKCertificate reads a certificate as chips store it: X.509 in DER, maybe
-// behind the header of the TCG's PC client specification, maybe followed by
+// after the header of the TCG's PC client specification, maybe followed by
 // padding up to the size of its NV index. PEM, base64, gzip and Intel's JSON
 // answer, which tools stored instead, are taken apart.
 //
-// It takes what Go's own parser refuses and makers nevertheless issued (serial
+// It accepts what Go's own parser refuses and makers nevertheless issued (serial
 // numbers above all), because it reads for facts and not for trust. The error
 // says what the bytes are instead.
 func ParseEKCertificate(raw []byte) (EKCertificate, error) {
@@ -84,7 +84,7 @@ func ParseEKCertificate(raw []byte) (EKCertificate, error) {
 	content := cryptobyte.String(inner)
 	var der cryptobyte.String
 	if !content.ReadASN1Element(&der, asn1.SEQUENCE) {
-		return EKCertificate{}, errors.New("it is no certificate, or cut short")
+		return EKCertificate{}, errors.New("it is not a certificate, or cut short")
 	}
 	c := EKCertificate{DER: bytes.Clone(der), Form: form}
 	if err := c.read(der); err != nil {
@@ -107,8 +107,8 @@ func withoutHeader(raw []byte) []byte {
 
 // SplitCertificates takes apart the certificates of a chain, which chips store
 // one after the other, over several NV indices when one is too small (TCG EK
-// Credential Profile 2.5, 2.2.1.5.2). Padding between them is passed over. Where
-// something stands that is no certificate it ends with an error, and what was
+// Credential Profile 2.5, 2.2.1.5.2). Padding between them is skipped. Where
+// something stands that is not a certificate it ends with an error, and what was
 // found until there.
 func SplitCertificates(raw []byte) ([][]byte, error) {
 	var chain [][]byte

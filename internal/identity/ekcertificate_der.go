@@ -53,7 +53,7 @@ func (c *EKCertificate) read(der cryptobyte.String) error {
 	switch {
 	case !der.ReadASN1(&certificate, asn1.SEQUENCE) || !certificate.ReadASN1(&tbs, asn1.SEQUENCE),
 		!certificate.SkipASN1(asn1.SEQUENCE) || !certificate.SkipASN1(asn1.BIT_STRING):
-		return errors.New("it is no certificate")
+		return errors.New("it is not a certificate")
 	case !tbs.SkipOptionalASN1(contextTag(0)):
 		return errors.New("its version cannot be read")
 	case !tbs.ReadASN1(&serial, asn1.INTEGER):

@@ -89,15 +89,15 @@ func fromGzip(content []byte) ([]byte, string, error) {
 // stored that as it came): the certificate is a member, in URL-safe base64 that
 // may be escaped for URLs, too.
 func fromJSON(text []byte) ([]byte, string, error) {
-	const what = "it is JSON, as Intel's service for EK certificates answers"
+	const intelJSON = "it is JSON, as Intel's service for EK certificates answers"
 	var answer struct {
 		Certificate string `json:"certificate"`
 	}
 	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&answer); err != nil {
-		return nil, "", errors.New(what + ", and damaged or cut short")
+		return nil, "", errors.New(intelJSON + ", and damaged or cut short")
 	}
 	if answer.Certificate == "" {
-		return nil, "", errors.New(what + ", and has no certificate in it")
+		return nil, "", errors.New(intelJSON + ", and has no certificate in it")
 	}
 	escaped, err := url.PathUnescape(answer.Certificate)
 	if err != nil {
@@ -105,7 +105,7 @@ func fromJSON(text []byte) ([]byte, string, error) {
 	}
 	b, err := fromBase64(escaped)
 	if err != nil {
-		return nil, "", errors.New(what + ", and the certificate in it is damaged")
+		return nil, "", errors.New(intelJSON + ", and the certificate in it is damaged")
 	}
 	return b, "Intel's JSON answer", nil
 }

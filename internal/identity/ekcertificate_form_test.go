@@ -88,7 +88,7 @@ func TestCertificateFormsRefused(t *testing.T) {
 		"no certificate in it":            []byte(`{"status":404}`),
 		"the certificate in it is dama":   []byte(`{"certificate":"%ZZ*"}`),
 		"base64 that is damaged":          []byte("MIIE*"),
-		"no certificate":                  []byte("<html>404</html>"),
+		"not a certificate":               []byte("<html>404</html>"),
 	} {
 		if c, err := ParseEKCertificate(raw); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ParseEKCertificate(%.30q) = %d bytes, %v, want %q in it", raw, len(c.DER), err, want)

@@ -229,8 +229,8 @@ func TestParseEKCertificateRefuses(t *testing.T) {
 		"cut short":     {der[:len(der)-1], "cut short"},
 		"header only":   {[]byte{0x10, 0x01, 0x00, 0x04, 0x00}, "cut short"},
 		"too large":     {make([]byte, maxCertificate+1), "at most"},
-		"a text":        {[]byte("-----BEGIN CERTIFICATE-----"), "no certificate"},
-		"a public key":  {spki, "no certificate"},
+		"a string":      {[]byte("-----BEGIN CERTIFICATE-----"), "no certificate"},
+		"a public key":  {spki, "not a certificate"},
 		"a time of day": {replaced("200102030405Z", "200102039905Z"), "validity"},
 	} {
 		_, err := ParseEKCertificate(tt.raw)
@@ -318,8 +318,8 @@ func TestSplitCertificates(t *testing.T) {
 		"two":        {join(a, b), [][]byte{a, b}, ""},
 		"padded":     {join(a, pad, make([]byte, 9), b, pad), [][]byte{a, b}, ""},
 		"cut short":  {join(a, b[:99]), [][]byte{a}, "follows number 1"},
-		"a text":     {[]byte("hello"), nil, "follows number 0"},
-		"no key":     {join(a, []byte{0x30, 0x03, 0x02, 0x01, 0x01}), [][]byte{a}, "number 2: it is no certificate"},
+		"a string":   {[]byte("hello"), nil, "follows number 0"},
+		"no key":     {join(a, []byte{0x30, 0x03, 0x02, 0x01, 0x01}), [][]byte{a}, "number 2: it is not a certificate"},
 		"with tag":   {join([]byte{0x10, 0x01, 0x00, byte(len(a) >> 8), byte(len(a))}, a), [][]byte{a}, ""},
 		"two tagged": {join([]byte{0x10, 0x01, 0x00, byte(len(a) >> 8), byte(len(a))}, a, []byte{0x10, 0x01, 0x00, byte(len(b) >> 8), byte(len(b))}, b), [][]byte{a, b}, ""},
 	} {

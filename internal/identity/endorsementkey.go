@@ -26,7 +26,7 @@ var ekPrefix = func() []byte {
 }()
 
 // publicSamples are EKs that stand in the samples of SDKs and command-line
-// tools. An enrollment with one of them is a pasted example, and whoever knows
+// tools. An enrollment with one of them is a pasted example, and anyone who knows
 // the matching simulator can pose as the machine.
 var publicSamples = map[string]string{
 	"9232c2fa4b5c604e39fcb33bff357af2c1fd4652bb0bf47dc0368a1a63f4a841": "the C, C# and Node SDKs' samples",

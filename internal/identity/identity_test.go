@@ -185,8 +185,8 @@ func TestUnusualIDScope(t *testing.T) {
 		}
 	}
 	for s, reason := range map[string]string{
-		"One0012AB34": `"0ne0012AB34" is perhaps meant`, "one0012ab34": `"0ne0012ab34"`, "0neO012AB34": "letter O where", "0ne0012AB3": "10 characters", "0ne0012AB344": "12 characters",
-		"0ne0012GB34": "eight hex digits", "0NE0012AB34": "two small letters", "1ne0012AB34": "is usually 0", "plant-dps": "9 characters", "0ne/../AB34": "eight hex digits",
+		"One0012AB34": `did you mean "0ne0012AB34"?`, "one0012ab34": `"0ne0012ab34"`, "0neO012AB34": "letter O where", "0ne0012AB3": "10 characters", "0ne0012AB344": "12 characters",
+		"0ne0012GB34": "eight hex digits", "0NE0012AB34": "two lower-case letters", "1ne0012AB34": "is usually 0", "plant-dps": "9 characters", "0ne/../AB34": "eight hex digits",
 		`"0ne0012AB34"`: "quotes", "“0ne0012AB34”": "quotes", "0näöü12AB34": "eight hex digits",
 	} {
 		if why := UnusualIDScope(s); !strings.Contains(why, reason) {
@@ -233,7 +233,7 @@ func TestParseRecord(t *testing.T) {
 		`{"schema":"tpmdps/record/1","endorsement_key":"` + ek + `","registration_ids":{"base32":"x"}}`: "altered or mixed",
 		`{"endorsement_key":"` + ek + `","registration_id":"Box"}`:                                      "capital",
 		`{"endorsement_key":"AAAA"}`:                                                                    "something else",
-		`{"endorsement_key":"` + ek + `"} {}`:                                                           "follows",
+		`{"endorsement_key":"` + ek + `"} {}`:                                                           "more after its end",
 		`[]`:                                                                                            "it is a list, not an object",
 		`{"labels":"` + strings.Repeat("x", 70000):                                                      "more than",
 	}

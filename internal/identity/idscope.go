@@ -29,7 +29,7 @@ func CheckIDScope(scope string) error {
 	case strings.ContainsFunc(scope, invisible):
 		reason = "there is a blank or an invisible character in it"
 	case strings.Contains(scope, "://"), hostForm.MatchString(scope), strings.Contains(strings.ToLower(scope), "azure-devices"):
-		reason = "that is a host name; the ID scope stands beside it on the overview page of the service, as 0ne and eight more characters"
+		reason = "that is a host name; the ID scope is next to it on the overview page of the service, as 0ne and eight more characters"
 	default:
 		return nil
 	}
@@ -58,11 +58,11 @@ func UnusualIDScope(scope string) string {
 	case strings.ContainsAny(scope, "\"'“”„‘’«»"):
 		return "it has quotes around it or in it"
 	case len(scope) == 11 && strings.HasPrefix(strings.ToLower(scope), "one"):
-		return fmt.Sprintf("it starts with the letter O and not with the digit 0; %q is perhaps meant", "0ne"+scope[3:])
+		return fmt.Sprintf("it starts with the letter O and not with the digit 0; did you mean %q?", "0ne"+scope[3:])
 	case len(scope) == 11 && strings.ContainsAny(scope[3:], "oO"):
 		return "it has a letter O where the digit 0 is usual"
 	case utf8.RuneCountInString(scope) != 11:
 		return fmt.Sprintf("it has %d characters, and an ID scope usually 11, such as 0ne0012AB34", utf8.RuneCountInString(scope))
 	}
-	return "an ID scope is usually 0, two small letters, and eight hex digits, such as 0ne0012AB34"
+	return "an ID scope is usually 0, two lower-case letters, and eight hex digits, such as 0ne0012AB34"
 }

@@ -57,7 +57,7 @@ func readDER(der []byte) (what, algorithm string, key publicKey) {
 			return "a PKCS #1 public key", fmt.Sprintf("RSA %d", new(big.Int).SetBytes(k.modulus).BitLen()), k
 		}
 		if isPrivate(content) {
-			return "a private key, which is to be kept secret,", "", key
+			return "a private key, which must be kept secret,", "", key
 		}
 	}
 	if c, err := ParseEKCertificate(der); err == nil {

@@ -85,7 +85,7 @@ var dumpRow = regexp.MustCompile(`^\s*(?:0x)?([0-9a-fA-F]{6,16}):?(?:\s+(.*))?$`
 // are the same as the one before it.
 type row struct{ address, text string }
 
-const same = "*"
+const repeatMark = "*"
 
 // fromDump reads a dump. The addresses have to follow each other, which tells a
 // dump from anything else, and how many bytes each line has.
@@ -97,8 +97,8 @@ func fromDump(body string) []byte {
 		switch {
 		case m != nil:
 			rows = append(rows, row{m[1], m[2]})
-		case strings.TrimSpace(line) == same && len(rows) > 0:
-			rows = append(rows, row{address: same})
+		case strings.TrimSpace(line) == repeatMark && len(rows) > 0:
+			rows = append(rows, row{address: repeatMark})
 		case len(rows) > 0 && strings.TrimSpace(line) != "":
 			return nil
 		} // above the first row is a heading
@@ -118,21 +118,21 @@ func readRows(rows []row, base int) []byte {
 	var out []byte
 	width := 0
 	for i, r := range rows {
-		if r.address == same {
+		if r.address == repeatMark {
 			continue
 		}
 		at, err := strconv.ParseUint(r.address, base, 12)
 		if err != nil {
 			return nil
 		}
-		for i > 0 && rows[i-1].address == same && width > 0 && len(out)+width <= int(at) {
+		for i > 0 && rows[i-1].address == repeatMark && width > 0 && len(out)+width <= int(at) {
 			out = append(out, out[len(out)-width:]...)
 		}
 		if int(at) != len(out) {
 			return nil
 		}
 		count := -1 // of the last row, and of one that repeats, whatever there is
-		if i+1 < len(rows) && rows[i+1].address != same {
+		if i+1 < len(rows) && rows[i+1].address != repeatMark {
 			next, err := strconv.ParseUint(rows[i+1].address, base, 12)
 			if err != nil || next <= at || next-at > 64 {
 				return nil

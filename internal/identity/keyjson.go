@@ -26,7 +26,7 @@ func keyInJSON(given string, depth int) ([]byte, error) {
 	}
 	var unclear *text.JSONError
 	if err := text.CheckJSON([]byte(given)); errors.As(err, &unclear) && !unclear.Syntax {
-		return nil, &FormatError{Is: "JSON that can be read in two ways: " + unclear.Reason, Advice: readAgain}
+		return nil, &FormatError{Is: "JSON with two meanings: " + unclear.Reason, Advice: readAgain}
 	}
 	dec := json.NewDecoder(strings.NewReader(given))
 	var value any

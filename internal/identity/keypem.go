@@ -30,7 +30,7 @@ func keyInPEM(s string, _ int) ([]byte, error) {
 	der, err := base64.RawStdEncoding.DecodeString(escapes.Replace(pemHeader.ReplaceAllString(block[2], "")))
 	switch {
 	case strings.Contains(begin[1], "PRIVATE KEY"):
-		return nil, &FormatError{Is: "a private key in " + form + ", which is to be kept secret", Advice: readAgain}
+		return nil, &FormatError{Is: "a private key in " + form + ", which must be kept secret", Advice: readAgain}
 	case err != nil:
 		return nil, &FormatError{Is: form + " with characters in it that are not base64", Advice: copyWhole}
 	case isL1(der):

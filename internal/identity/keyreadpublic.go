@@ -18,35 +18,35 @@ var readPublicField = regexp.MustCompile(`(?:^|\s)(qualified name|authorization 
 // it, and compares it with the name in there, which is a digest of all of it. It
 // returns nothing for another text.
 func keyInReadPublic(text string, _ int) ([]byte, error) {
-	const is = "the text that tpm2_readpublic prints"
+	const description = "the text that tpm2_readpublic prints"
 	f := readPublicFields(text)
 	switch {
 	case f["type"] == "" || f["attributes"] == "":
 		return nil, nil
 	case f["rsa"] == "":
 		if p, ok := f.public(); ok && p.kind == algECC {
-			return nil, &FormatError{Is: is + ", of " + p.name(), Differs: p.differs(), Advice: readAgain}
+			return nil, &FormatError{Is: description + ", of " + p.name(), Differs: p.differs(), Advice: readAgain}
 		}
-		return nil, &FormatError{Is: is + ", without an RSA modulus", Advice: copyWhole}
+		return nil, &FormatError{Is: description + ", without an RSA modulus", Advice: copyWhole}
 	}
 	p, ok := f.public()
 	if _, whole := f["bits"]; ok && !whole {
-		return nil, f.old(is, p)
+		return nil, f.old(description, p)
 	}
 	if !ok {
-		return nil, &FormatError{Is: is + ", and not all of it can be read", Advice: copyWhole}
+		return nil, &FormatError{Is: description + ", and not all of it can be read", Advice: copyWhole}
 	}
 	if p.exponent == 65537 {
 		p.exponent = 0 // tpm2-tools print 0 so
 	}
 	if p.differs() != "" {
-		return nil, &FormatError{Is: is + ", of " + p.name(), Differs: p.differs(), Advice: readAgain}
+		return nil, &FormatError{Is: description + ", of " + p.name(), Differs: p.differs(), Advice: readAgain}
 	}
 	whole := p.marshal()
 	if name, ok := f["name"]; ok && !strings.EqualFold(strings.TrimPrefix(name, "0x"), objectNameOf(whole)) {
-		return nil, &FormatError{Is: is + ", and it was altered: the name in it belongs to another key than the modulus", Advice: copyWhole}
+		return nil, &FormatError{Is: description + ", and it was altered: the name in it belongs to another key than the modulus", Advice: copyWhole}
 	}
-	return nil, converted(whole, is, "the key was put together from it; tpm2_readpublic -f tss -o FILE, then base64 -w0 FILE, gives the same")
+	return nil, converted(whole, description, "the key was put together from it; tpm2_readpublic -f tss -o FILE, then base64 -w0 FILE, gives the same")
 }
 
 // old is for the tools before version 4, which print neither size nor cipher. Only

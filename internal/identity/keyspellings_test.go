@@ -167,7 +167,7 @@ func spellings(ek []byte) map[string]string {
 		"the same twice":        b + "\n" + b,
 		"row of a table":        "box-7," + b + ",north",
 		"row of a table, tabs":  "box-7\t" + ids.Base32 + "\t" + ids.Hex + "\t" + b + "\t\t4711\n",
-		"output of read-ek":     "Registration ID   " + ids.Base32 + "\nMachine           box\n\nEndorsement key, as DPS takes it:\n" + b + "\n",
+		"output of read-ek":     "Registration ID   " + ids.Base32 + "\nMachine           box\n\nEndorsement key, as DPS accepts it:\n" + b + "\n",
 		"line of a log":         "2026-01-02T03:04:05Z INFO ek read (" + b + ") for box-7: ok",
 		"hex in a line":         "ek read: '" + h + "', box-7",
 		"assignment, C#":        "const string ek = \"" + b + "\";",

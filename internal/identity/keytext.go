@@ -34,13 +34,31 @@ const maxDepth = 4
 //
 // Everything else is a [*FormatError] that names what it is. It has the right key
 // where that follows from what was given: the modulus with the L-1 template.
-func ParseEndorsementKey(text string) ([]byte, error) { return readKeyText(text, 0) }
+func ParseEndorsementKey(text string) ([]byte, error) {
+	if ek := keyAsWritten(text); ek != nil {
+		return ek, nil
+	}
+	return readKeyText(text, 0)
+}
+
+// keyAsWritten reads a key as this program writes it, as nearly all are in a batch,
+// without looking for the other spellings, which takes far longer; nil is any other text.
+func keyAsWritten(text string) []byte {
+	if len(text) != keyCharacters || !strings.HasPrefix(text, "AToA") { // no digits of hex
+		return nil
+	}
+	ek, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || CheckEndorsementKey(ek) != nil {
+		return nil
+	}
+	return ek
+}
 
 func readKeyText(text string, depth int) ([]byte, error) {
 	text = strings.TrimSpace(visible(text))
 	switch {
 	case depth > maxDepth:
-		return nil, &FormatError{Is: "a text in a text in a text", Advice: readAgain}
+		return nil, &FormatError{Is: "nested too deep: a text in a text in a text", Advice: readAgain}
 	case len(text) > maxEKText && !(strings.HasPrefix(text, "{") && len(text) <= maxRecord):
 		return nil, &FormatError{Is: fmt.Sprintf("%d characters long", len(text)), Advice: readAgain}
 	case text == "":
@@ -74,7 +92,7 @@ func keyAmongOthers(text string) (one []byte, judgement error) {
 		switch {
 		case at[1]-at[0] < slices.Min(lengthsOfKeys):
 			continue // cut off
-		case !slices.Contains(lengthsOfKeys, at[1]-at[0]), goesOn.MatchString(text[at[1]:]):
+		case !slices.Contains(lengthsOfKeys, at[1]-at[0]), continuesKey.MatchString(text[at[1]:]):
 			return nil, nil
 		}
 		ek, err := keyInBody(text[at[0]:at[1]], maxDepth)
@@ -86,7 +104,7 @@ func keyAmongOthers(text string) (one []byte, judgement error) {
 	return one, judgement
 }
 
-var goesOn = regexp.MustCompile(`^[A-Za-z0-9+/_-]`)
+var continuesKey = regexp.MustCompile(`^[A-Za-z0-9+/_-]`)
 
 // keyInBody reads a key that is nothing but its digits.
 func keyInBody(body string, depth int) ([]byte, error) {

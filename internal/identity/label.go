@@ -28,11 +28,11 @@ func CheckLabel(key, value string) error {
 	reason := ""
 	switch {
 	case !isLabelKey(key):
-		reason = "a key has 1 to 40 of a-z, 0-9 and _ . -"
+		reason = "a key has 1 to 40 characters of a-z, 0-9 and _ . -"
 	case value == "":
 		reason = "its value is empty"
 	case utf8.RuneCountInString(value) > maxLabel:
-		reason = fmt.Sprintf("its value has %d characters, %d at most are kept", utf8.RuneCountInString(value), maxLabel)
+		reason = fmt.Sprintf("its value has %d characters, %d at most are allowed", utf8.RuneCountInString(value), maxLabel)
 	case strings.ContainsFunc(value, func(r rune) bool { return !text.Visible(r) }):
 		reason = "its value has characters that cannot be printed"
 	default:

@@ -139,15 +139,15 @@ func Forms(id string, public []byte) []string {
 		add(ids.Hex)
 		return all
 	}
-	if ids, ok := bothForms(id); ok {
+	if ids, ok := parseDerived(id); ok {
 		add(ids.Base32)
 		add(ids.Hex)
 	}
 	return all
 }
 
-// bothForms reads the hash out of a derived ID.
-func bothForms(id string) (IDs, bool) {
+// parseDerived reads the hash out of a derived ID.
+func parseDerived(id string) (IDs, bool) {
 	if !IsDerived(id) {
 		return IDs{}, false
 	}

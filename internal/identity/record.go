@@ -3,8 +3,8 @@
 // (DPS) knows the machine by.
 //
 // It is the value between the stages: read-ek makes a Record, a batch file
-// stores it as one line of JSON, enroll and verify take it. The package is
-// pure: it opens nothing, prints nothing, and takes every text it is given for
+// stores it as one line of JSON, enroll and verify accept it. The package is
+// pure: it opens nothing, prints nothing, and treats every text it is given as
 // hostile until it was checked.
 package identity
 
@@ -40,7 +40,7 @@ type Record struct {
 	// RegistrationIDs are both names that tools derive from this EK.
 	RegistrationIDs IDs `json:"registration_ids"`
 	// EndorsementKey is the base64 of the marshalled TPM2B_PUBLIC, 316 bytes
-	// with its two-byte size: the form DPS takes.
+	// with its two-byte size: the form that DPS accepts.
 	EndorsementKey string `json:"endorsement_key"`
 	// EKTemplate is what the EK was made from: "tcg-l1", "empty-unique" or
 	// "other"; "unknown" for a persistent EK that nothing vouches for. The
@@ -77,7 +77,7 @@ type Record struct {
 	HostAccount map[string]string `json:"-"`
 	// Labels are the operator's own notes, such as line or order number.
 	Labels map[string]string `json:"labels"`
-	// Operator is who ran the tool, when that was said.
+	// Operator is who ran the tool, if that was given.
 	Operator string `json:"operator"`
 	// ReadAt is when the chip was read.
 	ReadAt time.Time `json:"read_at"`
@@ -115,7 +115,7 @@ type Host struct {
 // endorsement_key, or endorsement_key and registration_id; and what IoT Edge's TPM
 // daemon answers, endorsement_key and storage_root_key. Other fields are refused
 // when no schema is given, since then nothing else tells a misspelt field from a
-// newer one. A field that stands twice, has null or a value of another kind is
+// newer one. A field that appears twice, has null or a value of another kind is
 // refused: see [text.DecodeJSON].
 func ParseRecord(line []byte) (Record, error) {
 	if len(line) > maxRecord {

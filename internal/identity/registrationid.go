@@ -83,7 +83,7 @@ func refusal(id string) string {
 	case id == "":
 		return "it is empty"
 	case len(id) > maxID:
-		return fmt.Sprintf("it has %d characters, DPS takes %d at most", len(id), maxID)
+		return fmt.Sprintf("it has %d characters, DPS accepts %d at most", len(id), maxID)
 	case strings.ContainsAny(id, "{}"):
 		return "it is a template, and the ID itself is needed here"
 	case strings.ToLower(id) != id && idChars.MatchString(strings.ToLower(id)):
@@ -104,7 +104,7 @@ func alphanumeric(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
 }
 
-// badCharacter is why a text with characters that DPS does not take is refused.
+// badCharacter is why a text with characters that DPS does not accept is refused.
 func badCharacter(id string) string {
 	for _, r := range id {
 		if !idChars.MatchString(string(r)) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Every field of a record that says something is refused when it stands twice,
+// Every field of a record that says something is refused when it appears twice,
 // in another case, or with another value than its own.
 func TestRecordFieldsAreReadStrictly(t *testing.T) {
 	whole := recordLine(t, "box-1")
@@ -18,7 +18,7 @@ func TestRecordFieldsAreReadStrictly(t *testing.T) {
 	if err := json.Unmarshal([]byte(whole), &fields); err != nil {
 		t.Fatal(err)
 	}
-	kinds := map[string]string{"7": "a number", "true": "true or false", `[]`: "a list", `{}`: "an object", `"x"`: "a text", "null": "null"}
+	kinds := map[string]string{"7": "a number", "true": "true or false", `[]`: "a list", `{}`: "an object", `"x"`: "a string", "null": "null"}
 	tried := 0
 	refused := func(line, want string) {
 		t.Helper()
@@ -31,9 +31,9 @@ func TestRecordFieldsAreReadStrictly(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		value := string(fields[name])
 		upper := strings.ToUpper(name)
-		refused(strings.TrimSuffix(whole, "}")+fmt.Sprintf(",%q:%s}", name, value), name+" stands twice")
+		refused(strings.TrimSuffix(whole, "}")+fmt.Sprintf(",%q:%s}", name, value), name+" appears twice")
 		refused(fmt.Sprintf("{%q:%s,", upper, value)+whole[1:], upper+" must be spelled "+name)
-		refused(strings.TrimSuffix(whole, "}")+fmt.Sprintf(",%q:%s}", upper, value), upper+" stands twice, once as "+name)
+		refused(strings.TrimSuffix(whole, "}")+fmt.Sprintf(",%q:%s}", upper, value), upper+" appears twice, once as "+name)
 		for other, is := range kinds {
 			if other[0] == value[0] || other == "null" && !strings.ContainsAny(value[:1], `"`) || value == "null" {
 				continue
@@ -47,12 +47,12 @@ func TestRecordFieldsAreReadStrictly(t *testing.T) {
 			refused(string(line), name+" has "+is+" where ")
 		}
 	}
-	if _, err := ParseRecord([]byte(whole + " {}")); !errors.Is(err, ErrRecord) || !strings.Contains(err.Error(), "something follows after its end") {
+	if _, err := ParseRecord([]byte(whole + " {}")); !errors.Is(err, ErrRecord) || !strings.Contains(err.Error(), "there is more after its end") {
 		t.Errorf("two records as one: %v", err)
 	}
-	refused(strings.Replace(whole, `"line"`, `"line":"x","line"`, 1), "labels.line stands twice")
+	refused(strings.Replace(whole, `"line"`, `"line":"x","line"`, 1), "labels.line appears twice")
 	refused(strings.Replace(whole, `"registration_id"`, `"x":"\ud800","registration_id"`, 1), "half a character")
-	refused(`{"endorsement_key":`+string(fields["endorsement_key"])+`,"registration_id":null}`, "registration_id has null where a text belongs")
+	refused(`{"endorsement_key":`+string(fields["endorsement_key"])+`,"registration_id":null}`, "registration_id has null where a string belongs")
 	refused(strings.Replace(whole, `"labels"`, `"future":`+strings.Repeat("[", 70)+strings.Repeat("]", 70)+`,"labels"`, 1), "nested too deep")
 	t.Logf("%d lines", tried)
 }

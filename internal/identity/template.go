@@ -39,13 +39,13 @@ func ExpandRegistrationID(template string, r Record) (string, error) {
 		id.WriteString(parts[i].value)
 	}
 	if reason := refusal(id.String()); reason != "" {
-		return "", templateError(template, fmt.Sprintf("makes %q: %s; %s", text.Printable(id.String(), 140), reason, blame(id.String(), parts)))
+		return "", templateError(template, fmt.Sprintf("makes %q: %s; %s", text.Printable(id.String(), 140), reason, faultyPart(id.String(), parts)))
 	}
 	return id.String(), nil
 }
 
 // CheckTemplate refuses a template that no record could make a registration ID
-// of: an unknown place, a brace without its other, text that DPS does not take.
+// of: an unknown place, a brace without its other, text that DPS does not accept.
 // The error wraps [ErrRegistrationID]. An ID without places is a template too.
 func CheckTemplate(template string) error {
 	_, err := parseTemplate(template)
@@ -185,9 +185,9 @@ func noFact(r Record, place, what string) string {
 	return "the record has no " + what + ": the firmware has none or a placeholder, or only root may read it; tpmdps read-ek -v says which"
 }
 
-// blame names the part that an ID is refused for, whose characters are all
+// faultyPart names the part that an ID is refused for, whose characters are all
 // good ones: it is too long, or it begins or ends with one that cannot be there.
-func blame(id string, parts []part) string {
+func faultyPart(id string, parts []part) string {
 	first, last, longest := parts[0], parts[len(parts)-1], parts[0]
 	for _, p := range parts {
 		if len(p.value) > len(longest.value) {

@@ -64,7 +64,7 @@ func TestTemplatesThatAreNone(t *testing.T) {
 		"{serial}/ü":                          `in the text "/ü" "/" is not a letter`,
 		"-{serial}":                           "it must start with a letter or a digit",
 		"{serial}.":                           "it must end with a letter, a digit or -",
-		"{serial}" + strings.Repeat("9", 128): "it has 129 characters, DPS takes 128 at most",
+		"{serial}" + strings.Repeat("9", 128): "it has 129 characters, DPS accepts 128 at most",
 		strings.Repeat("{label:line}", 50):    "it has 600 characters, a template has 512 at most",
 	}
 	for template, want := range tests {
@@ -87,8 +87,8 @@ func TestExpandRegistrationIDNamesThePart(t *testing.T) {
 		"b-{label:order}":            "{label:order} is empty: the record has no such label; give it with --label order=VALUE",
 		"{label:edge}-{serial}":      `makes "-7--ksa1234567": it must start with a letter or a digit; it starts with {label:edge}`,
 		"{serial}-{label:dot}":       `it must end with a letter, a digit or -; it ends with {label:dot}`,
-		"{serial}-{label:long}":      "it has 141 characters, DPS takes 128 at most; {label:long} alone has 130",
-		"{ekhex}-{ekhex}-{hostname}": "DPS takes 128 at most; {ekhex} alone has 64",
+		"{serial}-{label:long}":      "it has 141 characters, DPS accepts 128 at most; {label:long} alone has 130",
+		"{ekhex}-{ekhex}-{hostname}": "DPS accepts 128 at most; {ekhex} alone has 64",
 	}
 	for template, want := range tests {
 		if _, err := ExpandRegistrationID(template, boxRecord()); !errors.Is(err, ErrRegistrationID) || !strings.Contains(err.Error(), want) {

@@ -207,8 +207,8 @@ func withoutOwn(e map[string]any) map[string]any {
 func TestOverride(t *testing.T) {
 	no, yes := false, true
 	for name, test := range map[string]struct {
-		said, want enroll.Settings
-		fails      string
+		given, want enroll.Settings
+		fails       string
 	}{
 		"nothing":                  {enroll.Settings{}, enroll.Settings{AllocationPolicy: "custom", WebhookURL: "https://f.example/", WebhookAPIVersion: "v", IoTHubs: []string{"a.b", "c.d"}, ProvisioningStatus: "disabled", EdgeEnabled: &yes, InitialTwinTags: json.RawMessage(`{"a":1}`)}, ""},
 		"enabled, and no IoT Edge": {enroll.Settings{ProvisioningStatus: "enabled", EdgeEnabled: &no, InitialTwinTags: json.RawMessage(`{"b":2}`)}, enroll.Settings{AllocationPolicy: "custom", WebhookURL: "https://f.example/", WebhookAPIVersion: "v", IoTHubs: []string{"a.b", "c.d"}, ProvisioningStatus: "enabled", EdgeEnabled: &no, InitialTwinTags: json.RawMessage(`{"b":2}`)}, ""},
@@ -220,7 +220,7 @@ func TestOverride(t *testing.T) {
 		file := enroll.Settings{AllocationPolicy: "custom", WebhookURL: "https://f.example/", WebhookAPIVersion: "v", IoTHubs: []string{"a.b", "c.d"}, ProvisioningStatus: "disabled", EdgeEnabled: &yes, InitialTwinTags: json.RawMessage(`{"a":1}`)}
 		inv := Inventory{Entries: []Entry{{Line: 3, Settings: file}, {Other: "x509"}}}
 		inv.Entries[0].Record.RegistrationID = "box-1"
-		err := inv.Override(test.said)
+		err := inv.Override(test.given)
 		switch {
 		case test.fails != "":
 			if err == nil || !strings.Contains(err.Error(), test.fails) {

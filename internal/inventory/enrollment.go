@@ -36,9 +36,14 @@ func (b *reader) enrollment(raw []byte, line int) error {
 		}
 		return ofEnrollment{fmt.Errorf("%w: %w", identity.ErrRecord, err)}
 	}
-	b.inv.Entries = append(b.inv.Entries, e.entry)
-	return nil
+	return b.emit(e.entry)
 }
+
+// ErrDamaged is for a file of which nothing is enrolled, since it cannot be read to its end.
+var ErrDamaged = errors.New("damaged batch")
+
+// ErrNoTPM is for enrollments of which none is for a TPM.
+var ErrNoTPM = errors.New("there is no enrollment of a TPM")
 
 // ErrEnrollment is wrapped by the errors of enrollments of a DPS, which no chip has to
 // be read again for: something in the file is to be corrected.
@@ -100,8 +105,8 @@ func (e *enrollment) read() error {
 	if err := e.entry.Settings.Validate(); err != nil {
 		return err
 	}
-	for _, path := range append(e.left(), attestation.left()...) {
-		e.lost(path)
+	for _, path := range append(e.remaining(), attestation.remaining()...) {
+		e.ignore(path)
 	}
 	return nil
 }
@@ -114,9 +119,9 @@ func (e *enrollment) pass(id, other string) {
 
 func (e *enrollment) kept(name string) { tally(&e.inv.Copied, name) }
 
-// lost notes a member that does not become a setting, by the service's spelling
+// ignore notes a member that does not become a setting, by the service's spelling
 // where it is one of the service's own.
-func (e *enrollment) lost(path string) {
+func (e *enrollment) ignore(path string) {
 	for _, own := range []string{"etag", "createdDateTimeUtc", "lastUpdatedDateTimeUtc", "registrationState"} {
 		if fold(path) == fold(own) {
 			path = own
@@ -160,8 +165,8 @@ func (e *enrollment) attestation(a *object, id string) (other string, err error)
 	e.kept("registrationId")
 	e.kept("attestation.tpm.endorsementKey")
 	if tpm != a {
-		for _, path := range tpm.left() {
-			e.lost(path)
+		for _, path := range tpm.remaining() {
+			e.ignore(path)
 		}
 	}
 	return "", e.record(id, key)
@@ -204,7 +209,7 @@ func (e *enrollment) record(id, key string) error {
 		return err
 	}
 	if folded != id {
-		e.inv.note("registration IDs are written in small letters: DPS does not tell them apart")
+		e.inv.note("registration IDs are written in lower case: DPS ignores case")
 	}
 	line, err := json.Marshal(map[string]string{"registration_id": folded, "endorsement_key": key})
 	if err != nil {

@@ -24,8 +24,8 @@ func TestFilesOfTheField(t *testing.T) {
 		fails   string
 	}{
 		"az-show.json": {entries: 1},
-		"casedup.json": {fails: "line 1: not a valid record: Registration_Id stands twice, once as registration_id"},
-		"lab.json":     {fails: "line 1: not a valid record: labels.a has a number where a text belongs"},
+		"casedup.json": {fails: "line 1: not a valid record: Registration_Id appears twice, once as registration_id"},
+		"lab.json":     {fails: "line 1: not a valid record: labels.a has a number where a string belongs"},
 	} {
 		data, err := os.ReadFile(filepath.Join("testdata", file))
 		if err != nil {
@@ -173,7 +173,7 @@ func TestWhatIsNotCopiedIsNamed(t *testing.T) {
 			func(s enroll.Settings) bool {
 				return string(s.DeviceInformation) == `{"additionalProperties":{"hello":"world"}}`
 			}},
-		"capitals": {strings.Replace(start, "box-1", "Box-1", 1) + `}}}`, nil, "registration IDs are written in small letters", nil},
+		"capitals": {strings.Replace(start, "box-1", "Box-1", 1) + `}}}`, nil, "registration IDs are written in lower case", nil},
 		"a record": {`{"endorsement_key":"` + b64(testEK()) + `"}`, nil, "", func(s enroll.Settings) bool { return reflect.DeepEqual(s, enroll.Settings{}) }},
 	} {
 		inv, err := Read([]byte(test.text))
@@ -210,7 +210,7 @@ func TestOtherAttestationsAreSkipped(t *testing.T) {
 		if err != nil || len(inv.Entries) != 2 || inv.Others() != want || len(inv.Records()) != 1 {
 			t.Errorf("%s: %q, %v, want %q", text, inv.Others(), err, want)
 		}
-		if !strings.Contains(strings.Join(inv.Summary(), "\n"), "skipped, they have no TPM: "+want) {
+		if !strings.Contains(strings.Join(inv.Summary(), "\n"), "skipped because they have no TPM: "+want) {
 			t.Errorf("%s: %q", text, inv.Summary())
 		}
 		if strings.Contains(text, primary) && !strings.Contains(text, "Group") && !slices.Contains(inv.Secrets, primary) {
@@ -242,7 +242,7 @@ func TestRefusedInWords(t *testing.T) {
 		"PowerShell's depth":      {`{"registrationId":"box-1","attestation":{"type":"tpm","tpm":"@{endorsementKey=AToA; storageRootKey=}"}}`, "box-1: attestation.tpm has only the text that PowerShell writes for what lies deeper than -Depth: write it again with ConvertTo-Json -Depth 10"},
 		"PowerShell's depth, 2":   {`{"registrationId":"box-1","attestation":"@{tpm=; type=tpm}"}`, "ConvertTo-Json -Depth 10"},
 		"PowerShell's depth, 3":   {start + `,"initialTwin":{"tags":"System.Object"}}`, "initialTwin.tags has only the text that PowerShell"},
-		".NET's numbers":          {start + `,"allocationPolicy":0}`, "allocationPolicy has a number where a text belongs, as .NET writes its enumerations"},
+		".NET's numbers":          {start + `,"allocationPolicy":0}`, "allocationPolicy has a number where a string belongs, as .NET writes its enumerations"},
 		"bulk result":             {`{"errors":[],"isSuccessful":true}`, "it is the answer to a bulk request, which says what was refused, not an enrollment; ask for the enrollments: az iot dps enrollment list -o json"},
 		"bulk result, .NET":       {`{"IsSuccessful":false,"Errors":[{"RegistrationId":"x","ErrorCode":409201}]}`, "it is the answer to a bulk request"},
 		"registration":            {`{"assignedHub":"h","deviceId":"box-7","registrationId":"box-7","status":"assigned"}`, "it is a registration, which says where a machine was assigned"},
@@ -258,11 +258,11 @@ func TestRefusedInWords(t *testing.T) {
 		"no ID":                   {strings.Replace(start, "box-1", "", 1) + "}", "it is empty"},
 		"a bad ID":                {strings.Replace(start, "box-1", "AAaV%2b", 1) + "}", `invalid registration ID "AAaV%2b": "%" is not a letter`},
 		"a cut key":               {start[:300] + `"}}}`, "the endorsement key is cut short"},
-		"twice":                   {start + `,"deviceId":"a","deviceId":"b"}`, "deviceId stands twice"},
-		"twice, two spellings":    {start + `,"device_id":"a","deviceId":"b"}`, "device_id stands twice, once as deviceId"},
-		"a kind":                  {start + `,"deviceId":["a"]}`, "box-1: deviceId has a list where a text belongs"},
-		"a kind, inside":          {start + `,"capabilities":{"iotEdge":"yes"}}`, "capabilities.iotEdge has a text where true or false belongs"},
-		"a kind, hubs":            {start + `,"iotHubs":"h1.azure-devices.net"}`, "iotHubs has a text where a list of texts belongs"},
+		"twice":                   {start + `,"deviceId":"a","deviceId":"b"}`, "deviceId appears twice"},
+		"twice, two spellings":    {start + `,"device_id":"a","deviceId":"b"}`, "device_id appears twice, once as deviceId"},
+		"a kind":                  {start + `,"deviceId":["a"]}`, "box-1: deviceId has a list where a string belongs"},
+		"a kind, inside":          {start + `,"capabilities":{"iotEdge":"yes"}}`, "capabilities.iotEdge has a string where true or false belongs"},
+		"a kind, hubs":            {start + `,"iotHubs":"h1.azure-devices.net"}`, "iotHubs has a string where a list of strings belongs"},
 		"a policy":                {start + `,"allocationPolicy":"random"}`, "box-1: allocation-policy \"random\": choose one of hashed"},
 		"custom without its hook": {start + `,"allocationPolicy":"custom"}`, "box-1: allocation-policy custom needs webhook-url"},
 		"half a policy":           {start + `,"reprovisionPolicy":{"updateHubAssignment":true}}`, "reprovisionPolicy needs updateHubAssignment and migrateDeviceData"},

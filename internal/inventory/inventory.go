@@ -3,8 +3,8 @@
 // were written by hand, and enrollments as DPS, the az command and the service SDKs
 // write them, which is how they are copied from one DPS to another.
 //
-// It turns a file's bytes into values and opens nothing. Another form of file, such
-// as CSV, is another reader here that makes the same [Entry].
+// It turns a file's bytes into values and opens nothing. Each form of file has a reader
+// of its own that makes the same [Entry].
 package inventory
 
 import (
@@ -31,6 +31,11 @@ type Inventory struct {
 	Overridden []string
 	// Notes are sentences on what was read otherwise than it stands there.
 	Notes []string
+	// Skipped are lines of a batch that were left out, see [Options].
+	Skipped []error
+	// MoreOthers is how many entries that cannot be enrolled there are beside those
+	// among Entries, where that are not all.
+	MoreOthers int
 	// Secrets are keys that the file holds: of other attestations, and in the
 	// queries of web hooks. They must not be shown.
 	Secrets []string
@@ -61,26 +66,21 @@ func (i Inventory) Records() []identity.Record {
 	return records
 }
 
-// Override puts settings that are said for all over those that the file has for each,
+// Override puts settings that are given for all over those that the file has for each,
 // see [enroll.Settings.Over], and returns what does not go together.
-func (i *Inventory) Override(said enroll.Settings) error {
+func (i *Inventory) Override(settings enroll.Settings) error {
 	for n := range i.Entries {
-		e := &i.Entries[n]
-		if e.Other != "" {
-			continue
-		}
-		e.Settings = said.Over(e.Settings)
-		if err := e.Settings.Validate(); err != nil {
-			return fmt.Errorf("line %d: %s: %w", e.Line, e.Record.RegistrationID, err)
+		if err := i.Entries[n].Override(settings); err != nil {
+			return err
 		}
 	}
-	hubs := len(said.IoTHubs) > 0
+	hubs := len(settings.IoTHubs) > 0
 	for name, is := range map[string]bool{
-		"deviceId": said.DeviceID != "", "capabilities.iotEdge": said.EdgeEnabled != nil, "iotHubs": hubs, "iotHubHostName": hubs,
-		"allocationPolicy": said.AllocationPolicy != "", "reprovisionPolicy": said.ReprovisionPolicy != "", "provisioningStatus": said.ProvisioningStatus != "",
-		"customAllocationDefinition": said.WebhookURL != "" || said.AllocationPolicy != "" && !strings.EqualFold(said.AllocationPolicy, "custom"),
-		"initialTwin.tags":           len(said.InitialTwinTags) > 0, "initialTwin.properties.desired": len(said.InitialTwinProperties) > 0,
-		"optionalDeviceInformation": len(said.DeviceInformation) > 0,
+		"deviceId": settings.DeviceID != "", "capabilities.iotEdge": settings.EdgeEnabled != nil, "iotHubs": hubs, "iotHubHostName": hubs,
+		"allocationPolicy": settings.AllocationPolicy != "", "reprovisionPolicy": settings.ReprovisionPolicy != "", "provisioningStatus": settings.ProvisioningStatus != "",
+		"customAllocationDefinition": settings.WebhookURL != "" || settings.AllocationPolicy != "" && !strings.EqualFold(settings.AllocationPolicy, "custom"),
+		"initialTwin.tags":           len(settings.InitialTwinTags) > 0, "initialTwin.properties.desired": len(settings.InitialTwinProperties) > 0,
+		"optionalDeviceInformation": len(settings.DeviceInformation) > 0,
 	} {
 		if at := slices.Index(i.Copied, name); is && at >= 0 {
 			i.Copied = slices.Delete(i.Copied, at, at+1)
@@ -88,6 +88,18 @@ func (i *Inventory) Override(said enroll.Settings) error {
 		}
 	}
 	slices.Sort(i.Overridden)
+	return nil
+}
+
+// Override is [Inventory.Override] for one entry.
+func (e *Entry) Override(settings enroll.Settings) error {
+	if e.Other != "" {
+		return nil
+	}
+	e.Settings = settings.WithDefaults(e.Settings)
+	if err := e.Settings.Validate(); err != nil {
+		return fmt.Errorf("line %d: %s: %w", e.Line, e.Record.RegistrationID, err)
+	}
 	return nil
 }
 
@@ -104,7 +116,7 @@ func (i Inventory) CheckDuplicates() error {
 			lines = append(lines, e.Line)
 		}
 	}
-	said := recordNumbers.ReplaceAllStringFunc(err.Error(), func(s string) string {
+	message := recordNumbers.ReplaceAllStringFunc(err.Error(), func(s string) string {
 		m := recordNumbers.FindStringSubmatch(s)
 		first, _ := strconv.Atoi(m[1])
 		second, _ := strconv.Atoi(m[2])
@@ -113,20 +125,20 @@ func (i Inventory) CheckDuplicates() error {
 		}
 		return fmt.Sprintf("%s (lines %d and %d)", s, lines[first-1], lines[second-1])
 	})
-	return placed{said, err}
+	return reworded{message, err}
 }
 
 // recordNumbers are those of CheckBatch.
 var recordNumbers = regexp.MustCompile(`records ([0-9]+) and ([0-9]+)`)
 
-// placed is an error in other words.
-type placed struct {
-	said string
-	err  error
+// reworded is an error in other words.
+type reworded struct {
+	message string
+	err     error
 }
 
-func (e placed) Error() string { return e.said }
-func (e placed) Unwrap() error { return e.err }
+func (e reworded) Error() string { return e.message }
+func (e reworded) Unwrap() error { return e.err }
 
 // maxNamed bounds how many entries a sentence names.
 const maxNamed = 5
@@ -140,8 +152,8 @@ func (i Inventory) Others() string {
 			named = append(named, fmt.Sprintf("%s (%s)", e.Record.RegistrationID, e.Other))
 		}
 	}
-	if n := len(named) - maxNamed; n > 0 {
-		named = append(named[:maxNamed], fmt.Sprintf("and %d more", n))
+	if n := len(named) + i.MoreOthers - maxNamed; n > 0 {
+		named = append(named[:min(maxNamed, len(named))], fmt.Sprintf("and %d more", n))
 	}
 	return strings.Join(named, ", ")
 }
@@ -150,7 +162,7 @@ func (i Inventory) Others() string {
 // none for records.
 func (i Inventory) Summary() []string {
 	if len(i.Copied) == 0 {
-		return nil
+		return i.Notes
 	}
 	lines := []string{"enrollments of a DPS; copied: " + strings.Join(i.Copied, ", ")}
 	for _, list := range []struct {
@@ -162,14 +174,14 @@ func (i Inventory) Summary() []string {
 		}
 	}
 	if others := i.Others(); others != "" {
-		lines = append(lines, "skipped, they have no TPM: "+others)
+		lines = append(lines, "skipped because they have no TPM: "+others)
 	}
 	lines = append(lines, i.Notes...)
 	if slices.Contains(i.Copied, "iotHubs") || slices.Contains(i.Copied, "iotHubHostName") {
-		lines = append(lines, "note: the DPS that is written to refuses hubs that are not linked to it: link them, or name others with --iot-hubs")
+		lines = append(lines, "note: the target DPS refuses hubs that are not linked to it: link them, or name others with --iot-hubs")
 	}
 	if slices.Contains(i.Copied, "customAllocationDefinition") {
-		lines = append(lines, "warning: the web hook of custom allocation is copied with the key in its URL, and the DPS that is written to will call the same function; another one is named with --allocation-policy custom --webhook-url")
+		lines = append(lines, "warning: the web hook of custom allocation is copied with the key in its URL, and the target DPS will call the same function; to use another one: --allocation-policy custom --webhook-url")
 	}
 	return lines
 }

@@ -87,29 +87,35 @@ func otherObject(m members) string {
 
 var (
 	yamlLine = regexp.MustCompile(`^(?:---\s*$|(?:- )?"?[A-Za-z][\w.-]*"?:(?:\s|$))`)
-	ruler    = regexp.MustCompile(`(?m)^-{2,}(?: +-{2,})*\s*$`)
-	warning  = regexp.MustCompile(`^(?i)(?:WARNING|ERROR|DEBUG|INFO|cli\.azure[\w.]*)\s*:|^(?i)(?:This )?command(?: group)? .*(?:preview|experimental|deprecated)`)
+	// headerLine is a row of names, with more than one separator.
+	headerLine = regexp.MustCompile(`^"?[A-Za-z_][\w .-]{0,40}"?(?:[;,]"?[A-Za-z_][\w .-]{0,40}"?){2,}\s*$`)
+	ruler      = regexp.MustCompile(`(?m)^-{2,}(?: +-{2,})*\s*$`)
+	warning    = regexp.MustCompile(`^(?i)(?:WARNING|ERROR|DEBUG|INFO|cli\.azure[\w.]*)\s*:|^(?i)(?:This )?command(?: group)? .*(?:preview|experimental|deprecated)`)
 )
+
+const noKeyColumn = "it is a table (CSV) without the column endorsement_key in its first line"
 
 // otherText recognises what is given for an inventory and is not JSON; "" for
 // anything else. line is its first line.
 func otherText(line, all []byte) string {
-	const again = "; write it with az iot dps enrollment list -o json"
+	const rewriteHint = "; write it with az iot dps enrollment list -o json"
 	_, rest, _ := bytes.Cut(all, []byte("\n"))
 	second, _, _ := bytes.Cut(rest, []byte("\n"))
 	switch {
 	case warning.Match(line):
 		return "it is a message of az, not records in JSON: send only its output to the file (without 2>&1)"
+	case headerLine.Match(line):
+		return noKeyColumn
 	case isKey(line) || isKey(all[:min(len(all), maxKey)]):
 		return `it is a key, not a record; write {"endorsement_key":"…"} with a registration_id beside it, or give the one key with --ek`
 	case yamlLine.Match(line):
-		return "it is YAML (-o yaml), not records in JSON" + again
+		return "it is YAML (-o yaml), not records in JSON" + rewriteHint
 	case ruler.Match(second):
-		return "it is a table for people (-o table), not records in JSON" + again
+		return "it is a table for people (-o table), not records in JSON" + rewriteHint
 	case bytes.Count(line, []byte("\t")) > 0:
-		return "it is a table with tabs (-o tsv), which has no names in it, not records in JSON" + again
+		return "it is a table with tabs (-o tsv), which has no names in it, not records in JSON" + rewriteHint
 	case bytes.Count(line, []byte(",")) > 1 || bytes.Count(line, []byte(";")) > 1:
-		return "it is a table (CSV), not records in JSON"
+		return noKeyColumn
 	case bytes.HasPrefix(all, []byte("<")):
 		return "it is XML or HTML, not records in JSON"
 	case bytes.HasPrefix(all, []byte("PK\x03\x04")):

@@ -21,7 +21,7 @@ type object struct {
 	nulls   bool              // there was one that is null
 }
 
-// newObject reads the members of an object. One that stands twice, in whatever
+// newObject reads the members of an object. One that appears twice, in whatever
 // spelling, is refused: two programs would read two enrollments in it.
 func newObject(path string, raw json.RawMessage) (*object, error) {
 	var all map[string]json.RawMessage
@@ -32,7 +32,7 @@ func newObject(path string, raw json.RawMessage) (*object, error) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		key := fold(name)
 		if first, twice := o.names[key]; twice {
-			return nil, fmt.Errorf("%s stands twice, once as %s", o.at(shown(name)), shown(first))
+			return nil, fmt.Errorf("%s appears twice, once as %s", o.at(shown(name)), shown(first))
 		}
 		o.names[key] = name
 		if isNull(all[name]) {
@@ -59,31 +59,31 @@ func (o *object) take(name string) json.RawMessage {
 	return value
 }
 
-// text takes a member that is a text; "" if it is not there.
+// text returns a member that is a string; "" if it is not there.
 func (o *object) text(name string) (value string, err error) {
 	if raw := o.take(name); raw != nil && json.Unmarshal(raw, &value) != nil {
-		return "", wrongKind(o.at(name), raw, "a text")
+		return "", wrongKind(o.at(name), raw, "a string")
 	}
 	return value, nil
 }
 
-// truth takes a member that is true or false; nil if it is not there.
-func (o *object) truth(name string) (value *bool, err error) {
+// boolean takes a member that is true or false; nil if it is not there.
+func (o *object) boolean(name string) (value *bool, err error) {
 	if raw := o.take(name); raw != nil && json.Unmarshal(raw, &value) != nil {
 		return nil, wrongKind(o.at(name), raw, "true or false")
 	}
 	return value, nil
 }
 
-// list takes a member that is a list of texts.
+// list returns a member that is a list of strings.
 func (o *object) list(name string) (value []string, err error) {
 	if raw := o.take(name); raw != nil && json.Unmarshal(raw, &value) != nil {
-		return nil, wrongKind(o.at(name), raw, "a list of texts")
+		return nil, wrongKind(o.at(name), raw, "a list of strings")
 	}
 	return value, nil
 }
 
-// object takes a member that is an object; nil if it is not there.
+// object returns a member that is an object; nil if it is not there.
 func (o *object) object(name string) (*object, error) {
 	raw := o.take(name)
 	if raw == nil {
@@ -92,8 +92,8 @@ func (o *object) object(name string) (*object, error) {
 	return newObject(o.at(name), raw)
 }
 
-// left are the paths of the members that were not taken, as they are spelled.
-func (o *object) left() []string {
+// remaining are the paths of the members that were not taken, as they are spelled.
+func (o *object) remaining() []string {
 	var paths []string
 	for _, key := range slices.Sorted(maps.Keys(o.members)) {
 		paths = append(paths, o.at(shown(o.names[key])))
@@ -104,7 +104,7 @@ func (o *object) left() []string {
 // wrongKind says what a member is instead of what it has to be. The value is not
 // shown: it may be a key.
 func wrongKind(path string, raw json.RawMessage, want string) error {
-	is := "a text"
+	is := "a string"
 	switch raw[0] {
 	case '{':
 		is = "an object"
@@ -118,8 +118,8 @@ func wrongKind(path string, raw json.RawMessage, want string) error {
 		}
 	default:
 		is = "a number"
-		if want == "a text" {
-			return fmt.Errorf("%s has a number where a text belongs, as .NET writes its enumerations: write them as texts (JsonStringEnumConverter)", path)
+		if want == "a string" {
+			return fmt.Errorf("%s has a number where a string belongs, as .NET writes its enumerations: write them as strings (JsonStringEnumConverter)", path)
 		}
 	}
 	return fmt.Errorf("%s has %s where %s belongs", path, is, want)
@@ -151,7 +151,7 @@ func (o *object) collection(name string, sdk bool) (json.RawMessage, error) {
 		case !is:
 		case isNull(inner):
 			delete(all, wrapper)
-		case sdk && bytes.HasPrefix(inner, []byte("{")) && onlyOwn(all, wrapper):
+		case sdk && bytes.HasPrefix(inner, []byte("{")) && onlyServiceMembers(all, wrapper):
 			return inner, nil
 		}
 	}
@@ -172,7 +172,7 @@ func (o *object) collection(name string, sdk bool) (json.RawMessage, error) {
 // serviceOwn are what the service and SDKs add to a twin's collections.
 var serviceOwn = []string{"metadata", "version", "count", "$metadata", "$version"}
 
-func onlyOwn(all map[string]json.RawMessage, wrapper string) bool {
+func onlyServiceMembers(all map[string]json.RawMessage, wrapper string) bool {
 	for name := range all {
 		if name != wrapper && !slices.Contains(serviceOwn, name) {
 			return false
@@ -181,7 +181,7 @@ func onlyOwn(all map[string]json.RawMessage, wrapper string) bool {
 	return true
 }
 
-// strict refuses JSON that can be read in two ways, as records are read.
+// strict refuses JSON with two meanings, as records are read.
 func strict(raw []byte) error {
 	if err := text.CheckJSON(raw); err != nil {
 		return fmt.Errorf("%w: %w", identity.ErrRecord, err)

@@ -6,99 +6,147 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"regexp"
 
 	"tpmdps/internal/identity"
+	"tpmdps/internal/manifest"
 	"tpmdps/internal/text"
 )
 
-// Read reads JSON objects one after the other, on a line each or over several, or
-// lists of them; in any encoding that Windows writes, and with the colours of az's
-// jsonc. Nothing is returned of a file that cannot be read to its end. The error
-// wraps [identity.ErrRecord] or [text.ErrEncoding], and names the line, counted
-// from 1.
+// Options are how an inventory is read.
+type Options struct {
+	// SkipDamaged leaves out the lines of a batch that are not as they were written,
+	// and notes them in Skipped. Of other files every line has to be right.
+	SkipDamaged bool
+}
+
+// Read is [Stream] for a file that is in memory. Nothing is returned of one that
+// cannot be read to its end.
 func Read(data []byte) (Inventory, error) {
-	decoded, err := text.Decode(data)
-	if err != nil {
-		return Inventory{}, err
-	}
 	var inv Inventory
-	r := reader{data: colours.ReplaceAll(decoded.UTF8, nil), inv: &inv}
-	if err := r.all(); err != nil {
-		return Inventory{}, err
+	var entries []Entry
+	for e, err := range Stream(bytes.NewReader(data), Options{}, &inv) {
+		if err != nil {
+			return Inventory{}, err
+		}
+		entries = append(entries, e)
 	}
+	inv.Entries = entries
 	return inv, nil
 }
 
-// colours are what az puts around names and values for a terminal. JSON has no
-// such character, in texts neither.
-var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+// Stream reads an inventory machine by machine, in memory that does not grow with the
+// file: a batch; JSON objects one after the other, on a line each or over several, or
+// lists of them; or a table (CSV) with a header. All of it in any encoding that Windows
+// writes, and JSON with the colours of az's jsonc.
+//
+// An error is the last thing that comes. It wraps [identity.ErrRecord] or
+// [text.ErrEncoding], and names the line, counted from 1; or it is the reader's. What
+// else there is to say of the file is in about, as far as it was read; its Entries are
+// not filled in.
+func Stream(r io.Reader, o Options, about *Inventory) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		b := reader{in: newInput(r), inv: about, skip: o.SkipDamaged}
+		b.emit = func(e Entry) error {
+			if !yield(e, nil) {
+				return errStopped
+			}
+			return nil
+		}
+		if err := b.all(); err != nil && !errors.Is(err, errStopped) {
+			yield(Entry{}, err)
+		}
+	}
+}
 
-// reader is a text of which objects are read one after the other.
+// errStopped is for a caller that wants no more entries.
+var errStopped = errors.New("stopped")
+
+// reader is a text of which machines are read one after the other.
 type reader struct {
-	data   []byte
-	before int // lines of the file before this text
-	dec    *json.Decoder
-	inv    *Inventory
+	in   *input
+	inv  *Inventory
+	emit func(Entry) error
+	skip bool
+	deep int // how many objects that are there for their lists it lies in
 }
 
 func (b *reader) all() error {
-	b.dec = json.NewDecoder(bytes.NewReader(b.data))
+	if err := b.in.skipBlanks(); err != nil {
+		return noEOF(err)
+	}
+	switch begin := b.in.ahead(maxHeader); {
+	case b.deep == 0 && manifest.IsChained(begin):
+		return b.batch()
+	case b.deep == 0 && begin[0] != '{' && begin[0] != '[':
+		if t := newTable(begin, b.in.line); t != nil {
+			return t.read(b)
+		}
+	}
 	for {
-		switch err := b.next(); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
+		if err := b.in.skipBlanks(); err != nil {
+			return noEOF(err)
+		}
+		read := b.object
+		if b.in.buf[0] == '[' {
+			read = b.list
+		}
+		if err := read(); err != nil {
 			return err
 		}
 	}
 }
 
-// next reads an object, or a list of them.
-func (b *reader) next() error {
-	if begin := b.begin(); begin < len(b.data) && b.data[begin] == '[' {
-		return b.list()
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
 	}
-	return b.object()
+	return err
 }
 
+// list reads the objects of a list.
 func (b *reader) list() error {
-	start := b.dec.InputOffset()
-	if _, err := b.dec.Token(); err != nil {
-		return b.fault(start, err)
-	}
-	for first := true; b.dec.More(); first = false {
-		start = b.dec.InputOffset()
-		if rest := bytes.TrimLeft(b.data[start:], " \t\r\n"); !first && !bytes.HasPrefix(rest, []byte(",")) {
-			return fmt.Errorf("line %d: %w: a comma is missing before it", b.line(start), identity.ErrRecord)
+	b.in.skip(1)
+	for first := true; ; first = false {
+		switch err := b.in.skipBlanks(); {
+		case errors.Is(err, io.EOF):
+			return fmt.Errorf("line %d: %w: the list of records ends too early: its ] is missing", b.in.line, identity.ErrRecord)
+		case err != nil:
+			return err
+		case b.in.buf[0] == ']':
+			b.in.skip(1)
+			return nil
+		case first:
+		case b.in.buf[0] != ',':
+			return fmt.Errorf("line %d: %w: a comma is missing before it", b.in.line, identity.ErrRecord)
+		default:
+			b.in.skip(1)
+			if err := b.in.skipBlanks(); err != nil && !errors.Is(err, io.EOF) {
+				return err
+			}
 		}
 		if err := b.object(); err != nil {
 			return err
 		}
 	}
-	start = b.dec.InputOffset()
-	if _, err := b.dec.Token(); err != nil {
-		return fmt.Errorf("line %d: %w: the list of records breaks off: its ] is missing", b.line(start), identity.ErrRecord)
-	}
-	return nil
 }
 
 func (b *reader) object() error {
-	start := b.dec.InputOffset()
-	line := b.line(start)
+	line := b.in.line
 	var raw json.RawMessage
-	if err := b.dec.Decode(&raw); errors.Is(err, io.EOF) {
-		return err
-	} else if err != nil {
-		return b.fault(start, err)
+	dec := json.NewDecoder(&value{in: b.in})
+	if err := dec.Decode(&raw); err != nil {
+		return b.fault(err)
 	}
+	b.in.skip(int(dec.InputOffset()))
 	err := b.machine(raw, line)
 	var placed *placedError
 	var at *text.JSONError
 	var format *identity.FormatError
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, errors.Is(err, errStopped):
+		return err
 	case errors.As(err, &placed): // of an object in this one
 		return err
 	case errors.As(err, &at) && !errors.As(err, &format):
@@ -118,8 +166,7 @@ func (b *reader) machine(raw []byte, line int) error {
 		if m, ok := topLevel(raw); ok {
 			switch list, offset := wrapped(raw, m); {
 			case list != nil:
-				inner := reader{data: list, before: line - 1 + bytes.Count(raw[:offset], []byte("\n")), inv: b.inv}
-				return inner.all()
+				return b.inner(list, line+bytes.Count(raw[:offset], []byte("\n")))
 			case isEnrollment(m):
 				return b.enrollment(raw, line)
 			}
@@ -132,30 +179,38 @@ func (b *reader) machine(raw []byte, line int) error {
 	if err != nil {
 		return err
 	}
-	b.inv.Entries = append(b.inv.Entries, Entry{Line: line, Record: r})
-	return nil
+	return b.emit(Entry{Line: line, Record: r})
 }
 
-// begin is where the next value begins, after white space and a comma.
-func (b *reader) begin() int {
-	rest := b.data[b.dec.InputOffset():]
-	return len(b.data) - len(bytes.TrimLeft(rest, " \t\r\n,"))
+// maxDeep bounds lists in objects in lists in objects: each is copied.
+const maxDeep = 4
+
+// inner reads the list of an object that is there only for the list.
+func (b *reader) inner(list []byte, line int) error {
+	if b.deep == maxDeep {
+		return fmt.Errorf("%w: it is nested too deep", identity.ErrRecord)
+	}
+	inner := reader{in: &input{buf: list, line: line, end: io.EOF}, inv: b.inv, emit: b.emit, deep: b.deep + 1}
+	err := inner.all()
+	var placed *placedError
+	if err == nil || errors.Is(err, errStopped) || errors.As(err, &placed) {
+		return err
+	}
+	return &placedError{err}
 }
 
-// line is the number of the line of the next value after an offset.
-func (b *reader) line(offset int64) int {
-	rest := b.data[offset:]
-	begin := len(b.data) - len(bytes.TrimLeft(rest, " \t\r\n,"))
-	return b.before + 1 + bytes.Count(b.data[:begin], []byte("\n"))
-}
-
-// fault says what is wrong with text that is not JSON. People put keys where
-// records belong, so those are named.
-func (b *reader) fault(start int64, err error) error {
-	rest := b.data[start:]
-	begin := len(b.data) - len(bytes.TrimLeft(rest, " \t\r\n,"))
-	value := b.data[begin:]
-	first := b.line(start)
+// fault says what is wrong with text that is not JSON, and comes next. People put
+// keys where records belong, so those are named.
+func (b *reader) fault(err error) error {
+	if end := b.in.end; end != nil && !errors.Is(end, io.EOF) && errors.Is(err, end) {
+		return end // the file's, and not the text's
+	}
+	if errors.Is(err, errLong) {
+		return fmt.Errorf("line %d: %w: a value of more than %d bytes begins there: write a list, or a record on each line", b.in.line, identity.ErrRecord, maxValue)
+	}
+	all := b.in.ahead(maxKey)
+	value := bytes.TrimLeft(all, " \t\r\n,")
+	first := b.in.line + bytes.Count(all[:len(all)-len(value)], []byte("\n"))
 	if len(value) > 0 && value[0] != '{' && value[0] != '[' {
 		line, _, _ := bytes.Cut(value, []byte("\n"))
 		if reason := otherText(line, value); reason != "" {
@@ -163,14 +218,45 @@ func (b *reader) fault(start int64, err error) error {
 		}
 	}
 	line, reason := text.JSONFault(value, err)
-	if hasKeys.Match(b.data) {
+	if b.hasKeys() {
 		reason = quoted.ReplaceAllString(reason, "")
 	}
 	return fmt.Errorf("line %d: %w: %s", first+line-1, identity.ErrRecord, reason)
 }
 
+// maxSearched bounds how much of the rest is searched for symmetric keys.
+const maxSearched = 16 << 20
+
+// hasKeys tells whether there are symmetric keys in the file, before or after here.
+func (b *reader) hasKeys() bool {
+	if len(b.inv.Secrets) > 0 {
+		return true
+	}
+	for searched := 0; searched < maxSearched; {
+		window := b.in.ahead(pieceSize)
+		if namesKeys(window) {
+			return true
+		}
+		const overlap = 40 // the name may stand on both sides
+		if len(window) <= overlap {
+			return false
+		}
+		b.in.skip(len(window) - overlap)
+		searched += len(window) - overlap
+	}
+	return false
+}
+
 // Of a file with symmetric keys nothing is quoted: it may be half of one.
-var (
-	hasKeys = regexp.MustCompile(`(?i)(?:primary|secondary)[_-]?key`)
-	quoted  = regexp.MustCompile(` ".*"$`)
-)
+var quoted = regexp.MustCompile(` ".*"$`)
+
+// namesKeys tells whether the name of a symmetric key is in a text.
+func namesKeys(text []byte) bool {
+	text = bytes.ToLower(text)
+	for _, name := range []string{"primarykey", "primary_key", "primary-key", "secondarykey", "secondary_key", "secondary-key"} {
+		if bytes.Contains(text, []byte(name)) {
+			return true
+		}
+	}
+	return false
+}

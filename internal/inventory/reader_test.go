@@ -155,19 +155,19 @@ func TestReadReadsKeysInAnySpelling(t *testing.T) {
 func TestReadNamesTheLine(t *testing.T) {
 	good, ek := recordLine(t, "box-1"), b64(testEK())
 	for name, test := range map[string]struct{ data, want string }{
-		"cut":             {good + "\n" + good[:99] + "\n" + good, "line 2: not a valid record: it breaks off in a text"},
-		"cut at the end":  {good + "\n\n" + good[:99], "line 3: not a valid record: it breaks off before its end"},
+		"cut":             {good + "\n" + good[:99] + "\n" + good, "line 2: not a valid record: it ends within a string"},
+		"cut at the end":  {good + "\n\n" + good[:99], "line 3: not a valid record: it ends too early"},
 		"CSV":             {"serial,ek,site\n1,2,3", "line 1: not a valid record: it is a table (CSV)"},
 		"keys":            {ek + "\n" + ek + "\n", "line 1: not a valid record: it is a key, not a record; write {\"endorsement_key\""},
 		"a key, wrapped":  {wrap(ek, 76, "\n"), "line 1: not a valid record: it is a key, not a record"},
-		"a key in quotes": {good + "\n\"" + ek + "\"\n", "line 2: not a valid record: it is a text, not an object"},
+		"a key in quotes": {good + "\n\"" + ek + "\"\n", "line 2: not a valid record: it is a string, not an object"},
 		"a key, PEM":      {"-----BEGIN PUBLIC KEY-----\nMIIB\n", "line 1: not a valid record: unexpected text"},
 		"HTML":            {"<html>", "line 1: not a valid record: it is XML or HTML"},
 		"a workbook":      {"PK\x03\x04ab", "line 1: not a valid record: it is a zip file or a workbook"},
-		"trailing comma":  {"{\n  \"endorsement_key\": \"" + ek + "\",\n}", "line 3: not a valid record: there is a comma too many before the }"},
+		"trailing comma":  {"{\n  \"endorsement_key\": \"" + ek + "\",\n}", "line 3: not a valid record: there is an extra comma before the }"},
 		"misspelt":        {good + "\n{\n\"endorsement_key\":\"" + ek + "\",\n\"registraton_id\":\"x\"}", `line 4: not a valid record: unknown field "registraton_id"`},
-		"labels":          {good + "\n{\"endorsement_key\":\"" + ek + "\",\"labels\":\"x\"}", "line 2: not a valid record: labels has a text where an object belongs"},
-		"an array, open":  {"[\n" + good + ",\n" + good + "\n", "line 4: not a valid record: the list of records breaks off: its ] is missing"},
+		"labels":          {good + "\n{\"endorsement_key\":\"" + ek + "\",\"labels\":\"x\"}", "line 2: not a valid record: labels has a string where an object belongs"},
+		"an array, open":  {"[\n" + good + ",\n" + good + "\n", "line 4: not a valid record: the list of records ends too early: its ] is missing"},
 		"array, no comma": {"[\n" + good + "\n" + good + "\n]", "line 3: not a valid record: a comma is missing before it"},
 		"array in array":  {"[[" + good + "]]", "line 1: not a valid record: it is a list, not an object"},
 		"a bad key":       {good + "\n{\"endorsement_key\":\"" + ek[:300] + "\"}", "line 2: not a valid record: the endorsement key is cut short: 300 of 424 characters"},
@@ -220,9 +220,9 @@ func TestReadNamesTheLineOfEveryField(t *testing.T) {
 	for name, value := range fields {
 		upper := strings.ToUpper(name)
 		for line, want := range map[string]string{
-			strings.TrimSuffix(whole, "}") + fmt.Sprintf(",%q:%s}", name, value):  name + " stands twice",
+			strings.TrimSuffix(whole, "}") + fmt.Sprintf(",%q:%s}", name, value):  name + " appears twice",
 			fmt.Sprintf("{%q:%s,", upper, value) + whole[1:]:                      upper + " must be spelled " + name,
-			strings.TrimSuffix(whole, "}") + fmt.Sprintf(",%q:%s}", upper, value): upper + " stands twice, once as " + name,
+			strings.TrimSuffix(whole, "}") + fmt.Sprintf(",%q:%s}", upper, value): upper + " appears twice, once as " + name,
 		} {
 			for _, data := range []string{line, "[" + line + "]"} {
 				_, err := Read([]byte(whole + "\n" + data))

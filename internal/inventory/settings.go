@@ -20,19 +20,19 @@ func (e *enrollment) device(s *enroll.Settings) (err error) {
 	if err != nil || capabilities == nil {
 		return err
 	}
-	if s.EdgeEnabled, err = capabilities.truth("iotEdge"); err != nil {
+	if s.EdgeEnabled, err = capabilities.boolean("iotEdge"); err != nil {
 		return err
 	}
 	if s.EdgeEnabled != nil {
 		e.kept("capabilities.iotEdge")
 	}
-	e.loseRest(capabilities)
+	e.ignoreRemaining(capabilities)
 	return nil
 }
 
-func (e *enrollment) loseRest(o *object) {
-	for _, path := range o.left() {
-		e.lost(path)
+func (e *enrollment) ignoreRemaining(o *object) {
+	for _, path := range o.remaining() {
+		e.ignore(path)
 	}
 }
 
@@ -50,7 +50,7 @@ func (e *enrollment) allocation(s *enroll.Settings) (err error) {
 	case len(s.IoTHubs) > 0:
 		e.kept("iotHubs")
 		if single != "" && (len(s.IoTHubs) > 1 || !strings.EqualFold(single, s.IoTHubs[0])) {
-			e.lost("iotHubHostName")
+			e.ignore("iotHubHostName")
 		}
 	case single != "":
 		s.IoTHubs = []string{single}
@@ -80,7 +80,7 @@ func (e *enrollment) webhook(s *enroll.Settings) error {
 	}
 	e.learnQuery(address)
 	if !strings.EqualFold(s.AllocationPolicy, "custom") {
-		e.lost("customAllocationDefinition")
+		e.ignore("customAllocationDefinition")
 		return nil
 	}
 	if s.WebhookAPIVersion, err = hook.text("apiVersion"); err != nil {
@@ -88,7 +88,7 @@ func (e *enrollment) webhook(s *enroll.Settings) error {
 	}
 	s.WebhookURL = address
 	e.kept("customAllocationDefinition")
-	e.loseRest(hook)
+	e.ignoreRemaining(hook)
 	return nil
 }
 
@@ -117,15 +117,15 @@ func (e *enrollment) policies(s *enroll.Settings) (err error) {
 	if err != nil || policy == nil {
 		return err
 	}
-	update, err := policy.truth("updateHubAssignment")
+	update, err := policy.boolean("updateHubAssignment")
 	if err != nil {
 		return err
 	}
-	migrate, err := policy.truth("migrateDeviceData")
+	migrate, err := policy.boolean("migrateDeviceData")
 	if err != nil {
 		return err
 	}
-	e.loseRest(policy)
+	e.ignoreRemaining(policy)
 	if update == nil || migrate == nil {
 		return fmt.Errorf("reprovisionPolicy needs updateHubAssignment and migrateDeviceData, each true or false")
 	}
@@ -170,9 +170,9 @@ func (e *enrollment) documents(s *enroll.Settings) (err error) {
 		}
 		if properties != nil {
 			take(properties, "desired", "initialTwin.properties.desired", &s.InitialTwinProperties)
-			e.loseRest(properties)
+			e.ignoreRemaining(properties)
 		}
-		e.loseRest(twin)
+		e.ignoreRemaining(twin)
 	}
 	return err
 }

@@ -28,11 +28,11 @@ var settingName = regexp.MustCompile(`(?i)^(?:(?:https?|all|no)_proxy|ssl_cert_(
 // mayName may have such a name in a text, since they set, show or hide it, or hand on
 // what it holds without looking.
 var mayName = map[string]string{
-	"internal/environment/":               "the one reader",
-	"cmd/tpmdps/supportbundle_secrets.go": "lists what a bundle shows",
-	"cmd/tpmdps/demo.go":                  "takes it out",
-	"cmd/tpmdps/children.go":              "takes it out",
-	"internal/emulator/":                  "writes emulator.env",
+	"internal/environment/":             "the one reader",
+	"internal/bundle/gather/secrets.go": "lists what a bundle shows",
+	"cmd/tpmdps/demo.go":                "takes it out",
+	"cmd/tpmdps/children.go":            "takes it out",
+	"internal/emulator/":                "writes emulator.env",
 }
 
 // Each setting of the environment is read at one place.

@@ -86,7 +86,7 @@ var restricted = []struct {
 		"one package speaks with the chip; one makes challenges for chips"},
 	{"github.com/google/go-tpm/legacy/...", nil, true, "the deprecated API"},
 	{"github.com/google/go-tpm-tools/...", nil, false, "the simulator needs cgo and is for tests"},
-	{"github.com/urfave/cli/...", []string{"cmd/..."}, true, "flags are read by the commands alone"},
+	{"github.com/urfave/cli/...", []string{"cmd/...", "internal/commandline"}, true, "flags are read by the commands alone"},
 	{"flag", []string{"cmd/..."}, false, "flags are read by the commands alone"},
 	{"log", nil, false, "log.Fatal exits and log prints; a *slog.Logger is handed down"},
 	{"os/exec", []string{"internal/softtpm", "internal/aziot", "internal/vmtest/init"}, false,

@@ -14,50 +14,50 @@ import (
 	"tpmdps/internal/text"
 )
 
-// ErrNoCertificate is wrapped by every [CertificateError].
+// ErrNoCertificate is wrapped by every [certificateError].
 var ErrNoCertificate = errors.New("no certificate in it")
 
-// CertificateError says what a file of certificates is instead. Nothing of its
+// certificateError says what a file of certificates is instead. Nothing of its
 // content is in it: it may be a private key.
-type CertificateError struct {
-	// What it is, as the end of a sentence that begins with the file's name.
-	What string
-	// Advice is what makes it usable, or where the right one is.
-	Advice string
+type certificateError struct {
+	// what it is, as the end of a sentence that begins with the file's name.
+	what string
+	// advice is what makes it usable, or where the right one is.
+	advice string
 }
 
 // Error says what the file is.
-func (e *CertificateError) Error() string { return e.What }
+func (e *certificateError) Error() string { return e.what }
 
 // Hint is what to do about it.
-func (e *CertificateError) Hint() string { return e.Advice }
+func (e *certificateError) Hint() string { return e.advice }
 
 // Unwrap makes it an [ErrNoCertificate].
-func (e *CertificateError) Unwrap() error { return ErrNoCertificate }
+func (e *certificateError) Unwrap() error { return ErrNoCertificate }
 
 // MaxCertificates bounds a file of certificates, in bytes. The bundles of Linux
 // distributions have less than a quarter of a megabyte.
 const MaxCertificates = 4 << 20
 
-// ParseCertificates reads the certificates of a file in any dress: PEM in any
+// parseCertificates reads the certificates of a file in any dress: PEM in any
 // encoding that Windows writes, with any text around it, DER, base64 without its
 // markers, and PKCS #7 (.p7b, .p7c; RFC 2315), which is how Windows exports a chain.
-// What is not a certificate is passed over if there are certificates beside it; a
-// certificate that crypto/x509 refuses is, too. The error is a [CertificateError].
-func ParseCertificates(data []byte) ([]*x509.Certificate, error) {
+// What is not a certificate is skipped if there are certificates beside it; a
+// certificate that crypto/x509 refuses is, too. The error is a [certificateError].
+func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 	if len(bytes.Trim(data, " \t\r\n\x00\xef\xbb\xbf\xfe\xff")) == 0 {
-		return nil, &CertificateError{"it is empty", "copy the CA's certificate again; it begins with -----BEGIN CERTIFICATE-----"}
+		return nil, &certificateError{"it is empty", "copy the CA's certificate again; it begins with -----BEGIN CERTIFICATE-----"}
 	}
 	if isDER(data) {
 		found, is := parseDER(data)
-		return orRefused(found, is)
+		return orError(found, is)
 	}
 	decoded, err := text.Decode(data)
 	if err != nil {
-		return orRefused(nil, binaryKind(data))
+		return orError(nil, binaryKind(data))
 	}
 	found, is := parsePEM(decoded.UTF8)
-	return orRefused(found, is)
+	return orError(found, is)
 }
 
 // isDER tells a value of ASN.1 from a text, which may begin with the digit 0.
@@ -109,7 +109,7 @@ func unindented(text []byte) []byte {
 	return bytes.Join(lines, []byte("\n"))
 }
 
-// parseDER reads certificates one behind the other, or PKCS #7. Without any it says
+// parseDER reads certificates one after the other, or PKCS #7. Without any it says
 // what else it is.
 func parseDER(der []byte) ([]*x509.Certificate, kind) {
 	if found, err := x509.ParseCertificates(der); err == nil && len(found) > 0 {
@@ -117,14 +117,14 @@ func parseDER(der []byte) ([]*x509.Certificate, kind) {
 	}
 	var first asn1.RawValue
 	if rest, err := asn1.Unmarshal(der, &first); err == nil && len(rest) > 0 {
-		// OpenSSL's TRUSTED CERTIFICATE has more behind it.
+		// OpenSSL's TRUSTED CERTIFICATE has more after it.
 		if found, err := x509.ParseCertificate(first.FullBytes); err == nil {
 			return []*x509.Certificate{found}, ""
 		}
 		der = first.FullBytes // what is left of a transfer that added something
 	}
-	if is := derKind(der); is != "" {
-		return nil, is
+	if other := derKind(der); other != "" {
+		return nil, other
 	}
 	return parsePKCS7(der)
 }
@@ -150,13 +150,13 @@ func parsePKCS7(der []byte) ([]*x509.Certificate, kind) {
 	return p7.Certificates, ""
 }
 
-// orRefused is what was found, or why nothing was.
-func orRefused(found []*x509.Certificate, is kind) ([]*x509.Certificate, error) {
+// orError is what was found, or why nothing was.
+func orError(found []*x509.Certificate, is kind) ([]*x509.Certificate, error) {
 	if len(found) > 0 {
 		return found, nil
 	}
 	if is == "" {
 		is = kindDamaged
 	}
-	return nil, &CertificateError{string(is), advices[is]}
+	return nil, &certificateError{string(is), advices[is]}
 }

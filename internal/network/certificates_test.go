@@ -124,7 +124,7 @@ func TestCertificatesInAnyDress(t *testing.T) {
 		"base64 in lines":              {bytes.Join(bytes.Split(onePEM, []byte("\n"))[1:len(bytes.Split(onePEM, []byte("\n")))-2], []byte("\r\n")), 1},
 		"PKCS #7 made by OpenSSL":      {[]byte(openssl), 1},
 	} {
-		found, err := ParseCertificates(tt.data)
+		found, err := parseCertificates(tt.data)
 		if err != nil || len(found) != tt.want || !strings.HasSuffix(found[0].Subject.CommonName, " CA") {
 			t.Errorf("%s: %d certificates, %v, want %d", name, len(found), err, tt.want)
 		}
@@ -213,15 +213,15 @@ func TestNotACertificate(t *testing.T) {
 		"JKS": {append([]byte("\xfe\xed\xfe\xed\x00\x00\x00\x02"), one...), kindKeyStore}, "zip": {append([]byte("PK\x03\x04"), one...), kindArchive}, "gzip": {append([]byte("\x1f\x8b\x08\x00"), one...), kindArchive},
 		"noise": {append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), one...), kindBinary},
 	} {
-		found, err := ParseCertificates(tt.data)
-		var wrong *CertificateError
-		if !errors.As(err, &wrong) || !errors.Is(err, ErrNoCertificate) || wrong.What != string(tt.want) || wrong.Advice == "" || len(found) > 0 {
+		found, err := parseCertificates(tt.data)
+		var wrong *certificateError
+		if !errors.As(err, &wrong) || !errors.Is(err, ErrNoCertificate) || wrong.what != string(tt.want) || wrong.advice == "" || len(found) > 0 {
 			t.Errorf("%s: %d certificates, %v (%T), want %q", name, len(found), err, err, tt.want)
 		}
 		secrets := base64.StdEncoding.EncodeToString(pkcs8)
 		for i := 0; wrong != nil && i+6 <= len(secrets); i += 3 {
-			if strings.Contains(wrong.What+wrong.Advice, secrets[i:i+6]) {
-				t.Errorf("%s: a part of the key is in %q", name, wrong.What+wrong.Advice)
+			if strings.Contains(wrong.what+wrong.advice, secrets[i:i+6]) {
+				t.Errorf("%s: a part of the key is in %q", name, wrong.what+wrong.advice)
 			}
 		}
 	}
@@ -238,7 +238,7 @@ func TestNestedCertificates(t *testing.T) {
 		bytes.Repeat([]byte("-----BEGIN "), MaxCertificates/11),
 		bytes.Repeat([]byte("-----BEGIN X-----\n-----END X-----\n"), MaxCertificates/34),
 	} {
-		if found, err := ParseCertificates(data); !errors.Is(err, ErrNoCertificate) {
+		if found, err := parseCertificates(data); !errors.Is(err, ErrNoCertificate) {
 			t.Errorf("%x...: %d certificates, %v", data[:8], len(found), err)
 		}
 	}
@@ -252,9 +252,9 @@ func FuzzParseCertificates(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		found, err := ParseCertificates(data)
-		var wrong *CertificateError
-		if (len(found) == 0) != (err != nil) || err != nil && (!errors.As(err, &wrong) || wrong.Advice == "") {
+		found, err := parseCertificates(data)
+		var wrong *certificateError
+		if (len(found) == 0) != (err != nil) || err != nil && (!errors.As(err, &wrong) || wrong.advice == "") {
 			t.Errorf("%d certificates, %v", len(found), err)
 		}
 	})

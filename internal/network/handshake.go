@@ -12,7 +12,7 @@ import (
 )
 
 // CutHandshake is an [ErrTLS]: the connection was there, and ended during the
-// handshake. It may pass, unlike an answer that is no TLS.
+// handshake. It may pass, unlike an answer that is not TLS.
 type CutHandshake struct{ Err error }
 
 // Error implements error.
@@ -36,7 +36,7 @@ func (w handshakeWatcher) RoundTrip(req *http.Request) (*http.Response, error) {
 		cut.Store(errors.As(err, &op) && !op.Timeout() || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
 	}}
 	answer, err := w.RoundTripper.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
-	if what, _ := Layer(err); err != nil && cut.Load() && (what == "" || what == brokeOff) {
+	if what, _ := Layer(err); err != nil && cut.Load() && (what == "" || what == connectionBroke) {
 		err = &CutHandshake{err}
 	}
 	return answer, err

@@ -26,7 +26,7 @@ func Layer(err error) (what, step string) {
 	switch {
 	case err == nil:
 	case is(ErrProxy, ErrProxyLogin):
-		return "the proxy does not let through", "net.tcp"
+		return "the proxy refuses the connection", "net.tcp"
 	case is(ErrName), errors.As(err, &name):
 		return "its name does not resolve", "net.dns"
 	case is(ErrValidity, ErrCertificate), errors.As(err, &verify):
@@ -40,9 +40,9 @@ func Layer(err error) (what, step string) {
 	case is(context.DeadlineExceeded):
 		return "no answer in time", ""
 	case errors.As(err, &op):
-		return brokeOff, "net.tcp"
+		return connectionBroke, "net.tcp"
 	}
 	return "", ""
 }
 
-const brokeOff = "the connection broke"
+const connectionBroke = "the connection broke"

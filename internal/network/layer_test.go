@@ -17,9 +17,9 @@ import (
 func TestLayer(t *testing.T) {
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
 	for i, test := range []struct {
-		err  error
-		step string
-		said bool
+		err   error
+		step  string
+		named bool
 	}{
 		{nil, "", false},
 		{dial(&net.DNSError{Err: "no such host", Name: "h"}), "net.dns", true},
@@ -45,7 +45,7 @@ func TestLayer(t *testing.T) {
 				continue
 			}
 			what, step := Layer(err)
-			if step != test.step || (what != "") != test.said {
+			if step != test.step || (what != "") != test.named {
 				t.Errorf("%d: Layer(%v) = %q, %q; want %q", i, err, what, step, test.step)
 			}
 		}

@@ -35,7 +35,7 @@ var (
 	// ErrConnect: no connection to the address.
 	ErrConnect = errors.New("no connection")
 	// ErrProxy: the proxy does not connect to the service.
-	ErrProxy = errors.New("the proxy does not let through")
+	ErrProxy = errors.New("the proxy refuses the connection")
 	// ErrProxyLogin: the proxy wants to know who asks (407, of some 401).
 	ErrProxyLogin = errors.New("the proxy wants a login")
 	// ErrTLS: what answers does not speak TLS as the service does.
@@ -115,7 +115,7 @@ func (r *Route) Resolve(ctx context.Context) ([]string, error) {
 	}
 	addresses, err := net.DefaultResolver.LookupHost(ctx, host)
 	if err != nil {
-		return nil, r.toProxy(fmt.Errorf("%w: %s%s: %w", ErrName, text.Printable(host, 253), r.which(), bare(err)))
+		return nil, r.toProxy(fmt.Errorf("%w: %s%s: %w", ErrName, text.Printable(host, 253), r.describeProxy(), bare(err)))
 	}
 	r.addresses = addresses
 	return addresses, nil
@@ -129,7 +129,7 @@ func (r *Route) Connect(ctx context.Context) (string, error) {
 	host, port := r.next()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(host, port))
 	if err != nil {
-		return "", r.toProxy(fmt.Errorf("%w to %s%s: %w", ErrConnect, net.JoinHostPort(host, port), r.which(), bare(err)))
+		return "", r.toProxy(fmt.Errorf("%w to %s%s: %w", ErrConnect, net.JoinHostPort(host, port), r.describeProxy(), bare(err)))
 	}
 	if r.proxy != nil {
 		if conn, err = r.tunnel(ctx, conn); err != nil {
@@ -196,7 +196,7 @@ func (r *Route) Transport() *http.Transport {
 	return &http.Transport{
 		DialTLSContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
 			if !strings.EqualFold(addr, r.Host()) {
-				return nil, fmt.Errorf("%w to %s: this way leads to %s", ErrConnect, text.Printable(addr, 253), r.Host())
+				return nil, fmt.Errorf("%w to %s: this connection leads to %s", ErrConnect, text.Printable(addr, 253), r.Host())
 			}
 			if conn := r.Take(); conn != nil {
 				return conn, nil

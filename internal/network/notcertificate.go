@@ -17,11 +17,11 @@ const (
 	kindRequest    kind = "it is a certificate request (CSR), not a certificate"
 	kindList       kind = "it is a list of revoked certificates (CRL), not a certificate"
 	kindPKCS12     kind = "it is PKCS #12 (.pfx, .p12), which holds a private key"
-	kindKeyStore   kind = "it is a key store of Java"
+	kindKeyStore   kind = "it is a Java key store"
 	kindEmptyPKCS7 kind = "it is PKCS #7 without a certificate in it"
 	kindCutPEM     kind = "its PEM block is cut off or damaged"
 	kindDamaged    kind = "it holds a certificate that is damaged, or none"
-	kindSSH        kind = "it is a key of SSH, not a certificate"
+	kindSSH        kind = "it is an SSH key, not a certificate"
 	kindHTML       kind = "it is a web page, not a certificate"
 	kindArchive    kind = "it is an archive, not a certificate"
 	kindText       kind = "it is a text without a certificate in it"
@@ -29,7 +29,7 @@ const (
 	kindOther      kind = "it holds PEM, but no certificate"
 )
 
-const askForCA = "ask whoever runs the CA, or the proxy that inspects TLS, for the CA's certificate (PEM, DER or .p7b)"
+const askForCA = "ask the administrator of the CA, or of the proxy that inspects TLS, for the CA's certificate (PEM, DER or .p7b)"
 
 // advices say for each kind what makes it usable.
 var advices = map[kind]string{
@@ -37,8 +37,8 @@ var advices = map[kind]string{
 	kindPublicKey:  askForCA,
 	kindRequest:    "it is what is sent to a CA; give what the CA has answered, or rather the CA's own certificate",
 	kindList:       askForCA,
-	kindPKCS12:     "take the certificates out of it: openssl pkcs12 -in FILE -nokeys -out ca.pem",
-	kindKeyStore:   "take the certificates out of it: keytool -list -rfc -keystore FILE >ca.pem",
+	kindPKCS12:     "extract the certificates: openssl pkcs12 -in FILE -nokeys -out ca.pem",
+	kindKeyStore:   "extract the certificates: keytool -list -rfc -keystore FILE >ca.pem",
 	kindEmptyPKCS7: "export it again with the certificates of its chain, or as Base64-encoded X.509 (.CER)",
 	kindCutPEM:     "copy it again, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----",
 	kindDamaged:    "copy or export it again: Base64-encoded X.509 (.CER); openssl x509 -in FILE -noout -subject shows what is in it",

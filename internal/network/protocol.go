@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// greetings are how protocols begin that are met where a service of
+// protocols are how protocols begin that are met where a service of
 // Azure's was expected: those of proxies, of other servers, of its other ports.
-var greetings = []struct{ begin, name string }{
+var protocols = []struct{ begin, name string }{
 	{"HTTP/", "HTTP"}, {"GET ", "HTTP"}, {"POST ", "HTTP"}, {"PUT ", "HTTP"}, {"HEAD ", "HTTP"}, {"CONNECT ", "HTTP"}, {"OPTIONS ", "HTTP"},
 	{"PRI * HTTP/2", "HTTP/2"}, {"RTSP/", "RTSP"}, {"SIP/", "SIP"}, {"ICY ", "Shoutcast"},
 	{"AMQP", "AMQP"}, {"SSH-", "SSH"}, {"* OK", "IMAP"}, {"* BYE", "IMAP"}, {"+OK", "POP3"}, {"-ERR", "Redis"}, {"RFB ", "VNC"}, {"INFO {", "NATS"},
@@ -20,10 +20,10 @@ var greetings = []struct{ begin, name string }{
 
 // Protocol names what answers by its first bytes, of which there may be a byte
 // only: "HTTP (status 400)", "SSH", or "text" where it is text of no protocol that
-// is known here; "" if it is none of these. Nothing of the answer's text is in it,
+// is known here; "" if it is not one of these. Nothing of the answer's text is in it,
 // since an answer may repeat what it was sent.
 func Protocol(begin []byte) string {
-	for _, g := range greetings {
+	for _, g := range protocols {
 		if !bytes.HasPrefix(begin, []byte(g.begin)) {
 			continue
 		}

@@ -53,7 +53,7 @@ func (r *Route) tunnel(ctx context.Context, conn net.Conn) (_ net.Conn, err erro
 	const maxHeader = 64 << 10
 	resp, err := http.ReadResponse(bufio.NewReaderSize(io.LimitReader(oneByte{conn}, maxHeader), 16), req)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s answers no HTTP: %w", ErrProxy, r.proxy.Host, bare(err))
+		return nil, fmt.Errorf("%w: %s does not answer in HTTP: %w", ErrProxy, r.proxy.Host, bare(err))
 	}
 	if err := ProxyAnswer(r.proxy.Host, resp); err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ import (
 
 // RootFiles are where the certificates to trust are read from.
 type RootFiles struct {
-	// CAFile is a file that the user named; "" is none.
+	// CAFile is a file that the user named; "" means none.
 	CAFile string
 	// Trust is what the environment names.
 	Trust environment.Trust
@@ -30,9 +30,9 @@ type RootFiles struct {
 // are named. nil means the system's alone.
 //
 // SSL_CERT_FILE and SSL_CERT_DIR replace the system's files only where Go's
-// crypto/x509 has it so, on Unix. It passes over a file that is missing or that it
+// crypto/x509 has it so, on Unix. It ignores a file that is missing or that it
 // cannot read, and trusts less or more than was said; here such a variable is an
-// [environment.Error]. What is wrong with CAFile is a [CertificateError], or what Read
+// [environment.Error]. What is wrong with CAFile is a [certificateError], or what Read
 // returned.
 func (f RootFiles) Load() (*x509.CertPool, error) {
 	certificates, err := f.ofEnvironment()
@@ -44,7 +44,7 @@ func (f RootFiles) Load() (*x509.CertPool, error) {
 		if err != nil {
 			return nil, err
 		}
-		found, err := ParseCertificates(data)
+		found, err := parseCertificates(data)
 		if err != nil {
 			return nil, fmt.Errorf("cannot read %s: there is no certificate in it: %w", f.CAFile, err)
 		}
@@ -55,7 +55,7 @@ func (f RootFiles) Load() (*x509.CertPool, error) {
 	}
 	roots, err := f.System()
 	switch {
-	case late(err):
+	case isContextError(err):
 		return nil, err
 	case err != nil:
 		roots = x509.NewCertPool() // this machine has none, or Go cannot read them
@@ -68,19 +68,19 @@ func (f RootFiles) Load() (*x509.CertPool, error) {
 
 // ofEnvironment reads what SSL_CERT_FILE and SSL_CERT_DIR name.
 func (f RootFiles) ofEnvironment() ([]*x509.Certificate, error) {
-	const orNone = "name a file with the CA's certificate, or take the variable out: then the system's certificates count"
+	const removeHint = "name a file with the CA's certificate, or unset the variable: then the system's certificates are used"
 	var all []*x509.Certificate
 	if file := f.Trust.File; file.Value != "" {
 		data, err := f.Read(file.Value)
 		switch {
-		case late(err):
+		case isContextError(err):
 			return nil, fmt.Errorf("%s: %w", file.Variable, err)
 		case err != nil:
-			return nil, file.Wrong(fileReason(file, err), orNone, nil)
+			return nil, file.Invalid(fileReason(file, err), removeHint, nil)
 		}
-		found, err := ParseCertificates(data)
-		if wrong := (*CertificateError)(nil); errors.As(err, &wrong) {
-			return nil, file.Wrong("the file cannot be used: "+wrong.What, wrong.Advice, nil)
+		found, err := parseCertificates(data)
+		if wrong := (*certificateError)(nil); errors.As(err, &wrong) {
+			return nil, file.Invalid("the file cannot be used: "+wrong.what, wrong.advice, nil)
 		}
 		all = found
 	}
@@ -88,16 +88,16 @@ func (f RootFiles) ofEnvironment() ([]*x509.Certificate, error) {
 	for i, folder := range folders.List() {
 		found, reason := inFolder(folder)
 		if reason != "" {
-			return nil, folders.Wrong("its folder "+strconv.Itoa(i+1)+" "+reason,
-				"name folders with certificates in PEM, or take the variable out: then the system's certificates count", nil)
+			return nil, folders.Invalid("its folder "+strconv.Itoa(i+1)+" "+reason,
+				"name folders with certificates in PEM, or unset the variable: then the system's certificates are used", nil)
 		}
 		all = append(all, found...)
 	}
 	return all, nil
 }
 
-// late tells whether the run ended before the file came, which is nobody's setting.
-func late(err error) bool {
+// isContextError tells whether the run ended before the file came, which is nobody's setting.
+func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
@@ -122,7 +122,7 @@ func fileReason(file environment.Setting, err error) string {
 }
 
 // inFolder reads the certificates of a folder. As in crypto/x509, a file in it that
-// holds none is passed over.
+// holds none is skipped.
 func inFolder(folder string) (all []*x509.Certificate, reason string) {
 	entries, err := os.ReadDir(folder)
 	if info, statErr := os.Stat(folder); statErr == nil && !info.IsDir() {
@@ -144,7 +144,7 @@ func inFolder(folder string) (all []*x509.Certificate, reason string) {
 		if err != nil {
 			continue
 		}
-		if found, err := ParseCertificates(data); err == nil {
+		if found, err := parseCertificates(data); err == nil {
 			all = append(all, found...)
 		}
 	}

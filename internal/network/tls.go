@@ -23,9 +23,9 @@ type Handshake struct {
 	Subject string
 	// Issuers are the names of its signers, the root last.
 	Issuers []string
-	// Intercepted names the root when it is none that Microsoft's services
+	// Intercepted names the root when it is not one that Microsoft's services
 	// have although the host is one of theirs: a proxy that inspects TLS, and
-	// that this machine was told to trust.
+	// that this machine was set to trust.
 	Intercepted string
 }
 

@@ -2,8 +2,8 @@ package network
 
 import "fmt"
 
-// proxyError is what went wrong on a way that leads through a proxy: which proxy is
-// said, since nothing else in the error need be on this machine's side of it.
+// proxyError is what went wrong on a way that leads through a proxy: the proxy is
+// named, since nothing else in the error need be on this machine's side of it.
 type proxyError struct {
 	err  error
 	hint string
@@ -23,10 +23,10 @@ func (r *Route) toProxy(err error) error {
 	if err == nil || r.proxy == nil {
 		return err
 	}
-	return &proxyError{err, fmt.Sprintf("HTTPS_PROXY names %s: does that proxy run, and is its name right? Without one, take the variable out, or add the host to NO_PROXY", r.proxy.Host)}
+	return &proxyError{err, fmt.Sprintf("HTTPS_PROXY names %s: does that proxy run, and is its name right? Without one, unset the variable, or add the host to NO_PROXY", r.proxy.Host)}
 }
 
-// throughProxy is an error of the way behind the proxy, nil where there is none.
+// throughProxy is an error of the way beyond the proxy, nil where there is none.
 func (r *Route) throughProxy(err error) error {
 	if err == nil || r.proxy == nil {
 		return err
@@ -34,8 +34,8 @@ func (r *Route) throughProxy(err error) error {
 	return fmt.Errorf("%w (through the proxy %s)", err, r.proxy.Host)
 }
 
-// which says of the host that this machine connects to that it is the proxy.
-func (r *Route) which() string {
+// describeProxy says of the host that this machine connects to that it is the proxy.
+func (r *Route) describeProxy() string {
 	if r.proxy == nil {
 		return ""
 	}

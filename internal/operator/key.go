@@ -49,7 +49,7 @@ func PolicyKey(k Key, learn func(secrets ...string)) (dps.ConnectionString, erro
 		return dps.ConnectionString{}, err
 	}
 	cs, err := dps.ParseConnectionString(bare)
-	return cs, k.wrong(err)
+	return cs, k.explain(err)
 }
 
 // bare is the key without what stands around it. It is learned, right or not.
@@ -61,17 +61,17 @@ func (k Key) bare(learn func(secrets ...string)) (string, error) {
 	learn(bare)
 	switch {
 	case err != nil && k.IsToken:
-		return "", k.wrong(fmt.Errorf("%w: %w: %w", dps.ErrCredential, dps.ErrToken, err))
+		return "", k.explain(fmt.Errorf("%w: %w: %w", dps.ErrCredential, dps.ErrToken, err))
 	case err != nil:
-		return "", k.wrong(fmt.Errorf("%w: %w", dps.ErrConnectionString, err))
+		return "", k.explain(fmt.Errorf("%w: %w", dps.ErrConnectionString, err))
 	case bare == "":
 		return "", fmt.Errorf("%w: cannot read %s: %w", ErrNoCredential, k.Source, secretfile.ErrEmpty)
 	}
 	return bare, nil
 }
 
-// wrong says where a key comes from that is not what it should be.
-func (k Key) wrong(err error) error {
+// explain says where a key comes from that is not what it should be.
+func (k Key) explain(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -90,13 +90,13 @@ func (op *Operator) useKey(_ context.Context, o Options, endpoint string) (strin
 	}
 	cs, err := dps.ParseConnectionString(bare)
 	if err != nil {
-		return "", dps.Credential{}, o.Key.wrong(err)
+		return "", dps.Credential{}, o.Key.explain(err)
 	}
 	own := "https://" + cs.HostName
 	if endpoint == "" {
 		endpoint = own
 	}
-	// A token that is made for one DPS is of use to whoever receives it.
+	// A token that is made for one DPS is of use to anyone who receives it.
 	named, err := dps.ServiceEndpoint(endpoint)
 	if err != nil {
 		return "", dps.Credential{}, err
@@ -110,10 +110,10 @@ func (op *Operator) useKey(_ context.Context, o Options, endpoint string) (strin
 }
 
 // useToken accepts a ready token for the DPS that it names, and sends it to no other
-// host. An expired one is sent all the same: this machine's clock may be wrong.
+// host. An expired one is sent anyway: this machine's clock may be wrong.
 func (op *Operator) useToken(o Options, endpoint, bare string) (_ string, none dps.Credential, err error) {
 	if op.token, err = dps.ParseToken(bare); err != nil {
-		return "", none, o.Key.wrong(fmt.Errorf("%w: %w", dps.ErrCredential, err))
+		return "", none, o.Key.explain(fmt.Errorf("%w: %w", dps.ErrCredential, err))
 	}
 	if endpoint == "" {
 		if endpoint, err = op.token.Endpoint(); err != nil {

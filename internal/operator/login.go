@@ -135,7 +135,7 @@ func (o Options) loginOptions() (loginOptions, error) {
 	if host := authorityHost(c, from); asksEntra && !isMicrosoft(host) {
 		// Microsoft's directory of authorities does not know it, and would be asked.
 		settings.private = true
-		o.Warn(fmt.Sprintf("signing in at %s, as AZURE_AUTHORITY_HOST says: it is none of Microsoft's", text.Printable(host, 80)))
+		o.Warn(fmt.Sprintf("signing in at %s, as AZURE_AUTHORITY_HOST says: it is not one of Microsoft's", text.Printable(host, 80)))
 	}
 	return settings, nil
 }

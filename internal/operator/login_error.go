@@ -13,6 +13,7 @@ import (
 
 	"tpmdps/internal/dps"
 	"tpmdps/internal/network"
+	"tpmdps/internal/redact"
 	"tpmdps/internal/text"
 )
 
@@ -96,7 +97,7 @@ func (in *signIn) noCredential(err error) error {
 			continue
 		}
 		line = noToken.ReplaceAllString(withoutLink(line), "it was run, and did not print a token")
-		tried = append(tried, text.Printable(dps.Redact(line), 300))
+		tried = append(tried, text.Printable(redact.Patterns(line), 300))
 	}
 	if len(tried) < 2 {
 		return fmt.Errorf("%w by --credential %s: %s", noLogin, in.kind, strings.Join(tried, " "))
@@ -119,13 +120,13 @@ func entraSentence(report string) string {
 	for _, end := range []string{" Trace ID", " Correlation ID", `\r\n`, `\n`, "\r", "\n", `",`} {
 		report, _, _ = strings.Cut(report, end)
 	}
-	return text.Printable(dps.Redact(strings.TrimSpace(report)), 400)
+	return text.Printable(redact.Patterns(strings.TrimSpace(report)), 400)
 }
 
 // sentence makes one line of a report. It is redacted because it gets into results,
 // too: az repeats the answers that it got.
 func sentence(report string) string {
-	return text.Printable(dps.Redact(withoutLink(strings.Join(strings.Fields(report), " "))), 500)
+	return text.Printable(redact.Patterns(withoutLink(strings.Join(strings.Fields(report), " "))), 500)
 }
 
 // withoutLink removes the link to azidentity's own troubleshooting: there is a hint.

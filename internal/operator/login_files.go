@@ -26,11 +26,11 @@ func (o Options) checkLoginFiles(login environment.Login) error {
 		info, err := os.Stat(file.Value)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return file.Wrong("there is no such file", "name the file that the sign-in is done with, or take the variable out", nil)
+			return file.Invalid("there is no such file", "name the file to sign in with, or unset the variable", nil)
 		case err != nil:
 			continue // azidentity reports it
 		case info.IsDir():
-			return file.Wrong("it names a folder, not a file", "name the file that the sign-in is done with, or take the variable out", nil)
+			return file.Invalid("it names a folder, not a file", "name the file to sign in with, or unset the variable", nil)
 		}
 		if err := o.Files.CheckPath(file.Value); err != nil {
 			return err

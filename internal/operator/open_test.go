@@ -200,7 +200,7 @@ func TestOpenByLogin(t *testing.T) {
 		says string // in the error or in a warning
 	}{
 		"nothing set":            {"device-code", nil, nil, ""},
-		"an authority":           {"device-code", []string{"AZURE_AUTHORITY_HOST=https://localhost:8443"}, nil, "signing in at localhost:8443, as AZURE_AUTHORITY_HOST says: it is none of Microsoft's"},
+		"an authority":           {"device-code", []string{"AZURE_AUTHORITY_HOST=https://localhost:8443"}, nil, "signing in at localhost:8443, as AZURE_AUTHORITY_HOST says: it is not one of Microsoft's"},
 		"an authority, by az":    {"cli", []string{"AZURE_AUTHORITY_HOST=https://localhost:8443"}, nil, ""},
 		"a wrong tenant":         {"cli", []string{"AZURE_TENANT_ID={a}"}, environment.ErrVariable, "AZURE_TENANT_ID is not usable"},
 		"a certificate, missing": {"environment", []string{"AZURE_CLIENT_CERTIFICATE_PATH=" + dir + "/none"}, environment.ErrVariable, "there is no such file"},

@@ -24,7 +24,7 @@ const (
 	roleMissing   Reason = "the account's role does not allow it"
 	policyMissing Reason = "the shared access policy does not allow it"
 	tokenExpired  Reason = "the SAS token has expired"
-	networkDenied Reason = "the service does not take requests from this network"
+	networkDenied Reason = "the service does not accept requests from this network"
 	wrongClock    Reason = "this machine's clock is wrong"
 	otherDPS      Reason = "the credential is for another DPS"
 )
@@ -38,11 +38,11 @@ var reasons = []struct {
 	{noLogin, "az login, or name the kind with --credential: device-code needs no browser here; environment wants AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"},
 	{wrongTenant, "name the tenant of the DPS, not a home tenant, in AZURE_TENANT_ID, or: az login --tenant ID; an application has to be of that tenant, too"},
 	{loginExpired, "sign in again: az login, or --credential device-code"},
-	{appSecret, "compare with the application's certificates and secrets in the portal: expired, of another application, or the secret's ID in place of its value?"},
+	{appSecret, "compare with the application's certificates and secrets in the portal: expired, of another application, or the secret's ID instead of its value?"},
 	{otherAudience, "the token has to be for https://azure-devices-provisioning.net; the tenant has to know that service"},
-	{loginClock, "set this machine's clock: timedatectl; assertions and tokens are good for minutes only"},
-	{conditional, "a rule of the tenant asks for more, such as a second factor: --credential device-code or browser, or ask who administers Entra ID"},
-	{loginRefused, "a code (AADSTS and a number) stands in Microsoft's reference of Entra ID's error codes; -vv shows what was sent and answered"},
+	{loginClock, "set this machine's clock: timedatectl; assertions and tokens are valid for minutes only"},
+	{conditional, "a rule of the tenant asks for more, such as a second factor: --credential device-code or browser, or ask your Entra ID administrator"},
+	{loginRefused, "look up the code (AADSTS and a number) in Microsoft's reference of Entra ID's error codes; -vv shows what was sent and answered"},
 	{roleMissing, ""},
 	{policyMissing, ""},
 	{tokenExpired, ""},

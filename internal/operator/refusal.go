@@ -32,7 +32,7 @@ func (op *Operator) Explain(err error) error {
 	if !errors.As(err, &e) || e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden {
 		return err
 	}
-	switch dictionary.Judge(e.Said()).Meaning {
+	switch dictionary.Judge(e.Details()).Meaning {
 	case dictionary.Unauthorized, dictionary.Forbidden:
 	default: // not the service's own, or about something other than the credential
 		return err
@@ -47,9 +47,9 @@ func (op *Operator) Explain(err error) error {
 	case op.login != nil:
 		return op.explainLogin(e, message, writing, err)
 	case !op.token.Expiry.IsZero() && op.now().After(op.token.Expiry):
-		return &refusal{tokenExpired, "it ended at " + op.token.Expiry.Format(time.RFC3339) + ": make another where the policy's key is, tpmdps token mint; the same command goes on from there", err}
+		return &refusal{tokenExpired, "it ended at " + op.token.Expiry.Format(time.RFC3339) + ": make another where the policy's key is, tpmdps token mint; the same command then continues from there", err}
 	case op.token.Resource != "" && !op.token.Opens(strings.TrimPrefix(op.endpoint, "https://"), e.Path):
-		return &refusal{otherAudience, "the SAS token opens " + Scope(op.token.Resource) + ", and nothing else: tpmdps token mint makes one for all enrollments", err}
+		return &refusal{otherAudience, "the SAS token opens " + Scope(op.token.Resource) + " and nothing else: tpmdps token mint makes one for all enrollments", err}
 	// Enrollments are read before they are written: the key was good then.
 	case e.Status == http.StatusForbidden || writing:
 		return &refusal{policyMissing, policyHint(op.policy), err}
@@ -75,13 +75,13 @@ func (op *Operator) explainLogin(e *dps.Error, message string, writing bool, err
 	case e.Status == http.StatusForbidden || strings.Contains(message, "not authorized for"):
 		return &refusal{roleMissing, roleHint(who, writing, op.endpoint), err}
 	case who.Audience != "" && strings.TrimSuffix(who.Audience, "/") != strings.TrimSuffix(dps.DefaultScope, "/.default"):
-		return &refusal{otherAudience, "it is for " + who.Audience + "; the service takes tokens for " + strings.TrimSuffix(dps.DefaultScope, "/.default"), err}
+		return &refusal{otherAudience, "it is for " + who.Audience + "; the service accepts tokens for " + strings.TrimSuffix(dps.DefaultScope, "/.default"), err}
 	case !who.Expiry.IsZero() && op.now().After(who.Expiry):
 		return &refusal{loginExpired, "", err}
 	case who.Tenant == "" || who.Expiry.IsZero(): // a token that only the service can read
 		return &refusal{wrongTenant, "", err}
 	}
-	return &refusal{wrongTenant, "the token is good until " + who.Expiry.Format(time.RFC3339) + " and for the right service, so its tenant " + who.Tenant +
+	return &refusal{wrongTenant, "the token is valid until " + who.Expiry.Format(time.RFC3339) + " and for the right service, so its tenant " + who.Tenant +
 		" may not be that of the DPS: name that in AZURE_TENANT_ID, or az login --tenant ID", err}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // statements are what the answers of one registration have said so far, by the
 // fact that they are about. An answer that says something else about one of them
-// is not believed in anything: whoever put it together has mixed two, or it is
+// is not believed in anything: its author has mixed two, or it is
 // an older one out of somebody's memory.
 type statements map[string]statement
 

@@ -44,7 +44,7 @@ func (t *trip) names() Names {
 	if c := t.req.Configured; c != nil {
 		n.File = c.File
 	}
-	if t.ek != nil && n.RegistrationID == t.own().Base32 {
+	if t.ek != nil && n.RegistrationID == t.chipIDs().Base32 {
 		n.RegistrationID = ""
 	}
 	return n

@@ -16,7 +16,7 @@ func (t *trip) openTPM(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	t.device = d
-	return saw("%s: %s", d.Address(), d.Description()).and(t.req.Configured.other(d.TCTI())), nil
+	return detailf("%s: %s", d.Address(), d.Description()).merge(t.req.Configured.other(d.TCTI())), nil
 }
 
 func (t *trip) checkCapabilities(context.Context) (outcome, error) {
@@ -28,7 +28,7 @@ func (t *trip) checkCapabilities(context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	seen, err := t.lookAtKeyHandle()
-	return seen.and(auths), err
+	return seen.merge(auths), err
 }
 
 // lookAtKeyHandle sees whether IoT Edge can keep its key where it is used to, or
@@ -38,9 +38,9 @@ func (t *trip) lookAtKeyHandle() (outcome, error) {
 	if c := t.req.Configured; c != nil {
 		handle, file = cmp.Or(c.KeyHandle, handle), c.File
 	}
-	taken, err := KeyHandleTaken(t.device, handle, file)
+	taken, err := keyHandleTaken(t.device, handle, file)
 	if err != nil || taken == nil {
-		return outcome{detail: "every command that DPS attestation needs", praise: true}, err
+		return outcome{detail: "every command that DPS attestation needs", reassuring: true}, err
 	}
 	return outcome{warn: true, detail: taken.What, hint: taken.Fix}, nil
 }
@@ -58,8 +58,8 @@ func (t *trip) findEK(context.Context) (outcome, error) {
 			t.result.RegistrationID = ids.Hex
 		}
 	}
-	seen := outcome{detail: whence(ek)}
-	return seen.and(t.doubtful()), nil
+	found := outcome{detail: keyOrigin(ek)}
+	return found.merge(t.doubtful()), nil
 }
 
 func (t *trip) findSRK(context.Context) (outcome, error) {
@@ -69,13 +69,13 @@ func (t *trip) findSRK(context.Context) (outcome, error) {
 	}
 	t.srk = srk
 	if srk.Warning != "" {
-		return outcome{warn: true, detail: whence(srk) + "; " + srk.Warning, hint: newSRK}, nil
+		return outcome{warn: true, detail: keyOrigin(srk) + "; " + srk.Warning, hint: newSRK}, nil
 	}
-	return outcome{detail: whence(srk)}, nil
+	return outcome{detail: keyOrigin(srk)}, nil
 }
 
-// whence says where a key is from.
-func whence(k *tpm.Key) string {
+// keyOrigin says where a key is from.
+func keyOrigin(k *tpm.Key) string {
 	if k.Handle != 0 {
 		return fmt.Sprintf("at %#x", k.Handle)
 	}
@@ -103,10 +103,10 @@ func (t *trip) activateChallenge(context.Context) (outcome, error) {
 	if err := t.sign(); err != nil {
 		return outcome{}, err
 	}
-	return saw("challenge solved, and signed with its key"), nil
+	return detailf("challenge solved, and signed with its key"), nil
 }
 
-// importHubKey takes the hub's key into the chip, which is what a device goes
+// importHubKey imports the hub's key into the chip, which is what a device goes
 // on with.
 func (t *trip) importHubKey(context.Context) (outcome, error) {
 	state := t.operation.State
@@ -129,16 +129,16 @@ func (t *trip) importHubKey(context.Context) (outcome, error) {
 		if err := errors.Join(err, t.ek.Close()); err != nil {
 			return outcome{}, err
 		}
-		return saw("the chip took the key for %s and keeps it at %#x", state.AssignedHub, t.req.Persist), nil
+		return detailf("the chip accepted the key for %s and keeps it at %#x", state.AssignedHub, t.req.Persist), nil
 	}
 	if err := t.ek.Close(); err != nil {
 		return outcome{}, err
 	}
 	if want := state.AssignedHub + "/" + state.DeviceID; key.URI != "" && key.URI != want {
 		return outcome{warn: true,
-			detail: fmt.Sprintf("the chip took the key, but the text with it says %q instead of %q", key.URI, want),
+			detail: fmt.Sprintf("the chip accepted the key, but the text with it says %q instead of %q", key.URI, want),
 			hint:   "no known client reads that text; mention it when you report a problem with the hub",
 		}, nil
 	}
-	return saw("the chip took the key for %s", state.AssignedHub), nil
+	return detailf("the chip accepted the key for %s", state.AssignedHub), nil
 }

@@ -14,10 +14,10 @@ import (
 // What does not belong together.
 var (
 	// ErrConfiguredAuth: IoT Edge's configuration has a hierarchy's password that is
-	// not the chip's, or lacks one. See [AuthFaultsError].
+	// not the chip's, or lacks one. See [authFaultsError].
 	ErrConfiguredAuth = errors.New("IoT Edge's configuration and the chip disagree")
 	// ErrForeignID: the registration ID is made of another chip's key, and DPS, or
-	// this chip, refused what was done under it. See [IDError].
+	// this chip, refused what was done under it. See [idError].
 	ErrForeignID = errors.New("the registration ID is made of another chip's key")
 )
 
@@ -47,7 +47,7 @@ func (c *Configured) other(tcti string) outcome {
 	}
 	return outcome{warn: true,
 		detail: fmt.Sprintf("IoT Edge opens another chip with %s: %s, not %s", c.File, c.OtherTCTI, tcti),
-		hint:   fmt.Sprintf("leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti %s --config %s", text.ShellWord(tcti), text.ShellWord(c.File)),
+		hint:   fmt.Sprintf("omit --tpm and unset its variables, or have IoT Edge use this chip: tpmdps config --tcti %s --config %s", text.ShellWord(tcti), text.ShellWord(c.File)),
 	}
 }
 
@@ -61,48 +61,48 @@ func (t *trip) compareAuths() (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	refused := &AuthFaultsError{File: c.File}
+	refused := &authFaultsError{file: c.File}
 	var warnings []string
 	var fix string
 	for _, f := range faults {
 		if !slices.Contains(c.Overruled, f.Hierarchy) {
-			refused.Faults = append(refused.Faults, f)
+			refused.faults = append(refused.faults, f)
 			continue
 		}
 		what, hint := DescribeAuthFault(f, c.File)
 		warnings, fix = append(warnings, what), cmp.Or(fix, hint)
 	}
-	if len(refused.Faults) > 0 {
+	if len(refused.faults) > 0 {
 		return outcome{}, refused
 	}
 	return outcome{warn: len(warnings) > 0, detail: strings.Join(warnings, "; "), hint: fix}, nil
 }
 
-// AuthFaultsError is an [ErrConfiguredAuth] with what is wrong.
-type AuthFaultsError struct {
-	File   string
-	Faults []tpm.AuthFault
+// authFaultsError is an [ErrConfiguredAuth] with what is wrong.
+type authFaultsError struct {
+	file   string
+	faults []tpm.AuthFault
 }
 
 // Error says what will happen.
-func (e *AuthFaultsError) Error() string {
+func (e *authFaultsError) Error() string {
 	var all []string
-	for _, f := range e.Faults {
-		what, _ := DescribeAuthFault(f, e.File)
+	for _, f := range e.faults {
+		what, _ := DescribeAuthFault(f, e.file)
 		all = append(all, what)
 	}
 	return ErrConfiguredAuth.Error() + ": " + strings.Join(all, "; ")
 }
 
 // Unwrap makes it an [ErrConfiguredAuth].
-func (e *AuthFaultsError) Unwrap() error { return ErrConfiguredAuth }
+func (e *authFaultsError) Unwrap() error { return ErrConfiguredAuth }
 
 // Hint is what to do about the first of them.
-func (e *AuthFaultsError) Hint() string {
-	if len(e.Faults) == 0 {
+func (e *authFaultsError) Hint() string {
+	if len(e.faults) == 0 {
 		return ""
 	}
-	_, fix := DescribeAuthFault(e.Faults[0], e.File)
+	_, fix := DescribeAuthFault(e.faults[0], e.file)
 	return fix
 }
 
@@ -112,19 +112,19 @@ func DescribeAuthFault(f tpm.AuthFault, file string) (what, fix string) {
 	const fails = "aziot-tpmd will fail with 0x9a2"
 	fix = fmt.Sprintf("tpmdps config --%s-auth-file FILE --config %s writes it", f.Hierarchy, text.ShellWord(file))
 	switch {
-	case f.Told && f.Set:
+	case f.Given && f.Set:
 		return fmt.Sprintf("the %s password in %s is wrong: %s", f.Hierarchy, file, fails), fix
-	case f.Told:
+	case f.Given:
 		return fmt.Sprintf("%s has an %s password and the chip has none: %s", file, f.Hierarchy, fails),
 			fmt.Sprintf("remove %s from [tpm.hierarchy_authorization] in %s", f.Hierarchy, file)
 	}
 	return fmt.Sprintf("the chip has an %s password and %s has none: %s", f.Hierarchy, file, fails), fix
 }
 
-// and joins what two looks at the same thing saw. What is wrong is said alone: after
+// merge joins what two looks at the same thing saw. What is wrong is said alone: after
 // "all is there" it would be missed.
-func (o outcome) and(other outcome) outcome {
-	if o.praise && other.warn {
+func (o outcome) merge(other outcome) outcome {
+	if o.reassuring && other.warn {
 		o.detail = ""
 	}
 	if other.detail != "" {

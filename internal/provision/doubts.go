@@ -16,10 +16,10 @@ type Doubt struct {
 // newSRK is what to do about a storage root key that IoT Edge cannot use.
 const newSRK = "make a new one, if nothing else needs the key there: tpm2_evictcontrol -c 0x81000001, then tpmdps read-ek --persist"
 
-// KeyHandleTaken looks at the handle at which IoT Edge keeps the key from DPS. nil
+// keyHandleTaken looks at the handle at which IoT Edge keeps the key from DPS. nil
 // where nothing is there, or such a key. file is IoT Edge's configuration, "" where
 // none was named.
-func KeyHandleTaken(d *tpm.Device, handle uint32, file string) (*Doubt, error) {
+func keyHandleTaken(d *tpm.Device, handle uint32, file string) (*Doubt, error) {
 	o, err := d.Occupant(handle)
 	if err != nil || o == nil || o.DPSKey {
 		return nil, err
@@ -42,7 +42,7 @@ func KeyHandleTaken(d *tpm.Device, handle uint32, file string) (*Doubt, error) {
 // Errors are those that a round trip ends with, such as [tpm.ErrHierarchy].
 func Doubts(d *tpm.Device, c Configured) ([]Doubt, error) {
 	var all []Doubt
-	taken, err := KeyHandleTaken(d, c.KeyHandle, c.File)
+	taken, err := keyHandleTaken(d, c.KeyHandle, c.File)
 	if err != nil {
 		return nil, err
 	}

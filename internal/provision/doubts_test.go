@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-tpm/tpm2"
 
+	"tpmdps/internal/check"
 	"tpmdps/internal/network"
 	"tpmdps/internal/softtpm/softtpmtest"
 	"tpmdps/internal/tpm"
@@ -35,9 +36,9 @@ func TestKeyHandleOfTheFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := res.Steps[slices.IndexFunc(res.Steps, func(s Step) bool { return s.Name == "tpm.capabilities" })]
-		warns := s.Status == Warn && strings.Contains(s.Detail, "0x81000101, where IoT Edge keeps the key") &&
+		warns := s.Status == check.Warn && strings.Contains(s.Detail, "0x81000101, where IoT Edge keeps the key") &&
 			s.Hint == "let IoT Edge use another handle: tpmdps config --auth-key-index 0x000102 --config 'c 3.toml'"
-		if warns != test.taken || !test.taken && s.Status != OK {
+		if warns != test.taken || !test.taken && s.Status != check.OK {
 			t.Errorf("%#x: %+v", test.handle, s)
 		}
 	}
@@ -48,17 +49,17 @@ func TestKeyHandleOfTheFile(t *testing.T) {
 func TestSurvey(t *testing.T) {
 	for _, test := range []struct {
 		fixture, endorsement, owner string
-		told                        tpm.HierarchyAuths
-		ek                          Status
+		given                       tpm.HierarchyAuths
+		ek                          check.Status
 	}{
-		{"persisted", "", "", tpm.HierarchyAuths{Owner: []byte("x")}, OK},
-		{"persisted", "", "", tpm.HierarchyAuths{Endorsement: []byte("x")}, OK},
-		{"persisted", "", "right", tpm.HierarchyAuths{}, OK},
-		{"persisted", "", "right", tpm.HierarchyAuths{Owner: []byte("wrong")}, OK},
-		{"", "right", "", tpm.HierarchyAuths{}, Skipped},
-		{"", "right", "", tpm.HierarchyAuths{Endorsement: []byte("wrong")}, Skipped},
+		{"persisted", "", "", tpm.HierarchyAuths{Owner: []byte("x")}, check.OK},
+		{"persisted", "", "", tpm.HierarchyAuths{Endorsement: []byte("x")}, check.OK},
+		{"persisted", "", "right", tpm.HierarchyAuths{}, check.OK},
+		{"persisted", "", "right", tpm.HierarchyAuths{Owner: []byte("wrong")}, check.OK},
+		{"", "right", "", tpm.HierarchyAuths{}, check.Skipped},
+		{"", "right", "", tpm.HierarchyAuths{Endorsement: []byte("wrong")}, check.Skipped},
 	} {
-		name := fmt.Sprintf("%q with %q and %q, told %s", test.fixture, test.endorsement, test.owner, test.told)
+		name := fmt.Sprintf("%q with %q and %q, told %s", test.fixture, test.endorsement, test.owner, test.given)
 		b := setUp(t, test.fixture)
 		if err := softtpmtest.SetAuth(b.chip, test.endorsement, test.owner); err != nil {
 			t.Fatal(err)
@@ -66,7 +67,7 @@ func TestSurvey(t *testing.T) {
 		var ends []string
 		for _, survey := range []bool{false, true} {
 			req := b.request(t, nil)
-			req.Configured, req.Until, req.Survey = &Configured{File: "c.toml", Auths: test.told}, UntilChallenge, survey
+			req.Configured, req.Until, req.Survey = &Configured{File: "c.toml", Auths: test.given}, UntilChallenge, survey
 			res, err := Run(context.Background(), req)
 			var failed *StepError
 			if !errors.As(err, &failed) || !errors.Is(err, ErrConfiguredAuth) {
@@ -75,11 +76,11 @@ func TestSurvey(t *testing.T) {
 			ends = append(ends, failed.Error())
 			fails := 0
 			for _, s := range res.Steps {
-				if s.Status == Fail {
+				if s.Status == check.Fail {
 					fails++
 				}
-				if survey && s.Name == "tpm.ek" && s.Status != test.ek || survey && test.ek == OK && test.owner == "" && s.Name == "dps.challenge" && s.Status != OK ||
-					survey && test.owner != "" && s.Name == "tpm.srk" && s.Status != Skipped {
+				if survey && s.Name == "tpm.ek" && s.Status != test.ek || survey && test.ek == check.OK && test.owner == "" && s.Name == "dps.challenge" && s.Status != check.OK ||
+					survey && test.owner != "" && s.Name == "tpm.srk" && s.Status != check.Skipped {
 					t.Errorf("%s: %+v", name, s)
 				}
 			}
@@ -126,7 +127,7 @@ func TestAnswerBreaksOff(t *testing.T) {
 			t.Errorf("%v: %v", cut, err)
 		}
 		clock := res.Steps[slices.IndexFunc(res.Steps, func(s Step) bool { return s.Name == "clock" })]
-		if clock.Detail != "no whole answer came" {
+		if clock.Detail != "no complete answer came" {
 			t.Errorf("%v: %+v", cut, clock)
 		}
 	}
@@ -134,7 +135,7 @@ func TestAnswerBreaksOff(t *testing.T) {
 
 // Where the name of a hub is from is said of one that cannot be reached, and of no
 // other fault.
-func TestOfAssignment(t *testing.T) {
+func TestHubErrorNamesTheAssignment(t *testing.T) {
 	tr := &trip{result: Result{AssignedHub: "gone.azure-devices.net"}}
 	for _, test := range []struct {
 		err  error
@@ -147,7 +148,7 @@ func TestOfAssignment(t *testing.T) {
 		{fmt.Errorf("%w: x", network.ErrCertificate), false},
 	} {
 		err := tr.ofAssignment(test.err)
-		var of *HubError
+		var of *hubError
 		if errors.As(err, &of) != test.says || !errors.Is(err, test.err) {
 			t.Errorf("%v becomes %v", test.err, err)
 		}

@@ -24,7 +24,7 @@ type RegistrationError struct {
 // Error says what DPS said, and that it said nothing.
 func (e *RegistrationError) Error() string {
 	if e.Code == 0 && e.Message == "" {
-		return "DPS says failed, and not why" + parenthesised(e.At)
+		return "DPS reports failed, without a reason" + parenthesised(e.At)
 	}
 	return fmt.Sprintf("error %d: %s%s", e.Code, e.Message, parenthesised(e.At))
 }
@@ -39,9 +39,9 @@ func ended(op dps.Operation) error {
 		case s == nil || s.AssignedHub == "" || s.DeviceID == "":
 			return fmt.Errorf("%w: DPS says assigned, but to no hub and device", ErrNotAssigned)
 		case !isHost(s.AssignedHub):
-			return fmt.Errorf("%w: DPS says assigned to %q, which is no host name", ErrNotAssigned, text.Printable(s.AssignedHub, 140))
+			return fmt.Errorf("%w: DPS says assigned to %q, which is not a host name", ErrNotAssigned, text.Printable(s.AssignedHub, 140))
 		case !isDeviceID(s.DeviceID):
-			return fmt.Errorf("%w: DPS says assigned as %q, which is no device ID", ErrNotAssigned, text.Printable(s.DeviceID, 140))
+			return fmt.Errorf("%w: DPS says assigned as %q, which is not a device ID", ErrNotAssigned, text.Printable(s.DeviceID, 140))
 		case s.TPM == nil || len(s.TPM.AuthenticationKey) == 0:
 			return fmt.Errorf("%w: DPS assigned %s, but sent no key for it; is the enrollment one for a TPM?", ErrNotAssigned, s.AssignedHub)
 		}
@@ -106,8 +106,8 @@ var meanings = map[dictionary.Meaning]error{
 	dictionary.HubLink:        ErrHubUnauthorized,
 }
 
-// meaning gives a refusal of the service its sentinel. Errors that are no
-// refusal pass: they are the network's.
+// meaning gives a refusal of the service its sentinel. Errors that are not
+// refusals pass: they are the network's.
 func meaning(err error) error {
 	var foreign *dps.AnswerError
 	if errors.As(err, &foreign) && foreign.Status == http.StatusProxyAuthRequired {
@@ -117,7 +117,7 @@ func meaning(err error) error {
 	if !errors.As(err, &e) {
 		return network.AsBroken(err)
 	}
-	sentinel, known := meanings[dictionary.Judge(e.Said()).Meaning]
+	sentinel, known := meanings[dictionary.Judge(e.Details()).Meaning]
 	if !known {
 		sentinel = ErrRefused
 	}

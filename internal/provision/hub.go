@@ -30,11 +30,11 @@ func (t *trip) dialHub(ctx context.Context) (outcome, error) {
 	}
 	t.connection = c
 	facts := c.Facts
-	seen := saw("%s at %s, %s", facts.Address, facts.Remote, facts.TLS.Version)
+	found := detailf("%s at %s, %s", facts.Address, facts.Remote, facts.TLS.Version)
 	if facts.Proxy != "" {
-		seen = saw("%s through the proxy %s, %s", facts.Address, facts.Proxy, facts.TLS.Version)
+		found = detailf("%s through the proxy %s, %s", facts.Address, facts.Proxy, facts.TLS.Version)
 	}
-	return intercepted(seen, facts.TLS), nil
+	return intercepted(found, facts.TLS), nil
 }
 
 // connectHub signs in with a token that the chip signed.
@@ -47,7 +47,7 @@ func (t *trip) connectHub(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	t.session = session
-	return saw("the hub takes the token that the chip signed"), nil
+	return detailf("the hub accepted the token that the chip signed"), nil
 }
 
 // readTwin reads the device's twin and, where that is wanted, leaves a mark of
@@ -61,17 +61,17 @@ func (t *trip) readTwin(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	t.result.Twin = &Twin{DesiredVersion: twin.DesiredVersion, Desired: twin.Desired}
-	seen := saw("desired properties, version %d: %s", twin.DesiredVersion, short(twin.Desired))
+	found := detailf("desired properties, version %d: %s", twin.DesiredVersion, short(twin.Desired))
 	if !t.req.Report {
-		return seen, nil
+		return found, nil
 	}
 	mark := map[string]any{"tpmdps": map[string]string{"verified_at": time.Now().UTC().Format(time.RFC3339)}}
 	version, err := t.session.Report(ctx, mark)
 	if err != nil {
 		return outcome{}, err
 	}
-	seen.detail += fmt.Sprintf("; reported tpmdps.verified_at, version %d", version)
-	return seen, nil
+	found.detail += fmt.Sprintf("; reported tpmdps.verified_at, version %d", version)
+	return found, nil
 }
 
 // short shows what is desired on a line.

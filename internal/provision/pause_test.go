@@ -56,11 +56,11 @@ func TestPausesAreTold(t *testing.T) {
 		{10 * time.Second, 3, []int{1, 2, 3}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			var told []int
+			var notices []int
 			pause := 0
 			tr := &trip{}
 			tr.req.Waiting = func(again time.Duration) {
-				told = append(told, pause)
+				notices = append(notices, pause)
 				if want := cmp.Or(tt.asked, pollPause); again != want {
 					t.Errorf("again in %s, want %s", again, want)
 				}
@@ -70,8 +70,8 @@ func TestPausesAreTold(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if !slices.Equal(told, tt.want) {
-				t.Errorf("%d pauses of %s: told %v, want %v", tt.n, tt.asked, told, tt.want)
+			if !slices.Equal(notices, tt.want) {
+				t.Errorf("%d pauses of %s: told %v, want %v", tt.n, tt.asked, notices, tt.want)
 			}
 		})
 	}

@@ -1,13 +1,13 @@
 // Package provision makes the round trip that a device makes on its first
 // start: it opens the chip, asks DPS for a challenge, solves it in the chip,
-// registers, waits for the assignment, and takes the key of the hub into the
+// registers, waits for the assignment, and imports the key of the hub into the
 // chip. What it returns is what was observed, step by step.
 //
 // The rule: a step is ok only when its outcome was seen. The trip stops at the
 // first step that fails, the ones after it are marked as skipped, and nothing
 // is left on the chip whichever way it ends.
 //
-// It is the stage behind `verify`: it takes the addresses of a chip and a
+// It is the stage behind `verify`: it accepts the addresses of a chip and a
 // service and returns a [Result], a plain value.
 package provision
 
@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"tpmdps/internal/check"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/network"
@@ -67,7 +68,7 @@ type Request struct {
 	// right; else nil.
 	Configured *Configured
 	// Survey has the trip go on after what it found wrong with Configured, to show the
-	// rest as well. It ends with that fault all the same.
+	// rest as well. It ends with that fault anyway.
 	Survey bool
 	// HexID derives the hex ID instead, as the documented Linux recipe does.
 	HexID bool
@@ -97,30 +98,19 @@ type Request struct {
 	// of many pauses is not silent, and not noisy. It may be nil.
 	Waiting func(again time.Duration)
 	// Signed is called with each token that the chip signed, before it is sent,
-	// for whoever keeps secrets out of what is printed. It may be nil.
+	// for the caller that keeps secrets out of what is printed. It may be nil.
 	Signed func(token string)
 	// Observe is called with each step when it has ended, in order. It may be
 	// nil.
 	Observe func(Step)
 }
 
-// Status is how a step ended.
-type Status string
-
-// The ways a step ends.
-const (
-	OK      Status = "ok"
-	Warn    Status = "warn"
-	Fail    Status = "fail"
-	Skipped Status = "skipped"
-)
-
 // Step is one step of the trip as it was observed.
 type Step struct {
 	// Name is fixed; docs/tpmdps.1.md lists them.
 	Name string `json:"name"`
 	// Status is how it ended.
-	Status Status `json:"status"`
+	Status check.Status `json:"status"`
 	// MS is how long it took, in milliseconds.
 	MS int64 `json:"ms"`
 	// Detail is what was seen, in words.
@@ -161,16 +151,18 @@ type step struct {
 // outcome is what a step saw. A warning does not stop the trip, and neither
 // does a step that had nothing to do.
 type outcome struct {
-	detail  string
-	warn    bool
-	skipped bool
-	praise  bool // the detail says that nothing is wrong
-	hint    string
+	detail     string
+	warn       bool
+	skipped    bool
+	reassuring bool // the detail says that nothing is wrong
+	hint       string
 }
 
 func skip(why string) outcome { return outcome{detail: why, skipped: true} }
 
-func saw(format string, args ...any) outcome { return outcome{detail: fmt.Sprintf(format, args...)} }
+func detailf(format string, args ...any) outcome {
+	return outcome{detail: fmt.Sprintf(format, args...)}
+}
 
 // itinerary is the trip, in order.
 var itinerary = []step{
@@ -230,7 +222,7 @@ func Run(ctx context.Context, req Request) (_ Result, err error) {
 	var noted error // by a survey
 	for _, s := range itinerary {
 		if err != nil || slices.Index(Goals(), s.goal) > goal {
-			t.report(Step{Name: s.name, Status: Skipped})
+			t.report(Step{Name: s.name, Status: check.Skipped})
 			continue
 		}
 		if s.name == "net.dns" && req.Limit > 0 {
@@ -250,36 +242,36 @@ func Run(ctx context.Context, req Request) (_ Result, err error) {
 // take does one step and reports it.
 func (t *trip) take(ctx context.Context, s step) error {
 	start := time.Now()
-	var seen outcome
+	var found outcome
 	var err error
 	if errors.Is(ctx.Err(), context.Canceled) {
 		err = ctx.Err()
 	} else {
-		seen, err = s.run(t, ctx)
+		found, err = s.run(t, ctx)
 		err = t.byID(err)
 	}
 	if t.refused && errors.Is(err, tpm.ErrAuth) {
-		t.report(Step{Name: s.name, Status: Skipped, MS: time.Since(start).Milliseconds(), Detail: "it needs the password that tpm.capabilities names"})
+		t.report(Step{Name: s.name, Status: check.Skipped, MS: time.Since(start).Milliseconds(), Detail: "it needs the password that tpm.capabilities names"})
 		return &StepError{Step: s.name, Err: err, Names: t.names()}
 	}
-	if t.req.Offline && seen.detail != "" && strings.HasPrefix(s.name, "dps.") {
-		seen.detail = offline + seen.detail
+	if t.req.Offline && found.detail != "" && strings.HasPrefix(s.name, "dps.") {
+		found.detail = offline + found.detail
 	}
-	done := Step{Name: s.name, Status: OK, MS: time.Since(start).Milliseconds(), Detail: seen.detail, Hint: seen.hint}
+	done := Step{Name: s.name, Status: check.OK, MS: time.Since(start).Milliseconds(), Detail: found.detail, Hint: found.hint}
 	switch {
 	case err != nil:
-		done.Status, done.Detail = Fail, text.Plain(err.Error())
+		done.Status, done.Detail = check.Fail, text.Plain(err.Error())
 		err = &StepError{Step: s.name, Err: err, Names: t.names()}
-	case seen.warn:
-		done.Status = Warn
-	case seen.skipped:
-		done.Status = Skipped
+	case found.warn:
+		done.Status = check.Warn
+	case found.skipped:
+		done.Status = check.Skipped
 	}
 	t.report(done)
 	return err
 }
 
-// offline stands before what a service in this process said, so that nobody takes it
+// offline stands before what a service in this process said, so that nobody mistakes its answer
 // for a registration.
 const offline = "offline, the service in this process: "
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-tpm/tpm2"
 
+	"tpmdps/internal/check"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/environment"
@@ -169,7 +170,7 @@ func TestRunOnTheWires(t *testing.T) {
 				t.Errorf("Run() = %+v", res)
 			}
 			for _, s := range res.Steps {
-				if s.Status != OK {
+				if s.Status != check.OK {
 					t.Errorf("step %s is %s: %s", s.Name, s.Status, s.Detail)
 				}
 			}
@@ -298,7 +299,7 @@ func TestRunWithWrongAnswers(t *testing.T) {
 				t.Errorf("Run() = %v, want %v at %s", err, tt.want, tt.step)
 			}
 			for _, s := range res.Steps {
-				if s.Name == "tpm.hubkey" && s.Status == OK {
+				if s.Name == "tpm.hubkey" && s.Status == check.OK {
 					t.Error("the last step is ok")
 				}
 			}
@@ -321,12 +322,12 @@ func TestRunWithWrongClock(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		skew time.Duration
-		want Status
+		want check.Status
 		err  error
 	}{
-		{"three minutes behind", 3 * time.Minute, Warn, nil},
-		{"ten minutes behind", 10 * time.Minute, Fail, ErrClock},
-		{"a day ahead", -24 * time.Hour, Fail, ErrClock},
+		{"three minutes behind", 3 * time.Minute, check.Warn, nil},
+		{"ten minutes behind", 10 * time.Minute, check.Fail, ErrClock},
+		{"a day ahead", -24 * time.Hour, check.Fail, ErrClock},
 	} {
 		req := b.request(t, func(inner http.RoundTripper) http.RoundTripper { return &editor{inner: inner, skew: tt.skew} })
 		res, err := Run(context.Background(), req)
@@ -364,7 +365,7 @@ func TestRunUntilChallengeRegistersNothing(t *testing.T) {
 	}
 	last := slices.IndexFunc(res.Steps, func(s Step) bool { return s.Name == "tpm.activate" })
 	for i, s := range res.Steps {
-		if want := map[bool]Status{true: Skipped, false: OK}[i > last]; s.Status != want {
+		if want := map[bool]check.Status{true: check.Skipped, false: check.OK}[i > last]; s.Status != want {
 			t.Errorf("step %s is %s, want %s", s.Name, s.Status, want)
 		}
 	}

@@ -31,7 +31,7 @@ var (
 	ErrNotAssigned = errors.New("not assigned")
 	// ErrAllocation: the custom allocation web hook failed (400207).
 	ErrAllocation = errors.New("the custom allocation failed")
-	// ErrNoHub: no hub is linked that may take the device (400208).
+	// ErrNoHub: no hub is linked that may accept the device (400208).
 	ErrNoHub = errors.New("DPS has no hub for the device")
 	// ErrHubUnauthorized: the hub refuses DPS, whose link to it is stale
 	// (400209, IotHubUnauthorizedAccess).
@@ -43,7 +43,7 @@ var (
 	// ErrHubKey: the chip that opened the challenge cannot open the key for its hub.
 	// The enrollment has this chip's key, so that is not what is wrong.
 	ErrHubKey = errors.New("the key for the hub is not for the chip that opened the challenge")
-	// ErrStillAssigning: the time was over before the service had decided.
+	// ErrStillAssigning: the run timed out before the service had decided.
 	ErrStillAssigning = errors.New("not assigned in time")
 	// ErrClock: the clocks differ by more than a token can bridge.
 	ErrClock = errors.New("the clock of this machine is wrong")
@@ -79,7 +79,7 @@ func (t *trip) askChallenge(ctx context.Context) (outcome, error) {
 		return outcome{}, fmt.Errorf("%w: it answered %q instead of with a challenge; is this enrollment one for a TPM?", ErrRefused, t.answer.Operation.Status)
 	}
 	t.challenge = t.answer.Challenge
-	return saw("challenge received for %s", t.result.RegistrationID), nil
+	return detailf("challenge received for %s", t.result.RegistrationID), nil
 }
 
 // sign makes the token for the rest of the trip. The ID is signed in small letters,
@@ -111,17 +111,17 @@ func (t *trip) register(ctx context.Context) (outcome, error) {
 	switch {
 	case err != nil && t.req.Offline && ctx.Err() == nil:
 		// The service in this process made the challenge of the chip's own keys.
-		return outcome{}, fmt.Errorf("%w: what TPM2_HMAC gave is no signature of the key that it opened: %w", tpm.ErrAnswer, err)
+		return outcome{}, fmt.Errorf("%w: what TPM2_HMAC returned is not a signature of the key from the challenge: %w", tpm.ErrAnswer, err)
 	case err != nil:
 		return outcome{}, meaning(err)
 	case answer.Challenge != nil:
-		return outcome{}, fmt.Errorf("%w: it sent a new challenge instead of taking the chip's signature", ErrRefused)
+		return outcome{}, fmt.Errorf("%w: it sent a new challenge instead of accepting the chip's signature", ErrRefused)
 	}
 	if err := t.heard.agree(*answer.Operation, "the answer to the registration"); err != nil {
 		return outcome{}, err
 	}
 	t.operation = *answer.Operation
-	return saw("signature accepted, now %s", t.operation.Status), nil
+	return detailf("signature accepted, now %s", t.operation.Status), nil
 }
 
 // awaitAssignment polls until the service has decided.
@@ -145,9 +145,9 @@ func (t *trip) awaitAssignment(ctx context.Context) (outcome, error) {
 	state := t.operation.State
 	t.result.AssignedHub, t.result.DeviceID, t.result.Substatus = state.AssignedHub, state.DeviceID, state.Substatus
 	if t.req.Offline {
-		return saw("device %s gets a key; nothing is registered at DPS", state.DeviceID), nil
+		return detailf("device %s gets a key; nothing is registered at DPS", state.DeviceID), nil
 	}
-	return saw("device %s on %s%s", state.DeviceID, state.AssignedHub, parenthesised(state.Substatus)), nil
+	return detailf("device %s on %s%s", state.DeviceID, state.AssignedHub, parenthesised(state.Substatus)), nil
 }
 
 func parenthesised(s string) string {
@@ -164,7 +164,7 @@ func (t *trip) pause(ctx context.Context, asked time.Duration) error {
 		asked = cmp.Or(t.req.Pause, pollPause)
 	}
 	wait := asked + time.Duration(rand.Int64N(int64(asked)/10+1))
-	t.tellWaiting(asked)
+	t.notifyWaiting(asked)
 	start := time.Now()
 	defer func() { t.result.WaitedMS += time.Since(start).Milliseconds() }()
 	timer := time.NewTimer(wait)
@@ -187,7 +187,7 @@ type stillAssigning struct {
 }
 
 func (e *stillAssigning) Error() string {
-	return fmt.Sprintf("%v: still %s when the time was over", ErrStillAssigning, e.status)
+	return fmt.Sprintf("%v: timed out while still %s", ErrStillAssigning, e.status)
 }
 
 func (e *stillAssigning) Unwrap() []error { return []error{ErrStillAssigning, e.cause} }
@@ -195,9 +195,9 @@ func (e *stillAssigning) Unwrap() []error { return []error{ErrStillAssigning, e.
 // longPause is one that is told of even where it is the first.
 const longPause = 10 * time.Second
 
-// tellWaiting tells of a pause. The first is as it should be: no service assigns at
+// notifyWaiting tells of a pause. The first is as it should be: no service assigns at
 // once.
-func (t *trip) tellWaiting(asked time.Duration) {
+func (t *trip) notifyWaiting(asked time.Duration) {
 	t.pauses++
 	if t.req.Waiting != nil && (asked >= longPause || t.pauses > 1 && t.pauses&(t.pauses-1) == 0) {
 		t.req.Waiting(asked)
@@ -210,5 +210,5 @@ func (t *trip) unanswered(ctx context.Context, err error) error {
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, ErrUnavailable) {
 		return err
 	}
-	return fmt.Errorf("%w: still %s when the time was over: %w", ErrStillAssigning, t.operation.Status, err)
+	return fmt.Errorf("%w: timed out while still %s: %w", ErrStillAssigning, t.operation.Status, err)
 }

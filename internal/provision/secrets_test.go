@@ -221,17 +221,21 @@ func hubKeyOf(t *testing.T, state string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var kept struct {
-		Registrations []struct {
-			HubKey []byte `json:"hubKey"`
-		} `json:"registrations"`
-	}
-	if err := json.Unmarshal(data, &kept); err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range kept.Registrations {
-		if len(r.HubKey) == 32 {
-			return r.HubKey
+	for line := range bytes.Lines(data) {
+		var kept struct {
+			Put struct {
+				Registrations []struct {
+					HubKey []byte `json:"hubKey"`
+				} `json:"registrations"`
+			} `json:"put"`
+		}
+		if err := json.Unmarshal(line, &kept); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range kept.Put.Registrations {
+			if len(r.HubKey) == 32 {
+				return r.HubKey
+			}
 		}
 	}
 	t.Fatalf("no hub key in %s", data)

@@ -23,13 +23,13 @@ func (t *trip) resolve(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	const most = 4
-	text := strings.Join(addresses[:min(most, len(addresses))], ", ")
+	const maxShown = 4
+	text := strings.Join(addresses[:min(maxShown, len(addresses))], ", ")
 	if proxy := t.req.Route.Proxy(); proxy != "" {
-		return saw("the proxy %s is %s", proxy, text), nil
+		return detailf("the proxy %s is %s", proxy, text), nil
 	}
 	name, _ := network.SplitHost(t.req.Route.Host(), "")
-	return saw("%s is at %s", name, text), nil
+	return detailf("%s is at %s", name, text), nil
 }
 
 // connectTCP connects to DPS, or through the proxy to it.
@@ -42,9 +42,9 @@ func (t *trip) connectTCP(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	if proxy := t.req.Route.Proxy(); proxy != "" {
-		return saw("the proxy %s connected to %s", proxy, t.req.Route.Host()), nil
+		return detailf("the proxy %s connected to %s", proxy, t.req.Route.Host()), nil
 	}
-	return saw("connected to %s", address), nil
+	return detailf("connected to %s", address), nil
 }
 
 // secureTLS does the handshake, and looks at who signed the certificate.
@@ -60,18 +60,18 @@ func (t *trip) secureTLS(ctx context.Context) (outcome, error) {
 	if len(h.Issuers) > 0 {
 		signers = strings.Join(h.Issuers, ", signed by ")
 	}
-	seen := saw("%s with %s, signed by %s", h.Version, h.Subject, signers)
-	return intercepted(seen, h), nil
+	found := detailf("%s with %s, signed by %s", h.Version, h.Subject, signers)
+	return intercepted(found, h), nil
 }
 
 // intercepted warns where a proxy that this machine trusts reads along.
-func intercepted(seen outcome, h network.Handshake) outcome {
+func intercepted(found outcome, h network.Handshake) outcome {
 	if h.Intercepted == "" {
-		return seen
+		return found
 	}
 	return outcome{warn: true,
-		detail: fmt.Sprintf("TLS is intercepted: the certificate is from %q, which is none of Microsoft's roots", h.Intercepted),
-		hint:   "IoT Edge has to trust that authority too, or the proxy has to leave *.azure-devices-provisioning.net and *.azure-devices.net alone",
+		detail: fmt.Sprintf("TLS is intercepted: the certificate is from %q, which is not one of Microsoft's roots", h.Intercepted),
+		hint:   "IoT Edge has to trust that authority too, or the proxy must not inspect *.azure-devices-provisioning.net and *.azure-devices.net",
 	}
 }
 
@@ -85,7 +85,7 @@ func (t *trip) readClock(ctx context.Context) (outcome, error) {
 	date := t.answerDate()
 	switch {
 	case date.IsZero() && network.Broken(t.answerErr):
-		return skip("no whole answer came"), nil
+		return skip("no complete answer came"), nil
 	case date.IsZero():
 		return skip("the answer has no date"), nil
 	}
@@ -95,14 +95,14 @@ func (t *trip) readClock(ctx context.Context) (outcome, error) {
 		return outcome{}, fmt.Errorf("%w: %s", ErrClock, t.clockDetail())
 	case t.skew.Abs() > warnSkew:
 		return outcome{warn: true, detail: t.clockDetail(),
-			hint: "set the clock: IoT Edge's tokens live 30 seconds, and DPS bridges 5 minutes"}, nil
+			hint: "set the clock: IoT Edge's tokens live 30 seconds, and DPS tolerates 5 minutes"}, nil
 	}
-	return saw("within %s of the service's", max(t.skew.Abs(), time.Second)), nil
+	return detailf("within %s of the service's", max(t.skew.Abs(), time.Second)), nil
 }
 
 // clockSkew is the least by which the service's clock can differ from ours: it
 // wrote the date, in whole seconds, some time between the question and the answer.
-// A slow network is no wrong clock.
+// A slow network is not a wrong clock.
 func clockSkew(date, asked, answered time.Time) time.Duration {
 	switch end := date.Add(time.Second); {
 	case date.After(answered):

@@ -10,17 +10,17 @@ import (
 	"tpmdps/internal/tpm"
 )
 
-// IDError is a refusal that follows from the registration ID, by what that is to the
+// idError is a refusal that follows from the registration ID, by what that is to the
 // chip's own. It wraps the refusal.
-type IDError struct {
-	// ID is the one that was used, Own the one that is made of this chip's key.
-	ID, Own string
-	// From is the file that the ID is from, or the flag or the variable; "" where
+type idError struct {
+	// id is the one that was used, own the one that is made of this chip's key.
+	id, own string
+	// from is the file that the ID is from, or the flag or the variable; "" where
 	// that is not known.
-	From string
-	// Is says what the ID is to the chip: "made of another chip's key".
-	Is  string
-	Err error
+	from string
+	// relation says what the ID is to the chip: "made of another chip's key".
+	relation string
+	err      error
 
 	kind idKind
 }
@@ -36,70 +36,70 @@ const (
 )
 
 // Error says whose it is first.
-func (e *IDError) Error() string { return fmt.Sprintf("%s is %s: %v", e.ID, e.Is, e.Err) }
+func (e *idError) Error() string { return fmt.Sprintf("%s is %s: %v", e.id, e.relation, e.err) }
 
 // Unwrap returns both where the ID is another chip's: what it is and what was
 // refused.
-func (e *IDError) Unwrap() []error {
+func (e *idError) Unwrap() []error {
 	if e.kind == foreignID {
-		return []error{ErrForeignID, e.Err}
+		return []error{ErrForeignID, e.err}
 	}
-	return []error{e.Err}
+	return []error{e.err}
 }
 
 // Hint leads to this chip's own ID. The enrollment of another chip is its machine's,
 // and stays; one under a slip of the pen is nobody's. A name, and the chip's ID in
 // its other form, may be meant as they are: then they are enrolled.
-func (e *IDError) Hint() string {
-	const enroll = "; if it is to be that one: tpmdps enroll --registration-id "
+func (e *idError) Hint() string {
+	const enroll = "; to use that one: tpmdps enroll --registration-id "
 	switch e.kind {
 	case foreignID:
-		return e.own("is it another machine's", "was it copied from another machine")
+		return e.advise("is it another machine's", "was it copied from another machine")
 	case nearID:
-		return e.own("is it misspelt", "is it misspelt")
+		return e.advise("is it misspelt", "is it misspelt")
 	}
-	return e.own("is the chip enrolled under its own ID", "is the chip enrolled under its own ID") + enroll + text.ShellWord(strings.ToLower(e.ID))
+	return e.advise("is the chip enrolled under its own ID", "is the chip enrolled under its own ID") + enroll + text.ShellWord(strings.ToLower(e.id))
 }
 
-// own asks, and says how the chip's own ID is used instead.
-func (e *IDError) own(asked, copied string) string {
+// advise asks, and says how the chip's own ID is used instead.
+func (e *idError) advise(asked, copied string) string {
 	switch {
-	case strings.HasPrefix(e.From, "--"):
-		return fmt.Sprintf("%s? Leave %s out to use this chip's own, %s", asked, e.From, e.Own)
-	case e.From == strings.ToUpper(e.From) && e.From != "":
-		return fmt.Sprintf("%s? Unset %s to use this chip's own, %s", asked, e.From, e.Own)
-	case e.From == "":
-		return copied + "? This chip's own is " + e.Own
+	case strings.HasPrefix(e.from, "--"):
+		return fmt.Sprintf("%s? Leave %s out to use this chip's own, %s", asked, e.from, e.own)
+	case e.from == strings.ToUpper(e.from) && e.from != "":
+		return fmt.Sprintf("%s? Unset %s to use this chip's own, %s", asked, e.from, e.own)
+	case e.from == "":
+		return copied + "? This chip's own is " + e.own
 	case e.kind == foreignID:
-		copied = strings.Replace(copied, "it", text.ShellWord(e.From), 1)
+		copied = strings.Replace(copied, "it", text.ShellWord(e.from), 1)
 	}
-	return fmt.Sprintf("%s? tpmdps config --registration-id %s --config %s", copied, e.Own, text.ShellWord(e.From))
+	return fmt.Sprintf("%s? tpmdps config --registration-id %s --config %s", copied, e.own, text.ShellWord(e.from))
 }
 
-// own are the IDs that are made of the chip's key.
-func (t *trip) own() identity.IDs { return identity.RegistrationIDs(t.ek.Public) }
+// chipIDs are the IDs that are made of the chip's key.
+func (t *trip) chipIDs() identity.IDs { return identity.RegistrationIDs(t.ek.Public) }
 
-// whose says what the registration ID is to the chip; nil where it was derived from
+// idRefusal says what the registration ID is to the chip; nil where it was derived from
 // it for this run, or the chip's key is not known yet.
-func (t *trip) whose() *IDError {
+func (t *trip) idRefusal() *idError {
 	id := t.req.RegistrationID
 	if t.ek == nil || id == "" {
 		return nil
 	}
-	e := &IDError{ID: id, Own: t.own().Base32, From: t.req.IDFrom}
+	e := &idError{id: id, own: t.chipIDs().Base32, from: t.req.IDFrom}
 	slipOf, slip := identity.NearMiss(id, t.ek.Public)
 	switch form := identity.MadeOf(id, t.ek.Public); {
 	case form == "hex":
-		e.kind, e.Is = otherForm, "the hex form of this chip's own ID, "+e.Own
+		e.kind, e.relation = otherForm, "the hex form of this chip's own ID, "+e.own
 	case form != "":
-		e.kind, e.Is = otherForm, "this chip's own ID, whose hex form is "+t.own().Hex
-		e.Own = t.own().Hex
+		e.kind, e.relation = otherForm, "this chip's own ID, whose hex form is "+t.chipIDs().Hex
+		e.own = t.chipIDs().Hex
 	case slip != "":
-		e.kind, e.Is = nearID, fmt.Sprintf("almost this chip's own ID, %s: %s", slipOf, slip)
+		e.kind, e.relation = nearID, fmt.Sprintf("almost this chip's own ID, %s: %s", slipOf, slip)
 	case identity.IsForeign(id, t.ek.Public):
-		e.kind, e.Is = foreignID, "made of another chip's key"
+		e.kind, e.relation = foreignID, "made of another chip's key"
 	default:
-		e.kind, e.Is = nameID, "a name, and not this chip's own ID, "+e.Own
+		e.kind, e.relation = nameID, "a name, and not this chip's own ID, "+e.own
 	}
 	return e
 }
@@ -107,11 +107,11 @@ func (t *trip) whose() *IDError {
 // doubtful is a warning where the registration ID is hardly this machine's; the
 // zero value where it may be.
 func (t *trip) doubtful() outcome {
-	e := t.whose()
+	e := t.idRefusal()
 	if e == nil || e.kind != foreignID && e.kind != nearID {
 		return outcome{}
 	}
-	return outcome{warn: true, detail: fmt.Sprintf("the registration ID %s is %s", e.ID, e.Is), hint: e.Hint()}
+	return outcome{warn: true, detail: fmt.Sprintf("the registration ID %s is %s", e.id, e.relation), hint: e.Hint()}
 }
 
 // byID names the reason for a refusal that follows from the ID. The refusal's own
@@ -119,13 +119,13 @@ func (t *trip) doubtful() outcome {
 // enroll what is enrolled already.
 func (t *trip) byID(err error) error {
 	notEnrolled := errors.Is(err, ErrNotEnrolled)
-	e := t.whose()
+	e := t.idRefusal()
 	switch {
 	case e == nil, errors.Is(err, ErrHubKey), !notEnrolled && !errors.Is(err, ErrOtherEK) && !errors.Is(err, tpm.ErrOtherChip):
 		return err
 	case !notEnrolled && e.kind != foreignID && e.kind != nearID:
 		return err
 	}
-	e.Err = err
+	e.err = err
 	return e
 }

@@ -42,7 +42,7 @@ func TestNotEnrolledUnder(t *testing.T) {
 		req.RegistrationID, req.IDFrom = test.id, test.from
 		req.Configured = &Configured{File: "c.toml"}
 		_, err := Run(context.Background(), req)
-		var whose *IDError
+		var whose *idError
 		var failed *StepError
 		if !errors.As(err, &whose) || !errors.As(err, &failed) || !errors.Is(err, ErrNotEnrolled) {
 			t.Errorf("%s: %v", test.id, err)

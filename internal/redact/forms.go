@@ -32,12 +32,12 @@ func forms(secret string) []string {
 		escaped := escapes(text)
 		all = append(append(all, escaped...), base32s(text)...)
 		if len(text) > maxTwice {
-			escaped = []string{text, url.QueryEscape(text), wide(text, false)}
+			escaped = []string{text, url.QueryEscape(text), utf16Text(text, false)}
 		}
 		for _, inner := range escaped {
 			all = append(all, codings(inner)...)
 		}
-		all = append(all, twice(text, text, url.QueryEscape(text), wide(text, false))...)
+		all = append(all, twice(text, text, url.QueryEscape(text), utf16Text(text, false))...)
 		// Bytes are not escaped: who prints them codes them.
 		if bare := decoded(text); bare != "" {
 			all = append(append(append(all, bare), base32s(bare)...), codings(bare)...)
@@ -87,7 +87,7 @@ func escapes(text string) []string {
 	all := []string{
 		text, strings.ReplaceAll(text, " ", "+"), upper, lowerEscapes(upper), url.PathEscape(text), url.QueryEscape(upper),
 		strings.Trim(string(marshalled), `"`), bare, strings.ReplaceAll(bare, "/", `\/`), strings.Trim(strconv.Quote(text), `"`),
-		wide(text, false), wide(text, true),
+		utf16Text(text, false), utf16Text(text, true),
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -104,8 +104,8 @@ func lowerEscapes(text string) string {
 	return string(b)
 }
 
-// wide is a text in UTF-16, as PowerShell encodes its commands.
-func wide(text string, big bool) string {
+// utf16Text is a text in UTF-16, as PowerShell encodes its commands.
+func utf16Text(text string, big bool) string {
 	var out []byte
 	for _, unit := range utf16.Encode([]rune(text)) {
 		if big {

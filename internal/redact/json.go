@@ -50,7 +50,7 @@ func quoted(data []byte) int {
 	return len(data)
 }
 
-// isName reports whether a text in quotes is a member's name, from what follows: its closing
+// isName reports whether a string in quotes is a member's name, from what follows: its closing
 // quote and the rest.
 func isName(data []byte) bool {
 	rest := bytes.TrimLeft(bytes.TrimPrefix(data, []byte{'"'}), " \t\r\n")

@@ -1,6 +1,7 @@
-// Package redact takes secrets that are known out of what is written.
+// Package redact takes secrets out of what is written: those that are known, and
+// with [Patterns] what looks like one.
 //
-// Whoever reads a secret adds it to a [Set], and from then on it is looked for in
+// The code that reads a secret adds it to a [Set], and from then on it is looked for in
 // everything that goes through the set, by its value: what stands around it does
 // not matter, nor does the form that it has there. A form is made of what others
 // do to a text before they repeat it, in any order and several times:
@@ -20,7 +21,7 @@
 // on they are taken out where they stand alone and mix letters with digits or other
 // signs, and otherwise not at all.
 //
-// What a secret looks like that nobody has added, this package does not know.
+// A secret that nobody has added is found only where it stands as credentials do.
 package redact
 
 import (
@@ -53,7 +54,7 @@ type Set struct {
 	words map[string]struct{}
 }
 
-// Add makes secrets known. Empty ones are passed over.
+// Add makes secrets known. Empty ones are skipped.
 func (s *Set) Add(secrets ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,14 +96,14 @@ func (s *Set) add(secret string) {
 // handles, times and UUIDs.
 func (s *Set) addPieces(form string) {
 	own, text := ownPieces(), normal(form)
-	telling := 0
+	distinctive := 0
 	for key := range piecesOf(text) {
 		if !dull(key) {
-			telling++
+			distinctive++
 		}
 	}
 	for key := range piecesOf(text) {
-		if !own.has(key) && (telling < enoughPieces || !dull(key)) {
+		if !own.has(key) && (distinctive < enoughPieces || !dull(key)) {
 			s.pieces.add(key)
 		}
 	}

@@ -48,14 +48,14 @@ var escapings = []coding{
 	{"lines of 20", func(s string) string { return columns(s, 20, "\n") }},
 	{"lines of 13 in a trace", func(s string) string { return columns(s, 13, "\r\n> ") }},
 	{"lines in JSON", func(s string) string { return columns(s, 16, `\n`) }},
-	{"UTF-16", func(s string) string { return wide(s, false) }},
+	{"UTF-16", func(s string) string { return utf16Text(s, false) }},
 }
 
 // renderings are what programs do to a text that cannot be shown as it is.
 var renderings = []coding{
-	{"UTF-16 made printable", func(s string) string { return strings.ReplaceAll(wide(s, false), "\x00", "?") }},
-	{"UTF-16 in a trace", func(s string) string { return strings.ReplaceAll(wide(s, true), "\x00", ".") }},
-	{"UTF-16 as UTF-8", func(s string) string { return strings.ReplaceAll(wide(s, true), "\x00", "\ufffd") }},
+	{"UTF-16 made printable", func(s string) string { return strings.ReplaceAll(utf16Text(s, false), "\x00", "?") }},
+	{"UTF-16 in a trace", func(s string) string { return strings.ReplaceAll(utf16Text(s, true), "\x00", ".") }},
+	{"UTF-16 as UTF-8", func(s string) string { return strings.ReplaceAll(utf16Text(s, true), "\x00", "\ufffd") }},
 	{"lines made one", func(s string) string { return columns(s, 20, "; ") }},
 }
 

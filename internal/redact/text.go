@@ -20,7 +20,7 @@ func (s *Set) Text(text string) string {
 }
 
 // find marks the bytes of a text that belong to secrets; nil if none do. It looks at
-// the text, at its lines joined, and at it without what has been put in place of
+// the text, at its lines joined, and at it without what stands instead of
 // characters, each with one layer of escapes after the other undone.
 func (s *Set) find(text string) []bool {
 	m := marker{set: s, text: text}

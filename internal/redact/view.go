@@ -73,7 +73,7 @@ type lineStart struct {
 	done   bool // a blank has followed the mark
 }
 
-// marked reports whether the next character is no part of the text.
+// marked reports whether the next character is not part of the text.
 func (l *lineStart) marked(c byte) bool {
 	switch {
 	case !l.within || l.done:
@@ -84,7 +84,7 @@ func (l *lineStart) marked(c byte) bool {
 	return c == l.mark || l.mark == 0 && strings.IndexByte("<>|#*", c) >= 0
 }
 
-// next goes on behind a character.
+// next goes on after a character.
 func (l *lineStart) next(c byte) {
 	switch {
 	case c == '\n':

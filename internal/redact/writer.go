@@ -8,7 +8,7 @@ import (
 
 // Writer passes on what is written to it without the secrets of a set. It keeps a
 // line until its end has been written, and one that may end with the first
-// characters of a secret until the next has come: whoever uses it calls Flush at
+// characters of a secret until the next has come: its user calls Flush at
 // last.
 type Writer struct {
 	set  *Set

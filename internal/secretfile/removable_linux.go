@@ -59,7 +59,7 @@ func isSDCard(device string) bool {
 }
 
 // mountOf finds the mount that holds a path: the longest, and of equal ones the
-// last, which covers the others. nil is none.
+// last, which covers the others. nil means none.
 func mountOf(m host.Machine, path string) (best *mountinfo.Info) {
 	list, err := os.ReadFile(m.Path("/proc/self/mountinfo"))
 	if err != nil {

@@ -119,7 +119,7 @@ func TestRemovableFollowsLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{link, filepath.Join(folder, "cs"), filepath.Join(folder, "new"), filepath.Join(stick, "new"), filepath.Join(dir, "folder/../folder/new")} {
-		if err := policy.CheckPath(path); !errors.Is(err, ErrRemovable) || !strings.Contains(err.Error(), path+" lies on 8:1, "+stick) {
+		if err := policy.CheckPath(path); !errors.Is(err, ErrRemovable) || !strings.Contains(err.Error(), path+" is on 8:1, "+stick) {
 			t.Errorf("CheckPath(%s) = %v", path, err)
 		}
 		policy.AllowRemovable = true

@@ -82,7 +82,7 @@ func (p Policy) CheckPath(path string) error {
 		return nil
 	}
 	if medium := removable(p.Machine, path); medium != "" {
-		return fmt.Errorf("%w: %s lies on %s", ErrRemovable, path, medium)
+		return fmt.Errorf("%w: %s is on %s", ErrRemovable, path, medium)
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func listen(tcp bool) (*sockets, error) {
 }
 
 // listenUnix makes both sockets in a directory of their own with mode 0700:
-// whoever can connect to the socket can use the chip.
+// anyone who can connect to the socket can use the chip.
 func listenUnix() (*sockets, error) {
 	dir, err := socketDir()
 	if err != nil {

@@ -46,7 +46,7 @@ func (p *Process) Stop() error {
 func (p *Process) stop() error {
 	defer p.cleanup()
 	defer p.kill()
-	if p.context.Err() != nil { // killed already, as whoever started it wished
+	if p.context.Err() != nil { // killed already, as its caller wished
 		<-p.done
 		return nil
 	}
@@ -94,7 +94,7 @@ func (p *Process) spawn(ctx context.Context, program string, o Options) error {
 	p.context, p.kill = context.WithCancel(ctx)
 	// Descriptors 3 and 4 are listening sockets. "unixio" is right for TCP ones
 	// too: it is swtpm's word for "accept clients on what was passed", while
-	// type=tcp takes a passed descriptor for a connected client.
+	// type=tcp treats a passed descriptor as a connected client.
 	args := []string{"socket",
 		"--tpmstate", "dir=.",
 		"--server", "type=unixio,fd=3",

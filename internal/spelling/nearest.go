@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Nearest returns the known word that a misspelt one stands for, "" where none is
@@ -14,6 +15,29 @@ import (
 // registrationId); else the one name that begins so, or has all of these words in it
 // (scope for id-scope). Of two that are equally near the first counts.
 func Nearest(typed string, known []string) string {
+	if near := closest(typed, known, slips); near != "" {
+		return near
+	}
+	return uniqueMatch(typed, known)
+}
+
+// Slip is [Nearest] for words that decide something, such as whether a value is
+// shown: at most one letter in four is another one, and none is added for the rest of
+// a word.
+func Slip(typed string, known []string) string {
+	limit := min(utf8.RuneCountInString(typed)/4, 3)
+	return closest(typed, known, func(_, _ string) int { return limit })
+}
+
+// maxWord is how long a word may be, in bytes, to be compared: names have less.
+const maxWord = 64
+
+// closest is the known word with the least letters to change; limit says how many
+// those may be, for two words without signs.
+func closest(typed string, known []string, limit func(word, other string) int) string {
+	if len(typed) > maxWord {
+		return ""
+	}
 	word := joined(typed)
 	best, least, apart := "", 4, 0
 	for _, k := range known {
@@ -24,26 +48,34 @@ func Nearest(typed string, known []string) string {
 		if word == other && word != "" {
 			return k
 		}
+		most := limit(word, other)
+		if most == 0 || abs(utf8.RuneCountInString(word)-utf8.RuneCountInString(other)) > most {
+			continue // so many letters are missing, or too many
+		}
 		d, with := distance([]rune(word), []rune(other)), distance([]rune(typed), []rune(k))
-		if (d < least || d == least && with < apart) && d <= slips(min(len(word), len(other))) && (len(other) > 2 || sameLetters(word, other)) {
+		if d <= most && (d < least || d == least && with < apart) {
 			best, least, apart = k, d, with
 		}
 	}
-	if best != "" {
-		return best
-	}
-	return only(typed, known)
+	return best
 }
+
+func abs(n int) int { return max(n, -n) }
 
 // Same tells whether two names have the same letters, whatever their case and the
 // signs between their words.
 func Same(a, b string) bool { return joined(a) == joined(b) }
 
-// slips is how many slips of the finger a word of that length may have: in a short
-// one each changes much of it.
-func slips(length int) int {
+// Distance counts the letters to add, remove, change, or swap with the next one, to
+// make one name of the other. Case and the signs between words do not count.
+func Distance(a, b string) int { return distance([]rune(joined(a)), []rune(joined(b))) }
+
+// slips is how many slips of the finger two words may be apart: in a short one each
+// changes much of it.
+func slips(word, other string) int {
+	length := min(len(word), len(other))
 	switch {
-	case length < 2:
+	case length < 2, len(other) <= 2 && !sameLetters(word, other):
 		return 0
 	case length < 5:
 		return 1
@@ -58,15 +90,15 @@ func negated(word, other string) bool {
 	return word == "no"+other || word == "without"+other || word == "disable"+other
 }
 
-// only is the one known word that begins with the typed one, or has its words.
-func only(typed string, known []string) string {
+// uniqueMatch is the one known word that begins with the typed one, or has its words.
+func uniqueMatch(typed string, known []string) string {
 	word := joined(typed)
 	if len(word) < 3 {
 		return ""
 	}
 	for _, fits := range []func(string) bool{
 		func(k string) bool { return strings.HasPrefix(joined(k), word) },
-		func(k string) bool { return within(parts(typed), parts(k)) },
+		func(k string) bool { return containsAll(parts(typed), parts(k)) },
 	} {
 		var found []string
 		for _, k := range known {
@@ -102,7 +134,7 @@ func parts(name string) []string {
 	return strings.Fields(b.String())
 }
 
-func within(words, all []string) bool {
+func containsAll(words, all []string) bool {
 	for _, w := range words {
 		if !slices.Contains(all, w) {
 			return false
@@ -120,8 +152,7 @@ func sameLetters(a, b string) bool {
 	return set(a) == set(b)
 }
 
-// distance counts the letters to add, remove, change, or swap with the next one, to
-// make one word of the other (optimal string alignment).
+// distance is the optimal string alignment of two words.
 func distance(a, b []rune) int {
 	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -105,3 +105,46 @@ func TestOtherTools(t *testing.T) {
 		}
 	}
 }
+
+// A slip is nearer than the nearest word: it decides what is shown.
+func TestSlip(t *testing.T) {
+	known := []string{"id_scope", "registration_id", "method", "tpm", "device", "uri", "auto_reprovisioning_mode", "Always"}
+	for _, test := range []struct{ typed, slip, nearest string }{
+		{"id_scope", "id_scope", "id_scope"},
+		{"ID-Scope", "id_scope", "id_scope"},
+		{"idscope", "id_scope", "id_scope"},
+		{"id_scoep", "id_scope", "id_scope"},
+		{"ALWAYS", "Always", "Always"},
+		{"registratoin_idd", "registration_id", "registration_id"},
+		{"auto_reprovisionign_mod", "auto_reprovisioning_mode", "auto_reprovisioning_mode"},
+		{"tpn", "", "tpm"}, // one letter of three
+		{"url", "", "uri"},
+		{"scope", "", "id_scope"},                              // one of two words
+		{"registration", "registration_id", "registration_id"}, // two letters of twelve
+		{"devcie", "device", "device"},
+		{"devciex", "", "device"},
+		{"password", "", ""},
+		{"no_id_scope", "", ""},
+		{"", "", ""},
+		{"___", "", ""},
+		{strings.Repeat("id_scope", 9), "", ""},
+	} {
+		if got := Slip(test.typed, known); got != test.slip {
+			t.Errorf("Slip(%q) = %q, want %q", test.typed, got, test.slip)
+		}
+		if got := Nearest(test.typed, known); got != test.nearest {
+			t.Errorf("Nearest(%q) = %q, want %q", test.typed, got, test.nearest)
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, test := range []struct {
+		a, b string
+		want int
+	}{{"id_scope", "ID-scope", 0}, {"idScope", "id scope", 0}, {"id_scope", "id_scoep", 1}, {"scope", "id_scope", 2}, {"", "ab", 2}, {"größe", "große", 1}} {
+		if got, back := Distance(test.a, test.b), Distance(test.b, test.a); got != test.want || back != test.want {
+			t.Errorf("Distance(%q, %q) = %d and back %d, want %d", test.a, test.b, got, back, test.want)
+		}
+	}
+}

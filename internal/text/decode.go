@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 )
 
-// ErrEncoding is returned, wrapped with the line, for bytes that are no text in
+// ErrEncoding is returned, wrapped with the line, for bytes that are not text in
 // any encoding that is read here.
 var ErrEncoding = errors.New("not text")
 
@@ -71,7 +71,7 @@ func Decode(data []byte) (Text, error) {
 	if plain(data) {
 		return Text{UTF8: data}, nil
 	}
-	if err := d.run(); err != nil {
+	if err := d.upTo(len(data)); err != nil {
 		return Text{}, err
 	}
 	t := Text{UTF8: d.out, Encoding: d.first, Line: d.changed}
@@ -81,7 +81,10 @@ func Decode(data []byte) (Text, error) {
 	return t, nil
 }
 
-// The byte order marks.
+// mark is the byte order mark.
+const mark = '\ufeff'
+
+// Its spellings.
 var (
 	mark8      = []byte("\xef\xbb\xbf")
 	markLittle = []byte("\xff\xfe")
@@ -110,11 +113,26 @@ type decoder struct {
 	form    form
 	first   Encoding
 	changed int // the line of the first change
+	started bool
+	odd     int // up to here, each character needs a closer look
+	before  int // bytes of the text before data
+	lines   int // line ends before out
 }
 
-func (d *decoder) run() error {
-	d.begin()
-	for d.at < len(d.data) {
+// line is the number of the line that comes next.
+func (d *decoder) line() int { return 1 + d.lines + bytes.Count(d.out, []byte("\n")) }
+
+// upTo decodes the characters that begin before an index of data.
+func (d *decoder) upTo(until int) error {
+	if !d.started {
+		d.begin()
+		d.started = true
+	}
+	for d.at < until {
+		if d.form == bytewise && d.at >= d.odd {
+			d.copyPlain(until)
+			continue
+		}
 		if d.marked() {
 			continue
 		}
@@ -128,6 +146,25 @@ func (d *decoder) run() error {
 	return nil
 }
 
+// copyPlain takes the characters as they are that no other form and no mark begins at;
+// UTF-16 begins a byte before its zero. The ones after that need a closer look.
+func (d *decoder) copyPlain(until int) {
+	rest := d.data[d.at:min(until+1, len(d.data))]
+	odd := bytes.IndexFunc(rest, func(r rune) bool { return r == 0 || r == mark || r == utf8.RuneError })
+	taken := until - d.at
+	if odd < 0 {
+		odd = len(rest)
+	} else {
+		taken = min(taken, max(odd-1, 0))
+	}
+	for taken > 0 && taken < len(rest) && !utf8.RuneStart(rest[taken]) {
+		taken--
+	}
+	d.out = append(d.out, rest[:taken]...)
+	d.odd = d.at + odd + 1
+	d.at += taken
+}
+
 // begin finds the form of the start. A mark alone, with JSON in ASCII after it,
 // is an empty file of PowerShell's that another program has appended to.
 func (d *decoder) begin() {
@@ -137,7 +174,7 @@ func (d *decoder) begin() {
 	case bytes.HasPrefix(d.data, markBig):
 		d.form, d.first, d.at = big, UTF16, 2
 	default:
-		d.form = d.wideAt(0)
+		d.form = d.utf16At(0)
 		if d.form != bytewise {
 			d.first = BareUTF16
 		}
@@ -179,8 +216,8 @@ func (d *decoder) marked() bool {
 // change goes on in another form from here.
 func (d *decoder) change(to form) {
 	d.form = to
-	if d.changed == 0 && d.at > 0 {
-		d.changed = 1 + bytes.Count(d.out, []byte("\n"))
+	if d.changed == 0 && d.before+d.at > 0 {
+		d.changed = d.line()
 	}
 }
 
@@ -188,10 +225,10 @@ func (d *decoder) change(to form) {
 // JSON object.
 func (d *decoder) next() form {
 	if d.form == bytewise {
-		if d.at == 0 {
+		if d.before+d.at == 0 {
 			return bytewise // begin has looked at it
 		}
-		return d.wideAt(d.at)
+		return d.utf16At(d.at)
 	}
 	rest := d.data[d.at:]
 	line := bytes.HasSuffix(d.out, []byte("\n"))
@@ -208,15 +245,15 @@ func (d *decoder) next() form {
 	return d.form
 }
 
-// wideAt tells whether UTF-16 begins here. In text, which is ASCII at its begin,
+// utf16At tells whether UTF-16 begins here. In text, which is ASCII at its begin,
 // a character's other byte is zero. Programs that append without a mark do so
 // with the lower byte first; a whole text may have the upper byte first.
-func (d *decoder) wideAt(i int) form {
+func (d *decoder) utf16At(i int) form {
 	rest := d.data[i:]
 	switch {
 	case len(rest) < 2 || (rest[0] == 0) == (rest[1] == 0):
 		return bytewise
-	case i > 0 && (len(rest) < 4 || (rest[2] == 0) != (rest[0] == 0) || (rest[3] == 0) != (rest[1] == 0)):
+	case d.before+i > 0 && (len(rest) < 4 || (rest[2] == 0) != (rest[0] == 0) || (rest[3] == 0) != (rest[1] == 0)):
 		return bytewise // a single zero byte is a fault, not another encoding
 	case rest[0] == 0:
 		return big
@@ -272,7 +309,7 @@ func (d *decoder) step() error {
 		d.at += size
 		return nil
 	}
-	r, size := d.wide(rest)
+	r, size := d.utf16Rune(rest)
 	switch {
 	case size == 0:
 		return d.fail("it is UTF-16 that breaks off in the middle of a character")
@@ -286,9 +323,9 @@ func (d *decoder) step() error {
 	return nil
 }
 
-// wide decodes one character of UTF-16: its size is 0 where the data ends in
+// utf16Rune decodes one character of UTF-16: its size is 0 where the data ends in
 // it, and 1 where it is half of a pair.
-func (d *decoder) wide(b []byte) (rune, int) {
+func (d *decoder) utf16Rune(b []byte) (rune, int) {
 	if len(b) < 2 {
 		return 0, 0
 	}
@@ -313,5 +350,14 @@ func (d *decoder) unit(b []byte) rune {
 }
 
 func (d *decoder) fail(reason string) error {
-	return fmt.Errorf("%w: line %d: %s", ErrEncoding, 1+bytes.Count(d.out, []byte("\n")), reason)
+	return fmt.Errorf("%w: line %d: %s", ErrEncoding, d.line(), reason)
+}
+
+// Lenient is a text in any encoding that Windows writes; what cannot be decoded
+// stays as it is, for a reader that says itself what is wrong with it.
+func Lenient(data []byte) []byte {
+	if decoded, err := Decode(data); err == nil {
+		return decoded.UTF8
+	}
+	return data
 }

@@ -36,7 +36,7 @@ func JSONFault(data []byte, err error) (line int, reason string) {
 		if again := json.Unmarshal(data, &any); errors.As(again, &syntax) { // its offset counts from here
 			return syntaxFault(data, int(syntax.Offset)-1)
 		}
-		return lineOf(data, int64(len(data))), "it breaks off before its end"
+		return lineOf(data, int64(len(data))), "it ends too early"
 	}
 	if m := unknownField.FindStringSubmatch(err.Error()); m != nil {
 		field := bytes.Index(data, []byte(m[1]))
@@ -57,15 +57,15 @@ func syntaxFault(data []byte, at int) (line int, reason string) {
 	line = lineOf(data, int64(at))
 	switch {
 	case at < 0 || at >= len(data)-1 && !strings.ContainsRune("}]", rune(data[len(data)-1])):
-		return line, "it breaks off before its end"
+		return line, "it ends too early"
 	case data[at] == '\n' || data[at] == '\r':
-		return line, "it breaks off in a text: the closing \" is missing on its line"
+		return line, "it ends within a string: the closing \" is missing on its line"
 	case data[at] < ' ':
 		return line, "there is a control character"
 	case (data[at] == '}' || data[at] == ']') && bytes.HasSuffix(before, []byte(",")):
-		return line, fmt.Sprintf("there is a comma too many before the %c", data[at])
+		return line, fmt.Sprintf("there is an extra comma before the %c", data[at])
 	case data[at] == '\'':
-		return line, "a text in JSON is written in double quotes, not in single ones"
+		return line, "a string in JSON is written in double quotes, not in single ones"
 	case webQuote(data[at:]):
 		return line, "the quotes are those of a web page or a word processor; the plain \" is needed"
 	}
@@ -104,11 +104,11 @@ func snippet(b []byte) string {
 
 // typeFault says which value is of another kind than it has to be.
 func typeFault(e *json.UnmarshalTypeError) string {
-	is := map[string]string{"array": "a list", "object": "an object", "string": "a text", "bool": "true or false"}[e.Value]
+	is := map[string]string{"array": "a list", "object": "an object", "string": "a string", "bool": "true or false"}[e.Value]
 	if is == "" {
 		is = "a number"
 	}
-	want := "a text"
+	want := "a string"
 	switch e.Type.Kind() {
 	case reflect.Struct, reflect.Map:
 		want = "an object"

@@ -46,7 +46,7 @@ func (s shape) accepts(t json.Token) string {
 		}
 		return "null"
 	}
-	is, fits := "a text", s.of.Kind() == reflect.String || s.of == timeType || s.isBytes()
+	is, fits := "a string", s.of.Kind() == reflect.String || s.of == timeType || s.isBytes()
 	switch t := t.(type) {
 	case json.Delim:
 		is, fits = "an object", s.isStruct() || s.of.Kind() == reflect.Map
@@ -89,7 +89,7 @@ func (s shape) wants() string {
 	case s.isStruct(), kind == reflect.Map:
 		return "an object"
 	case s.isBytes():
-		return "a text"
+		return "a string"
 	case kind == reflect.Slice, kind == reflect.Array:
 		return "a list"
 	case kind == reflect.Bool:
@@ -99,7 +99,7 @@ func (s shape) wants() string {
 	case kind == reflect.Float32, kind == reflect.Float64:
 		return "a number"
 	}
-	return "a text"
+	return "a string"
 }
 
 // element is what the items of a list are.

@@ -5,8 +5,8 @@ import "regexp"
 // goWords are what Go's libraries say of a connection, a file or a time, and the
 // words for people who do not know them. The longer ones stand first.
 var goWords = []struct {
-	goes *regexp.Regexp
-	in   string
+	pattern *regexp.Regexp
+	plain   string
 }{
 	{regexp.MustCompile(` ?\(Client\.Timeout[^)]*\)`), ""},
 	{regexp.MustCompile(`net/http: HTTP/[0-9.x]+ transport connection broken: `), ""},
@@ -37,7 +37,7 @@ var goWords = []struct {
 // stands in a text. What has none of theirs stays as it is.
 func Plain(text string) string {
 	for _, word := range goWords {
-		text = word.goes.ReplaceAllString(text, word.in)
+		text = word.pattern.ReplaceAllString(text, word.plain)
 	}
 	return text
 }

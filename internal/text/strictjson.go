@@ -19,7 +19,7 @@ const maxNesting = 64
 // JSONError is what is wrong with a JSON text, in words of the text.
 type JSONError struct {
 	Line   int    // counted from 1
-	Reason string // such as "registration_id stands twice"
+	Reason string // such as "registration_id appears twice"
 	Syntax bool   // it is not one JSON value at all
 }
 
@@ -27,7 +27,7 @@ type JSONError struct {
 func (e *JSONError) Error() string { return e.Reason }
 
 // DecodeJSON decodes a text that decides something, and refuses one that two
-// readers could understand differently: a member that stands twice, one that
+// readers could understand differently: a member that appears twice, one that
 // differs from a known one only in case (which encoding/json would accept for
 // it), a value of another kind, null for a value, something after the end,
 // characters that are not Unicode, nesting without an end.
@@ -54,10 +54,10 @@ func decodeJSON(data []byte, v any, known bool) error {
 		return err
 	}
 	if _, err := w.dec.Token(); !errors.Is(err, io.EOF) {
-		return w.fault(true, "something follows after its end")
+		return w.fault(true, "there is more after its end")
 	}
 	if at := loneSurrogate(data); at >= 0 {
-		return &JSONError{lineOf(data, int64(at)), "a text has half a character: " + snippet(data[at:min(at+6, len(data))]), false}
+		return &JSONError{lineOf(data, int64(at)), "a string has half a character: " + snippet(data[at:min(at+6, len(data))]), false}
 	}
 	if err := json.Unmarshal(data, v); err != nil {
 		line, reason := JSONFault(data, err)
@@ -77,7 +77,7 @@ func invalidUTF8(data []byte) int {
 	return -1
 }
 
-// loneSurrogate finds \ud83d without \udd12 behind it, for which encoding/json
+// loneSurrogate finds \ud83d without \udd12 after it, for which encoding/json
 // puts a replacement character: two texts would become one. data is valid JSON,
 // so a backslash is in a text.
 func loneSurrogate(data []byte) int {
@@ -192,9 +192,9 @@ func (w *jsonWalk) object(s shape, path string, depth int) error {
 		}
 		if first, twice := seen[key]; twice {
 			if first != name {
-				return w.fault(false, "%s stands twice, once as %s", inside, shownName(first))
+				return w.fault(false, "%s appears twice, once as %s", inside, shownName(first))
 			}
-			return w.fault(false, "%s stands twice", inside)
+			return w.fault(false, "%s appears twice", inside)
 		}
 		seen[key] = name
 		member, spelling := s.member(name)

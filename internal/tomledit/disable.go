@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Disable takes a key, or a table with everything below its header, out of
+// Disable puts a key, or a table with everything below its header, out of
 // force: its lines become comments. A member of an inline table is deleted,
 // because there is no other way. A path that the file does not have is left out
 // in silence.

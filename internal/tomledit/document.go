@@ -78,7 +78,7 @@ func Parse(data []byte) (*Document, error) {
 // Bytes returns the file's text. It must not be changed.
 func (d *Document) Bytes() []byte { return d.data }
 
-// Values returns the whole document as maps, decoded anew at each call.
+// Values returns the whole document as maps, decoded again at each call.
 func (d *Document) Values() map[string]any {
 	values := map[string]any{}
 	if err := toml.Unmarshal(bytes.TrimPrefix(d.data, bom), &values); err != nil {

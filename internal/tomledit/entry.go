@@ -82,7 +82,7 @@ func (w *walker) add(e Entry) bool {
 	case len(w.d.entries) == maxEntries:
 		w.refused = &SyntaxError{e.Line, e.Column, fmt.Sprintf("the file has more than %d keys", maxEntries)}
 	case len(e.Path) > maxDepth:
-		w.refused = &SyntaxError{e.Line, e.Column, fmt.Sprintf("the key lies more than %d tables deep", maxDepth)}
+		w.refused = &SyntaxError{e.Line, e.Column, fmt.Sprintf("the key is more than %d tables deep", maxDepth)}
 	default:
 		w.d.entries = append(w.d.entries, e)
 	}

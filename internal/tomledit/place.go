@@ -40,7 +40,7 @@ func (d *Document) addTable(path []string, key, value string) (*Document, error)
 	if at := d.beforeChildren(path); at >= 0 {
 		return d.insertLines(at, append(lines, "")...)
 	}
-	at := d.behindFamily(path)
+	at := d.endOfFamily(path)
 	if at < 0 {
 		at = d.belowExample(path)
 	}
@@ -66,9 +66,9 @@ func (d *Document) beforeChildren(path []string) int {
 	return -1
 }
 
-// behindFamily is the place behind the last table of the same family, and
-// behind the comments at its end.
-func (d *Document) behindFamily(path []string) int {
+// endOfFamily is the place after the last table of the same family, and
+// after the comments at its end.
+func (d *Document) endOfFamily(path []string) int {
 	last := -1
 	for i, e := range d.entries {
 		if !e.isValue() && e.Path[0] == path[0] {

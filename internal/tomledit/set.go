@@ -25,13 +25,13 @@ func (d *Document) Set(value string, path ...string) (*Document, error) {
 		return nil, fmt.Errorf("%w: there is no key, or it is not UTF-8", ErrStructure)
 	}
 	if len(path) > maxDepth {
-		return nil, fmt.Errorf("%w: the key would lie more than %d tables deep", ErrStructure, maxDepth)
+		return nil, fmt.Errorf("%w: the key would be more than %d tables deep", ErrStructure, maxDepth)
 	}
 	if e, ok := d.Lookup(path...); ok {
 		if e.Kind == Table || e.Kind == ArrayTable {
 			return nil, fmt.Errorf("%w: line %d: %s is a table", ErrStructure, e.Line, strings.Join(path, "."))
 		}
-		return d.splice(e.Value.Start, e.Value.End, likeOld(d.data[e.Value.Start:e.Value.End], value))
+		return d.splice(e.Value.Start, e.Value.End, inStyleOf(d.data[e.Value.Start:e.Value.End], value))
 	}
 	if d.isImplicit(path) {
 		return nil, fmt.Errorf("%w: %s is a table", ErrStructure, strings.Join(path, "."))
@@ -55,7 +55,7 @@ func (d *Document) isImplicit(path []string) bool {
 }
 
 // addTo adds the key rest to the table at path, if the file has that table in a
-// form that can take it.
+// form that can hold it.
 func (d *Document) addTo(path, rest []string, value string) (_ *Document, ok bool, err error) {
 	dotted := -1
 	for i, e := range d.entries {
@@ -73,7 +73,7 @@ func (d *Document) addTo(path, rest []string, value string) (_ *Document, ok boo
 					return doc, true, err
 				}
 			default:
-				return nil, true, fmt.Errorf("%w: line %d: %s is no table, but %s", ErrStructure, e.Line, strings.Join(path, "."), e.Kind)
+				return nil, true, fmt.Errorf("%w: line %d: %s is not a table, but %s", ErrStructure, e.Line, strings.Join(path, "."), e.Kind)
 			}
 		case e.isValue() && !e.Inline && len(e.Header) < len(path) && hasPrefix(e.Path, path):
 			dotted = i
@@ -140,7 +140,7 @@ func (d *Document) splice(start, end int, text string) (*Document, error) {
 	return edited, nil
 }
 
-// lineEnd returns where the line ends that holds the byte at offset: behind its
+// lineEnd returns where the line ends that holds the byte at offset: after its
 // line break, or at the end of the file.
 func (d *Document) lineEnd(offset int) int {
 	if i := bytes.IndexByte(d.data[offset:], '\n'); i >= 0 {
@@ -178,8 +178,8 @@ func (d *Document) indent(e Entry) string {
 	return string(text)
 }
 
-// likeOld writes a string with the quotes that the old one had, where it can.
-func likeOld(old []byte, value string) string {
+// inStyleOf writes a string with the quotes that the old one had, where it can.
+func inStyleOf(old []byte, value string) string {
 	inner := strings.TrimSuffix(strings.TrimPrefix(value, `"`), `"`)
 	if old[0] == '\'' && !bytes.HasPrefix(old, []byte("'''")) && len(value) > 1 && value[0] == '"' && !strings.ContainsAny(inner, `'\`) {
 		return "'" + inner + "'"

@@ -15,7 +15,7 @@ import (
 	"tpmdps/internal/text"
 )
 
-// maxSign is what every TPM takes in one HMAC command (MAX_DIGEST_BUFFER). The
+// maxSign is what every TPM accepts in one HMAC command (MAX_DIGEST_BUFFER). The
 // text of a SAS token has a quarter of it at most.
 const maxSign = 1024
 
@@ -30,7 +30,7 @@ type HMACKey struct {
 	name   tpm2.TPM2BName
 }
 
-// Activate takes a key that DPS wrapped for this EK and SRK, and loads it
+// Activate unwraps a key that DPS wrapped for this EK and SRK, and loads it
 // (PROTOCOL: ActivateCredential, Import, Load). That it works proves that both
 // keys are in this chip. Five to nine commands; nothing is written.
 //
@@ -43,8 +43,8 @@ func (d *Device) Activate(ek, srk *Key, blob []byte) (*HMACKey, error) {
 		return nil, err
 	}
 	key, err := d.open(ek, srk, b)
-	if noRoomForSession(err) && !d.frugal {
-		d.frugal = true // other programs left sessions there
+	if noRoomForSession(err) && !d.noSessionRoom {
+		d.noSessionRoom = true // other programs left sessions there
 		key, err = d.open(ek, srk, b)
 	}
 	if err == nil {
@@ -59,7 +59,7 @@ func (d *Device) Activate(ek, srk *Key, blob []byte) (*HMACKey, error) {
 // noRoomForSession says whether it is a session that the chip has no memory for.
 func noRoomForSession(err error) bool {
 	var refused *ResponseError
-	return errors.As(err, &refused) && refused.is == ErrResources && refused.Command == "StartAuthSession"
+	return errors.As(err, &refused) && refused.sentinel == ErrResources && refused.Command == "StartAuthSession"
 }
 
 // open has the chip open a key from the service. While the key is loaded, a
@@ -70,7 +70,7 @@ func (d *Device) open(ek, srk *Key, b Blob) (_ *HMACKey, err error) {
 			err = errors.Join(err, d.endSessions())
 		}
 	}()
-	if err := d.bringBack(ek); err != nil {
+	if err := d.swapIn(ek); err != nil {
 		return nil, err
 	}
 	inner, err := d.activateCredential(ek, srk, b)
@@ -82,7 +82,7 @@ func (d *Device) open(ek, srk *Key, b Blob) (_ *HMACKey, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.putAway(ek); err != nil {
+	if err := d.swapOut(ek); err != nil {
 		return nil, err
 	}
 	ofSRK := tpm2.PasswordAuth(nil)
@@ -129,7 +129,7 @@ const idObjectSize = 2 + 32 + 2 + aes.BlockSize
 // SRK gets out of the credential.
 func (d *Device) activateCredential(ek, srk *Key, b Blob) ([]byte, error) {
 	ofSRK, err := d.srkAuth(ek)
-	if d.frugal {
+	if d.noSessionRoom {
 		ofSRK = tpm2.PasswordAuth(nil) // the EK's session encrypts
 	}
 	if err != nil {
@@ -206,7 +206,7 @@ func decryptURI(inner, uri []byte) string {
 }
 
 // Sign returns the HMAC-SHA256 of data, 32 bytes. Data is bounded at 1,024
-// bytes, which every chip takes in one command.
+// bytes, which every chip accepts in one command.
 func (k *HMACKey) Sign(data []byte) ([]byte, error) {
 	if len(data) > maxSign {
 		return nil, fmt.Errorf("sign: %d bytes, %d at most", len(data), maxSign)

@@ -179,12 +179,12 @@ func TestHierarchyPasswords(t *testing.T) {
 func TestPropertiesAndCommands(t *testing.T) {
 	onEach(t, func(t *testing.T, chip *recorder) {
 		d := open(t, chip, Options{})
-		p, err := d.Properties()
+		p, err := d.properties()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.Manufacturer == "" || p.Firmware == "" || p.Spec[:3] != "2.0" || p.OwnerAuthSet || p.InLockout {
-			t.Errorf("Properties() = %+v", p)
+		if p.manufacturer == "" || p.firmware == "" || p.spec[:3] != "2.0" || p.ownerAuthSet || p.inLockout {
+			t.Errorf("properties() = %+v", p)
 		}
 		if err := d.CheckCommands(); err != nil {
 			t.Errorf("CheckCommands() = %v", err)

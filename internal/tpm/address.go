@@ -29,7 +29,7 @@ const (
 	addressPath                // a device or a unix socket, decided by its file mode
 	addressDevice
 	addressUnix
-	addressTCP   // bare TPM commands over TCP, as swtpm takes them
+	addressTCP   // bare TPM commands over TCP, as swtpm accepts them
 	addressMSSIM // the Microsoft simulator's framing over TCP
 )
 
@@ -54,7 +54,7 @@ func ParseAddress(text string) (Address, error) {
 	case kind == "swtpm" || kind == "mssim":
 		return parseSocket(kind, conf)
 	case kind == "tabrmd":
-		return Address{}, fmt.Errorf("%w %q: the tabrmd daemon is not used; give device:/dev/tpmrm0, the kernel's own resource manager", ErrAddress, text)
+		return Address{}, fmt.Errorf("%w %q: the tabrmd daemon is not supported; use device:/dev/tpmrm0, the kernel's own resource manager", ErrAddress, text)
 	case strings.Contains(kind, "/"):
 		return Address{kind: addressPath, path: text}, nil
 	case !hasConf:
@@ -78,10 +78,10 @@ func parseSocket(kind, conf string) (Address, error) {
 		case known && value == "":
 			return Address{}, fmt.Errorf("%w: %s= has no value in %q", ErrAddress, key, kind+":"+conf)
 		case known && twice:
-			return Address{}, fmt.Errorf("%w: %s= stands twice in %q", ErrAddress, key, kind+":"+conf)
+			return Address{}, fmt.Errorf("%w: %s= appears twice in %q", ErrAddress, key, kind+":"+conf)
 		case !known:
 			return Address{}, fmt.Errorf("%w: %q is not a setting of %s: (host=, port=%s)%s", ErrAddress, part, kind,
-				map[string]string{"swtpm": ", path="}[kind], meantSetting(kind, part, ok))
+				map[string]string{"swtpm": ", path="}[kind], suggestSetting(kind, part, ok))
 		}
 		given[key] = value
 	}
@@ -102,9 +102,9 @@ func parseSocket(kind, conf string) (Address, error) {
 	return Address{kind: k, host: net.JoinHostPort(host, port)}, nil
 }
 
-// meantSetting says how a setting without a name is written, as the end of a
+// suggestSetting says how a setting without a name is written, as the end of a
 // sentence: a path, a port, or both host and port.
-func meantSetting(kind, part string, named bool) string {
+func suggestSetting(kind, part string, named bool) string {
 	_, err := strconv.ParseUint(part, 10, 16)
 	host, port, cutErr := net.SplitHostPort(part)
 	switch {
@@ -132,7 +132,7 @@ func (a Address) Software() bool {
 	return false
 }
 
-// TCTI spells the address as tpm2-tss reads it, for whoever starts in another
+// TCTI spells the address as tpm2-tss reads it, for a program that starts in another
 // directory: a bare path is not a TCTI, and paths in it begin with /. Of a path that
 // is not there, what is below /dev is taken for a device.
 func (a Address) TCTI() string {

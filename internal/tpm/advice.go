@@ -53,13 +53,13 @@ func withAdvice(given Address, err error) error {
 // adviceOnControl is for the control channel of swtpm, which people often give the
 // next port.
 func adviceOnControl(given Address) string {
-	const what = "give the socket of swtpm's --server, not the one of --ctrl"
+	const serverHint = "give the socket of swtpm's --server, not the one of --ctrl"
 	host, port, err := net.SplitHostPort(given.host)
 	n, bad := strconv.Atoi(port)
 	if err != nil || bad != nil || n < 2 {
-		return what
+		return serverHint
 	}
-	return fmt.Sprintf("%s; often that is one port lower: %s", what, Address{kind: addressTCP, host: net.JoinHostPort(host, strconv.Itoa(n-1))})
+	return fmt.Sprintf("%s; often that is one port lower: %s", serverHint, Address{kind: addressTCP, host: net.JoinHostPort(host, strconv.Itoa(n-1))})
 }
 
 // adviceOnPlace says what is at the address instead of a TPM, and what to write.

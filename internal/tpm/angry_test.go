@@ -128,8 +128,8 @@ func TestLockout(t *testing.T) {
 		if !errors.Is(err, ErrLockout) || !strings.Contains(err.Error(), "4711 seconds") {
 			t.Errorf("Activate() = %v, want ErrLockout and how long", err)
 		}
-		if p, err := d.Properties(); err != nil || !p.InLockout || p.LockoutInterval != 4711 {
-			t.Errorf("Properties() = %+v, %v", p, err)
+		if p, err := d.properties(); err != nil || !p.inLockout || p.lockoutInterval != 4711 {
+			t.Errorf("properties() = %+v, %v", p, err)
 		}
 	})
 }
@@ -247,8 +247,8 @@ func TestYieldedForEver(t *testing.T) {
 			return answerOf(tpm2.TPMRCYielded), nil
 		})
 		began := time.Now()
-		if _, err := New(t.Context(), chip, Options{}); !errors.Is(err, ErrBusy) {
-			t.Errorf("New() = %v, want ErrBusy", err)
+		if _, err := newDevice(t.Context(), chip, Options{}); !errors.Is(err, ErrBusy) {
+			t.Errorf("newDevice() = %v, want ErrBusy", err)
 		}
 		if took := time.Since(began); asked < 2 || took < time.Second {
 			t.Errorf("asked %d times within %s, want it to be asked for a second at least", asked, took)
@@ -264,8 +264,8 @@ func TestYieldedIsRetried(t *testing.T) {
 			defer func() { first = false }()
 			return tpm2.TPMRCYielded, first
 		}
-		if _, err := New(t.Context(), chip, Options{}); err != nil {
-			t.Errorf("New() = %v", err)
+		if _, err := newDevice(t.Context(), chip, Options{}); err != nil {
+			t.Errorf("newDevice() = %v", err)
 		}
 		if len(chip.sent) != 2 {
 			t.Errorf("sent %v, want the same command twice", chip.sent)

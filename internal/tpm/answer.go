@@ -10,48 +10,48 @@ import (
 
 // ErrAnswer: the chip's answer to a command cannot be used. Something stands
 // between program and chip that changes answers, the bus loses bits, or the chip's
-// firmware is at fault. Which command it was, [AnswerError] says.
+// firmware is at fault. Which command it was, [answerError] says.
 var ErrAnswer = errors.New("the TPM's answer cannot be used")
 
-// AnswerError is an answer that cannot be what a working chip says to the command.
+// answerError is an answer that cannot be what a working chip says to the command.
 // It is an [ErrAnswer].
-type AnswerError struct {
-	// Command is what was answered, as the specification calls it without TPM2_.
-	Command string
-	// Why says what is wrong with the answer.
-	Why string
-	// Framing: the answer was not delivered as one whole message, so what comes
+type answerError struct {
+	// command is what was answered, as the specification calls it without TPM2_.
+	command string
+	// why says what is wrong with the answer.
+	why string
+	// framing: the answer was not delivered as one whole message, so what comes
 	// next on the connection cannot be told from the rest of it.
-	Framing bool
+	framing bool
 
 	lie bool // it can be read, and does not agree with what else the chip said
 }
 
 // Error names the command and what is wrong with its answer.
-func (e *AnswerError) Error() string {
+func (e *answerError) Error() string {
 	if e.lie {
-		return fmt.Sprintf("the chip's answer to TPM2_%s contradicts itself: %s", e.Command, e.Why)
+		return fmt.Sprintf("the chip's answer to TPM2_%s contradicts itself: %s", e.command, e.why)
 	}
-	return fmt.Sprintf("the chip answered TPM2_%s with something that cannot be read: %s", e.Command, e.Why)
+	return fmt.Sprintf("the chip answered TPM2_%s with something that cannot be read: %s", e.command, e.why)
 }
 
 // Unwrap makes it an [ErrAnswer].
-func (e *AnswerError) Unwrap() error { return ErrAnswer }
+func (e *answerError) Unwrap() error { return ErrAnswer }
 
 // unreadable is for an answer that cannot be taken apart.
 func unreadable(cc tpm2.TPMCC, format string, args ...any) error {
-	return &AnswerError{Command: commandName(cc), Why: fmt.Sprintf(format, args...)}
+	return &answerError{command: commandName(cc), why: fmt.Sprintf(format, args...)}
 }
 
 // contradicts is for an answer that does not agree with the question, or with
 // another answer.
 func contradicts(cc tpm2.TPMCC, format string, args ...any) error {
-	return &AnswerError{Command: commandName(cc), Why: fmt.Sprintf(format, args...), lie: true}
+	return &answerError{command: commandName(cc), why: fmt.Sprintf(format, args...), lie: true}
 }
 
-// misframed is for an answer that did not come as one whole message.
-func misframed(cc tpm2.TPMCC, format string, args ...any) error {
-	return &AnswerError{Command: commandName(cc), Why: fmt.Sprintf(format, args...), Framing: true}
+// framingFault is for an answer that did not come as one whole message.
+func framingFault(cc tpm2.TPMCC, format string, args ...any) error {
+	return &answerError{command: commandName(cc), why: fmt.Sprintf(format, args...), framing: true}
 }
 
 // unusable names what go-tpm says of an answer that is not the one to its

@@ -31,7 +31,7 @@ type shape struct {
 type exchange struct{ cmd, rsp []byte }
 
 // shapes are the commands that this package sends. go-tpm takes an answer apart
-// from its front and asks no more: it accepts bytes behind the parameters, and
+// from its front and asks no more: it accepts bytes after the parameters, and
 // parameters that are missing altogether where there are sessions. So every
 // answer is measured first.
 var shapes = map[tpm2.TPMCC]shape{
@@ -39,22 +39,22 @@ var shapes = map[tpm2.TPMCC]shape{
 	tpm2.TPMCCReadPublic:         {handles: 1, params: func(_ exchange, r *reading) { r.sized("outPublic"); r.sized("name"); r.sized("qualifiedName") }},
 	tpm2.TPMCCCreatePrimary:      {handles: 1, makes: isTransient, params: primaryShape},
 	tpm2.TPMCCLoad:               {handles: 1, makes: isTransient, params: oneBuffer("name")},
-	tpm2.TPMCCContextLoad:        {makes: isTransient, params: nothing},
+	tpm2.TPMCCContextLoad:        {makes: isTransient, params: noParameters},
 	tpm2.TPMCCContextSave:        {handles: 1, params: func(_ exchange, r *reading) { r.skip(8+4+4, "context"); r.sized("contextBlob") }},
 	tpm2.TPMCCStartAuthSession:   {handles: 2, makes: sessionKind, params: sessionShape},
 	tpm2.TPMCCPolicySecret:       {handles: 2, params: func(_ exchange, r *reading) { r.sized("timeout"); r.ticket() }},
 	tpm2.TPMCCActivateCredential: {handles: 2, params: oneBuffer("certInfo")},
 	tpm2.TPMCCImport:             {handles: 1, params: oneBuffer("outPrivate")},
 	tpm2.TPMCCHMAC:               {handles: 1, params: oneBuffer("outHMAC")},
-	tpm2.TPMCCEvictControl:       {handles: 2, params: nothing},
-	tpm2.TPMCCFlushContext:       {params: nothing},
+	tpm2.TPMCCEvictControl:       {handles: 2, params: noParameters},
+	tpm2.TPMCCFlushContext:       {params: noParameters},
 	tpm2.TPMCCNVReadPublic:       {handles: 1, params: func(_ exchange, r *reading) { r.sized("nvPublic"); r.sized("nvName") }},
 	tpm2.TPMCCNVRead:             {handles: 2, params: nvReadShape},
 	tpm2.TPMCCCertify:            {handles: 2, params: func(_ exchange, r *reading) { r.sized("certifyInfo"); r.skip(2, "signature"); r.rest() }},
 	tpm2.TPMCCReadClock:          {params: func(_ exchange, r *reading) { r.skip(8+8+4+4+1, "currentTime") }},
 }
 
-func nothing(exchange, *reading) {}
+func noParameters(exchange, *reading) {}
 
 func oneBuffer(name string) func(exchange, *reading) {
 	return func(_ exchange, r *reading) { r.sized(name) }
@@ -80,7 +80,7 @@ func sessionKind(e exchange) byte {
 
 func sessionShape(e exchange, r *reading) {
 	if got := len(r.sized("nonceTPM")); got < nonceSize || got > maxNonce {
-		r.fail("nonceTPM has %d bytes, where %d belong", got, nonceSize)
+		r.fail("nonceTPM has %d bytes instead of %d", got, nonceSize)
 	}
 }
 
@@ -142,7 +142,7 @@ func checkShape(cmd, rsp []byte) error {
 		r.withSessions(len(commandSessions(cmd)))
 	}
 	if s.params(e, r); len(r.b) > 0 {
-		r.fail("%d bytes follow on its parameters", len(r.b))
+		r.fail("%d bytes follow after its parameters", len(r.b))
 	}
 	if r.why != "" {
 		return unreadable(cc, "%s", r.why)
@@ -228,11 +228,11 @@ func (r *reading) ticket() {
 }
 
 // withSessions takes the size of the parameters off the front and the sessions
-// behind them off the end: Part 1, 18.10.
+// after them off the end: Part 1, 18.10.
 func (r *reading) withSessions(n int) {
 	size := r.uint32("parameterSize")
 	if uint64(size) > uint64(len(r.b)) {
-		r.fail("its parameters have %d bytes, it says, and %d follow", size, len(r.b))
+		r.fail("it declares %d bytes of parameters, and %d follow", size, len(r.b))
 	}
 	if r.why != "" {
 		return
@@ -245,7 +245,7 @@ func (r *reading) withSessions(n int) {
 }
 
 // answers takes the sessions of an answer off the front: one for each of the
-// command, and nothing behind them.
+// command, and nothing after them.
 func (r *reading) answers(sessions int) {
 	for range sessions {
 		if nonce := len(r.sized("nonceTPM")); nonce > maxNonce {
@@ -255,6 +255,6 @@ func (r *reading) answers(sessions int) {
 		r.sized("hmac")
 	}
 	if r.why == "" && len(r.b) > 0 {
-		r.fail("%d bytes follow on its sessions", len(r.b))
+		r.fail("%d bytes follow after its sessions", len(r.b))
 	}
 }

@@ -29,7 +29,7 @@ type Blob struct {
 }
 
 // ParseBlob takes a decoded authenticationKey apart. It wraps [ErrBlob] for a
-// part that is missing, empty or too long, and for a key that is no HMAC-SHA256
+// part that is missing, empty or too long, and for a key that is not an HMAC-SHA256
 // key. A missing URI and bytes after it are let pass, as IoT Edge does.
 func ParseBlob(data []byte) (Blob, error) {
 	if len(data) > maxBlob {
@@ -38,9 +38,9 @@ func ParseBlob(data []byte) (Blob, error) {
 	var b Blob
 	rest := data
 	for _, part := range []struct {
-		name string
-		into *[]byte
-		max  int
+		name  string
+		field *[]byte
+		max   int
 	}{
 		{"credential", &b.IDObject, 256},
 		{"secret", &b.Secret, 512},
@@ -49,7 +49,7 @@ func ParseBlob(data []byte) (Blob, error) {
 		{"public area", &b.Public, 512},
 	} {
 		var err error
-		if *part.into, rest, err = sized(rest, part.max); err != nil {
+		if *part.field, rest, err = sized(rest, part.max); err != nil {
 			return Blob{}, fmt.Errorf("%w: its %s at byte %d %w", ErrBlob, part.name, len(data)-len(rest), err)
 		}
 	}
@@ -69,7 +69,7 @@ func sized(b []byte, max int) (content, rest []byte, err error) {
 	case n == 0:
 		return nil, b, errors.New("is empty")
 	case n > max:
-		return nil, b, fmt.Errorf("says it has %d bytes, %d at most can be", n, max)
+		return nil, b, fmt.Errorf("declares %d bytes, %d at most are possible", n, max)
 	case len(b) < 2+n:
 		return nil, b, fmt.Errorf("is cut short: %d bytes of %d", len(b)-2, n)
 	}
@@ -100,7 +100,7 @@ func checkHMACKey(public []byte) error {
 		got[attributes+2] |= want[attributes+2] & 0x04 // noDA: a service without it still works
 	}
 	if len(got) != len(want) || !bytes.Equal(got[:fixed], want[:fixed]) {
-		return fmt.Errorf("%w: its public area is no HMAC-SHA256 key", ErrBlob)
+		return fmt.Errorf("%w: its public area is not an HMAC-SHA256 key", ErrBlob)
 	}
 	return nil
 }

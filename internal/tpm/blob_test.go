@@ -72,9 +72,9 @@ func TestParseBlobRefuses(t *testing.T) {
 		{"cut in the secret", good[:100], "its secret at byte 54 is cut short"},
 		{"cut in the public area", good[:740], "its public area at byte 714 is cut short"},
 		{"empty credential", edit(0, 0), "is empty"},
-		{"huge credential", edit(0, 0xffff), "says it has 65535 bytes"},
-		{"another type of key", edit(716, 0x0001), "no HMAC-SHA256 key"},
-		{"a key with fixedTPM", edit(722, 0x0442), "no HMAC-SHA256 key"},
+		{"huge credential", edit(0, 0xffff), "declares 65535 bytes"},
+		{"another type of key", edit(716, 0x0001), "not an HMAC-SHA256 key"},
+		{"a key with fixedTPM", edit(722, 0x0442), "not an HMAC-SHA256 key"},
 		{"too long", make([]byte, maxBlob+1), "4096 at most"},
 	}
 	for _, tt := range tests {

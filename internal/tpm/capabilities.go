@@ -17,7 +17,7 @@ type Capabilities struct {
 	Spec         string `json:"spec"`
 	Hierarchies  Flags  `json:"hierarchies"`
 	Lockout      Limits `json:"lockout"`
-	// DPSCommands are the commands that provisioning takes, and whether this
+	// DPSCommands are the commands that provisioning needs, and whether this
 	// chip has them.
 	DPSCommands []CommandFact `json:"dps_commands"`
 	// Fixed and Variable are all properties: Part 2, 6.13.
@@ -77,13 +77,13 @@ func (d *Device) Capabilities() (Capabilities, error) {
 		Address: d.Address(), DPSCommands: []CommandFact{}, Fixed: named(d.fixed), Variable: []Property{},
 		Algorithms: []string{}, Commands: []string{}, Notes: []string{},
 	}
-	p, current, propertiesErr := d.properties()
+	p, current, propertiesErr := d.readProperties()
 	if propertiesErr == nil {
-		c.Manufacturer, c.Vendor, c.Firmware, c.Spec = p.Manufacturer, p.Vendor, p.Firmware, p.Spec
+		c.Manufacturer, c.Vendor, c.Firmware, c.Spec = p.manufacturer, p.vendor, p.firmware, p.spec
 		c.Variable, c.Hierarchies = named(current), flags(current)
 		c.Lockout = Limits{
-			InLockout: p.InLockout, Counter: p.LockoutCounter, Max: p.MaxAuthFail,
-			IntervalSeconds: p.LockoutInterval, RecoverySeconds: current[tpm2.TPMPTLockoutRecovery],
+			InLockout: p.inLockout, Counter: p.lockoutCounter, Max: p.maxAuthFail,
+			IntervalSeconds: p.lockoutInterval, RecoverySeconds: current[tpm2.TPMPTLockoutRecovery],
 		}
 	}
 	commands, commandsErr := d.commands()

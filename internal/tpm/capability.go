@@ -76,7 +76,7 @@ func list[E any](d *Device, l listing[E]) ([]E, error) {
 // smaller one. A refusal that says something else of the chip stands.
 func piece[E any](d *Device, l listing[E], next uint32) ([]E, bool, error) {
 	for {
-		rsp, err := d.getCapability(tpm2.GetCapability{Capability: l.capability, Property: next, PropertyCount: counts[d.fewer]})
+		rsp, err := d.getCapability(tpm2.GetCapability{Capability: l.capability, Property: next, PropertyCount: counts[d.countIndex]})
 		if err == nil {
 			entries, err := l.entries(rsp.CapabilityData.Data)
 			if err != nil {
@@ -84,10 +84,10 @@ func piece[E any](d *Device, l listing[E], next uint32) ([]E, bool, error) {
 			}
 			return entries, rsp.MoreData, err
 		}
-		if !refusesAmount(err) || d.fewer == len(counts)-1 {
+		if !refusesAmount(err) || d.countIndex == len(counts)-1 {
 			return nil, false, err
 		}
-		d.fewer++
+		d.countIndex++
 	}
 }
 

@@ -140,7 +140,7 @@ func TestListRefused(t *testing.T) {
 		} {
 			sent := 0
 			chip.fault = func(int, tpm2.TPMCC) (tpm2.TPMRC, bool) { sent++; return rc, true }
-			_, err := New(t.Context(), chip, Options{})
+			_, err := newDevice(t.Context(), chip, Options{})
 			chip.fault = nil
 			if !errors.Is(err, want) || sent > 2 {
 				t.Errorf("%#x: %v after %d commands, want %v", uint32(rc), err, sent, want)
@@ -148,10 +148,10 @@ func TestListRefused(t *testing.T) {
 		}
 		// One that refuses every count says so in the end.
 		chip.fault = func(int, tpm2.TPMCC) (tpm2.TPMRC, bool) { return tpm2.TPMRCValue, true }
-		_, err := New(t.Context(), chip, Options{})
+		_, err := newDevice(t.Context(), chip, Options{})
 		chip.fault = nil
 		if !errors.Is(err, tpm2.TPMRCValue) {
-			t.Errorf("New() = %v, want TPM_RC_VALUE", err)
+			t.Errorf("newDevice() = %v, want TPM_RC_VALUE", err)
 		}
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"tpmdps/internal/identity"
 )
 
-// Candidate is one of the keys that tools take for a chip's endorsement key.
-// Which one a tool takes follows from the template it uses, and from what it
+// Candidate is one of the keys that tools use as a chip's endorsement key.
+// Which one a tool uses follows from the template it uses, and from what it
 // finds at [HandleEK]. (The Java SDK makes its EK in the owner hierarchy, where
 // clearing the chip's owner loses it; that one is shown only when persistent.)
 type Candidate struct {
@@ -28,7 +28,7 @@ type Candidate struct {
 	EndorsementKey []byte `json:"endorsement_key"`
 	// Persistent: it sits at HandleEK.
 	Persistent bool `json:"persistent"`
-	// IoTEdge: aziot-tpmd takes this one.
+	// IoTEdge: aziot-tpmd uses this one.
 	IoTEdge bool `json:"iot_edge"`
 	// Certified: the RSA EK certificate in NV is for this one.
 	Certified bool `json:"certified"`
@@ -39,6 +39,32 @@ type Candidate struct {
 	Refusal string `json:"refusal"`
 }
 
+// Recommendation is which of a chip's candidates to enroll.
+type Recommendation string
+
+// What there is to recommend.
+const (
+	EnrollNone     Recommendation = "none"     // DPS can use none of them
+	EnrollIoTEdges Recommendation = "iot-edge" // the one that IoT Edge uses; or the one that the device's SDK makes
+	// ReplacePersistent: IoT Edge uses the key at HandleEK, which DPS cannot use, and
+	// would use another if that one were not there.
+	ReplacePersistent Recommendation = "replace"
+)
+
+// Recommend says which of the candidates to enroll. It is never one that is not usable.
+func Recommend(candidates []Candidate) Recommendation {
+	r := EnrollNone
+	for _, c := range candidates {
+		switch {
+		case c.Usable && c.IoTEdge:
+			return EnrollIoTEdges
+		case c.Usable:
+			r = ReplacePersistent
+		}
+	}
+	return r
+}
+
 // derivation is a template that some tools use.
 type derivation struct {
 	name, tools string
@@ -46,7 +72,7 @@ type derivation struct {
 	own         bool // the chip's own, so the chip may be to blame for it
 }
 
-// Candidates derives every key that a tool may take for this chip's EK, one at
+// Candidates derives every key that a tool may use as this chip's EK, one at
 // a time, and compares them with what is persistent and with the certificate.
 // On some chips each derivation takes a minute. Nothing is left on the chip.
 // The notes are for people: what in the chip's memory could not be used.
@@ -71,7 +97,7 @@ func (d *Device) Candidates() (_ []Candidate, notes []string, err error) {
 	var found []Candidate
 	for _, v := range derivations {
 		public, err := d.derivePublic(v.template)
-		if v.own && d.goesOn(err) {
+		if v.own && d.continues(err) {
 			read.notes = append(read.notes, fmt.Sprintf("%s: %v", v.name, err))
 			continue
 		}
@@ -85,7 +111,7 @@ func (d *Device) Candidates() (_ []Candidate, notes []string, err error) {
 }
 
 // mark fills in what follows from the keys, and adds the persistent one when it
-// is none of the derived.
+// is not derived.
 func mark(found []Candidate, persistent *Key, certified func(key []byte) bool) []Candidate {
 	there := false
 	for i := range found {
@@ -132,7 +158,7 @@ func (d *Device) derivations(read *nvCertificates) ([]derivation, error) {
 	var own *tpm2.TPMTPublic
 	if len(template) > 0 {
 		if own, err = parseTemplate(template); err != nil {
-			read.notes = append(read.notes, fmt.Sprintf("nv-template: what is in NV index %#x is no template", indexTemplate))
+			read.notes = append(read.notes, fmt.Sprintf("nv-template: what is in NV index %#x is not a template", indexTemplate))
 		}
 	}
 	const empty = "the C and Node SDKs"
@@ -147,7 +173,7 @@ func (d *Device) derivations(read *nvCertificates) ([]derivation, error) {
 		{"empty-unique", empty, withUnique(tpm2.RSAEKTemplate, nil), false},
 	}
 	if len(nonce) > 0 {
-		list = append(list, derivation{"nv-nonce", "no tool that is known here; the TCG's profile has it for a nonce without a template", withNonce(tpm2.RSAEKTemplate, nonce), true})
+		list = append(list, derivation{"nv-nonce", "no known tool; the TCG's profile has it for a nonce without a template", withNonce(tpm2.RSAEKTemplate, nonce), true})
 	}
 	if own == nil {
 		return list, nil

@@ -163,8 +163,8 @@ func TestCandidatesOfOneOfTemplateAndNonce(t *testing.T) {
 		wanted, absent string
 		tools          string
 	}{
-		{indexNonce, []byte{1}, "nv-nonce", "nv-template", "no tool"},
-		{indexNonce, bytes.Repeat([]byte{1}, modulusSize), "nv-nonce", "nv-template-nonce", "no tool"},
+		{indexNonce, []byte{1}, "nv-nonce", "nv-template", "no known tool"},
+		{indexNonce, bytes.Repeat([]byte{1}, modulusSize), "nv-nonce", "nv-template-nonce", "no known tool"},
 		{indexTemplate, tpm2.Marshal(template), "nv-template", "nv-template-nonce", "tpm2_createek -t"},
 		{indexTemplate, append(tpm2.Marshal(template), make([]byte, 30)...), "nv-template", "nv-nonce", "tpm2_createek -t"},
 		{indexTemplate, tpm2.Marshal(tpm2.ECCEKTemplate), "nv-template", "nv-nonce", "tpm2_createek -t"},
@@ -262,8 +262,8 @@ func TestOneJudgementOfAKey(t *testing.T) {
 						t.Errorf("%s: usable %t, %q", c.Template, c.Usable, c.Refusal)
 					}
 				}
-				if p, err := open(t, chip, Options{}).Properties(); err != nil || p.LockoutCounter != 0 {
-					t.Errorf("%d failures counted, %v", p.LockoutCounter, err)
+				if p, err := open(t, chip, Options{}).properties(); err != nil || p.lockoutCounter != 0 {
+					t.Errorf("%d failures counted, %v", p.lockoutCounter, err)
 				}
 			})
 		})

@@ -142,7 +142,7 @@ func dial(ctx context.Context, addr Address, network, target string) (transport.
 func dialError(ctx context.Context, addr Address, err error) error {
 	at, limited := ctx.Deadline()
 	var way net.Error
-	if late := limited && !time.Now().Before(at) || ctx.Err() != nil; late && errors.As(err, &way) && way.Timeout() {
+	if timedOut := limited && !time.Now().Before(at) || ctx.Err() != nil; timedOut && errors.As(err, &way) && way.Timeout() {
 		return timeoutIsBusy(fmt.Errorf("open %s: %w: %w", addr, cause(err), context.DeadlineExceeded))
 	}
 	return openError(addr.String(), err)
@@ -176,7 +176,7 @@ type framed struct{ net.Conn }
 
 // errUnasked: more than an answer came. What the next command would read is not
 // the answer to it.
-const errUnasked = framingError("bytes follow on the answer that do not belong to it")
+const errUnasked = framingError("there are bytes after the answer that do not belong to it")
 
 // errControl: what is there is swtpm's control channel. It answers a command of a
 // TPM with TPM_BAD_ORDINAL of TPM 1.2 in four bytes (swtpm, ctrlchannel.c), which no

@@ -50,7 +50,7 @@ func TestParseAddress(t *testing.T) {
 		"swtpm:host": "write swtpm:host=", "swtpm:path=": "path= has no value", "swtpm:host=,port=1": "host= has no value", "swtpm:port=": "port= has no value",
 		"swtpm:/run/sock": "perhaps swtpm:path=/run/sock", "swtpm:box/sock": "perhaps swtpm:path=box/sock", "swtpm:2321": "perhaps swtpm:port=2321",
 		"swtpm:bench:2321": "perhaps swtpm:host=bench,port=2321", "mssim:bench": "perhaps mssim:host=bench", "mssim:bench:2321": "perhaps mssim:host=bench,port=2321",
-		"swtpm:path=a,path=b": "path= stands twice", "swtpm:port=1,port=2": "port= stands twice", "swtpm:path=a,port=1": "no host= and port=",
+		"swtpm:path=a,path=b": "path= appears twice", "swtpm:port=1,port=2": "port= appears twice", "swtpm:path=a,port=1": "no host= and port=",
 		"libtss2-tcti-device.so:/dev/tpm0": "give a path",
 	} {
 		if _, err := ParseAddress(text); !errors.Is(err, ErrAddress) || !strings.Contains(err.Error(), want) {
@@ -213,9 +213,9 @@ func TestNewRefusesWhatIsNoTPM(t *testing.T) {
 		"in a failure mode":         {answer(0x80, 1, 0, 0, 0, 10, 0, 0, 1, 1), nil},
 	} {
 		synctest.Test(t, func(t *testing.T) { // the repeats of the first take no time
-			_, err := New(t.Context(), tt.chip, Options{})
+			_, err := newDevice(t.Context(), tt.chip, Options{})
 			if err == nil || tt.want != nil && !errors.Is(err, tt.want) {
-				t.Errorf("%s: New() = %v, want %v", name, err, tt.want)
+				t.Errorf("%s: newDevice() = %v, want %v", name, err, tt.want)
 			}
 		})
 	}
@@ -236,8 +236,8 @@ func TestHungChipMeetsTheDeadline(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), tt.run)
 			defer cancel()
 			began := time.Now()
-			if _, err := New(ctx, hung, Options{}); !errors.Is(err, ErrBusy) {
-				t.Errorf("New() = %v, want ErrBusy", err)
+			if _, err := newDevice(ctx, hung, Options{}); !errors.Is(err, ErrBusy) {
+				t.Errorf("newDevice() = %v, want ErrBusy", err)
 			}
 			if took := time.Since(began); took != tt.want {
 				t.Errorf("a run of %s waited %s for the chip, want %s", tt.run, took, tt.want)

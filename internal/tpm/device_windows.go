@@ -46,5 +46,5 @@ func tbsCode(err error) (uint32, bool) {
 }
 
 func openDevice(path string) (transport.TPMCloser, error) {
-	return nil, fmt.Errorf("%w: %s: on Windows the TPM has no path, leave the address out", ErrNoDevice, path)
+	return nil, fmt.Errorf("%w: %s: on Windows the TPM has no path, omit the address", ErrNoDevice, path)
 }

@@ -31,7 +31,7 @@ const (
 )
 
 // certificateIndices are the places for a certificate of one kind of EK each.
-// Azure takes the first kind only.
+// Azure accepts the first kind only.
 var certificateIndices = []struct {
 	index uint32
 	key   string
@@ -126,7 +126,7 @@ func (d *Device) readChain(found *nvCertificates, indices []uint32) error {
 // note keeps an error after which the work goes on, and returns one that ends
 // it: the EK is of use without its certificate.
 func (d *Device) note(found *nvCertificates, err error) error {
-	if !d.goesOn(err) {
+	if !d.continues(err) {
 		return err
 	}
 	found.notes = append(found.notes, text.Printable(err.Error(), maxNote))

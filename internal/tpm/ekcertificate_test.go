@@ -155,7 +155,7 @@ func TestRecordNotesWhatCannotBeRead(t *testing.T) {
 	for want, prepare := range map[string]func(*testing.T, *recorder){
 		"nothing was written to it": func(t *testing.T, chip *recorder) { define(t, chip, indexCertificate, asMaker, 900, "") },
 		"only the firmware":         func(t *testing.T, chip *recorder) { store(t, chip, indexCertificate, noReader, pattern(900)) },
-		"no certificate":            func(t *testing.T, chip *recorder) { store(t, chip, indexCertificate, asMaker, []byte("hello")) },
+		"not a certificate":         func(t *testing.T, chip *recorder) { store(t, chip, indexCertificate, asMaker, []byte("hello")) },
 		"nothing but padding":       func(t *testing.T, chip *recorder) { store(t, chip, indexCertificate, asMaker, make([]byte, 900)) },
 		"refuses the password": func(t *testing.T, chip *recorder) {
 			ownOnly := asMaker

@@ -46,7 +46,7 @@ var (
 	ErrLost = errors.New("the TPM lost a key or session of this run")
 	// ErrNVFull: there is no room for another persistent object.
 	ErrNVFull = errors.New("the TPM's non-volatile memory is full")
-	// ErrOccupied: a handle holds something else than what belongs there.
+	// ErrOccupied: a handle holds something other than what belongs there.
 	ErrOccupied = errors.New("the TPM's handle is occupied")
 	// ErrOtherChip: the service wrapped its key for another EK or SRK. It is said
 	// only where the chip opened a key that was wrapped for its own.
@@ -55,8 +55,8 @@ var (
 
 // codeMeaning is one response code and the error that it is.
 type codeMeaning struct {
-	rc tpm2.TPMRC
-	is error
+	rc       tpm2.TPMRC
+	sentinel error
 }
 
 // meanings maps response codes to this package's errors: TPM 2.0 Part 2, 6.6.
@@ -120,7 +120,7 @@ func (d *Device) explain(cc tpm2.TPMCC, err error) error {
 	return d.responseError(rc, original, commandName(cc))
 }
 
-// refusesSession recognises a chip that does not take a salted or encrypting
+// refusesSession recognises a chip that does not accept a salted or encrypting
 // session, in whichever words: the refusal is of the command that starts one,
 // or names the attributes of one (TPM 2.0 Part 2, 6.6.2: bit 11 is a session).
 func (d *Device) refusesSession(rc tpm2.TPMRC) bool {

@@ -30,7 +30,7 @@ func flows() []flow {
 	}
 	return []flow{
 		{"derive the EK", func(t *testing.T, chip *recorder) { setPasswords(t, chip, password) }, func(t *testing.T, chip *recorder) ([]string, error) {
-			d, err := New(t.Context(), chip, secret)
+			d, err := newDevice(t.Context(), chip, secret)
 			if err != nil {
 				return nil, err
 			}
@@ -49,7 +49,7 @@ func flows() []flow {
 		{"read a record", func(t *testing.T, chip *recorder) {
 			store(t, chip, indexCertificate, asMaker, certify(t, withPersistentEK(t, chip), 1))
 		}, func(t *testing.T, chip *recorder) ([]string, error) {
-			d, err := New(t.Context(), chip, Options{})
+			d, err := newDevice(t.Context(), chip, Options{})
 			if err != nil {
 				return nil, err
 			}
@@ -57,7 +57,7 @@ func flows() []flow {
 			return r.EKCertificateNotes, err
 		}, nothing},
 		{"check the chip", persistent, func(t *testing.T, chip *recorder) ([]string, error) {
-			d, err := New(t.Context(), chip, Options{})
+			d, err := newDevice(t.Context(), chip, Options{})
 			if err != nil {
 				return nil, err
 			}
@@ -140,13 +140,13 @@ func refuseEach(t *testing.T, f flow, chip *recorder) {
 	f.undo(t, chip)
 	tried := map[error]bool{}
 	oneOfEach := slices.DeleteFunc(slices.Clone(meanings), func(m codeMeaning) bool {
-		again := tried[m.is]
-		tried[m.is] = true
+		again := tried[m.sentinel]
+		tried[m.sentinel] = true
 		return again
 	})
 	for n, cc := range commands {
 		for _, m := range oneOfEach {
-			refuseOnce(t, f, chip, n+1, cc, m.rc, m.is)
+			refuseOnce(t, f, chip, n+1, cc, m.rc, m.sentinel)
 		}
 	}
 }
@@ -199,7 +199,7 @@ func TestEveryResponseCodeOnContexts(t *testing.T) {
 		blob := wrap(t, ek, srk, testKey, "x/y")
 		for _, cc := range []tpm2.TPMCC{tpm2.TPMCCContextSave, tpm2.TPMCCContextLoad} {
 			for _, m := range meanings {
-				ek.saved, d.noContexts, d.frugal = nil, false, false // as at first
+				ek.saved, d.noContexts, d.noSessionRoom = nil, false, false // as at first
 				first := true
 				chip.fault = func(_ int, sent tpm2.TPMCC) (tpm2.TPMRC, bool) {
 					refuse := first && sent == cc
@@ -212,14 +212,14 @@ func TestEveryResponseCodeOnContexts(t *testing.T) {
 					err = errors.Join(err, failed, key.Close())
 				}
 				chip.fault = nil
-				want := m.is
-				if _, patient := asksForRepeat(m.rc); patient || doneWithout(cc, m.is) {
+				want := m.sentinel
+				if _, patient := asksForRepeat(m.rc); patient || doneWithout(cc, m.sentinel) {
 					want = nil
 				}
 				if !errors.Is(err, want) || first || errors.Is(err, ErrOtherChip) {
 					t.Errorf("%#x to %s: %v, want %v", uint32(m.rc), commandName(cc), err, want)
 				}
-				if err := d.bringBack(ek); err != nil {
+				if err := d.swapIn(ek); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -118,9 +118,9 @@ func TestBrokenFramingOfTheSimulator(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = d.SRK()
-			var answer *AnswerError
-			if !errors.As(err, &answer) || answer.Command != "CreatePrimary" || !strings.Contains(err.Error(), tt.says) {
-				t.Errorf("SRK() = %v, want an AnswerError of CreatePrimary with %q", err, tt.says)
+			var answer *answerError
+			if !errors.As(err, &answer) || answer.command != "CreatePrimary" || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("SRK() = %v, want an answerError of CreatePrimary with %q", err, tt.says)
 			}
 			if err := d.Close(); err != nil {
 				t.Errorf("Close() = %v", err)
@@ -191,12 +191,12 @@ func lieBesideOthers(t *testing.T, p *softtpm.Process, bus *softtpmtest.Bus, dir
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := false
+	changed := false
 	bus.SetQuirk(func(command []byte, send func([]byte) []byte) []byte {
-		if told || softtpmtest.CommandCode(command) != cc {
+		if changed || softtpmtest.CommandCode(command) != cc {
 			return nil
 		}
-		told = true
+		changed = true
 		answer := lie.Change(bytes.Clone(send(command)))
 		if lie.HangsUp {
 			bus.HangUp()
@@ -209,8 +209,8 @@ func lieBesideOthers(t *testing.T, p *softtpm.Process, bus *softtpmtest.Bus, dir
 	}
 	err = errors.Join(openTwice(t, d), d.Close())
 	bus.SetQuirk(nil)
-	if !told || errors.Is(err, ErrOtherChip) {
-		t.Errorf("%s: told %v: %v", lie.Name, told, err)
+	if !changed || errors.Is(err, ErrOtherChip) {
+		t.Errorf("%s: told %v: %v", lie.Name, changed, err)
 	}
 	if left, leftErr := softtpmtest.Leftovers(p); leftErr != nil || !slices.Equal(left, before) {
 		t.Fatalf("%s: on the chip are %#x, there were %#x; %v, %v", lie.Name, left, before, leftErr, err)

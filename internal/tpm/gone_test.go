@@ -78,8 +78,8 @@ func TestKeepLeftovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, keep := range []bool{true, true, false} {
-		var said []string
-		d, err := Open(t.Context(), addr, Options{Ledgers: dir, KeepLeftovers: keep, Flushed: func(what string) { said = append(said, what) }})
+		var notices []string
+		d, err := Open(t.Context(), addr, Options{Ledgers: dir, keepLeftovers: keep, Flushed: func(what string) { notices = append(notices, what) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,8 +92,8 @@ func TestKeepLeftovers(t *testing.T) {
 			want = len(left)
 		}
 		still, err := softtpmtest.Leftovers(chip)
-		if err != nil || len(still) != want || len(i.Transient)+len(i.LoadedSessions) != want || (len(said) == 0) != keep {
-			t.Errorf("keep %v: %#x stay, %v and %v are listed, said %q, %v", keep, still, i.Transient, i.LoadedSessions, said, err)
+		if err != nil || len(still) != want || len(i.Transient)+len(i.LoadedSessions) != want || (len(notices) == 0) != keep {
+			t.Errorf("keep %v: %#x stay, %v and %v are listed, said %q, %v", keep, still, i.Transient, i.LoadedSessions, notices, err)
 		}
 	}
 }

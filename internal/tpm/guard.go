@@ -31,7 +31,7 @@ const (
 )
 
 // guard stands between go-tpm and the transport. It lets no command wait for
-// ever, refuses answers that are no TPM 2.0's or not to the command, and after the context has ended
+// ever, refuses answers that are not those of a TPM 2.0 or not to the command, and after the context has ended
 // passes only FlushContext, so that an interrupted run still cleans up.
 type guard struct {
 	ctx  context.Context
@@ -49,9 +49,9 @@ type guard struct {
 	answered tpm2.TPMCC
 	holds    holdings // what this run has in the chip's memory
 
-	waiting   func(what string)
-	told      map[tpm2.TPMRC]bool // what waiting was told
-	impatient bool                // the chip asked for repeats until its time was over
+	waiting        func(what string)
+	notified       map[tpm2.TPMRC]bool // what waiting was reported
+	repeatTimedOut bool                // the chip asked for repeats until it timed out
 }
 
 // What the guard answers in the chip's stead. refusal is for when the context has
@@ -72,7 +72,7 @@ func newGuard(ctx context.Context, t transport.TPM, log *slog.Logger) *guard {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &guard{ctx: ctx, t: t, log: log, waiting: func(string) {}, told: map[tpm2.TPMRC]bool{}}
+	return &guard{ctx: ctx, t: t, log: log, waiting: func(string) {}, notified: map[tpm2.TPMRC]bool{}}
 }
 
 // Send implements transport.TPM.
@@ -89,7 +89,7 @@ func (g *guard) Send(cmd []byte) ([]byte, error) {
 	g.holds.begin(cc)
 	g.made, g.answered = 0, 0 // also where that asked the chip something
 	start := time.Now()
-	rsp, code, err := g.patiently(cmd, g.limit(cc))
+	rsp, code, err := g.sendWithRepeats(cmd, g.limit(cc))
 	g.sent++
 	if err != nil {
 		g.dead = err
@@ -112,7 +112,7 @@ func (g *guard) observe(cmd, rsp []byte, code uint32) (err error) {
 		g.made, g.answered = madeBy(cc, rsp), cc
 	}
 	if g.made != 0 && g.holds.taken(g.made) { // and is not flushed for that
-		err = contradicts(cc, "it gives the handle %#08x, which something else has", uint32(g.made))
+		err = contradicts(cc, "it returned the handle %#08x, which is in use already", uint32(g.made))
 		g.made = 0
 	}
 	g.holds.end(cmd, g.made, rc)
@@ -173,7 +173,7 @@ func (g *guard) exchange(cmd []byte, limit time.Duration) ([]byte, error) {
 				// answer: what is on the chip can still be flushed.
 				return slices.Clone(retry), nil
 			}
-			return a.rsp, g.gone(transportError(a.err))
+			return a.rsp, g.explainLoss(transportError(a.err))
 		case <-timer.C:
 			if over {
 				return nil, timeoutIsBusy(g.ctx.Err())
@@ -209,9 +209,9 @@ func transportError(err error) error {
 	return openError("the TPM", err)
 }
 
-// gone says of a transport that fails after answers that the chip was there: no
+// explainLoss says of a transport that fails after answers that the chip was there: no
 // firmware setup, and no address, is to be looked at.
-func (g *guard) gone(err error) error {
+func (g *guard) explainLoss(err error) error {
 	if g.sent == 0 || !errors.Is(err, ErrNoDevice) {
 		return err
 	}
@@ -232,10 +232,10 @@ func (e goneError) Error() string {
 // Unwrap returns both.
 func (e goneError) Unwrap() []error { return []error{ErrGone, e.err} }
 
-// outOfStep says whether the connection ended, or carries something else than
+// desynchronized says whether the connection ended, or carries something other than
 // answers to what is asked, so that only another one reaches the chip. A chip that
 // hangs does so on every one.
-func (g *guard) outOfStep() bool {
+func (g *guard) desynchronized() bool {
 	return g.dead != nil && !errors.Is(g.dead, ErrBusy) && !errors.Is(g.dead, context.Canceled)
 }
 
@@ -252,13 +252,13 @@ func (g *guard) afterAnswers(cc tpm2.TPMCC, err error) error {
 	var refused *ResponseError
 	switch {
 	case g.sent > 0 && errors.As(err, &refused) && refused.Code == badTag:
-		return misframed(cc, "its tag is that of a TPM 1.2, and the answers before it were of a TPM 2.0")
+		return framingFault(cc, "its tag is that of a TPM 1.2, and the answers before it were of a TPM 2.0")
 	case !errors.As(err, &framing):
 		return err
 	case g.sent == 0:
 		return fmt.Errorf("%w: %w", ErrNoDevice, framing)
 	}
-	return misframed(cc, "%v", framing)
+	return framingFault(cc, "%v", framing)
 }
 
 // timeoutIsBusy makes a deadline of the run an [ErrBusy], and leaves an
@@ -274,7 +274,7 @@ func timeoutIsBusy(err error) error {
 // more time to answer.
 type runOver struct{ cause error }
 
-func (runOver) Error() string { return "the time of this run was over before the TPM answered" }
+func (runOver) Error() string { return "this run timed out before the TPM answered" }
 
 // Unwrap returns what it stands for and why.
 func (e runOver) Unwrap() []error { return []error{ErrBusy, e.cause} }

@@ -26,7 +26,7 @@ func (h Hierarchy) String() string { return hierarchyNames[tpm2.TPMHandle(h)] }
 // largest digest, SHA-512 (Part 2, 10.4.2).
 const maxAuth = 64
 
-// ProveHierarchyAuth has the chip say whether a password is the hierarchy's. It
+// proveHierarchyAuth has the chip say whether a password is the hierarchy's. It
 // changes nothing: TPM2_PolicySecret satisfies a trial session, which is flushed.
 // A wrong password is not counted, since dictionary attack protection does not
 // cover the two hierarchies (Part 1, 19.8). The password itself does not cross
@@ -34,7 +34,7 @@ const maxAuth = 64
 //
 // Errors: [ErrAuth] for another password, [ErrHierarchy] for a hierarchy that is
 // switched off.
-func (d *Device) ProveHierarchyAuth(h Hierarchy, auth []byte) (err error) {
+func (d *Device) proveHierarchyAuth(h Hierarchy, auth []byte) (err error) {
 	doing := fmt.Sprintf("prove the %s hierarchy's password", h)
 	d.proving = tpm2.TPMHandle(h)
 	defer func() { d.proving = 0 }()
@@ -65,24 +65,24 @@ func (d *Device) ProveHierarchyAuth(h Hierarchy, auth []byte) (err error) {
 	return err
 }
 
-// HierarchyAuths are the passwords that somebody else was told, such as IoT Edge's
-// TPM daemon by its configuration; empty is none.
+// HierarchyAuths are the passwords that another program was given, such as IoT Edge's
+// TPM daemon by its configuration; empty means none.
 type HierarchyAuths struct{ Endorsement, Owner []byte }
 
-// AuthFault is a password that a program was told and that the chip refuses, or
-// one that it was not told.
+// AuthFault is a password that a program was given and that the chip refuses, or
+// one that it was not given.
 type AuthFault struct {
 	Hierarchy Hierarchy
-	// Told: there was one. Set: the chip has one.
-	Told, Set bool
+	// Given: there was one. Set: the chip has one.
+	Given, Set bool
 }
 
 // CompareHierarchyAuths finds out whether the passwords are the chip's. An empty
 // one is compared with what the chip says, and never tried.
 //
 // Errors are about what could not be found out.
-func (d *Device) CompareHierarchyAuths(told HierarchyAuths) ([]AuthFault, error) {
-	p, err := d.Properties()
+func (d *Device) CompareHierarchyAuths(given HierarchyAuths) ([]AuthFault, error) {
+	p, err := d.properties()
 	if err != nil {
 		return nil, err
 	}
@@ -92,15 +92,15 @@ func (d *Device) CompareHierarchyAuths(told HierarchyAuths) ([]AuthFault, error)
 		auth      []byte
 		set       bool
 	}{
-		{HierarchyEndorsement, told.Endorsement, p.EndorsementAuthSet},
-		{HierarchyOwner, told.Owner, p.OwnerAuthSet},
+		{HierarchyEndorsement, given.Endorsement, p.endorsementAuthSet},
+		{HierarchyOwner, given.Owner, p.ownerAuthSet},
 	} {
-		fault := AuthFault{Hierarchy: one.hierarchy, Told: len(bytes.TrimRight(one.auth, "\x00")) > 0, Set: one.set}
+		fault := AuthFault{Hierarchy: one.hierarchy, Given: len(bytes.TrimRight(one.auth, "\x00")) > 0, Set: one.set}
 		switch {
-		case !fault.Told && !fault.Set:
+		case !fault.Given && !fault.Set:
 			continue
-		case fault.Told:
-			err := d.ProveHierarchyAuth(one.hierarchy, one.auth)
+		case fault.Given:
+			err := d.proveHierarchyAuth(one.hierarchy, one.auth)
 			if err == nil {
 				continue
 			}

@@ -34,11 +34,11 @@ func TestProveHierarchyAuth(t *testing.T) {
 		setPasswords(t, chip, password)
 		before := open(t, chip, Options{})
 		counted := func() uint32 {
-			p, err := before.Properties()
+			p, err := before.properties()
 			if err != nil {
 				t.Fatal(err)
 			}
-			return p.LockoutCounter
+			return p.lockoutCounter
 		}
 		start := counted()
 		for _, h := range []Hierarchy{HierarchyOwner, HierarchyEndorsement} {
@@ -46,9 +46,9 @@ func TestProveHierarchyAuth(t *testing.T) {
 				t.Run(fmt.Sprint(h, "/", tt.name), func(t *testing.T) {
 					chip.bytes, chip.sent = nil, nil
 					d := open(t, chip, Options{})
-					err := d.ProveHierarchyAuth(h, []byte(tt.auth))
+					err := d.proveHierarchyAuth(h, []byte(tt.auth))
 					if !errors.Is(err, tt.want) {
-						t.Errorf("ProveHierarchyAuth() = %v, want %v", err, tt.want)
+						t.Errorf("proveHierarchyAuth() = %v, want %v", err, tt.want)
 					}
 					var auth *AuthError
 					if errors.As(err, &auth) && auth.Handle != uint32(h) {
@@ -86,7 +86,7 @@ func TestProveHierarchyAuthIsRefused(t *testing.T) {
 				chip.fault = func(count int, sent tpm2.TPMCC) (tpm2.TPMRC, bool) {
 					return tpm2.TPMRCSessionMemory, sent == cc && count == n
 				}
-				err := open(t, chip, Options{}).ProveHierarchyAuth(HierarchyOwner, []byte("right"))
+				err := open(t, chip, Options{}).proveHierarchyAuth(HierarchyOwner, []byte("right"))
 				if reached := chip.count(cc) >= n; reached != errors.Is(err, ErrResources) {
 					t.Errorf("%v refused at its command %d: %v", cc, n, err)
 				}
@@ -101,12 +101,12 @@ func TestProveHierarchyAuthIsRefused(t *testing.T) {
 
 // Passwords that somebody was told, against what the chip has.
 func TestCompareHierarchyAuths(t *testing.T) {
-	endorsement := func(told, set bool) AuthFault { return AuthFault{HierarchyEndorsement, told, set} }
-	owner := func(told, set bool) AuthFault { return AuthFault{HierarchyOwner, told, set} }
+	endorsement := func(given, set bool) AuthFault { return AuthFault{HierarchyEndorsement, given, set} }
+	owner := func(given, set bool) AuthFault { return AuthFault{HierarchyOwner, given, set} }
 	tests := []struct {
-		set  string
-		told HierarchyAuths
-		want []AuthFault
+		set   string
+		given HierarchyAuths
+		want  []AuthFault
 	}{
 		{"", HierarchyAuths{}, nil},
 		{"", HierarchyAuths{Owner: []byte("x")}, []AuthFault{owner(true, false)}},
@@ -124,11 +124,11 @@ func TestCompareHierarchyAuths(t *testing.T) {
 					setPasswords(t, chip, tt.set)
 				}
 				chip.sent = nil
-				got, err := open(t, chip, Options{}).CompareHierarchyAuths(tt.told)
+				got, err := open(t, chip, Options{}).CompareHierarchyAuths(tt.given)
 				if err != nil || !slices.Equal(got, tt.want) {
 					t.Errorf("CompareHierarchyAuths() = %+v, %v, want %+v", got, err, tt.want)
 				}
-				if len(tt.told.Owner)+len(tt.told.Endorsement) == 0 && chip.count(tpm2.TPMCCPolicySecret) > 0 {
+				if len(tt.given.Owner)+len(tt.given.Endorsement) == 0 && chip.count(tpm2.TPMCCPolicySecret) > 0 {
 					t.Error("an empty password was tried")
 				}
 			})
@@ -142,9 +142,9 @@ func TestPasswordForAHierarchyWithoutOne(t *testing.T) {
 	onEach(t, func(t *testing.T, chip *recorder) {
 		try := map[string]func() error{
 			"endorsement, proved": func() error {
-				return open(t, chip, Options{}).ProveHierarchyAuth(HierarchyEndorsement, []byte("given"))
+				return open(t, chip, Options{}).proveHierarchyAuth(HierarchyEndorsement, []byte("given"))
 			},
-			"owner, proved": func() error { return open(t, chip, Options{}).ProveHierarchyAuth(HierarchyOwner, []byte("given")) },
+			"owner, proved": func() error { return open(t, chip, Options{}).proveHierarchyAuth(HierarchyOwner, []byte("given")) },
 			"endorsement":   func() error { return twoKeys(t, chip, Options{EndorsementAuth: []byte("given")}, false) },
 			"owner":         func() error { return twoKeys(t, chip, Options{OwnerAuth: []byte("given")}, false) },
 		}

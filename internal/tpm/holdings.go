@@ -10,10 +10,10 @@ import (
 // answers tell. go-tpm forgets a session when the answer to a command cannot be
 // used, and what the chip made when an answer is lost: here nothing is forgotten.
 type holdings struct {
-	handles map[tpm2.TPMHandle]bool // true for a session that stays when its command ends
-	ending  []tpm2.TPMHandle        // sessions that the last command ended, if its answer is true
-	lost    tpm2.TPMCC              // a command that makes something, and was not answered
-	doubted bool                    // an answer could not be used, or said that nothing was made or flushed
+	handles    map[tpm2.TPMHandle]bool // true for a session that stays when its command ends
+	ending     []tpm2.TPMHandle        // sessions that the last command ended, if its answer is true
+	unanswered tpm2.TPMCC              // a command that makes something, and was not answered
+	doubted    bool                    // an answer could not be used, or said that nothing was made or flushed
 
 	first  func()           // called before the first command that makes something
 	before []tpm2.TPMHandle // what was there before that, where it is known
@@ -24,7 +24,7 @@ type holdings struct {
 // begin is called before a command is sent.
 func (h *holdings) begin(cc tpm2.TPMCC) {
 	for _, ended := range h.ending {
-		h.gone(ended)
+		h.remove(ended)
 	}
 	h.ending = nil
 	if !makesSomething(cc) {
@@ -34,12 +34,12 @@ func (h *holdings) begin(cc tpm2.TPMCC) {
 		h.first = nil
 		first()
 	}
-	h.lost = cc
+	h.unanswered = cc
 	h.ledger.write(lineSent, uint32(cc))
 }
 
-// gone notes that the chip does not have something any more.
-func (h *holdings) gone(handle tpm2.TPMHandle) {
+// remove notes that the chip does not have something any more.
+func (h *holdings) remove(handle tpm2.TPMHandle) {
 	delete(h.handles, handle)
 	h.ledger.write(lineFlushed, uint32(handle))
 }
@@ -62,7 +62,7 @@ func (h *holdings) taken(handle tpm2.TPMHandle) bool {
 }
 
 // swept notes that the chip has nothing of this run any more.
-func (h *holdings) swept() { h.handles, h.ending, h.lost = nil, nil, 0 }
+func (h *holdings) swept() { h.handles, h.ending, h.unanswered = nil, nil, 0 }
 
 // clean says whether the chip has nothing of this run any more.
 func (h *holdings) clean() bool {
@@ -72,14 +72,14 @@ func (h *holdings) clean() bool {
 			held--
 		}
 	}
-	return held == 0 && h.lost == 0
+	return held == 0 && h.unanswered == 0
 }
 
 // end is called when the command was answered.
 func (h *holdings) end(cmd []byte, made tpm2.TPMHandle, rc tpm2.TPMRC) {
 	cc := commandOf(cmd)
 	if makesSomething(cc) && rc != tpm2.TPMRCSuccess {
-		h.lost = 0
+		h.unanswered = 0
 		h.ledger.write(lineRefused)
 	}
 	if rc != tpm2.TPMRCSuccess {
@@ -88,7 +88,7 @@ func (h *holdings) end(cmd []byte, made tpm2.TPMHandle, rc tpm2.TPMRC) {
 		return
 	}
 	if made != 0 {
-		h.lost = 0
+		h.unanswered = 0
 		h.ledger.write(lineMade, uint32(made))
 		if h.handles == nil {
 			h.handles = map[tpm2.TPMHandle]bool{}
@@ -102,7 +102,7 @@ func (h *holdings) end(cmd []byte, made tpm2.TPMHandle, rc tpm2.TPMRC) {
 	}
 	if cc == tpm2.TPMCCFlushContext {
 		r := reading{b: cmd[responseHeader:]}
-		h.gone(tpm2.TPMHandle(r.uint32("flushHandle")))
+		h.remove(tpm2.TPMHandle(r.uint32("flushHandle")))
 	}
 }
 
@@ -113,9 +113,9 @@ func (h *holdings) keep(session tpm2.TPMHandle) {
 	}
 }
 
-// strays are the sessions that were to end with the last command, and may not
+// lingeringSessions are the sessions that were to end with the last command, and may not
 // have.
-func (h *holdings) strays() []tpm2.TPMHandle {
+func (h *holdings) lingeringSessions() []tpm2.TPMHandle {
 	var found []tpm2.TPMHandle
 	for handle, stays := range h.handles {
 		if kind := handle >> 24; !stays && (kind == kindHMACSession || kind == kindPolicySession) {

@@ -61,7 +61,7 @@ func use(chip transport.TPM, o Options, do func(d *Device, ek, srk *Key) error) 
 
 // useWithin opens a chip and finds its keys, for the time of one function.
 func useWithin(ctx context.Context, chip transport.TPM, o Options, do func(d *Device, ek, srk *Key) error) (err error) {
-	d, err := New(ctx, chip, o)
+	d, err := newDevice(ctx, chip, o)
 	if err != nil {
 		return err
 	}

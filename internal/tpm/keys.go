@@ -23,7 +23,7 @@ const (
 // one occupies the chip's memory until then.
 type Key struct {
 	// Public is the marshalled TPM2B_PUBLIC, two-byte size included: 316 bytes
-	// for an EK, 284 for an SRK. Its base64 is what DPS takes.
+	// for an EK, 284 for an SRK. Its base64 is what DPS accepts.
 	Public []byte
 	// Handle is the persistent handle the key was found at, 0 for a key that
 	// was derived for this run.
@@ -36,12 +36,12 @@ type Key struct {
 	// words; empty for most.
 	Warning string
 
-	device *Device
-	handle tpm2.TPMHandle
-	name   tpm2.TPM2BName
-	public tpm2.TPMTPublic
-	saved  *tpm2.TPMSContext // of a derived key, once it was put away
-	away   bool              // it is not in the chip's memory now
+	device     *Device
+	handle     tpm2.TPMHandle
+	name       tpm2.TPM2BName
+	public     tpm2.TPMTPublic
+	saved      *tpm2.TPMSContext // of a derived key, once it was swapped out
+	swappedOut bool              // it is not in the chip's memory now
 }
 
 // Close removes a derived key from the chip's memory; a persistent one stays.
@@ -62,7 +62,7 @@ func (k *Key) Close() error {
 	if d.salt == k {
 		d.salt = nil
 	}
-	if k.away {
+	if k.swappedOut {
 		return err
 	}
 	return errors.Join(err, d.flush(k.handle))
@@ -71,7 +71,7 @@ func (k *Key) Close() error {
 // EK finds the endorsement key at [HandleEK], or derives it from the TCG's L-1
 // template, which is what IoT Edge, tpm2-tools and the EK certificate go by.
 //
-// Errors: [ErrOccupied] when the handle holds something that is no L-1 EK,
+// Errors: [ErrOccupied] when the handle holds something that is not an L-1 EK,
 // [ErrAuth] when the endorsement hierarchy has a password.
 func (d *Device) EK() (*Key, error) {
 	k, err := d.find(HandleEK)
@@ -117,7 +117,7 @@ func (d *Device) find(handle uint32) (*Key, error) {
 // Part 1, 13). The owner's takes along the EK, whose handle is the owner's.
 func (d *Device) hidden(err error) error {
 	current, propertiesErr := d.group(tpm2.TPMPTPermanent)
-	if _, told := current[tpm2.TPMPTStartupClear]; propertiesErr != nil || !told {
+	if _, reported := current[tpm2.TPMPTStartupClear]; propertiesErr != nil || !reported {
 		return err
 	}
 	switch f := flags(current); {
@@ -160,7 +160,7 @@ func (d *Device) createPrimary(hierarchy tpm2.TPMHandle, auth []byte, template t
 	}
 	k, err := d.key(tpm2.TPMCCCreatePrimary, rsp.ObjectHandle, 0, rsp.OutPublic, rsp.Name)
 	if err == nil && !madeFrom(template, k.public) {
-		err = contradicts(tpm2.TPMCCCreatePrimary, "the key is not of the template that it was to be made from, but %s", describe(k.public))
+		err = contradicts(tpm2.TPMCCCreatePrimary, "the key does not have the requested template, but is %s", describe(k.public))
 	}
 	if err != nil {
 		return nil, errors.Join(err, d.flush(rsp.ObjectHandle))

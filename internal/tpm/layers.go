@@ -7,13 +7,13 @@ import (
 	"github.com/google/go-tpm/tpm2"
 )
 
-// Bits of a response code: TPM 2.0 Part 2, 6.6.2. Whoever hands the chip's code
+// Bits of a response code: TPM 2.0 Part 2, 6.6.2. What passes the chip's code
 // on, a resource manager or a library, may put the number of its layer into bits
 // 16 to 23 (TCG TSS 2.0 Overview and Common Structures, 2.4): the Linux kernel's
 // resource manager uses 11, tabrmd 11 and 12.
 const (
 	codeMask    = 0xfff
-	formatOne   = 0x80 // what is below is no code of a TPM 2.0
+	formatOne   = 0x80 // what is below is not a code of a TPM 2.0
 	layerShift  = 16
 	lastLayer   = 0xff
 	badTag      = 0x1e // TPM_RC_BAD_TAG, the one code of a TPM 1.2
@@ -59,11 +59,11 @@ const (
 )
 
 // stackMeanings are the codes that each layer of the TSS may have for errors of
-// its own (tss2_common.h), as far as they mean something else than that this
+// its own (tss2_common.h), as far as they mean something other than that this
 // software cannot do what is asked.
 var stackMeanings = map[uint32]struct {
-	is   error
-	name string
+	sentinel error
+	name     string
 }{
 	1:                 {ErrNoDevice, "GENERAL_FAILURE"},
 	3:                 {ErrLost, "BAD_CONTEXT"},
@@ -82,7 +82,7 @@ var stackMeanings = map[uint32]struct {
 // stackError gives a code of a layer its meaning.
 func stackError(base uint32) (text string, is error) {
 	if m, ok := stackMeanings[base]; ok {
-		return "the software between program and chip answers " + m.name, m.is
+		return "the software between program and chip answers " + m.name, m.sentinel
 	}
 	return "the software between program and chip refuses the command", ErrUnsupported
 }
@@ -97,7 +97,7 @@ func meaning(rc tpm2.TPMRC) error {
 	}
 	for _, m := range meanings {
 		if rc.Is(m.rc) {
-			return m.is
+			return m.sentinel
 		}
 	}
 	return ErrUnsupported

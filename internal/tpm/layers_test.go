@@ -16,7 +16,7 @@ func TestLayersMeanTheSame(t *testing.T) {
 	d := &Device{opts: Options{PlainBus: true}}
 	for code := uint32(formatOne); code <= codeMask; code++ {
 		want := d.responseError(tpm2.TPMRC(code), code, "Load")
-		is := want.is
+		is := want.sentinel
 		if errors.Is(is, ErrAuth) {
 			is = ErrAuth // without whose
 		}
@@ -33,7 +33,7 @@ func TestLayersMeanTheSame(t *testing.T) {
 			_, err := run(dev, "do", tpm2.FlushContext{FlushHandle: tpm2.TPMHandle(0x80000000)})
 			var got *ResponseError
 			if !errors.As(err, &got) || got.Code != code || got.Original != full || !errors.Is(got, is) {
-				t.Fatalf("%#x: %v (%+v), want the meaning of %#x: %v", full, err, got, code, want.is)
+				t.Fatalf("%#x: %v (%+v), want the meaning of %#x: %v", full, err, got, code, want.sentinel)
 			}
 		}
 	}
@@ -80,7 +80,7 @@ func TestStackCodes(t *testing.T) {
 		for _, layer := range []uint32{6, 7, 8, 9, 10, 11} {
 			code := layer<<16 | base
 			chip := fake(func([]byte) ([]byte, error) { return answerOf(tpm2.TPMRC(code)), nil })
-			_, err := New(t.Context(), chip, Options{})
+			_, err := newDevice(t.Context(), chip, Options{})
 			var got *ResponseError
 			if !errors.Is(err, want) || !errors.As(err, &got) || got.Code != code {
 				t.Errorf("%#x: %v, want %v", code, err, want)
@@ -119,7 +119,7 @@ func TestWrongAddress(t *testing.T) {
 			t.Errorf("Open(%q) = %v, wrong address: %v", address, err, !wrong)
 		}
 	}
-	for code, wrong := range map[error]bool{ErrNoDevice: true, ErrPermission: false, &ResponseError{is: ErrNoDevice}: false} {
+	for code, wrong := range map[error]bool{ErrNoDevice: true, ErrPermission: false, &ResponseError{sentinel: ErrNoDevice}: false} {
 		if got := errors.Is(ofAddress(Address{kind: addressTCP}, fmt.Errorf("open: %w", code)), ErrWrongAddress); got != wrong {
 			t.Errorf("%v: wrong address: %v", code, got)
 		}

@@ -33,11 +33,11 @@ type beginning struct {
 	Before []tpm2.TPMHandle `json:"before"`
 }
 
-// estate is what a ledger says that its run left behind.
-type estate struct {
+// leftover is what a ledger says that its run left behind.
+type leftover struct {
 	beginning
-	handles map[tpm2.TPMHandle]bool
-	lost    tpm2.TPMCC // a command whose answer did not arrive any more
+	handles    map[tpm2.TPMHandle]bool
+	unanswered tpm2.TPMCC // a command whose answer did not arrive any more
 }
 
 const (
@@ -135,8 +135,8 @@ func leftLedgers(dir string, addr Address) []*os.File {
 
 // readLedger adds up what a run made and did not flush. A ledger without a whole
 // first line is of a run that had made nothing.
-func readLedger(r io.Reader) (estate, bool) {
-	e := estate{handles: map[tpm2.TPMHandle]bool{}}
+func readLedger(r io.Reader) (leftover, bool) {
+	e := leftover{handles: map[tpm2.TPMHandle]bool{}}
 	lines := bufio.NewScanner(io.LimitReader(r, maxLedger))
 	lines.Buffer(nil, maxLedger)
 	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &e.beginning) != nil {
@@ -150,11 +150,11 @@ func readLedger(r io.Reader) (estate, bool) {
 		}
 		switch word {
 		case "sent":
-			e.lost = tpm2.TPMCC(number)
+			e.unanswered = tpm2.TPMCC(number)
 		case "made":
-			e.handles[tpm2.TPMHandle(number)], e.lost = true, 0
+			e.handles[tpm2.TPMHandle(number)], e.unanswered = true, 0
 		case "refused":
-			e.lost = 0
+			e.unanswered = 0
 		case "flushed":
 			delete(e.handles, tpm2.TPMHandle(number))
 		}

@@ -16,7 +16,7 @@ import (
 )
 
 // What a ledger says is left, of what is on the chip.
-func TestEstate(t *testing.T) {
+func TestFindLeftover(t *testing.T) {
 	const begun = `{"began":"2026-01-02T03:04:05Z","before":[2147483648,33554432]}` + "\n"
 	const key, key2, session, policy = tpm2.TPMHandle(0x80000001), tpm2.TPMHandle(0x80000002), tpm2.TPMHandle(0x02000001), tpm2.TPMHandle(0x03000002)
 	for _, tt := range []struct {
@@ -39,7 +39,7 @@ func TestEstate(t *testing.T) {
 		{"nonsense", "made\nmade x\n\x00\n made 0x1 2\n", []tpm2.TPMHandle{key}, nil},
 	} {
 		e, ok := readLedger(strings.NewReader(begun + tt.lines))
-		if got := e.of(tt.present); !ok || !slices.Equal(got, tt.want) {
+		if got := e.find(tt.present); !ok || !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %#x, %v, want %#x", tt.name, got, ok, tt.want)
 		}
 	}
@@ -143,15 +143,15 @@ func TestLedgerThatCounts(t *testing.T) {
 				t.Fatalf("ledgers: %q, %v", paths, err)
 			}
 			tt.change(t, dir, paths[0])
-			var said []string
-			d := openAt(t, p, dir, func(what string) { said = append(said, what) })
+			var notices []string
+			d := openAt(t, p, dir, func(what string) { notices = append(notices, what) })
 			closeAll(t, d)
 			left, err := softtpmtest.Leftovers(p)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := map[bool]int{true: 0, false: 1}[tt.counts]; len(left) != want || len(said) != 1-want {
-				t.Errorf("left on the chip: %#x, said %q, want %d left", left, said, want)
+			if want := map[bool]int{true: 0, false: 1}[tt.counts]; len(left) != want || len(notices) != 1-want {
+				t.Errorf("left on the chip: %#x, said %q, want %d left", left, notices, want)
 			}
 		})
 	}

@@ -30,7 +30,7 @@ func privateDirectory(path string) error {
 	}
 	owner, ok := fi.Sys().(*syscall.Stat_t)
 	if !fi.IsDir() || fi.Mode().Perm()&0o022 != 0 || !ok || int(owner.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s is not a directory of this user alone", path)
+		return fmt.Errorf("%s is not a directory that only this user owns", path)
 	}
 	return nil
 }

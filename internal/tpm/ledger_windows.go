@@ -6,7 +6,7 @@ import (
 )
 
 // hasLedgers: Windows's own chip is shared by the TPM Base Services, which clean
-// up behind a program; software TPMs are for Linux.
+// up after a program; software TPMs are for Linux.
 const hasLedgers = false
 
 func lockLedger(*os.File) error { return errors.ErrUnsupported }

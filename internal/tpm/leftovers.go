@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-tpm/tpm2"
 )
 
-// sweepLimit bounds the clean-up on a connection that is opened anew.
+// sweepLimit bounds the clean-up on a connection that is opened again.
 const sweepLimit = 10 * time.Second
 
 // managed says whether something between program and chip, the kernel's resource
@@ -41,7 +41,7 @@ func (d *Device) watch() {
 	if d.opts.Ledgers == "" || !hasLedgers {
 		return
 	}
-	if !d.opts.KeepLeftovers {
+	if !d.opts.keepLeftovers {
 		d.settle()
 	}
 	d.t.holds.first = d.begin
@@ -64,7 +64,7 @@ func (d *Device) begin() {
 }
 
 // occupied lists the transient objects and the loaded sessions: two commands.
-// Saved sessions are no part of it: this program saves none.
+// Saved sessions are not part of it: this program saves none.
 func (d *Device) occupied() ([]tpm2.TPMHandle, error) {
 	objects, err := d.handles(kindTransient << 24)
 	if err != nil {
@@ -113,14 +113,14 @@ func runsSince(running, age time.Duration) bool {
 	return age >= 0 && running+running/5+tolerance >= age
 }
 
-// inherit flushes what an estate names and the chip still has.
-func (d *Device) inherit(e estate) {
+// inherit flushes what a leftover names and the chip still has.
+func (d *Device) inherit(e leftover) {
 	present, err := d.occupied()
 	if err != nil {
 		return
 	}
 	objects, sessions := 0, 0
-	for _, handle := range e.of(present) {
+	for _, handle := range e.find(present) {
 		isObject := handle>>24 == kindTransient
 		if isObject && !d.mayBeOurs(handle) || d.flush(handle) != nil {
 			continue
@@ -136,22 +136,22 @@ func (d *Device) inherit(e estate) {
 	}
 }
 
-// of finds the estate among what is on the chip: what its run is known to have
+// find finds the leftover among what is on the chip: what its run is known to have
 // made, and what came of the command that was not answered, as long as that is
 // only one thing.
-func (e estate) of(present []tpm2.TPMHandle) []tpm2.TPMHandle {
-	var known, perhaps []tpm2.TPMHandle
+func (e leftover) find(present []tpm2.TPMHandle) []tpm2.TPMHandle {
+	var known, possible []tpm2.TPMHandle
 	for _, handle := range present {
 		switch isSession := handle>>24 != kindTransient; {
 		case slices.Contains(e.Before, handle):
 		case e.handles[handle]:
 			known = append(known, handle)
-		case e.lost != 0 && isSession == (e.lost == tpm2.TPMCCStartAuthSession):
-			perhaps = append(perhaps, handle)
+		case e.unanswered != 0 && isSession == (e.unanswered == tpm2.TPMCCStartAuthSession):
+			possible = append(possible, handle)
 		}
 	}
-	if len(perhaps) == 1 {
-		known = append(known, perhaps[0])
+	if len(possible) == 1 {
+		known = append(known, possible[0])
 	}
 	return known
 }
@@ -193,7 +193,7 @@ func counted(objects, sessions int) string {
 // done on a new one.
 func (d *Device) sweep() (err error) {
 	h := &d.t.holds
-	broken := d.t.outOfStep()
+	broken := d.t.desynchronized()
 	if d.reopen == nil || d.Managed() || d.t.dead != nil && !broken || !h.doubted && h.clean() {
 		return nil
 	}
@@ -207,15 +207,15 @@ func (d *Device) sweep() (err error) {
 		}
 		t, d.close = again, again.Close
 	}
-	broom := &Device{address: d.address, t: newGuard(ctx, t, d.t.log), roles: d.roles}
-	present, err := broom.occupied()
+	cleaner := &Device{address: d.address, t: newGuard(ctx, t, d.t.log), roles: d.roles}
+	present, err := cleaner.occupied()
 	if err != nil {
 		return fmt.Errorf("clean up: %w", err)
 	}
 	for _, handle := range present {
 		_, made := h.handles[handle]
 		if made || h.known && !slices.Contains(h.before, handle) {
-			err = errors.Join(err, broom.flush(handle))
+			err = errors.Join(err, cleaner.flush(handle))
 		}
 	}
 	if err == nil {

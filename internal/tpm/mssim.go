@@ -16,7 +16,7 @@ import (
 
 // The framing of Microsoft's simulator (TPMCmd/Simulator, TpmTcpProtocol.h): a
 // code, and for a command the locality and its size. An answer comes with its size
-// before it and a word of zeros behind it. go-tpm's transport reads over a word
+// before it and a word of zeros after it. go-tpm's transport reads over a word
 // that is not zero, and does not read an answer that comes in pieces.
 const (
 	mssimSendCommand = 8  // on the command port

@@ -44,7 +44,7 @@ type nvIndexRead struct {
 
 // readNV reads the whole content of an NV index, of limit bytes at most. It
 // returns nil for an index that is absent. Whether the work can go on after an
-// error says [Device.goesOn].
+// error says [Device.continues].
 func (d *Device) readNV(index uint32, limit int) ([]byte, error) {
 	doing := "read NV index " + spelt(index)
 	rsp, err := run(d, doing, tpm2.NVReadPublic{NVIndex: tpm2.TPMHandle(index)})
@@ -138,8 +138,8 @@ func (d *Device) readNVAs(n nvIndexRead, owner bool, doing string) (_ []byte, er
 // refused that already.
 func (d *Device) nvBlock() int {
 	block := defaultNVBlock
-	if told := d.fixed[tpm2.TPMPTNVBufferMax]; told > 0 && told <= maxNVIndex {
-		block = int(told)
+	if reported := d.fixed[tpm2.TPMPTNVBufferMax]; reported > 0 && reported <= maxNVIndex {
+		block = int(reported)
 	}
 	if d.nvLimit > 0 {
 		block = min(block, d.nvLimit)
@@ -155,15 +155,15 @@ func obstacle(public *tpm2.TPMSNVPublic, limit int) string {
 	a := public.Attributes
 	switch {
 	case a.NT != tpm2.TPMNTOrdinary:
-		return "it holds a counter or the like, no text"
+		return "it holds a counter or the like, not data"
 	case a.ReadLocked:
 		return "it is locked for reading until the next start"
 	case int(public.DataSize) > limit:
-		return fmt.Sprintf("it has %d bytes, more than the %d that are looked at", public.DataSize, limit)
+		return fmt.Sprintf("it has %d bytes, more than the %d that are read", public.DataSize, limit)
 	case !ownReader(a) && !a.OwnerRead && a.AuthRead:
 		return "a wrong password for it would count towards the chip's lockout, so none was tried"
 	case !ownReader(a) && !a.OwnerRead:
-		return "only the firmware, or who satisfies its policy, may read it"
+		return "only the firmware, or a program that satisfies its policy, may read it"
 	}
 	return ""
 }
@@ -184,10 +184,10 @@ func (d *Device) nvReader(n nvIndexRead, owner bool) tpm2.AuthHandle {
 	return tpm2.AuthHandle{Handle: tpm2.TPMHandle(n.index), Name: n.name, Auth: tpm2.PasswordAuth(nil)}
 }
 
-// goesOn says whether the work can go on without what could not be had because
+// continues says whether the work can go on without what could not be had because
 // of err: that is so unless the chip is gone, the run is over, or the chip fails
 // altogether, which it says of one command and of every other.
-func (d *Device) goesOn(err error) bool {
+func (d *Device) continues(err error) bool {
 	if err == nil || d.t.dead != nil || d.t.ctx.Err() != nil {
 		return false
 	}

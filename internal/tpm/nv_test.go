@@ -162,14 +162,14 @@ func TestReadNVIsAuthorisedWithoutRisk(t *testing.T) {
 				if readable && (err != nil || !bytes.Equal(got, want)) {
 					t.Errorf("readNV(%#x) = %d bytes, %v", tt.index, len(got), err)
 				}
-				if !readable && !d.goesOn(err) {
+				if !readable && !d.continues(err) {
 					t.Errorf("readNV(%#x) = %d bytes, %v, want an error after which the work goes on", tt.index, len(got), err)
 				}
 			}
 		}
-		p, err := with.Properties()
-		if err != nil || p.LockoutCounter != 0 {
-			t.Errorf("%d wrong passwords counted, %v", p.LockoutCounter, err)
+		p, err := with.properties()
+		if err != nil || p.lockoutCounter != 0 {
+			t.Errorf("%d wrong passwords counted, %v", p.lockoutCounter, err)
 		}
 		if bytes.Contains(chip.bytes, owner) {
 			t.Error("the owner's password crossed the bus in the clear")
@@ -199,7 +199,7 @@ func TestReadNVSaysWhyNot(t *testing.T) {
 		for index, want := range map[uint32]string{
 			0x01c00201: "nothing was written", 0x01c00202: "counter", 0x01c00203: "locked for reading", 0x01c00204: "64 bytes, more than the 63",
 		} {
-			if _, err := d.readNV(index, 63); !d.goesOn(err) || !strings.Contains(err.Error(), want) {
+			if _, err := d.readNV(index, 63); !d.continues(err) || !strings.Contains(err.Error(), want) {
 				t.Errorf("readNV(%#x) = %v, want %q in it", index, err, want)
 			}
 		}
@@ -258,7 +258,7 @@ func TestReadNVFromAChipThatLies(t *testing.T) {
 
 // What is refused of one index ends nothing, unless the chip is broken, gone, or
 // the run over.
-func TestGoesOn(t *testing.T) {
+func TestContinues(t *testing.T) {
 	onEach(t, func(t *testing.T, chip *recorder) {
 		store(t, chip, indexCertificate, asMaker, pattern(100))
 		for rc, alone := range map[tpm2.TPMRC]bool{
@@ -268,33 +268,33 @@ func TestGoesOn(t *testing.T) {
 		} {
 			chip.fault = func(_ int, cc tpm2.TPMCC) (tpm2.TPMRC, bool) { return rc, cc == tpm2.TPMCCNVRead }
 			d := open(t, chip, Options{})
-			if _, err := d.readNV(indexCertificate, maxNVIndex); err == nil || d.goesOn(err) != alone {
-				t.Errorf("%#x to one command: %v, goes on %t, want %t", uint32(rc), err, d.goesOn(err), alone)
+			if _, err := d.readNV(indexCertificate, maxNVIndex); err == nil || d.continues(err) != alone {
+				t.Errorf("%#x to one command: %v, goes on %t, want %t", uint32(rc), err, d.continues(err), alone)
 			}
 			// The same of each command: only a broken chip says that.
 			_, err := d.readNV(indexCertificate, maxNVIndex)
 			chip.fault = func(int, tpm2.TPMCC) (tpm2.TPMRC, bool) { return rc, true }
-			if want := !errors.Is(err, ErrFailure); d.goesOn(err) != want {
+			if want := !errors.Is(err, ErrFailure); d.continues(err) != want {
 				t.Errorf("%#x to each command: goes on %t, want %t", uint32(rc), !want, want)
 			}
 			chip.fault = nil
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		d, err := New(ctx, chip, Options{})
+		d, err := newDevice(ctx, chip, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		cancel()
-		if _, err := d.readNV(indexCertificate, maxNVIndex); err == nil || d.goesOn(err) {
+		if _, err := d.readNV(indexCertificate, maxNVIndex); err == nil || d.continues(err) {
 			t.Errorf("after the end of the run: %v, and the work goes on", err)
 		}
 		gone := &goneChip{TPM: chip}
 		d = open(t, gone, Options{})
 		gone.err = io.EOF
-		if _, err := d.readNV(indexCertificate, maxNVIndex); !errors.Is(err, ErrNoDevice) || d.goesOn(err) {
+		if _, err := d.readNV(indexCertificate, maxNVIndex); !errors.Is(err, ErrNoDevice) || d.continues(err) {
 			t.Errorf("of a chip that is gone: %v, and the work goes on", err)
 		}
-		if d := open(t, chip, Options{}); d.goesOn(nil) || !d.goesOn(ErrBusy) {
+		if d := open(t, chip, Options{}); d.continues(nil) || !d.continues(ErrBusy) {
 			t.Error("goesOn() of nothing, or not of one command that a chip was too busy for")
 		}
 	})

@@ -30,7 +30,7 @@ func refusesBlob(err error) bool {
 	}
 	rc := tpm2.TPMRC(refused.Code)
 	lacks := rc.Is(tpm2.TPMRCCommandCode) || rc.Is(tpm2.TPMRCDisabled)
-	return refused.SaidOfKeys() || refused.is == ErrUnsupported && !lacks
+	return refused.MayMeanOtherChip() || refused.sentinel == ErrUnsupported && !lacks
 }
 
 // compareWithOwn finds out why a chip refuses a key from the service, by having
@@ -39,12 +39,12 @@ func refusesBlob(err error) bool {
 // Where it refuses its own, too, it cannot do what DPS asks of it. The code alone
 // tells neither.
 func (d *Device) compareWithOwn(ek, srk *Key, b Blob, refused error) error {
-	err := d.opensOwn(ek, srk)
+	err := d.openOwnChallenge(ek, srk)
 	if err == nil {
 		return d.askAgain(ek, srk, b, refused)
 	}
 	if errors.Is(err, ErrFailure) {
-		// Behind TPM_RC_FAILURE may be a chip that has failed for good: that
+		// TPM_RC_FAILURE may come from a chip that has failed for good: that
 		// one answers the next command with it, too.
 		if _, again := run(d, "ask again", tpm2.ReadPublic{ObjectHandle: srk.handle}); again != nil {
 			return refused
@@ -66,8 +66,8 @@ func (d *Device) askAgain(ek, srk *Key, b Blob, refused error) error {
 	var first *ResponseError
 	switch {
 	case err == nil && errors.As(refused, &first):
-		fickle := &AnswerError{Command: first.Command, lie: true, Why: "it refused a key, and opened it the second time"}
-		return errors.Join(fmt.Errorf("%w: %w", fickle, refused), key.Close())
+		inconsistent := &answerError{command: first.Command, lie: true, why: "it refused a key, and opened it the second time"}
+		return errors.Join(fmt.Errorf("%w: %w", inconsistent, refused), key.Close())
 	case refusesBlob(err):
 		return fmt.Errorf("%w: %w", ErrOtherChip, refused)
 	}
@@ -77,9 +77,9 @@ func (d *Device) askAgain(ek, srk *Key, b Blob, refused error) error {
 // errSignsWrongly: a chip that says that it opened a key, and did not.
 var errSignsWrongly = errors.New("its signature is wrong")
 
-// opensOwn wraps a key for the chip as DPS does, and sees whether the chip signs
+// openOwnChallenge wraps a key for the chip as DPS does, and sees whether the chip signs
 // with it.
-func (d *Device) opensOwn(ek, srk *Key) error {
+func (d *Device) openOwnChallenge(ek, srk *Key) error {
 	secret := make([]byte, challenge.KeySize)
 	rand.Read(secret)
 	blob, err := challenge.Wrap(ek.Public, srk.Public, secret, "")

@@ -8,7 +8,7 @@ import (
 )
 
 // PersistDPSKey keeps a key from the service at a persistent handle, where the
-// SDKs and IoT Edge look for it: [HandleDPSKey] unless they were told
+// SDKs and IoT Edge look for it: [HandleDPSKey] unless they were set
 // otherwise. A key of that kind which is there already is replaced; anything
 // else is left alone and [ErrOccupied]. Three commands at most, and those that
 // prove the owner's password.

@@ -9,24 +9,24 @@ import (
 	"github.com/google/go-tpm/tpm2"
 )
 
-// Properties are what the chip says of itself: TPM 2.0 Part 2, 6.13.
-type Properties struct {
-	// Manufacturer is the vendor ID registered with the TCG, such as "IFX".
-	Manufacturer string
-	// Vendor is the vendor's own text, such as "SLB9670".
-	Vendor string
-	// Firmware is the version, written as the vendors do: "7.85.4555.0".
-	Firmware string
-	// Spec is the family and revision of the TPM library, such as "2.0 1.38".
-	Spec string
-	// OwnerAuthSet, EndorsementAuthSet and LockoutAuthSet: the hierarchy has
+// properties are what the chip says of itself: TPM 2.0 Part 2, 6.13.
+type properties struct {
+	// manufacturer is the vendor ID registered with the TCG, such as "IFX".
+	manufacturer string
+	// vendor is the vendor's own text, such as "SLB9670".
+	vendor string
+	// firmware is the version, written as the vendors do: "7.85.4555.0".
+	firmware string
+	// spec is the family and revision of the TPM library, such as "2.0 1.38".
+	spec string
+	// ownerAuthSet, EndorsementAuthSet and LockoutAuthSet: the hierarchy has
 	// a password.
-	OwnerAuthSet, EndorsementAuthSet, LockoutAuthSet bool
-	// InLockout: dictionary attack protection refuses passwords now.
-	InLockout bool
-	// LockoutCounter failures of MaxAuthFail allowed ones were counted; one is
+	ownerAuthSet, endorsementAuthSet, lockoutAuthSet bool
+	// inLockout: dictionary attack protection refuses passwords now.
+	inLockout bool
+	// lockoutCounter failures of MaxAuthFail allowed ones were counted; one is
 	// forgotten every LockoutInterval seconds.
-	LockoutCounter, MaxAuthFail, LockoutInterval uint32
+	lockoutCounter, maxAuthFail, lockoutInterval uint32
 }
 
 // readFixed reads TPM_PT_FIXED; as the first command it also proves that a
@@ -40,32 +40,32 @@ func (d *Device) readFixed() error {
 	return nil
 }
 
-// Properties reads what the chip says of itself. One command.
-func (d *Device) Properties() (Properties, error) {
-	p, _, err := d.properties()
+// properties reads what the chip says of itself. One command.
+func (d *Device) properties() (properties, error) {
+	p, _, err := d.readProperties()
 	return p, err
 }
 
-// properties returns the variable ones also as the chip gives them.
-func (d *Device) properties() (Properties, map[tpm2.TPMPT]uint32, error) {
+// readProperties returns the variable ones also as the chip gives them.
+func (d *Device) readProperties() (properties, map[tpm2.TPMPT]uint32, error) {
 	current, err := d.group(tpm2.TPMPTPermanent)
 	if err != nil {
-		return Properties{}, nil, err
+		return properties{}, nil, err
 	}
 	fixed := d.fixed
 	permanent := current[tpm2.TPMPTPermanent] // TPMA_PERMANENT, Part 2, 8.6
-	return Properties{
-		Manufacturer:       vendorText(fixed[tpm2.TPMPTManufacturer]),
-		Vendor:             d.vendor(),
-		Firmware:           firmware(fixed[tpm2.TPMPTFirmwareVersion1], fixed[tpm2.TPMPTFirmwareVersion2]),
-		Spec:               fmt.Sprintf("%s %d.%02d", vendorText(fixed[tpm2.TPMPTFamilyIndicator]), fixed[tpm2.TPMPTRevision]/100, fixed[tpm2.TPMPTRevision]%100),
-		OwnerAuthSet:       permanent&1 != 0,
-		EndorsementAuthSet: permanent&2 != 0,
-		LockoutAuthSet:     permanent&4 != 0,
-		InLockout:          permanent&0x200 != 0,
-		LockoutCounter:     current[tpm2.TPMPTLockoutCounter],
-		MaxAuthFail:        current[tpm2.TPMPTMaxAuthFail],
-		LockoutInterval:    current[tpm2.TPMPTLockoutInterval],
+	return properties{
+		manufacturer:       vendorText(fixed[tpm2.TPMPTManufacturer]),
+		vendor:             d.vendor(),
+		firmware:           firmware(fixed[tpm2.TPMPTFirmwareVersion1], fixed[tpm2.TPMPTFirmwareVersion2]),
+		spec:               fmt.Sprintf("%s %d.%02d", vendorText(fixed[tpm2.TPMPTFamilyIndicator]), fixed[tpm2.TPMPTRevision]/100, fixed[tpm2.TPMPTRevision]%100),
+		ownerAuthSet:       permanent&1 != 0,
+		endorsementAuthSet: permanent&2 != 0,
+		lockoutAuthSet:     permanent&4 != 0,
+		inLockout:          permanent&0x200 != 0,
+		lockoutCounter:     current[tpm2.TPMPTLockoutCounter],
+		maxAuthFail:        current[tpm2.TPMPTMaxAuthFail],
+		lockoutInterval:    current[tpm2.TPMPTLockoutInterval],
 	}, current, nil
 }
 

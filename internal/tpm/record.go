@@ -13,9 +13,9 @@ import (
 // labels and times are the caller's. With a persistent EK four commands besides
 // the one of Open, and those that read NV indices: two or more for each.
 //
-// Errors are those of [Device.EK] and [Device.Properties].
+// Errors are those of [Device.EK].
 func (d *Device) Record() (_ identity.Record, err error) {
-	p, err := d.Properties()
+	p, err := d.properties()
 	if err != nil {
 		return identity.Record{}, err
 	}
@@ -33,8 +33,8 @@ func (d *Device) Record() (_ identity.Record, err error) {
 		EndorsementKey:  base64.StdEncoding.EncodeToString(ek.Public),
 		EKTemplate:      ek.Template,
 		TPM: identity.Chip{
-			Manufacturer: p.Manufacturer, Vendor: p.Vendor, Firmware: p.Firmware, Spec: p.Spec,
-			OwnerAuthSet: p.OwnerAuthSet, EndorsementAuthSet: p.EndorsementAuthSet,
+			Manufacturer: p.manufacturer, Vendor: p.vendor, Firmware: p.firmware, Spec: p.spec,
+			OwnerAuthSet: p.ownerAuthSet, EndorsementAuthSet: p.endorsementAuthSet,
 		},
 		Labels: map[string]string{},
 	}

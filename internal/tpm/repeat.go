@@ -17,10 +17,10 @@ const (
 	// Self-tests take some chips tens of seconds; memory that is worn is written
 	// again after as long a pause.
 	selfTestLimit = time.Minute
-	// After a chip has asked for repeats until the time was over, a command is
+	// After a chip has asked for repeats until it timed out, a command is
 	// repeated for this long: clean-up is many commands.
-	impatientLimit = time.Second
-	// Whoever watches is told of a longer pause than this.
+	timedOutLimit = time.Second
+	// The user is informed of a longer pause than this.
 	silentWait = time.Second
 )
 
@@ -35,11 +35,11 @@ type repeat struct {
 // whatever it is. A refused command leaves its sessions and their nonces as they
 // were (Part 1, 19.6), so the same bytes are good.
 var repeats = map[tpm2.TPMRC]repeat{
-	tpm2.TPMRCYielded:       {busyLimit, "the TPM put a command aside"},
+	tpm2.TPMRCYielded:       {busyLimit, "the TPM postponed a command"},
 	tpm2.TPMRCCanceled:      {busyLimit, "the system cancelled a command of the TPM"},
 	tpm2.TPMRCRetry:         {busyLimit, "the TPM is busy"},
 	tpm2.TPMRCTesting:       {selfTestLimit, "the TPM is testing itself"},
-	tpm2.TPMRCNVRate:        {selfTestLimit, "the TPM spares its non-volatile memory"},
+	tpm2.TPMRCNVRate:        {selfTestLimit, "the TPM limits writes to its non-volatile memory"},
 	tpm2.TPMRCNVUnavailable: {selfTestLimit, "the TPM's non-volatile memory is not available"},
 	tbsRetry:                {busyLimit, "the TPM is busy"},
 	tbsDoingSelfTest:        {selfTestLimit, "the TPM is testing itself"},
@@ -54,10 +54,10 @@ func asksForRepeat(rc tpm2.TPMRC) (repeat, bool) {
 	return r, ok
 }
 
-// patiently sends a command, and sends it again while the chip asks for that.
+// sendWithRepeats sends a command, and sends it again while the chip asks for that.
 // It returns the code as it arrived, too: the answer itself is without the layer
 // of a resource manager.
-func (g *guard) patiently(cmd []byte, limit time.Duration) (rsp []byte, code uint32, err error) {
+func (g *guard) sendWithRepeats(cmd []byte, limit time.Duration) (rsp []byte, code uint32, err error) {
 	cc := commandOf(cmd)
 	var since time.Time // of the first refusal
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
@@ -78,41 +78,41 @@ func (g *guard) patiently(cmd []byte, limit time.Duration) (rsp []byte, code uin
 			since = time.Now()
 		}
 		waited := time.Since(since)
-		if waited+pause > g.patience(cc, r) {
-			g.impatient = true
+		if waited+pause > g.repeatLimit(cc, r) {
+			g.repeatTimedOut = true
 			return rsp, code, nil
 		}
 		g.log.Debug("tpm command", "command", commandName(cc), "rc", fmt.Sprintf("%#x", code), "repeat in ms", pause.Milliseconds())
 		if waited+pause > silentWait {
-			g.tell(responseCode(rsp), r)
+			g.notifyWaiting(responseCode(rsp), r)
 		}
 		if err := g.pause(pause, cc); err != nil {
 			g.refused = fmt.Errorf("%w; its last answer: %w", timeoutIsBusy(err), &ResponseError{
-				Code: uint32(responseCode(rsp)), Original: code, Command: commandName(cc), is: ErrBusy, text: codeText(uint32(responseCode(rsp)), code),
+				Code: uint32(responseCode(rsp)), Original: code, Command: commandName(cc), sentinel: ErrBusy, text: codeText(uint32(responseCode(rsp)), code),
 			})
 			return slices.Clone(refusal), code, nil
 		}
 	}
 }
 
-// patience is how long a command is repeated. What is on the chip is flushed
+// repeatLimit is how long a command is repeated. What is on the chip is flushed
 // after the context has ended, too, though not for long.
-func (g *guard) patience(cc tpm2.TPMCC, r repeat) time.Duration {
+func (g *guard) repeatLimit(cc tpm2.TPMCC, r repeat) time.Duration {
 	switch {
-	case g.impatient:
-		return impatientLimit
+	case g.repeatTimedOut:
+		return timedOutLimit
 	case cc == tpm2.TPMCCFlushContext && g.ctx.Err() != nil:
 		return cleanupLimit
 	}
 	return r.limit
 }
 
-// tell says once for each code why nothing happens.
-func (g *guard) tell(rc tpm2.TPMRC, r repeat) {
-	if g.told[rc] {
+// notifyWaiting says once for each code why nothing happens.
+func (g *guard) notifyWaiting(rc tpm2.TPMRC, r repeat) {
+	if g.notified[rc] {
 		return
 	}
-	g.told[rc] = true
+	g.notified[rc] = true
 	g.waiting(fmt.Sprintf("%s; waiting up to %d s", r.what, int(r.limit.Seconds())))
 }
 

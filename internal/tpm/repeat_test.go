@@ -50,11 +50,11 @@ func TestRepeats(t *testing.T) {
 		want time.Duration
 		says string // what is told; empty for a code that is not repeated
 	}{
-		{0x908, 10 * time.Second, "the TPM put a command aside; waiting up to 10 s"},
+		{0x908, 10 * time.Second, "the TPM postponed a command; waiting up to 10 s"},
 		{0x909, 10 * time.Second, "the system cancelled a command of the TPM; waiting up to 10 s"},
 		{0x922, 10 * time.Second, "the TPM is busy; waiting up to 10 s"},
 		{0x90a, time.Minute, "the TPM is testing itself; waiting up to 60 s"},
-		{0x920, time.Minute, "the TPM spares its non-volatile memory; waiting up to 60 s"},
+		{0x920, time.Minute, "the TPM limits writes to its non-volatile memory; waiting up to 60 s"},
 		{0x923, time.Minute, "the TPM's non-volatile memory is not available; waiting up to 60 s"},
 		{0xb0922, 10 * time.Second, "the TPM is busy; waiting up to 10 s"},
 		{0xc090a, time.Minute, "the TPM is testing itself; waiting up to 60 s"},
@@ -70,9 +70,9 @@ func TestRepeats(t *testing.T) {
 		t.Run(fmt.Sprintf("%#x", tt.code), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				chip := &reluctant{code: tt.code, times: -1}
-				var told []string
+				var notices []string
 				g := newGuard(t.Context(), chip, nil)
-				g.waiting = func(what string) { told = append(told, what) }
+				g.waiting = func(what string) { notices = append(notices, what) }
 				rsp, err := g.Send(commandHeader(tpm2.TPMCCLoad, 10))
 				if err != nil || responseCode(rsp) != responseCode(withoutLayer(answerOf(tpm2.TPMRC(tt.code)))) {
 					t.Fatalf("Send() = %x, %v", rsp, err)
@@ -81,8 +81,8 @@ func TestRepeats(t *testing.T) {
 				if took > tt.want || took < tt.want-2*time.Second {
 					t.Errorf("repeated for %s, want %s", took, tt.want)
 				}
-				if tt.says == "" && len(chip.sent) != 1 || tt.says != "" && !slices.Equal(told, []string{tt.says}) {
-					t.Errorf("sent %d times, told %q", len(chip.sent), told)
+				if tt.says == "" && len(chip.sent) != 1 || tt.says != "" && !slices.Equal(notices, []string{tt.says}) {
+					t.Errorf("sent %d times, told %q", len(chip.sent), notices)
 				}
 				for i := 1; i < len(chip.at); i++ {
 					if pause := chip.at[i] - chip.at[i-1]; pause > time.Second || i <= 10 && pause != time.Millisecond<<(i-1) {

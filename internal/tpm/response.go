@@ -22,9 +22,9 @@ type ResponseError struct {
 	// "Import".
 	Command string
 
-	is   error
-	rc   error // go-tpm's word for a code of the chip
-	text string
+	sentinel error
+	rc       error // go-tpm's word for a code of the chip
+	text     string
 }
 
 // Error says what the answer means, in the specification's words, and the code.
@@ -33,21 +33,21 @@ func (e *ResponseError) Error() string { return e.text }
 // Unwrap returns the sentinel, and the code as go-tpm has it.
 func (e *ResponseError) Unwrap() []error {
 	if e.rc == nil {
-		return []error{e.is}
+		return []error{e.sentinel}
 	}
-	return []error{e.is, e.rc}
+	return []error{e.sentinel, e.rc}
 }
 
-// SaidOfKeys tells whether chips use the code for a key that was wrapped for
+// MayMeanOtherChip tells whether chips use the code for a key that was wrapped for
 // another chip, too: what there is to do about that is wrong where no key from
 // the service was handed to the chip.
-func (e *ResponseError) SaidOfKeys() bool {
+func (e *ResponseError) MayMeanOtherChip() bool {
 	return e.rc != nil && slices.ContainsFunc(otherChipCodes, func(rc tpm2.TPMRC) bool { return tpm2.TPMRC(e.Code).Is(rc) })
 }
 
 // errTPM12 is for the answer of a TPM 1.2, whose code is always the same.
 func errTPM12() error {
-	return &ResponseError{Code: badTag, Original: badTag, is: ErrUnsupported, text: ErrUnsupported.Error() + ": it is a TPM 1.2"}
+	return &ResponseError{Code: badTag, Original: badTag, sentinel: ErrUnsupported, text: ErrUnsupported.Error() + ": it is a TPM 1.2"}
 }
 
 // codeText is a code of the chip in words: its name, the number as it arrived,
@@ -70,25 +70,25 @@ func (d *Device) responseError(rc tpm2.TPMRC, original uint32, command string) *
 	e := &ResponseError{Code: uint32(rc), Original: original, Command: command}
 	if base, ok := stackCode(e.Code); ok {
 		var text string
-		text, e.is = stackError(base)
-		e.text = fmt.Sprintf("%v: %s (%#x)", e.is, text, original)
+		text, e.sentinel = stackError(base)
+		e.text = fmt.Sprintf("%v: %s (%#x)", e.sentinel, text, original)
 		return e
 	}
-	e.rc, e.is = rc, meaning(rc)
-	told := rc.Is(tpm2.TPMRCCommandCode) || rc.Is(tpm2.TPMRCDisabled) // in so many words
+	e.rc, e.sentinel = rc, meaning(rc)
+	explicit := rc.Is(tpm2.TPMRCCommandCode) || rc.Is(tpm2.TPMRCDisabled) // in so many words
 	switch words := codeText(e.Code, original); {
-	case e.is == ErrAuth:
-		e.is = d.authError(rc)
-		e.text = fmt.Sprintf("%v: %s", e.is, words)
-	case e.is == ErrLockout:
-		e.text = fmt.Sprintf("%v%s: %s", e.is, d.lockoutDetail(), words)
-	case e.is == ErrUnsupported && !told && d.refusesSession(rc):
-		e.is = ErrNoEncryption
-		e.text = fmt.Sprintf("%v: %s", e.is, words)
-	case e.is == ErrUnsupported && !told:
+	case e.sentinel == ErrAuth:
+		e.sentinel = d.authError(rc)
+		e.text = fmt.Sprintf("%v: %s", e.sentinel, words)
+	case e.sentinel == ErrLockout:
+		e.text = fmt.Sprintf("%v%s: %s", e.sentinel, d.lockoutDetail(), words)
+	case e.sentinel == ErrUnsupported && !explicit && d.refusesSession(rc):
+		e.sentinel = ErrNoEncryption
+		e.text = fmt.Sprintf("%v: %s", e.sentinel, words)
+	case e.sentinel == ErrUnsupported && !explicit:
 		e.text = fmt.Sprintf("the TPM refuses TPM2_%s: %s", command, words)
 	default:
-		e.text = fmt.Sprintf("%v: %s", e.is, words)
+		e.text = fmt.Sprintf("%v: %s", e.sentinel, words)
 	}
 	return e
 }

@@ -13,16 +13,16 @@ import (
 // one, too. So no more than two are held here: the EK is out of the way while a
 // key is loaded below the SRK.
 
-// putAway saves a derived key outside the chip and takes it out of its memory.
+// swapOut saves a derived key outside the chip and takes it out of its memory.
 // Two commands, one from the second time on: what was saved stays valid. A chip
 // that refuses keeps the key where it is.
-func (d *Device) putAway(k *Key) error {
-	if k.Handle != 0 || k.away || d.noContexts {
+func (d *Device) swapOut(k *Key) error {
+	if k.Handle != 0 || k.swappedOut || d.noContexts {
 		return nil
 	}
 	if k.saved == nil {
 		rsp, err := run(d, "save the context of a key", tpm2.ContextSave{SaveHandle: k.handle})
-		if cannot(err) {
+		if isUnavailable(err) {
 			d.noContexts = true
 			return nil
 		}
@@ -34,25 +34,25 @@ func (d *Device) putAway(k *Key) error {
 	if err := d.flush(k.handle); err != nil {
 		return err
 	}
-	k.away = true
+	k.swappedOut = true
 	return nil
 }
 
-// bringBack loads a key that was put away. On a chip that saves contexts and does
+// swapIn loads a key that was swapped out. On a chip that saves contexts and does
 // not load them, the EK is derived again, once, and stays.
-func (d *Device) bringBack(k *Key) error {
-	if !k.away {
+func (d *Device) swapIn(k *Key) error {
+	if !k.swappedOut {
 		return nil
 	}
 	rsp, err := run(d, "load the context of a key", tpm2.ContextLoad{Context: *k.saved})
-	if cannot(err) {
+	if isUnavailable(err) {
 		d.noContexts = true
 		return d.deriveAgain(k)
 	}
 	if err != nil {
 		return err
 	}
-	k.handle, k.away = rsp.LoadedHandle, false
+	k.handle, k.swappedOut = rsp.LoadedHandle, false
 	d.roles[k.handle] = roles[tpm2.TPMRHEndorsement]
 	return nil
 }
@@ -73,10 +73,12 @@ func (d *Device) deriveAgain(k *Key) (err error) {
 	if !bytes.Equal(again.name.Buffer, k.name.Buffer) {
 		return errors.Join(contradicts(tpm2.TPMCCCreatePrimary, "it derives another endorsement key the second time"), again.Close())
 	}
-	k.handle, k.away = again.handle, false
+	k.handle, k.swappedOut = again.handle, false
 	return nil
 }
 
-// cannot says whether an error is a chip's word that it does not have a command,
+// isUnavailable says whether an error is a chip's word that it does not have a command,
 // or not what was asked of it.
-func cannot(err error) bool { return errors.Is(err, ErrUnsupported) || errors.Is(err, ErrPermission) }
+func isUnavailable(err error) bool {
+	return errors.Is(err, ErrUnsupported) || errors.Is(err, ErrPermission)
+}

@@ -203,7 +203,7 @@ func TestLeftoverSessions(t *testing.T) {
 }
 
 // With sessions that end with each command, too, the inner key stays off the bus.
-func TestFrugalSessionsKeepTheInnerKey(t *testing.T) {
+func TestChipWithoutSessionRoomKeepsTheInnerKey(t *testing.T) {
 	onEachUnclean(t, func(t *testing.T, chip *recorder) {
 		d := open(t, chip, Options{})
 		ek, srk := keys(t, d)
@@ -218,8 +218,8 @@ func TestFrugalSessionsKeepTheInnerKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		closeAll(t, key)
-		if !d.frugal || showsInnerKey(t, chip.bytes, blob) {
-			t.Errorf("frugal %v; the inner key crossed the bus: %v", d.frugal, showsInnerKey(t, chip.bytes, blob))
+		if !d.noSessionRoom || showsInnerKey(t, chip.bytes, blob) {
+			t.Errorf("no room for sessions %v; the inner key crossed the bus: %v", d.noSessionRoom, showsInnerKey(t, chip.bytes, blob))
 		}
 	})
 }

@@ -33,9 +33,9 @@ func (d *Device) ensureSalt(auths ...[]byte) (unsalt func() error, err error) {
 	switch {
 	case d.opts.PlainBus || len(slices.Concat(auths...)) == 0:
 		return nothing, nil
-	case d.salt != nil && d.salt.away:
+	case d.salt != nil && d.salt.swappedOut:
 		ek := d.salt
-		return func() error { return d.putAway(ek) }, d.bringBack(ek)
+		return func() error { return d.swapOut(ek) }, d.swapIn(ek)
 	case d.salt != nil:
 		return nothing, nil
 	}
@@ -107,7 +107,7 @@ func (d *Device) srkAuth(ek *Key) (_ tpm2.Session, err error) {
 	switch {
 	case d.opts.PlainBus:
 		return tpm2.PasswordAuth(nil), nil
-	case d.frugal:
+	case d.noSessionRoom:
 		return tpm2.HMAC(tpm2.TPMAlgSHA256, nonceSize, tpm2.Salted(ek.handle, ek.public), tpm2.AESEncryption(128, tpm2.EncryptInOut)), nil
 	}
 	if d.secrecy == nil {
@@ -131,7 +131,7 @@ func (d *Device) ekAuth(ek *Key) (_ tpm2.Session, err error) {
 	proof := d.hierarchyAuth(d.opts.EndorsementAuth)
 	var options []tpm2.AuthOption
 	switch {
-	case d.frugal && !d.opts.PlainBus:
+	case d.noSessionRoom && !d.opts.PlainBus:
 		options = []tpm2.AuthOption{tpm2.Salted(ek.handle, ek.public), tpm2.AESEncryption(128, tpm2.EncryptOut)}
 	case len(d.opts.EndorsementAuth) > 0 && !d.opts.PlainBus:
 		if d.endorsement == nil {

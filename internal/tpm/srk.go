@@ -65,31 +65,31 @@ func (d *Device) srk(try func(*Key) (obstacle string, err error)) (*Key, error) 
 // trySRK tries whether the SRK at the handle opens with the empty password, which
 // is all that IoT Edge and the SDKs know.
 func (d *Device) trySRK(k *Key) (obstacle string, err error) {
-	const untried = "the key at %#x was not tried, since wrong passwords for it count towards the chip's lockout and %s; IoT Edge uses it, and will fail if it has a password"
+	const untriedFormat = "the key at %#x was not tried, since wrong passwords for it count towards the chip's lockout and %s; IoT Edge uses it, and will fail if it has a password"
 	noDA := k.public.ObjectAttributes.NoDA
 	if !noDA {
-		p, current, err := d.properties()
+		p, current, err := d.readProperties()
 		if err != nil {
 			return "", err
 		}
 		_, counted := current[tpm2.TPMPTLockoutCounter]
 		switch {
-		case p.InLockout:
+		case p.inLockout:
 			return "", nil // the first use is refused with how long it lasts, and not counted
 		case !counted:
-			return fmt.Sprintf(untried, HandleSRK, "the chip does not tell its lockout counter"), nil
-		case p.LockoutCounter > 0:
-			return fmt.Sprintf(untried, HandleSRK, fmt.Sprintf("the chip's lockout counter is %d of %d", p.LockoutCounter, p.MaxAuthFail)), nil
+			return fmt.Sprintf(untriedFormat, HandleSRK, "the chip does not report its lockout counter"), nil
+		case p.lockoutCounter > 0:
+			return fmt.Sprintf(untriedFormat, HandleSRK, fmt.Sprintf("the chip's lockout counter is %d of %d", p.lockoutCounter, p.maxAuthFail)), nil
 		}
 	}
 	err = d.provePassword(k)
 	switch {
 	case errors.Is(err, ErrAuth):
 		return fmt.Sprintf("the key at %#x has a password; IoT Edge uses that key, and will fail", HandleSRK), nil
-	case cannot(err) && noDA: // its first use tells
+	case isUnavailable(err) && noDA: // its first use tells
 		return "", nil
-	case cannot(err):
-		return fmt.Sprintf(untried, HandleSRK, "this chip has no command to try it with"), nil
+	case isUnavailable(err):
+		return fmt.Sprintf(untriedFormat, HandleSRK, "this chip has no command to try it with"), nil
 	}
 	return "", err
 }

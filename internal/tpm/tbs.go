@@ -20,15 +20,15 @@ const (
 
 // tbsMeanings is what the codes mean that are not a fault of this program.
 var tbsMeanings = map[uint32]struct {
-	is   error
-	name string
-	text string
+	sentinel error
+	name     string
+	text     string
 }{
-	tbsCommandBlocked: {ErrPermission, "TPM_E_COMMAND_BLOCKED", "Windows keeps this command from programs that are not elevated; run it as administrator"},
+	tbsCommandBlocked: {ErrPermission, "TPM_E_COMMAND_BLOCKED", "Windows refuses this command to programs that are not elevated; run it as administrator"},
 	tbsRetry:          {ErrBusy, "TPM_E_RETRY", "the chip is too busy to answer"},
-	0x80280801:        {ErrFailure, "TPM_E_NEEDS_SELFTEST", "the chip wants a self-test first"},
+	0x80280801:        {ErrFailure, "TPM_E_NEEDS_SELFTEST", "the chip needs a self-test first"},
 	tbsDoingSelfTest:  {ErrBusy, "TPM_E_DOING_SELFTEST", "the chip is testing itself"},
-	0x80280803:        {ErrLockout, "TPM_E_DEFEND_LOCK_RUNNING", "the chip defends itself against wrong passwords"},
+	0x80280803:        {ErrLockout, "TPM_E_DEFEND_LOCK_RUNNING", "the chip is locked because of wrong passwords"},
 	0x80284006:        {ErrNoDevice, "TBS_E_IOERROR", "Windows cannot communicate with the chip"},
 	0x80284008:        {ErrNoDevice, "TBS_E_SERVICE_NOT_RUNNING", "the service TPM Base Services is not running; start it as administrator: sc start TBS"},
 	0x80284009:        {ErrBusy, "TBS_E_TOO_MANY_TBS_CONTEXTS", "too many programs have the chip open"},
@@ -55,14 +55,14 @@ func tbsOwn(code uint32) bool {
 
 // tbsError gives a code of the TPM Base Services its meaning.
 func tbsError(code uint32, command string) error {
-	e := &ResponseError{Code: code, Original: code, Command: command, is: ErrNoDevice}
+	e := &ResponseError{Code: code, Original: code, Command: command, sentinel: ErrNoDevice}
 	m, known := tbsMeanings[code]
 	if !known {
-		e.text = fmt.Sprintf("%v: TPM Base Services: code %#x", e.is, code)
+		e.text = fmt.Sprintf("%v: TPM Base Services: code %#x", e.sentinel, code)
 		return e
 	}
-	e.is = m.is
-	e.text = fmt.Sprintf("%v: TPM Base Services: %s (%s, %#x)", m.is, m.text, m.name, code)
+	e.sentinel = m.sentinel
+	e.text = fmt.Sprintf("%v: TPM Base Services: %s (%s, %#x)", m.sentinel, m.text, m.name, code)
 	return e
 }
 

@@ -54,13 +54,13 @@ func TestTBSCodes(t *testing.T) {
 	sentinels := []error{ErrNoDevice, ErrPermission, ErrBusy, ErrResources, ErrUnsupported, ErrAuth, ErrLockout}
 	for _, test := range tests {
 		chip := fake(func([]byte) ([]byte, error) { return nil, fmt.Errorf("submit: %w", winError(test.code)) })
-		_, err := New(t.Context(), overTBS(chip), Options{})
+		_, err := newDevice(t.Context(), overTBS(chip), Options{})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%#x: New() = %v, want %q in it", test.code, err, test.want)
+			t.Errorf("%#x: newDevice() = %v, want %q in it", test.code, err, test.want)
 		}
 		for _, s := range sentinels {
 			if errors.Is(err, s) != (s == test.is) {
-				t.Errorf("%#x: New() = %v, want only %q in it", test.code, err, test.is)
+				t.Errorf("%#x: newDevice() = %v, want only %q in it", test.code, err, test.is)
 			}
 		}
 	}

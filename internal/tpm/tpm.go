@@ -1,9 +1,9 @@
 // Package tpm speaks with the TPM 2.0 chip: it finds or derives the endorsement
-// key (EK) and the storage root key (SRK), takes a key that the Device
+// key (EK) and the storage root key (SRK), imports a key that the Device
 // Provisioning Service (DPS) wrapped for them, and signs with it.
 //
 // One rule governs it: nothing that outlives the call is left on the chip. A
-// [Key] or [HMACKey] is closed by whoever asked for it, sessions end with the
+// [Key] or [HMACKey] is closed by the caller that asked for it, sessions end with the
 // command they were made for, or with the EK that they are salted to, on failing
 // paths too, and only [Device.Persist] writes anything. Secrets cross the bus in
 // an encrypted session, salted to the EK.
@@ -21,7 +21,7 @@ import (
 	"github.com/google/go-tpm/tpm2/transport"
 )
 
-// Options are what [Open] can be told besides the address.
+// Options are what [Open] accepts besides the address.
 type Options struct {
 	// EndorsementAuth and OwnerAuth are the hierarchies' passwords; empty is
 	// the usual case.
@@ -34,12 +34,12 @@ type Options struct {
 	// repeat for more than a second, once for each reason. It may be nil.
 	Waiting func(what string)
 	// Ledgers is a directory in which a run on a chip without a resource manager
-	// notes what it makes there, so that the next one can clean up behind one that
+	// notes what it makes there, so that the next one can clean up after one that
 	// was killed. It must not outlast the start of the machine. Empty: none is kept.
 	Ledgers string
-	// KeepLeftovers leaves on the chip what a run that was killed left there, for
-	// those who are only to look. What this run makes is noted all the same.
-	KeepLeftovers bool
+	// keepLeftovers leaves on the chip what a run that was killed left there, for
+	// those who are only to look. What this run makes is noted anyway.
+	keepLeftovers bool
 	// Flushed is called with a sentence for people when something that an earlier
 	// run left was taken off the chip. It may be nil.
 	Flushed func(what string)
@@ -59,15 +59,15 @@ type Device struct {
 	fixed      map[tpm2.TPMPT]uint32 // TPM_PT_FIXED, read at Open
 	salt       *Key                  // the EK while it is there, for sessions to be salted to
 	persistent []uint32              // persistent handles, read when first asked
-	fewer      int                   // which of counts the chip accepts
+	countIndex int                   // which of counts the chip accepts
 	nvLimit    int                   // bytes that it reads of an NV index in one command; 0: as it says
 
-	roles       map[tpm2.TPMHandle]string // what is in the chip's memory for this run, in words
-	secrecy     *heldSession              // encrypts for all commands of the SRK, while it is held
-	endorsement *heldSession              // proves the endorsement hierarchy's password, while it is held
-	noContexts  bool                      // the chip refused to save or load an object's context
-	proving     tpm2.TPMHandle            // the hierarchy whose password ProveHierarchyAuth tries; 0: none
-	frugal      bool                      // it has no room for sessions that are held: each ends with its command
+	roles         map[tpm2.TPMHandle]string // what is in the chip's memory for this run, in words
+	secrecy       *heldSession              // encrypts for all commands of the SRK, while it is held
+	endorsement   *heldSession              // proves the endorsement hierarchy's password, while it is held
+	noContexts    bool                      // the chip refused to save or load an object's context
+	proving       tpm2.TPMHandle            // the hierarchy whose password proveHierarchyAuth tries; 0: none
+	noSessionRoom bool                      // it has no room for sessions that are held: each ends with its command
 }
 
 // Open connects to the TPM at addr, and asks it for its fixed properties to see
@@ -82,7 +82,7 @@ func Open(ctx context.Context, addr Address, opts Options) (*Device, error) {
 	if err != nil {
 		return nil, withAdvice(given, ofAddress(given, err))
 	}
-	d, err := New(ctx, t, opts)
+	d, err := newDevice(ctx, t, opts)
 	if err != nil {
 		return nil, withAdvice(given, ofAddress(given, fmt.Errorf("%s: %w", addr, errors.Join(err, t.Close()))))
 	}
@@ -97,9 +97,9 @@ func Open(ctx context.Context, addr Address, opts Options) (*Device, error) {
 	return d, nil
 }
 
-// New makes a Device of a transport that is open already; the caller closes
+// newDevice makes a Device of a transport that is open already; the caller closes
 // it. Errors are those of [Open].
-func New(ctx context.Context, t transport.TPM, opts Options) (*Device, error) {
+func newDevice(ctx context.Context, t transport.TPM, opts Options) (*Device, error) {
 	d := &Device{t: newGuard(ctx, t, opts.Log), opts: opts, close: func() error { return nil }, roles: map[tpm2.TPMHandle]string{}}
 	if opts.Waiting != nil {
 		d.t.waiting = opts.Waiting
@@ -110,7 +110,7 @@ func New(ctx context.Context, t transport.TPM, opts Options) (*Device, error) {
 	return d, nil
 }
 
-// Address says where the TPM was found, spelt so that [ParseAddress] takes it.
+// Address says where the TPM was found, spelt so that [ParseAddress] accepts it.
 func (d *Device) Address() string { return d.address.String() }
 
 // TCTI is the same as tpm2-tss reads it: see [Address.TCTI].
@@ -118,7 +118,7 @@ func (d *Device) TCTI() string { return d.address.TCTI() }
 
 // Close ends the sessions that are left, and the connection. Where answers were
 // unusable it looks for what these left on the chip, if need be on a connection
-// that is opened anew.
+// that is opened again.
 func (d *Device) Close() error {
 	err := errors.Join(d.endSessions(), d.sweep())
 	d.t.holds.ledger.close(d.t.holds.clean())
@@ -175,7 +175,7 @@ func (d *Device) undo(failed error, made tpm2.TPMHandle) error {
 	if !unusable {
 		return err
 	}
-	for _, stray := range d.t.holds.strays() {
+	for _, stray := range d.t.holds.lingeringSessions() {
 		if stray != made {
 			d.flush(stray) // refused where it has ended
 		}
@@ -191,7 +191,7 @@ func (d *Device) undo(failed error, made tpm2.TPMHandle) error {
 // connection is out of step, [Device.Close] does it on another one.
 func (d *Device) flush(handle tpm2.TPMHandle) error {
 	delete(d.roles, handle)
-	if d.reopen != nil && !d.Managed() && d.t.outOfStep() {
+	if d.reopen != nil && !d.Managed() && d.t.desynchronized() {
 		return nil
 	}
 	_, err := run(d, fmt.Sprintf("flush %#x", uint32(handle)), tpm2.FlushContext{FlushHandle: handle})

@@ -109,7 +109,7 @@ func leftovers(tb testing.TB, t transport.TPM) []uint32 {
 
 func open(tb testing.TB, t transport.TPM, o Options) *Device {
 	tb.Helper()
-	d, err := New(context.Background(), t, o)
+	d, err := newDevice(context.Background(), t, o)
 	if err != nil {
 		tb.Fatal(err)
 	}

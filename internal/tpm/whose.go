@@ -26,7 +26,7 @@ func (e *AuthError) Error() string {
 		return ErrAuth.Error()
 	}
 	if e.None {
-		return ErrAuth.Error() + " of " + e.Of + ": it has none, the chip says"
+		return ErrAuth.Error() + " of " + e.Of + ": the chip reports that it has none"
 	}
 	return ErrAuth.Error() + " of " + e.Of
 }
@@ -54,11 +54,11 @@ func (d *Device) authError(rc tpm2.TPMRC) *AuthError {
 		return &AuthError{}
 	}
 	handle := tpm2.TPMHandle(binary.BigEndian.Uint32(d.t.asked[4*(n-1):]))
-	return &AuthError{Handle: uint32(handle), Of: d.nameOf(handle), None: d.gave(handle) && d.hasNoPassword(handle)}
+	return &AuthError{Handle: uint32(handle), Of: d.nameOf(handle), None: d.passwordGiven(handle) && d.hasNoPassword(handle)}
 }
 
-// gave tells whether this run was given a password for a hierarchy, or proves one.
-func (d *Device) gave(handle tpm2.TPMHandle) bool {
+// passwordGiven tells whether this run was given a password for a hierarchy, or proves one.
+func (d *Device) passwordGiven(handle tpm2.TPMHandle) bool {
 	return handle == d.proving || handle == tpm2.TPMRHOwner && len(d.opts.OwnerAuth) > 0 || handle == tpm2.TPMRHEndorsement && len(d.opts.EndorsementAuth) > 0
 }
 
@@ -70,8 +70,8 @@ func (d *Device) hasNoPassword(handle tpm2.TPMHandle) bool {
 		return false
 	}
 	values, err := d.readGroup(tpm2.TPMPTPermanent)
-	permanent, told := values[tpm2.TPMPTPermanent]
-	return err == nil && told && permanent&bit == 0
+	permanent, reported := values[tpm2.TPMPTPermanent]
+	return err == nil && reported && permanent&bit == 0
 }
 
 // nameOf names what a handle stands for, for people.

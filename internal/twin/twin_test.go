@@ -53,7 +53,7 @@ func TestCases(t *testing.T) {
 			accepted++
 		}
 		if seen[c.Name] {
-			t.Errorf("%s stands twice", c.Name)
+			t.Errorf("%s appears twice", c.Name)
 		}
 		seen[c.Name] = true
 	}
@@ -84,7 +84,7 @@ func TestNoObject(t *testing.T) {
 		}
 	}
 	for raw, reason := range map[string]string{
-		`[]`: "line 1: it is a list, not an object", `"a"`: "a text", `7`: "a number", "{\n": "breaks off", "{}\n{}": "line 2: something follows",
+		`[]`: "line 1: it is a list, not an object", `"a"`: "a string", `7`: "a number", "{\n": "ends too early", "{}\n{}": "line 2: there is more after its end",
 		"\xff": "UTF-8", `{"a":1,}`: "comma",
 	} {
 		faults := twin.Check(twin.Desired, []byte(raw))
@@ -92,7 +92,7 @@ func TestNoObject(t *testing.T) {
 			t.Errorf("Check(%q) = %v, want %q", raw, faults, reason)
 		}
 	}
-	if faults := twin.CheckInitial([]byte(`{"tags":{},"tags":{}}`)); len(faults) != 1 || faults[0].Reason != "line 1: tags stands twice" {
+	if faults := twin.CheckInitial([]byte(`{"tags":{},"tags":{}}`)); len(faults) != 1 || faults[0].Reason != "line 1: tags appears twice" {
 		t.Errorf("tags that stand twice: %v", faults)
 	}
 }

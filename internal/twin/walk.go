@@ -38,7 +38,7 @@ func (w *walk) value(path string, depth int, listed bool) {
 	switch token := token.(type) {
 	case json.Delim:
 		if depth == MaxDepth+1 { // once, not for what lies in it
-			w.fault(path, "it lies %d levels deep, and a hub accepts %d", depth, MaxDepth)
+			w.fault(path, "it is %d levels deep, and a hub accepts %d", depth, MaxDepth)
 		}
 		if token == '{' {
 			w.object(path, depth, listed)
@@ -48,7 +48,7 @@ func (w *walk) value(path string, depth int, listed bool) {
 	case string:
 		w.size += countedBytes(token)
 		if len(token) > MaxText {
-			w.fault(path, "the text has %d bytes, and a hub accepts %d", len(token), MaxText)
+			w.fault(path, "the string has %d bytes, and a hub accepts %d", len(token), MaxText)
 		}
 	case json.Number:
 		w.size += 8
@@ -71,7 +71,7 @@ func (w *walk) object(path string, depth int, listed bool) {
 		if err != nil || !ok {
 			return
 		}
-		inside := path + "." + shown(name)
+		inside := path + "." + displayName(name)
 		w.size += countedBytes(name)
 		w.name(inside, name)
 		w.value(inside, depth+1, listed)
@@ -93,7 +93,7 @@ func (w *walk) name(path, name string) {
 	case name == "":
 		w.fault(path, "the name is empty")
 	case bad != "":
-		w.fault(path, "a hub does not accept %s in the name \"%s\"", bad, shown(name))
+		w.fault(path, "a hub does not accept %s in the name \"%s\"", bad, displayName(name))
 	}
 	if len(name) > MaxName {
 		w.fault(path, "the name has %d bytes, and a hub accepts %d", len(name), MaxName)
@@ -118,8 +118,8 @@ func refusedIn(name string) string {
 	return ""
 }
 
-// number judges a number as it is spelled: with a fraction or an exponent it is no
-// integer, and only has to be one that a double holds.
+// number judges a number as it is spelled: with a fraction or an exponent it is not
+// an integer, and only has to be one that a double holds.
 func (w *walk) number(path, spelled string) {
 	if strings.ContainsAny(spelled, ".eE") {
 		if f, err := strconv.ParseFloat(spelled, 64); err != nil || math.IsInf(f, 0) {
@@ -128,7 +128,7 @@ func (w *walk) number(path, spelled string) {
 		return
 	}
 	if n, err := strconv.ParseInt(spelled, 10, 64); err != nil || n < MinInteger || n > MaxInteger {
-		w.fault(path, "the integer is not one from %d to %d, which are those that a hub accepts; as a text, in quotes, it stays whole", int64(MinInteger), int64(MaxInteger))
+		w.fault(path, "the integer is not one from %d to %d, which are those that a hub accepts; as a string, in quotes, it keeps its value", int64(MinInteger), int64(MaxInteger))
 	}
 }
 
@@ -144,8 +144,8 @@ func countedBytes(s string) int {
 	return n
 }
 
-// shown is a name fit for a terminal: what cannot be seen is written as in Go.
-func shown(name string) string {
+// displayName is a name fit for a terminal: what cannot be seen is written as in Go.
+func displayName(name string) string {
 	const longest = 60
 	if runes := []rune(name); len(runes) > longest {
 		name = string(runes[:longest]) + "…"

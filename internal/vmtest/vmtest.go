@@ -4,7 +4,7 @@
 // device nodes and who may open them, the resource manager, SMBIOS.
 //
 // A machine boots from memory into internal/vmtest/init, its only process,
-// which takes the list of [Step] that was packed beside it, writes an [Outcome]
+// which reads the list of [Step] that was packed beside it, writes an [Outcome]
 // for each on the second serial port, and switches the machine off. There is no
 // shell, no distribution and no network in it. What must have come out is said
 // on this side, one subtest a step.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"tpmdps/internal/aziot"
+	"tpmdps/internal/check"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/drift"
@@ -23,8 +24,8 @@ func TestConclude(t *testing.T) {
 	wrong := lint.Finding{Rule: "unknown-key", Severity: lint.Error, Line: 3, Message: "m"}
 	rule := func(name string) lint.Finding { return lint.Finding{Rule: name, Severity: lint.Error, Message: "m"} }
 	doubt := lint.Finding{Rule: "cleartext", Severity: lint.Warning}
-	fail := drift.Tick{Name: "file", Status: drift.Fail, Detail: "d", Hint: "h"}
-	skipped := drift.Tick{Name: "enrollment", Status: drift.Skipped, Hint: "give a credential"}
+	fail := drift.Tick{Name: "file", Status: check.Fail, Detail: "d", Hint: "h"}
+	skipped := drift.Tick{Name: "enrollment", Status: check.Skipped, Hint: "give a credential"}
 	asked := errors.New("no answer")
 	for _, test := range []struct {
 		name     string
@@ -41,8 +42,8 @@ func TestConclude(t *testing.T) {
 		{"the file before the machine", []lint.Finding{wrong, rule(checkup.RuleAccess)}, nil, nil, checkup.ErrFindings, "f: 2 errors, no warning; correct the file and run this again"},
 		{"the machine", []lint.Finding{rule(checkup.RuleAccess)}, nil, nil, aziot.ErrAccess, "f: 1 error, no warning; give IoT Edge the chip and run this again"},
 		{"the chip's password", []lint.Finding{rule(checkup.RuleAuth)}, nil, nil, checkup.ErrDisagree, "f: 1 error, no warning; give IoT Edge the chip's password and run this again"},
-		{"drift", nil, []drift.Tick{fail, skipped}, asked, checkup.ErrDisagree, "f: no error in the file itself, 1 disagreement, no warning; not compared: enrollment; do what the hint says and run this again"},
-		{"not answered", nil, []drift.Tick{skipped}, asked, asked, "f: no error in the file itself, no warning; not compared: enrollment; not all could be compared that was asked for; do what the hint says and run this again"},
+		{"drift", nil, []drift.Tick{fail, skipped}, asked, checkup.ErrDisagree, "f: no error in the file itself, 1 disagreement, no warning; not compared: enrollment; follow the hint and run this again"},
+		{"not answered", nil, []drift.Tick{skipped}, asked, asked, "f: no error in the file itself, no warning; not compared: enrollment; not everything that was requested could be compared; follow the hint and run this again"},
 	} {
 		r := checkup.NewResult(lint.Report{Findings: test.findings}, drift.Facts{File: "f"}, test.ticks, checkup.ChipFacts{})
 		err := r.Conclude("apply it", test.asked)
@@ -104,7 +105,7 @@ func TestRun(t *testing.T) {
 		request.Path, request.ChipNamed, request.ChipOverrides = test.path, test.named, test.overrides
 		r, err := checkup.Run(t.Context(), request, "apply it")
 		test.disagree = test.disagree && runtime.GOOS == "linux"
-		if says := strings.Contains(r.Verdict, "this machine has no chip at device:/dev/tpm7, which f names"); says != test.disagree || (r.Ticks[0].Status == drift.Fail) != test.disagree {
+		if says := strings.Contains(r.Verdict, "this machine has no chip at device:/dev/tpm7, which f names"); says != test.disagree || (r.Ticks[0].Status == check.Fail) != test.disagree {
 			t.Errorf("%+v: %+v", test, r)
 		}
 		if wrong := test.disagree || test.overrides; errors.Is(err, tpm.ErrNoDevice) != wrong {

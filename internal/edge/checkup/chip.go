@@ -29,7 +29,7 @@ const (
 func AccessFinding(a aziot.Access) (f lint.Finding, found bool) {
 	f = lint.Finding{Rule: RuleAccess, Severity: lint.Warning, Key: "tpm.tcti", Message: fmt.Sprintf("%s opens %s: %s", a.User, a.Node, a.Reason), Fix: a.Hint}
 	if a.Verdict == aziot.Denied {
-		f.Severity, f.Message = lint.Error, fmt.Sprintf("%s may not open %s (%s %s:%s): %s", a.User, a.Node, a.Mode, a.Owner, a.Group, a.Reason)
+		f.Severity, f.Message = lint.Error, a.String()
 	}
 	return f, a.Verdict == aziot.Denied || a.Verdict == aziot.Allowed && a.Hint != ""
 }
@@ -160,7 +160,7 @@ func (f ChipFacts) Findings(path string, data []byte, addr tpm.Address, fix func
 		list = append(list, lint.Finding{
 			Rule: RuleChip, Severity: lint.Warning, Key: "tpm.tcti",
 			Message: fmt.Sprintf("IoT Edge opens another chip: %s, and this check asked %s", f.other, addr),
-			Fix:     "leave --tpm and its variables out, or have IoT Edge use this chip: tpmdps config --tcti " + text.ShellWord(addr.TCTI()) + " --config " + text.ShellWord(path),
+			Fix:     "omit --tpm and unset its variables, or have IoT Edge use this chip: tpmdps config --tcti " + text.ShellWord(addr.TCTI()) + " --config " + text.ShellWord(path),
 		})
 	}
 	for _, fault := range f.faults {

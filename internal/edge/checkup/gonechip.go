@@ -15,11 +15,11 @@ type goneChip struct {
 
 // Error says what the file and the machine disagree about.
 func (g *goneChip) Error() string {
-	return fmt.Sprintf("%s: %v", g.where(), g.err)
+	return fmt.Sprintf("%s: %v", g.summary(), g.err)
 }
 
-// where is what the last line says of it.
-func (g *goneChip) where() string {
+// summary is what the last line says of it.
+func (g *goneChip) summary() string {
 	return fmt.Sprintf("this machine has no chip at %s, which %s names", text.Printable(g.tcti, 100), g.file)
 }
 

@@ -16,7 +16,7 @@ type Passwords struct {
 	// Chip is the way to the chip that IoT Edge will open; ChipNamed: it has to be there.
 	Chip      func() (tpm.Address, tpm.Options, error)
 	ChipNamed bool
-	// Warn is handed what the operator has to know all the same.
+	// Warn is handed what the operator has to know anyway.
 	Warn func(format string, args ...any)
 }
 
@@ -40,9 +40,9 @@ func (p Passwords) Prove(ctx context.Context) error {
 	}
 	for _, f := range faults {
 		switch {
-		case f.Told && f.Set:
+		case f.Given && f.Set:
 			return &wrongPassword{f.Hierarchy, p.File}
-		case f.Told:
+		case f.Given:
 			p.Warn("warning: the chip has no %s password: until it has this one, aziot-tpmd will fail with 0x9a2", f.Hierarchy)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/aziot"
+	"tpmdps/internal/check"
 	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/edge/lint"
 	"tpmdps/internal/text"
@@ -71,20 +72,20 @@ func (r *Result) judge(asked error) (next string, err error) {
 		case first.Rule == RuleAccess: // it comes last, so the file itself is right
 			return "give IoT Edge the chip and run this again", fmt.Errorf("%w: %s", aziot.ErrAccess, first.Message)
 		case first.Rule == RuleChip && r.stops != nil:
-			return "do what is said of the chip and run this again", fmt.Errorf("%s is not to blame: %w", r.File, r.stops)
+			return "fix what is reported about the chip and run this again", fmt.Errorf("%s is not at fault: %w", r.File, r.stops)
 		case first.Rule == RuleAuth:
 			return "give IoT Edge the chip's password and run this again", fmt.Errorf("%s and chip: %w: %s", r.File, ErrDisagree, first.Message)
 		}
 		return "correct the file and run this again",
 			fmt.Errorf("%s: %w: %s, the first is %s%s", r.File, ErrFindings, text.Count(failures, "error"), first.Rule, first.InLine())
 	case errors.As(asked, &gone) && drift.OnlyChip(r.Ticks):
-		return gone.where() + "; do what the hint says and run this again", asked
+		return gone.summary() + "; follow the hint and run this again", asked
 	case drift.Disagree(r.Ticks):
-		i := slices.IndexFunc(r.Ticks, func(t drift.Tick) bool { return t.Status == drift.Fail })
-		return "do what the hint says and run this again",
+		i := slices.IndexFunc(r.Ticks, func(t drift.Tick) bool { return t.Status == check.Fail })
+		return "follow the hint and run this again",
 			fmt.Errorf("%s, chip, enrollment and device: %w: %s: %s", r.File, ErrDisagree, r.Ticks[i].Name, r.Ticks[i].Detail)
 	case asked != nil:
-		return "not all could be compared that was asked for; do what the hint says and run this again", asked
+		return "not everything that was requested could be compared; follow the hint and run this again", asked
 	}
 	return "", nil
 }

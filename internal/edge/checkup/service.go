@@ -38,7 +38,7 @@ func (r Request) askService(ctx context.Context, facts *drift.Facts) error {
 		facts.NoService, facts.NoServiceHint = "DPS was not asked: there is no credential", r.NoServiceHint
 		return nil
 	case id == "":
-		facts.NoService, facts.NoServiceHint = "the file has no registration ID to ask for", "give the file a registration ID first; the findings say what to type"
+		facts.NoService, facts.NoServiceHint = "the file has no registration ID to ask for", "give the file a registration ID first; the findings show what to type"
 		return nil
 	case identity.CheckRegistrationID(id) != nil:
 		facts.NoService, facts.NoServiceHint = "the file's registration ID cannot be one, so DPS was not asked for it", "correct the registration ID first"
@@ -128,7 +128,7 @@ func isMissing(err error) bool {
 	if !errors.As(err, &refused) {
 		return false
 	}
-	switch dictionary.Judge(refused.Said()).Meaning {
+	switch dictionary.Judge(refused.Details()).Meaning {
 	case dictionary.NotEnrolled, dictionary.NotRegistered:
 		return true
 	}
@@ -145,7 +145,7 @@ func (r Request) registration(ctx context.Context, client *dps.ServiceClient, e 
 		case isMissing(err):
 			return nil, "", nil
 		case dps.HasStatus(err, http.StatusUnauthorized), dps.HasStatus(err, http.StatusForbidden):
-			return nil, "the credential does not open registrations", nil
+			return nil, "the credential does not allow reading registrations", nil
 		case err != nil:
 			return nil, r.unanswered(err), err
 		}

@@ -43,6 +43,15 @@ type Setting struct {
 	From Origin
 }
 
+// OrFile is the value, or the file's where it has one: that goes before a variable of
+// the environment, which may be there for another run, and after the command line.
+func (s Setting) OrFile(text string) string {
+	if text != "" && (s.Text == "" || s.From != CommandLine) {
+		return text
+	}
+	return s.Text
+}
+
 // Request is what the file is to say.
 type Request struct {
 	Path   string // or Stdout
@@ -69,8 +78,8 @@ type Request struct {
 	// Record reads what registration IDs are made of, from the chip: the IDs that are
 	// derived from the EK, or, for a template, all of it. No answer is asked for twice.
 	Record func(whole bool) (identity.Record, error)
-	// Say is handed what happens meanwhile, for people; a warning says so.
-	Say func(format string, args ...any)
+	// Notify is handed what happens meanwhile, for people; a warning says so.
+	Notify func(format string, args ...any)
 }
 
 // RequestError is for a request that has to be changed: something is missing in it,
@@ -167,15 +176,15 @@ func (t *Target) readTemplate() error {
 	case info.Mode().Type() != fs.ModeSymlink:
 		return t.read() // another run has just made it
 	default:
-		return &RequestError{fmt.Errorf("%s is a symbolic link to what is not there", path)}
+		return &RequestError{fmt.Errorf("%s is a symbolic link to a file that does not exist", path)}
 	}
 	dir := filepath.Dir(path)
-	whyNot := "" // only the package makes these
+	installHint := "" // only the package makes these
 	if dir == filepath.Dir(edge.DefaultFile) || dir == filepath.Dir(LegacyFile) {
-		whyNot = "; is IoT Edge installed?"
+		installHint = "; is IoT Edge installed?"
 	}
 	if info, err := os.Stat(dir); err != nil {
-		return disk.At(path, &RequestError{fmt.Errorf("there is no directory %s to write %s to%s: %w", dir, filepath.Base(path), whyNot, err)})
+		return disk.At(path, &RequestError{fmt.Errorf("there is no directory %s to write %s to%s: %w", dir, filepath.Base(path), installHint, err)})
 	} else if !info.IsDir() {
 		return &disk.Error{Cause: disk.NoFolder, Path: path, Err: fmt.Errorf("write %s: %s is not a directory", path, dir)}
 	}

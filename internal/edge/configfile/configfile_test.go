@@ -17,9 +17,9 @@ import (
 
 // machine is a chip, and what was asked of it.
 type machine struct {
-	ids   identity.IDs
-	asked []bool // whole or not
-	said  []string
+	ids     identity.IDs
+	asked   []bool // whole or not
+	notices []string
 }
 
 var chip = identity.RegistrationIDs([]byte("a chip's key"))
@@ -40,7 +40,7 @@ func request(t *testing.T, text string) (configfile.Request, *machine) {
 			m.asked = append(m.asked, whole)
 			return identity.Record{RegistrationIDs: m.ids, Host: identity.Host{Serial: "S7"}}, nil
 		},
-		Say: func(format string, args ...any) { m.said = append(m.said, fmt.Sprintf(format, args...)) },
+		Notify: func(format string, args ...any) { m.notices = append(m.notices, fmt.Sprintf(format, args...)) },
 	}, m
 }
 
@@ -90,8 +90,8 @@ func TestOrigins(t *testing.T) {
 			if err != nil || got.IDScope != test.want {
 				t.Errorf("IDScope = %q, %v, want %q", got.IDScope, err, test.want)
 			}
-			if n := len(m.said); (n == 1) != test.warned || n > 1 {
-				t.Errorf("said %q", m.said)
+			if n := len(m.notices); (n == 1) != test.warned || n > 1 {
+				t.Errorf("said %q", m.notices)
 			}
 			if len(m.asked) != 0 {
 				t.Errorf("the chip was asked for an ID that was given: %v", m.asked)
@@ -162,7 +162,7 @@ func TestFaultsBeforeTheChip(t *testing.T) {
 			if err := os.Symlink("nothing", r.Path); err != nil {
 				t.Fatal(err)
 			}
-		}, &requestError, "symbolic link to what is not there"},
+		}, &requestError, "symbolic link to a file that does not exist"},
 	} {
 		r, m := request(t, test.text)
 		test.change(&r)

@@ -41,7 +41,7 @@ func (t *Target) chosenID() (id string, fromChip bool, err error) {
 	record, err := t.chip(isTemplate(given))
 	if err != nil {
 		if inFile != "" && given == "" {
-			err = fmt.Errorf("the chip could not be asked whether %q in the file is its registration ID (--registration-id %[1]s keeps it unasked): %w", inFile, err)
+			err = fmt.Errorf("the chip could not be asked whether %q in the file is its registration ID (--registration-id %[1]s keeps it without asking): %w", inFile, err)
 		}
 		return "", false, err
 	}

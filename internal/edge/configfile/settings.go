@@ -39,14 +39,14 @@ func (t *Target) effective(s shared) Setting {
 	if !t.exists || s.setting.Text == "" || s.setting.From == CommandLine {
 		return s.setting
 	}
-	own, ok := edge.Says(t.text, s.key)
+	own, ok := edge.Lookup(t.text, s.key)
 	if !ok {
 		return s.setting
 	}
 	bare := func(url string) string { return strings.TrimSuffix(strings.TrimPrefix(url, "https://"), "/") }
 	if !strings.EqualFold(bare(s.setting.Text), bare(own)) && !t.warned[s.key] {
 		t.warned[s.key] = true
-		t.request.Say("warning: %s stays what the file has, not what the environment has; --%s changes it", s.key, s.flag)
+		t.request.Notify("warning: %s keeps the value of the file, not that of the environment; --%s changes it", s.key, s.flag)
 	}
 	return Setting{}
 }

@@ -35,7 +35,7 @@ func (t *Target) Write(ctx context.Context, r Result) (Result, error) {
 	if r.Action == Unchanged {
 		return r, nil
 	}
-	lock, err := atomicfile.Acquire(ctx, path, func() { t.request.Say("waiting for another program that is changing %s", path) })
+	lock, err := atomicfile.Acquire(ctx, path, func() { t.request.Notify("waiting for another program that is changing %s", path) })
 	if err != nil {
 		return r, err
 	}
@@ -64,7 +64,7 @@ func (t *Target) replace(r Result) (Result, error) {
 	}
 	r.Removed, err = atomicfile.Prune(t.request.Path, t.request.Backups, r.Backup)
 	if err != nil {
-		t.request.Say("warning: old backups could not be removed: %v", err)
+		t.request.Notify("warning: old backups could not be removed: %v", err)
 	}
 	return r, nil
 }

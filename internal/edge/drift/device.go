@@ -8,6 +8,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"tpmdps/internal/check"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/text"
 )
@@ -36,7 +37,7 @@ func ParseDeviceInfo(data []byte) (DeviceInfo, error) {
 	}
 	var d DeviceInfo
 	if err := toml.Unmarshal(data, &d); err != nil || d.Hub == "" || d.DeviceID == "" {
-		return DeviceInfo{}, errors.New("IoT Edge's note of its device is damaged")
+		return DeviceInfo{}, errors.New("IoT Edge's record of its device is damaged")
 	}
 	return d, nil
 }
@@ -67,7 +68,7 @@ func ReadDevice(paths []string, read func(path string) ([]byte, error)) (d *Devi
 func (d DeviceInfo) String() string { return d.DeviceID + " on " + d.Hub }
 
 func (f Facts) device() Tick {
-	t := Tick{Name: "device", Status: Skipped}
+	t := Tick{Name: "device", Status: check.Skipped}
 	switch {
 	case f.Service == nil && f.Device != nil:
 		t.Detail = fmt.Sprintf("IoT Edge here is %s; DPS was not asked", f.Device)
@@ -89,9 +90,9 @@ func (f Facts) device() Tick {
 
 // unassigned is for an enrollment that nobody has registered with yet.
 func (f Facts) unassigned(t Tick) Tick {
-	t.Status, t.Detail, t.Hint = Warn, "this enrollment was never registered, so there is no device", "sudo iotedge config apply lets IoT Edge register"
+	t.Status, t.Detail, t.Hint = check.Warn, "this enrollment was never registered, so there is no device", "sudo iotedge config apply lets IoT Edge register"
 	if f.Device != nil {
-		t.Status, t.Detail = Fail, fmt.Sprintf("IoT Edge here is %s, but this enrollment was never registered", f.Device)
+		t.Status, t.Detail = check.Fail, fmt.Sprintf("IoT Edge here is %s, but this enrollment was never registered", f.Device)
 		t.Hint = "sudo iotedge config apply, then sudo iotedge system reprovision"
 	}
 	return t
@@ -101,20 +102,20 @@ func (f Facts) assigned(t Tick, s RegistrationFacts) Tick {
 	there := DeviceInfo{Hub: s.Hub, DeviceID: s.DeviceID}
 	switch {
 	case s.Status == "assigning":
-		t.Status, t.Detail, t.Hint = Warn, "DPS is assigning it right now", "run this again in a minute"
+		t.Status, t.Detail, t.Hint = check.Warn, "DPS is assigning it right now", "run this again in a minute"
 	case s.Status == "disabled":
 		return f.refused(t)
 	case s.Status != "assigned":
 		return f.failedLast(t, s)
 	case s.Hub == "":
-		t.Status, t.Detail = Warn, "DPS says that it is assigned, and to no hub"
+		t.Status, t.Detail = check.Warn, "DPS reports it as assigned, but to no hub"
 		t.Hint = "look at the registration in the portal, then register again: sudo iotedge system reprovision"
 	case f.Device == nil:
-		t.Status, t.Detail = Skipped, fmt.Sprintf("DPS assigned %s; %s", there, f.NoDevice) // one side is nothing to compare
+		t.Status, t.Detail = check.Skipped, fmt.Sprintf("DPS assigned %s; %s", there, f.NoDevice) // one side is nothing to compare
 	case strings.EqualFold(f.Device.Hub, s.Hub) && f.Device.DeviceID == s.DeviceID:
-		t.Status, t.Detail = OK, there.String()+", and so says IoT Edge here"
+		t.Status, t.Detail = check.OK, there.String()+", and IoT Edge here has the same"
 	default:
-		t.Status, t.Detail = Fail, fmt.Sprintf("DPS assigned %s, IoT Edge here is %s", there, f.Device)
+		t.Status, t.Detail = check.Fail, fmt.Sprintf("DPS assigned %s, IoT Edge here is %s", there, f.Device)
 		t.Hint = "sudo iotedge system reprovision"
 	}
 	return t
@@ -122,10 +123,10 @@ func (f Facts) assigned(t Tick, s RegistrationFacts) Tick {
 
 // refused is for a last registration that found the enrollment disabled.
 func (f Facts) refused(t Tick) Tick {
-	t.Status, t.Detail = Fail, "DPS refused the last registration: the enrollment is disabled"
+	t.Status, t.Detail = check.Fail, "DPS refused the last registration: the enrollment is disabled"
 	t.Hint = f.enableHint() + ", then sudo iotedge system reprovision"
 	if !f.Service.Disabled {
-		t.Status, t.Detail = Warn, "DPS refused the last registration, since the enrollment was disabled then; it is enabled now"
+		t.Status, t.Detail = check.Warn, "DPS refused the last registration, since the enrollment was disabled then; it is enabled now"
 		t.Hint = "register again: sudo iotedge system reprovision"
 	}
 	return t
@@ -136,9 +137,9 @@ func (f Facts) refused(t Tick) Tick {
 func (f Facts) failedLast(t Tick, s RegistrationFacts) Tick {
 	status := s.Status
 	if status == "" {
-		status = "of no status"
+		status = "without a status"
 	}
-	t.Status, t.Detail = Fail, "the last registration is "+text.Printable(status, 40)
+	t.Status, t.Detail = check.Fail, "the last registration is "+text.Printable(status, 40)
 	if message := strings.TrimSpace(s.Message); message != "" {
 		t.Detail += ": " + text.Printable(message, 300)
 	}

@@ -8,26 +8,16 @@ import (
 	"crypto/sha256"
 	"fmt"
 
+	"tpmdps/internal/check"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/identity"
 )
 
-// Status is how a tick came out.
-type Status string
-
-// The ways a comparison comes out.
-const (
-	OK      Status = "ok"
-	Warn    Status = "warn"
-	Fail    Status = "fail"    // two of them disagree
-	Skipped Status = "skipped" // it could not be compared
-)
-
 // Tick is one comparison between chip, file, enrollment and device.
 type Tick struct {
-	Name   string `json:"name"` // chip, file, enrollment or device
-	Status Status `json:"status"`
-	Detail string `json:"detail"`
+	Name   string       `json:"name"`   // chip, file, enrollment or device
+	Status check.Status `json:"status"` // check.Fail: two of them disagree; check.Skipped: they could not be compared
+	Detail string       `json:"detail"`
 	// Hint is what to do, "" where nothing is.
 	Hint string `json:"hint"`
 }
@@ -100,7 +90,7 @@ func Compare(f Facts) []Tick {
 // Disagree reports whether a comparison failed.
 func Disagree(ticks []Tick) bool {
 	for _, t := range ticks {
-		if t.Status == Fail {
+		if t.Status == check.Fail {
 			return true
 		}
 	}
@@ -110,7 +100,7 @@ func Disagree(ticks []Tick) bool {
 // OnlyChip tells whether the chip alone failed: it is not there.
 func OnlyChip(ticks []Tick) bool {
 	for _, t := range ticks {
-		if (t.Status == Fail) != (t.Name == "chip") {
+		if (t.Status == check.Fail) != (t.Name == "chip") {
 			return false
 		}
 	}
@@ -121,9 +111,9 @@ func OnlyChip(ticks []Tick) bool {
 func Count(ticks []Tick) (failed, doubts int) {
 	for _, t := range ticks {
 		switch t.Status {
-		case Fail:
+		case check.Fail:
 			failed++
-		case Warn:
+		case check.Warn:
 			doubts++
 		}
 	}
@@ -135,7 +125,7 @@ func Count(ticks []Tick) (failed, doubts int) {
 func NotCompared(ticks []Tick) (names []string, add string) {
 	names = []string{}
 	for _, t := range ticks {
-		if t.Status != Skipped {
+		if t.Status != check.Skipped {
 			continue
 		}
 		names = append(names, t.Name)
@@ -145,11 +135,11 @@ func NotCompared(ticks []Tick) (names []string, add string) {
 }
 
 func (f Facts) chip() Tick {
-	t := Tick{Name: "chip", Status: OK}
+	t := Tick{Name: "chip", Status: check.OK}
 	if f.Chip == nil {
-		t.Status, t.Detail, t.Hint = Skipped, f.NoChip, cmp.Or(f.ChipHint, "name the chip with --tpm, or run this on the machine itself")
+		t.Status, t.Detail, t.Hint = check.Skipped, f.NoChip, cmp.Or(f.ChipHint, "name the chip with --tpm, or run this on the machine itself")
 		if f.ChipGone {
-			t.Status = Fail
+			t.Status = check.Fail
 		}
 		return t
 	}
@@ -162,13 +152,13 @@ func (f Facts) chip() Tick {
 func fingerprint(ek []byte) string { return fmt.Sprintf("%.8x…", sha256.Sum256(ek)) }
 
 func (f Facts) file() Tick {
-	t := Tick{Name: "file", Status: OK}
+	t := Tick{Name: "file", Status: check.OK}
 	if f.RegistrationID == "" {
-		t.Status, t.Detail = Skipped, "it has no registration ID"
+		t.Status, t.Detail = check.Skipped, "it has no registration ID"
 		return t
 	}
 	if f.Chip == nil {
-		t.Status, t.Detail = Skipped, f.RegistrationID+", with no chip to compare with"
+		t.Status, t.Detail = check.Skipped, f.RegistrationID+", with no chip to compare with"
 		return t
 	}
 	form := identity.MadeOf(f.RegistrationID, f.Chip)
@@ -177,20 +167,20 @@ func (f Facts) file() Tick {
 	case form != "":
 		t.Detail = fmt.Sprintf("%s is this chip's (%s)", f.RegistrationID, form)
 	case slip != "" && f.enrolledHere():
-		t.Status, t.Detail = Warn, fmt.Sprintf("%s is almost this chip's own ID: %s; it is enrolled with this chip's EK", f.RegistrationID, slip)
+		t.Status, t.Detail = check.Warn, fmt.Sprintf("%s is almost this chip's own ID: %s; it is enrolled with this chip's EK", f.RegistrationID, slip)
 	case slip != "":
-		t.Status, t.Detail = Fail, fmt.Sprintf("%s is almost this chip's own ID, %s: %s", f.RegistrationID, own, slip)
+		t.Status, t.Detail = check.Fail, fmt.Sprintf("%s is almost this chip's own ID, %s: %s", f.RegistrationID, own, slip)
 		t.Hint = f.ownHint()
 	case identity.IsForeign(f.RegistrationID, f.Chip) && f.enrolledHere():
-		t.Status, t.Detail = Warn, f.RegistrationID+" is made of another chip's key, and enrolled with this chip's"
+		t.Status, t.Detail = check.Warn, f.RegistrationID+" is made of another chip's key, and enrolled with this chip's"
 	case identity.IsForeign(f.RegistrationID, f.Chip):
-		t.Status, t.Detail = Fail, f.RegistrationID+" is made of another chip's key; was the file copied from another machine?"
+		t.Status, t.Detail = check.Fail, f.RegistrationID+" is made of another chip's key; was the file copied from another machine?"
 		t.Hint = f.ownHint()
 	case f.Service == nil:
-		t.Status, t.Detail = Skipped, f.RegistrationID+" is a name; only the enrollment says whose it is"
+		t.Status, t.Detail = check.Skipped, f.RegistrationID+" is a name; only the enrollment says whose it is"
 		t.Hint = f.serviceHint()
 	case !f.Service.Enrolled || f.Service.EndorsementKey == "":
-		t.Status, t.Detail = Skipped, f.RegistrationID+" is a name, and no enrollment says whose it is"
+		t.Status, t.Detail = check.Skipped, f.RegistrationID+" is a name, and no enrollment says whose it is"
 	default:
 		t.Detail = f.RegistrationID + " is a name; the enrollment says whose it is"
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"tpmdps/internal/check"
 	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/identity"
 )
@@ -33,7 +34,7 @@ func TestDrift(t *testing.T) {
 		detail string // in one of them
 		hint   string // in the same one
 	}{
-		{"all agree", drift.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, assigned), Device: here}, "ok ok ok ok", "and so says IoT Edge here", ""},
+		{"all agree", drift.Facts{Chip: chip, RegistrationID: base32, Service: enrolled(chip, assigned), Device: here}, "ok ok ok ok", "and IoT Edge here has the same", ""},
 		{"hex, in capitals", drift.Facts{Chip: chip, RegistrationID: strings.ToUpper(hex), Service: enrolled(chip, assigned), Device: here}, "ok ok ok ok", "(hex)", ""},
 		{"a name", drift.Facts{Chip: chip, RegistrationID: "box-7", Service: enrolled(chip, assigned), NoDevice: "no IoT Edge"}, "ok ok ok skipped", "no IoT Edge", ""},
 		{"nothing but the file", drift.Facts{RegistrationID: "box-7", NoChip: "no TPM", NoService: "not asked"}, "skipped skipped skipped skipped", "not asked", "--dps"},
@@ -92,7 +93,7 @@ func TestDrift(t *testing.T) {
 				if strings.HasPrefix(test.name, "file of another") && strings.Contains(tick.Hint, "tpmdps enroll") {
 					t.Errorf("a hint leads to the other machine's enrollment: %+v", tick)
 				}
-				if tick.Detail == "" || tick.Status == drift.Fail && tick.Hint == "" {
+				if tick.Detail == "" || tick.Status == check.Fail && tick.Hint == "" {
 					t.Errorf("a tick that says too little: %+v", tick)
 				}
 			}
@@ -149,7 +150,7 @@ func TestDriftSaysWhatThereIs(t *testing.T) {
 								t.Fatalf("%q in %+v of %+v, %+v", bad, tick, f, s)
 							}
 						}
-						if tick.Detail == "" || tick.Status == drift.Fail && tick.Hint == "" || strings.HasSuffix(tick.Detail, ":") {
+						if tick.Detail == "" || tick.Status == check.Fail && tick.Hint == "" || strings.HasSuffix(tick.Detail, ":") {
 							t.Fatalf("too little: %+v of %+v, %+v", tick, f, s)
 						}
 						if strings.Contains(tick.Hint, "tpmdps config") && !strings.Contains(tick.Hint, "--config 'my box.toml'") {

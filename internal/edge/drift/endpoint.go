@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"tpmdps/internal/check"
 	"tpmdps/internal/edge"
 	"tpmdps/internal/text"
 )
@@ -28,10 +29,10 @@ func (f Facts) NotCompared(ticks []Tick) (names []string, add string) {
 // end names.
 var azureDPS = regexp.MustCompile(`^([a-z0-9-]+)\.(azure-devices-provisioning\.[a-z.]+)$`)
 
-// elsewhereOf compares the two ends of DPS: where the file has the device register,
+// differentService compares the two ends of DPS: where the file has the device register,
 // and whose enrollments were looked at. sure is false where the one may be another
 // name of the other.
-func elsewhereOf(endpoint, service string) (differs, sure bool) {
+func differentService(endpoint, service string) (differs, sure bool) {
 	device, devicePort := hostAndPort(endpoint)
 	asked, askedPort := hostAndPort(service)
 	d, s := azureDPS.FindStringSubmatch(device), azureDPS.FindStringSubmatch(asked)
@@ -64,21 +65,21 @@ func (f Facts) atEndpoint(t Tick) Tick {
 		return t
 	}
 	t.Detail += " (DPS asked: " + f.DPS + ")"
-	differs, sure := elsewhereOf(f.Endpoint, f.DPS)
+	differs, sure := differentService(f.Endpoint, f.DPS)
 	if f.Service == nil || !differs {
 		return t
 	}
 	where := "the file has the device register at " + endpointHost(f.Endpoint)
 	fix := "give the credential of the file's DPS, or correct the endpoint: tpmdps config --global-endpoint URL" + edge.FileFlag(f.File)
 	if sure {
-		t.Status, t.Hint = Fail, fix
+		t.Status, t.Hint = check.Fail, fix
 		t.Detail = where + ", and that is another DPS than the one that was asked; " + t.Detail
 		return t
 	}
 	t.Hint = cmp.Or(t.Hint, fix)
 	t.Detail += "; " + where + ", which may be another DPS"
-	if t.Status == OK {
-		t.Status = Warn
+	if t.Status == check.OK {
+		t.Status = check.Warn
 	}
 	return t
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"tpmdps/internal/check"
 	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/identity"
 )
@@ -22,29 +23,29 @@ func TestDriftOfAnotherDPS(t *testing.T) {
 	const azure = ".azure-devices-provisioning.net"
 	for _, test := range []struct {
 		endpoint, dps string
-		want          drift.Status
+		want          check.Status
 	}{
-		{"https://global" + azure + "/", "plant" + azure, drift.OK},
-		{"https://GLOBAL" + azure, "plant" + azure + ":443", drift.OK},
-		{"https://plant" + azure + "/", "plant" + azure, drift.OK},
-		{"https://plant" + azure + ":443/", "Plant" + azure, drift.OK},
-		{"https://localhost:8443/", "localhost:8443", drift.OK},
-		{"https://[::1]:8443", "[::1]:8443", drift.OK},
-		{"https://global.azure-devices-provisioning.us/", "plant.azure-devices-provisioning.us", drift.OK},
-		{"https://global.azure-devices-provisioning.cn/", "plant.azure-devices-provisioning.cn", drift.OK},
-		{"", "plant" + azure, drift.OK}, // a finding of the file
+		{"https://global" + azure + "/", "plant" + azure, check.OK},
+		{"https://GLOBAL" + azure, "plant" + azure + ":443", check.OK},
+		{"https://plant" + azure + "/", "plant" + azure, check.OK},
+		{"https://plant" + azure + ":443/", "Plant" + azure, check.OK},
+		{"https://localhost:8443/", "localhost:8443", check.OK},
+		{"https://[::1]:8443", "[::1]:8443", check.OK},
+		{"https://global.azure-devices-provisioning.us/", "plant.azure-devices-provisioning.us", check.OK},
+		{"https://global.azure-devices-provisioning.cn/", "plant.azure-devices-provisioning.cn", check.OK},
+		{"", "plant" + azure, check.OK}, // a finding of the file
 
-		{"https://other" + azure + "/", "plant" + azure, drift.Fail},
-		{"https://localhost:8443/", "localhost:9443", drift.Fail},
-		{"https://localhost/", "localhost:9443", drift.Fail},
-		{"https://global.azure-devices-provisioning.us/", "plant" + azure, drift.Fail},
-		{"https://global" + azure, "plant.azure-devices-provisioning.cn", drift.Fail},
-		{"https://plant.azure-devices-provisioning.us", "plant" + azure, drift.Fail},
+		{"https://other" + azure + "/", "plant" + azure, check.Fail},
+		{"https://localhost:8443/", "localhost:9443", check.Fail},
+		{"https://localhost/", "localhost:9443", check.Fail},
+		{"https://global.azure-devices-provisioning.us/", "plant" + azure, check.Fail},
+		{"https://global" + azure, "plant.azure-devices-provisioning.cn", check.Fail},
+		{"https://plant.azure-devices-provisioning.us", "plant" + azure, check.Fail},
 
-		{"https://dps.plant.example/", "plant" + azure, drift.Warn},
-		{"https://10.0.0.7:8443/", "box:8443", drift.Warn},
-		{"https://global" + azure, "localhost:8443", drift.Warn},
-		{"https://plant" + azure, "localhost:8443", drift.Warn},
+		{"https://dps.plant.example/", "plant" + azure, check.Warn},
+		{"https://10.0.0.7:8443/", "box:8443", check.Warn},
+		{"https://global" + azure, "localhost:8443", check.Warn},
+		{"https://plant" + azure, "localhost:8443", check.Warn},
 	} {
 		f := drift.Facts{Chip: chip, RegistrationID: identity.RegistrationIDs(chip).Base32, IDScope: scope, Endpoint: test.endpoint, DPS: test.dps, Service: own, File: "b.toml", NoDevice: "none"}
 		ticks := drift.Compare(f)
@@ -52,18 +53,18 @@ func TestDriftOfAnotherDPS(t *testing.T) {
 		if tick.Status != test.want || !strings.Contains(tick.Detail, test.dps) {
 			t.Errorf("%q, %q: %+v", test.endpoint, test.dps, tick)
 		}
-		if said := strings.Contains(tick.Detail, "another DPS"); said != (test.want != drift.OK) || said && !strings.Contains(tick.Hint, "--config b.toml") {
+		if mentioned := strings.Contains(tick.Detail, "another DPS"); mentioned != (test.want != check.OK) || mentioned && !strings.Contains(tick.Hint, "--config b.toml") {
 			t.Errorf("%q, %q: %+v", test.endpoint, test.dps, tick)
 		}
-		if drift.Disagree(ticks) != (test.want == drift.Fail) {
+		if drift.Disagree(ticks) != (test.want == check.Fail) {
 			t.Errorf("%q, %q: Disagree() = %t", test.endpoint, test.dps, drift.Disagree(ticks))
 		}
 		f.Service = nil
-		if tick := drift.Compare(f)[2]; tick.Status != drift.Skipped {
+		if tick := drift.Compare(f)[2]; tick.Status != check.Skipped {
 			t.Errorf("%q, %q, not answered: %+v", test.endpoint, test.dps, tick)
 		}
 		f.Service = &drift.ServiceFacts{}
-		if tick := drift.Compare(f)[2]; tick.Status != drift.Fail || !strings.Contains(tick.Detail, "DPS asked: "+test.dps) {
+		if tick := drift.Compare(f)[2]; tick.Status != check.Fail || !strings.Contains(tick.Detail, "DPS asked: "+test.dps) {
 			t.Errorf("%q, %q, not enrolled: %+v", test.endpoint, test.dps, tick)
 		}
 	}
@@ -89,10 +90,10 @@ func TestNothingComparedIsNotOK(t *testing.T) {
 						s == nil || !s.Enrolled || s.Attestation != "tpm" || key == nil && id == "box-7",
 						s == nil || !s.Enrolled || device == nil,
 					} {
-						if unknown && ticks[i].Status == drift.OK {
+						if unknown && ticks[i].Status == check.OK {
 							t.Fatalf("%+v of %+v, %+v", ticks[i], f, s)
 						}
-						if (ticks[i].Status == drift.Skipped) != slices.Contains(names, ticks[i].Name) {
+						if (ticks[i].Status == check.Skipped) != slices.Contains(names, ticks[i].Name) {
 							t.Fatalf("%+v, not compared: %v", ticks[i], names)
 						}
 					}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 
+	"tpmdps/internal/check"
 	"tpmdps/internal/identity"
 )
 
@@ -50,8 +51,8 @@ func (f Facts) ownHint() string {
 	return f.command(" --registration-id " + identity.RegistrationIDs(f.Chip).Base32)
 }
 
-// notOurs reports whether the file's ID is one that this chip cannot mean.
-func (f Facts) notOurs() bool {
+// isForeignID reports whether the file's ID is one that this chip cannot mean.
+func (f Facts) isForeignID() bool {
 	if f.Chip == nil {
 		return false
 	}
@@ -63,7 +64,7 @@ func (f Facts) enrollment() Tick {
 	t := f.enrolled()
 	switch s := f.Service; {
 	case t.Hint == "" || s == nil || f.enrolledHere():
-	case f.notOurs():
+	case f.isForeignID():
 		t.Hint = f.ownHint()
 	case s.Enrolled && !f.keyMatches() && len(s.Others) > 0:
 		t.Hint = fmt.Sprintf("%s: the same key is enrolled as %s", f.command(" --registration-id "+s.Others[0].RegistrationID), s.Others[0])
@@ -72,13 +73,13 @@ func (f Facts) enrollment() Tick {
 }
 
 func (f Facts) enrolled() Tick {
-	t := Tick{Name: "enrollment", Status: Fail}
+	t := Tick{Name: "enrollment", Status: check.Fail}
 	s := f.Service
 	switch {
 	case s == nil:
-		t.Status, t.Detail, t.Hint = Skipped, f.NoService, f.serviceHint()
+		t.Status, t.Detail, t.Hint = check.Skipped, f.NoService, f.serviceHint()
 	case !s.Enrolled && len(s.Others) > 0:
-		return f.elsewhere(t)
+		return f.enrolledUnderOther(t)
 	case !s.Enrolled && s.LookedAt != "":
 		t.Detail, t.Hint = fmt.Sprintf("DPS has no enrollment %s; for one of the same key under another ID, %s", f.RegistrationID, s.LookedAt), "tpmdps enroll --registration-id "+f.RegistrationID
 	case !s.Enrolled:
@@ -93,14 +94,14 @@ func (f Facts) enrolled() Tick {
 	return t
 }
 
-// elsewhere is for a key that is enrolled under another ID than the file's.
-func (f Facts) elsewhere(t Tick) Tick {
+// enrolledUnderOther is for a key that is enrolled under another ID than the file's.
+func (f Facts) enrolledUnderOther(t Tick) Tick {
 	other := f.Service.Others[0]
-	whose := "this chip's EK"
+	key := "this chip's EK"
 	if f.Chip == nil {
-		whose = "the key that the ID is made of"
+		key = "the key that the ID is made of"
 	}
-	t.Detail = fmt.Sprintf("DPS has no enrollment %s; %s is enrolled as %s", f.RegistrationID, whose, other)
+	t.Detail = fmt.Sprintf("DPS has no enrollment %s; %s is enrolled as %s", f.RegistrationID, key, other)
 	t.Hint = f.command(" --registration-id "+other.RegistrationID) + "; enrolling " + f.RegistrationID + " would give the same key a second enrollment"
 	return t
 }
@@ -121,19 +122,19 @@ func (f Facts) enrolledKey(t Tick) Tick {
 	case err != nil || len(ek) == 0:
 		t.Detail, t.Hint = "the enrollment's EK is not base64", "on the machine that it is for: tpmdps enroll --replace-ek --registration-id "+f.RegistrationID
 	case f.keyMatches() && len(f.Service.Others) > 0:
-		t.Status, t.Detail = Warn, fmt.Sprintf("enabled, with the right EK, which is enrolled as %s, too", f.Service.Others[0])
+		t.Status, t.Detail = check.Warn, fmt.Sprintf("enabled, with the right EK, which is enrolled as %s, too", f.Service.Others[0])
 		t.Hint = "delete the enrollment that is not used; with two, one chip can become two devices"
 	case f.Chip != nil && string(ek) == string(f.Chip):
-		t.Status, t.Detail = OK, "enabled, with this chip's EK"
+		t.Status, t.Detail = check.OK, "enabled, with this chip's EK"
 	case f.Chip != nil:
 		t.Detail = fmt.Sprintf("it has another EK: %s there, %s here", fingerprint(ek), fingerprint(f.Chip))
 		t.Hint = "if this machine replaces the other one, which can then no longer provision: tpmdps enroll --replace-ek --registration-id " + f.RegistrationID
 	case identity.MadeOf(f.RegistrationID, ek) != "":
-		t.Status, t.Detail = OK, "enabled, with the EK that the registration ID is made of"
+		t.Status, t.Detail = check.OK, "enabled, with the EK that the registration ID is made of"
 	case identity.IsDerived(f.RegistrationID):
 		t.Detail, t.Hint = "the registration ID is made of another EK than the enrollment's, "+fingerprint(ek), "read the chip again: tpmdps read-ek"
 	default:
-		t.Status, t.Detail = Warn, "enabled, with EK "+fingerprint(ek)+" and no chip to compare with"
+		t.Status, t.Detail = check.Warn, "enabled, with EK "+fingerprint(ek)+" and no chip to compare with"
 	}
 	return t
 }

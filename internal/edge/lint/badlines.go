@@ -27,7 +27,7 @@ func asComment(lines [][]byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 	}
 	begin := opener(lines, at.Line)
 	if begin > 0 && (isStatement([]byte(line)) || at.Line >= len(lines) || strings.TrimSpace(line) == "" || strings.Contains(at.Message, "not terminated")) {
-		f.Message = fmt.Sprintf("what begins in line %d has no end: %s", begin, strings.TrimPrefix(f.Message, notTOML))
+		f.Message = fmt.Sprintf("what begins in line %d is not closed: %s", begin, strings.TrimPrefix(f.Message, notTOML))
 		f.Fix = fmt.Sprintf("close the quotes or brackets of line %d", begin)
 		last := begin
 		for last+1 < at.Line && last < len(lines) && !isStatement(lines[last]) {
@@ -119,7 +119,7 @@ func afterQuotes(line string) (string, Finding, bool) {
 	meant := m[1] + " = " + value[1]
 	if junk := rawline.Leftover.FindStringSubmatch(value[2]); junk != nil {
 		if f.Message = "a value ends with its quote, without , or ;"; strings.Contains(value[2], `\`) {
-			f.Message = `\n stands after the value in letters; a line simply ends`
+			f.Message = `there is a literal \n after the value; begin a new line instead`
 		}
 		if junk[1] != "" {
 			meant += " " + junk[1]
@@ -127,7 +127,7 @@ func afterQuotes(line string) (string, Finding, bool) {
 		return meant, f, true
 	}
 	if f.Fix = "correct the line: one value in quotes, and nothing after it"; strings.HasPrefix(value[2], `\n`) {
-		f.Message, f.Fix = `\n stands in the line in letters`, `begin a new line at each \n`
+		f.Message, f.Fix = `there is a literal \n in the line`, `begin a new line at each \n`
 	}
 	return meant, f, true
 }
@@ -138,7 +138,7 @@ func twoEquals(line string) (string, Finding, bool) {
 	if m == nil || m[2] == "" || !strings.Contains("=>", m[2][:1]) {
 		return "", Finding{}, false
 	}
-	return m[1] + " = " + strings.TrimLeft(m[2], "=> "), Finding{Rule: "syntax", Message: "one = stands between a key and its value"}, true
+	return m[1] + " = " + strings.TrimLeft(m[2], "=> "), Finding{Rule: "syntax", Message: "one = belongs between a key and its value"}, true
 }
 
 // isControl is for characters that TOML has nowhere.

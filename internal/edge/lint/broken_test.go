@@ -87,7 +87,7 @@ func otherQuote(c byte) string {
 
 // However a file is broken, no piece of a secret is in what is said about it.
 func TestBrokenFilesTellNothing(t *testing.T) {
-	tried, told := 0, 0
+	tried, leaks := 0, 0
 	for name, breakAt := range breaks {
 		const step = 13 // all places take minutes; each way begins at another one
 		for at := len(name) % step; at < len(withSecrets); at += step {
@@ -97,13 +97,13 @@ func TestBrokenFilesTellNothing(t *testing.T) {
 			}
 			tried++
 			if piece, where := leakOf([]byte(file)); piece != "" {
-				if told++; told < 12 {
+				if leaks++; leaks < 12 {
 					t.Errorf("%s at %d (%.40q): %q is in %s", name, at, withSecrets[at:], piece, where)
 				}
 			}
 		}
 	}
-	t.Logf("%d files, %d of them tell something", tried, told)
+	t.Logf("%d files, %d of them tell something", tried, leaks)
 }
 
 // leakOf finds a piece of a secret in what is said about a file.
@@ -113,15 +113,15 @@ func leakOf(file []byte) (piece, where string) {
 	config := edge.Config{IDScope: "0ne0012AB35", RegistrationID: "box-8"}
 	edit, edited := config.ApplyTo(file, edge.EditOptions{})
 	changes, _ := json.Marshal(edit.Changes)
-	said := map[string]string{
+	outputs := map[string]string{
 		"the findings": string(report), "the error of reading": fmt.Sprint(parsed), "the error of the edit": fmt.Sprint(edited), "the changes": string(changes),
 		"the masked file": string(mask.File(file)),
 	}
 	if edited == nil {
 		a, b := mask.Pair(file, edit.Data)
-		said["the difference"] = string(a) + string(b)
+		outputs["the difference"] = string(a) + string(b)
 	}
-	for where, text := range said {
+	for where, text := range outputs {
 		for _, secret := range brokenSecrets {
 			for i := 0; i+8 <= len(secret); i++ {
 				if strings.Contains(text, secret[i:i+8]) {

@@ -19,7 +19,7 @@ func (c *checker) doubts(n *node, k schema.Key) {
 	if why == "" {
 		return
 	}
-	f := Finding{Rule: cmp.Or(k.Rule, "wrong-value"), Severity: Warning, Message: fmt.Sprintf("%s: %s", n.name, why), Fix: "correct the value, or leave it if it is meant so"}
+	f := Finding{Rule: cmp.Or(k.Rule, "wrong-value"), Severity: Warning, Message: fmt.Sprintf("%s: %s", n.name, why), Fix: "correct the value, or keep it if it is intended"}
 	switch {
 	case k.Name == "tcti":
 		f.Fix = fixAbsolute
@@ -36,7 +36,7 @@ func dropped(k schema.Key, err error) error {
 	if k.With == "" {
 		return err
 	}
-	return fmt.Errorf("%w; IoT Edge then leaves out this login without a word", err)
+	return fmt.Errorf("%w; IoT Edge then skips this login silently", err)
 }
 
 // wrongName checks a name in a table of any names.
@@ -55,7 +55,7 @@ func (c *checker) onlyTexts(table, n *node, k schema.Key) bool {
 	if !k.OnlyTexts || n.kind() == schema.Text {
 		return false
 	}
-	c.at(n, Finding{Rule: "wrong-type", Message: fmt.Sprintf("IoT Edge refuses the file: in [%s] each value is a text in quotes, and %s is %s", tomledit.Key(table.path...), tomledit.Key(n.name), found(n)),
+	c.at(n, Finding{Rule: "wrong-type", Message: fmt.Sprintf("IoT Edge refuses the file: in [%s] each value is a string in quotes, and %s is %s", tomledit.Key(table.path...), tomledit.Key(n.name), found(n)),
 		Fix: c.remove(n)})
 	return true
 }

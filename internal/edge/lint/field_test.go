@@ -19,12 +19,12 @@ func TestFieldFiles(t *testing.T) {
 		line     int
 		words    string
 	}{
-		"capital-id.toml":          {"registration-id", lint.Warning, 8, "signs it in small ones"},
+		"capital-id.toml":          {"registration-id", lint.Warning, 8, "signs it in lower case"},
 		"mode-create-options.toml": {"file-mode", lint.Warning, 0, "others can read or change the file"},
 		"pkcs11-no-token.toml":     {"wrong-value", lint.Error, 10, "neither a token nor a slot"},
-		"pkcs11-est.toml":          {"wrong-value", lint.Error, 11, "leaves out this login"},
+		"pkcs11-est.toml":          {"wrong-value", lint.Error, 11, "skips this login"},
 		"web-quotes.toml":          {"quotes", lint.Error, 4, "those of a web page"},
-		"table-in-aziot-keys.toml": {"wrong-type", lint.Error, 12, "IoT Edge refuses the file: in [aziot_keys] each value is a text"},
+		"table-in-aziot-keys.toml": {"wrong-type", lint.Error, 12, "IoT Edge refuses the file: in [aziot_keys] each value is a string"},
 	} {
 		data, err := os.ReadFile(filepath.Join("testdata", "field", name))
 		if err != nil {
@@ -45,11 +45,11 @@ func TestFieldFiles(t *testing.T) {
 // texts, and a text by an unknown name stops its key service.
 func TestTablesOfTexts(t *testing.T) {
 	for text, want := range map[string]string{
-		"[aziot_keys]\npkcs11_lib_path = \"/l.so\"\n": "", "[aziot_keys.pkcs11]\nlib = \"x\"\n": "each value is a text in quotes, and pkcs11 is a table", "[[aziot_keys.slots]]\na = 1\n": "each value is a text",
-		"[aziot_keys]\nslot = 1\n": "each value is a text", "[aziot_keys]\nx = true\n": "each value is a text", "[aziot_keys]\nx = [\"a\"]\n": "each value is a text", "[aziot_keys]\nx = { y = \"a\" }\n": "each value is a text", "[aziot_keys]\nx = 1.5\n": "each value is a text", "[aziot_keys]\nx = 2026-11-24\n": "each value is a text",
-		"[aziot_keys]\npkcs11_lib_path = 1\n": "IoT Edge wants a text", "[aziot_keys]\npkcs11_base_slot = { token = \"t\" }\n": "IoT Edge wants a text",
+		"[aziot_keys]\npkcs11_lib_path = \"/l.so\"\n": "", "[aziot_keys.pkcs11]\nlib = \"x\"\n": "each value is a string in quotes, and pkcs11 is a table", "[[aziot_keys.slots]]\na = 1\n": "each value is a string",
+		"[aziot_keys]\nslot = 1\n": "each value is a string", "[aziot_keys]\nx = true\n": "each value is a string", "[aziot_keys]\nx = [\"a\"]\n": "each value is a string", "[aziot_keys]\nx = { y = \"a\" }\n": "each value is a string", "[aziot_keys]\nx = 1.5\n": "each value is a string", "[aziot_keys]\nx = 2026-11-24\n": "each value is a string",
+		"[aziot_keys]\npkcs11_lib_path = 1\n": "IoT Edge wants a string", "[aziot_keys]\npkcs11_base_slot = { token = \"t\" }\n": "IoT Edge wants a string",
 		"[aziot_keys]\nsoft_hsm = \"x\"\n": "does not start", "[aziot_keys]\npkcs11_libpath = \"/l.so\"\n": "did you mean pkcs11_lib_path",
-		"[agent]\nname = \"a\"\ntype = \"docker\"\nconfig = { image = \"i\" }\n[agent.env]\nx = { y = \"a\" }\n": "wants a text", "[preloaded_keys.x]\ny = \"a\"\n": "wants a text", "[cert_issuance.est.urls.x]\ny = \"a\"\n": "wants a text",
+		"[agent]\nname = \"a\"\ntype = \"docker\"\nconfig = { image = \"i\" }\n[agent.env]\nx = { y = \"a\" }\n": "wants a string", "[preloaded_keys.x]\ny = \"a\"\n": "wants a string", "[cert_issuance.est.urls.x]\ny = \"a\"\n": "wants a string",
 	} {
 		checkOne(t, text, lint.Check([]byte(edgetest.TPMFile+text), lint.Options{}).Findings, want)
 	}

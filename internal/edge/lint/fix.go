@@ -12,7 +12,7 @@ import (
 	"tpmdps/internal/tomledit"
 )
 
-// A fix that says what to type is shown only after it was tried: what is found
+// A fix that is a line to type is shown only after it was tried: what is found
 // must be gone then, and nothing new be there. What is not right gives way to the
 // next one, and the last is in words.
 
@@ -27,7 +27,7 @@ func (c *checker) settle(begin int) {
 		f := &c.findings[i]
 		for _, fix := range append([]string{f.Fix}, c.others[i]...) {
 			if c.templated != nil && (strings.HasSuffix(fix, removeTable) || lineRange.MatchString(fix)) {
-				f.Fix = inWords(*f) // the engine's lines are among those below
+				f.Fix = describe(*f) // the engine's lines are among those below
 				continue
 			}
 			data, where, ok := c.applied(*f, fix)
@@ -38,7 +38,7 @@ func (c *checker) settle(begin int) {
 				f.Fix = fix
 				break
 			}
-			f.Fix = inWords(*f)
+			f.Fix = describe(*f)
 		}
 	}
 	for i := range c.findings {
@@ -47,15 +47,15 @@ func (c *checker) settle(begin int) {
 			continue
 		}
 		if shown := c.shown(f.Fix, 400); shown != f.Fix && typed(f.Fix) {
-			f.Fix = inWords(*f) // a line that is half hidden is not to be typed
+			f.Fix = describe(*f) // a line that is half hidden is not to be typed
 		} else {
 			f.Fix = shown
 		}
 	}
 }
 
-// inWords is a fix that is right whatever is in the line.
-func inWords(f Finding) string {
+// describe is a fix that is right whatever is in the line.
+func describe(f Finding) string {
 	switch f.Rule {
 	case "unknown-key", "misplaced-key":
 		return "correct the name, the value or the place, or remove the setting"
@@ -71,7 +71,7 @@ func inWords(f Finding) string {
 	return "correct the value"
 }
 
-const ownValue = "put your own value in its place"
+const ownValue = "write your own value instead"
 
 // typed reports whether a fix has a line in it that is to be typed as it is.
 func typed(fix string) bool {
@@ -108,9 +108,9 @@ func (c *checker) right(fixed int, data []byte, where func(int) int) bool {
 }
 
 var (
-	moving    = regexp.MustCompile(`^(?:move it below|add to) \[([^\[\]]+)\]: (.*)$`)
-	rising    = regexp.MustCompile(`^move it above the first line that begins with \[: (.*)$`)
-	founding  = regexp.MustCompile(`^move it to the end of the file, below \[([^\[\]]+)\]: (.*)$`)
+	moveBelow = regexp.MustCompile(`^(?:move it below|add to) \[([^\[\]]+)\]: (.*)$`)
+	moveAbove = regexp.MustCompile(`^move it above the first line that begins with \[: (.*)$`)
+	moveToEnd = regexp.MustCompile(`^move it to the end of the file, below \[([^\[\]]+)\]: (.*)$`)
 	lineRange = regexp.MustCompile(`put # before lines (\d+) to (\d+)$`)
 )
 
@@ -123,16 +123,16 @@ func (c *checker) applied(f Finding, fix string) (data []byte, where func(int) i
 	}
 	e := c.doc.Entries()[i]
 	t := trial{doc: c.doc, source: c.source, e: e, last: lastLine(c.doc, e)}
-	if m := moving.FindStringSubmatch(fix); m != nil {
+	if m := moveBelow.FindStringSubmatch(fix); m != nil {
 		if strings.HasPrefix(fix, "move") && e.Inline {
 			return nil, nil, false
 		}
 		return t.insert(m[1], m[2], strings.HasPrefix(fix, "move"))
 	}
-	if m := rising.FindStringSubmatch(fix); m != nil {
+	if m := moveAbove.FindStringSubmatch(fix); m != nil {
 		return t.insert("", m[1], true)
 	}
-	if m := founding.FindStringSubmatch(fix); m != nil {
+	if m := moveToEnd.FindStringSubmatch(fix); m != nil {
 		data := append(t.replace(e.Line, t.last, ""), "\n["+m[1]+"]\n"+m[2]+"\n"...)
 		return data, func(n int) int {
 			if n > bytes.Count(c.doc.Bytes(), []byte("\n")) {
@@ -209,7 +209,7 @@ func (t trial) comment(first, last int) []byte {
 
 // belowHeader is the last line that belongs to a header, for somebody who reads the
 // text: a header that comes twice was mended away in the document, and ends the
-// lines below the first one all the same.
+// lines below the first one anyway.
 func (t trial) belowHeader() int {
 	lines := bytes.Split(t.source, []byte("\n"))
 	for n := t.e.Line + 1; n <= len(lines); n++ {

@@ -52,7 +52,7 @@ func TestPorts(t *testing.T) {
 		"0/tcp": "1 to 65535", "65536/tcp": "1 to 65535", "8883/http": "1 to 65535", "https": "1 to 65535", "8883:8883": "1 to 65535", "8010-8000/tcp": "1 to 65535", "-1": "1 to 65535", " 8883/tcp": "1 to 65535", "8883/": "1 to 65535",
 	})
 	checkValues(t, agent+"\"8883/tcp\" = [{ HostPort = ", " }]\n", map[string]string{
-		`"8883"`: "", `""`: "", `"8000-8010"`: "", `"0"`: "", `"65536"`: "up to 65535", `"8883/tcp"`: "up to 65535", `"a"`: "up to 65535", `"-1"`: "up to 65535", `8883`: "a text in quotes", `true`: "a text in quotes",
+		`"8883"`: "", `""`: "", `"8000-8010"`: "", `"0"`: "", `"65536"`: "up to 65535", `"8883/tcp"`: "up to 65535", `"a"`: "up to 65535", `"-1"`: "up to 65535", `8883`: "a string in quotes", `true`: "a string in quotes",
 	})
 	checkValues(t, agent, "\n", map[string]string{
 		`"8883/tcp" = [{ HostIp = "127.0.0.1", HostPort = "8883" }, { HostPort = "8884" }]`: "", `"8883/tcp" = []`: "", `"8883/tcp" = "8883"`: "a list in brackets", `"8883/tcp" = { HostPort = "8883" }`: "a list in brackets",

@@ -46,15 +46,15 @@ func (c *checker) member(table, n *node, k schema.Key, variant string) {
 	found, ok := k.Member(n.name, variant)
 	switch {
 	case ok && found.Unless != "" && table.child(found.Unless) != nil:
-		c.useless(n, "beside "+found.Unless+", which IoT Edge uses instead")
+		c.noEffect(n, "beside "+found.Unless+", which IoT Edge uses instead")
 	case ok && found.UnlessTable != "" && table.at(found.UnlessTable) != nil && table.at(found.UnlessTable).table:
-		c.useless(n, "beside the table "+found.UnlessTable+", by which IoT Edge makes the key itself")
+		c.noEffect(n, "beside the table "+found.UnlessTable+", by which IoT Edge makes the key itself")
 	case ok:
 		c.incomplete(table, n, found)
 		c.value(n, found)
 	default:
 		if _, elsewhere := k.Named(n.name); elsewhere {
-			c.useless(n, "with "+choiceOf(table, k, variant))
+			c.noEffect(n, "with "+choiceOf(table, k, variant))
 		} else {
 			c.unknown(table, n, k)
 		}
@@ -74,8 +74,8 @@ func choiceOf(table *node, k schema.Key, variant string) string {
 	return variant
 }
 
-// useless is for a key that is right there, but not in this file.
-func (c *checker) useless(n *node, why string) {
+// noEffect is for a key that is right there, but not in this file.
+func (c *checker) noEffect(n *node, why string) {
 	c.secretsBelow(n, n.name)
 	c.at(n, Finding{Rule: "misplaced-key", Message: fmt.Sprintf("%s means nothing %s", n.name, why), Fix: c.remove(n)})
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // other says once of a file that it is another one altogether, and what makes
-// the right one of it. What can be read all the same is returned: the lines of a
+// the right one of it. What can be read anyway is returned: the lines of a
 // template that are TOML, one side of a merge. It is nil where nothing can.
 func (c *checker) other(data []byte) []byte {
 	if name, fix, ok := rawline.OtherFile(data); ok {
@@ -24,7 +24,7 @@ var mergeMark = regexp.MustCompile(`^(<{7}|\|{7}|={7}|>{7})( .*)?\r?\n?$`)
 // merge leaves of an unfinished merge the first of the two sides.
 func (c *checker) merge(data []byte) []byte {
 	lines := bytes.SplitAfter(data, []byte("\n"))
-	type conflict struct{ from, middle, to int } // lines from 0
+	type conflict struct{ from, separator, to int } // lines from 0
 	var all []conflict
 	open := conflict{-1, -1, -1}
 	for i, line := range lines {
@@ -32,9 +32,9 @@ func (c *checker) merge(data []byte) []byte {
 		case m == nil:
 		case m[1][0] == '<':
 			open = conflict{i, -1, -1}
-		case open.from >= 0 && m[1][0] != '>' && open.middle < 0:
-			open.middle = i
-		case open.middle >= 0 && m[1][0] == '>':
+		case open.from >= 0 && m[1][0] != '>' && open.separator < 0:
+			open.separator = i
+		case open.separator >= 0 && m[1][0] == '>':
 			open.to = i
 			all = append(all, open)
 			open = conflict{-1, -1, -1}
@@ -45,7 +45,7 @@ func (c *checker) merge(data []byte) []byte {
 	}
 	for _, m := range all {
 		lines[m.from] = []byte("\n")
-		for i := m.middle; i <= m.to; i++ {
+		for i := m.separator; i <= m.to; i++ {
 			lines[i] = []byte("\n")
 		}
 	}

@@ -26,7 +26,7 @@ func TestFixesOfFieldFiles(t *testing.T) {
 		"jinja.toml":               {"1 other-file: render it first, with ansible -m template, or what else fills it in, and check the file that comes out"},
 		"terraform.toml":           {"4 other-file: render it first, with templatefile or envsubst, and check the file that comes out"},
 		"backslash-n.toml":         {`9 quotes: tcti = "device:/dev/tpmrm0"`},
-		"blanks.toml":              {"4 placeholder: put your own value in its place", "8 placeholder: put your own value in its place"},
+		"blanks.toml":              {"4 placeholder: write your own value instead", "8 placeholder: write your own value instead"},
 		"web-quotes.toml":          {`4 quotes: id_scope = "0ne00A1B2C3"`},
 		"plain-paths.toml":         {`11 wrong-value: cert = "file:///etc/aziot/edge-ca.pem"`, "12 wrong-value: write file:// before the path"},
 		"cloud-init.yaml":          {"1 other-file: check the config.toml that it writes, on the machine: tpmdps config --check"},
@@ -131,7 +131,7 @@ func TestBlanks(t *testing.T) {
 		"[REGISTRATION ID]", "{registration_id}", "CHANGEME", "CHANGE_ME", "TODO", "INSERT-ID-HERE", "your-registration-id", "registration-id-here", "...", "REGISTRATION_ID", "ID_SCOPE", "XXXX", "0neXXXXXXXX", "<ADD DPS SCOPE ID HERE>", "replace_me",
 	} {
 		for _, key := range []string{"registration_id", "id_scope"} {
-			if got := check(key, value); !slices.Equal(got, []string{"placeholder: put your own value in its place"}) {
+			if got := check(key, value); !slices.Equal(got, []string{"placeholder: write your own value instead"}) {
 				t.Errorf("%s = %q: %q", key, value, got)
 			}
 		}

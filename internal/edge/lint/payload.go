@@ -33,7 +33,7 @@ func (c *checker) payload() {
 	case errors.Is(err, fs.ErrNotExist):
 		f.Message = fmt.Sprintf("there is no %s", name)
 	case errors.Is(err, fs.ErrPermission):
-		f.Severity, f.Message, f.Fix = Warning, fmt.Sprintf("%s was not looked at: no permission", name), "run this as root: sudo"
+		f.Severity, f.Message, f.Fix = Warning, fmt.Sprintf("%s was not checked: no permission", name), "run this as root: sudo"
 	case err != nil:
 		f.Message, f.Fix = fmt.Sprintf("%s: %s", name, err), "correct that document"
 	default:

@@ -120,7 +120,7 @@ func checkOne(t *testing.T, name string, found []lint.Finding, want string) {
 func TestDroppedLogin(t *testing.T) {
 	for _, half := range []string{"bootstrap_identity_cert = \"file:///c\"\nbootstrap_identity_pk = \"pkcs11:object=a\"\n", "identity_cert = \"c.pem\"\nidentity_pk = \"file:///k\"\n"} {
 		f := one(t, edgetest.TPMFile+"[cert_issuance.est.auth]\n"+half, "wrong-value", lint.Options{})
-		if f.Severity != lint.Error || !strings.Contains(f.Message, "leaves out this login") {
+		if f.Severity != lint.Error || !strings.Contains(f.Message, "skips this login") {
 			t.Errorf("%s: %+v", half, f)
 		}
 	}

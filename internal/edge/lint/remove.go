@@ -10,7 +10,7 @@ import (
 const (
 	removeLine   = "put # before the line"
 	removeTable  = "put # before the header and before all lines below it" // the header alone would leave them to the table above
-	removeMember = "take it out of the braces"
+	removeMember = "remove it from the braces"
 )
 
 // remove says how a key or a table is disabled, whole: a value may go

@@ -46,7 +46,7 @@ func (c *checker) nested() {
 		}
 	}
 	if a, b := c.root.child("parent_hostname"), c.root.child("local_gateway_hostname"); a != nil && b != nil {
-		c.at(b, Finding{Rule: "duplicate-key", Message: "parent_hostname and local_gateway_hostname are one key, and IoT Edge refuses both", Fix: c.remove(b)})
+		c.at(b, Finding{Rule: "duplicate-key", Message: "parent_hostname and local_gateway_hostname are the same setting, and IoT Edge refuses a file with both", Fix: c.remove(b)})
 	}
 }
 

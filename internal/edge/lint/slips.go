@@ -8,6 +8,7 @@ import (
 	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/edge/rawline"
 	"tpmdps/internal/edge/schema"
+	"tpmdps/internal/spelling"
 	"tpmdps/internal/tomledit"
 )
 
@@ -36,7 +37,7 @@ func yaml(line string) (string, Finding, bool) {
 	}
 	f := Finding{Rule: "syntax", Message: "that is YAML, the format of IoT Edge 1.1; here it is key = value, below a [table]"}
 	if m[3] == "" {
-		f.Fix = "write a [table] in its place"
+		f.Fix = "write a [table] instead"
 		return "#", f, true
 	}
 	if _, old := schema.Formerly[m[2]]; !old && !schema.IsName(m[2]) {
@@ -81,7 +82,7 @@ func wrongCase(line string) (string, Finding, bool) {
 	case k.Kind == schema.Bool && slices.Contains([]string{"no", "off"}, lower):
 		meant = "false"
 	}
-	return m[1] + " = " + meant + rest, Finding{Rule: "unquoted-word", Message: "yes and no are written true and false, in small letters"}, meant != ""
+	return m[1] + " = " + meant + rest, Finding{Rule: "unquoted-word", Message: "write true or false in lower case, not yes or no"}, meant != ""
 }
 
 // bareWord is for a text without quotes.
@@ -96,7 +97,7 @@ func bareWord(line string) (string, Finding, bool) {
 	if mask.Plain(value) && k.Name != "" && !k.Secret {
 		f.Message = value + " needs quotes"
 	}
-	if near, ok := schema.Nearest(value, k.Values); ok {
+	if near := spelling.Slip(value, k.Values); near != "" {
 		value = near
 	}
 	quoted := tomledit.Quote(value)
@@ -118,7 +119,7 @@ func oneQuote(line string) (string, Finding, bool) {
 	if strings.Count(value, quote) > 2 {
 		return "", Finding{}, false
 	}
-	return m[1] + " = " + quote + other + quote + rest, Finding{Rule: "quotes", Message: "one quote is missing, or is another one than at the other end"}, true
+	return m[1] + " = " + quote + other + quote + rest, Finding{Rule: "quotes", Message: "one quote is missing, or the quotes at the two ends differ"}, true
 }
 
 // backslashes is for a path of Windows.
@@ -148,5 +149,5 @@ func openHeader(line string) (string, Finding, bool) {
 			meant = "[" + m[1] + "]" // whatever follows it
 		}
 	}
-	return meant, Finding{Rule: "syntax", Message: "a table's name stands in brackets of both sorts, [ and ]"}, true
+	return meant, Finding{Rule: "syntax", Message: "a table's name needs both brackets, [ and ]"}, true
 }

@@ -71,7 +71,7 @@ func mend(data []byte, at *tomledit.SyntaxError) ([]byte, Finding) {
 	}
 	line := strings.TrimRight(string(lines[at.Line-1]), "\r\n")
 	if f, ok := duplicate(lines, at, line); ok {
-		rest := without(lines, at, f.Rule == "duplicate-table")
+		rest := removeLines(lines, at, f.Rule == "duplicate-table")
 		if rest == nil {
 			rest, _ = asComment(lines, at)
 			return rest, f
@@ -114,9 +114,9 @@ func replaced(lines [][]byte, at *tomledit.SyntaxError, line string) []byte {
 	return mended
 }
 
-// without is the file without a line, or without a header and all that stands
+// removeLines is the file without a line, or without a header and all that stands
 // below it.
-func without(lines [][]byte, at *tomledit.SyntaxError, table bool) []byte {
+func removeLines(lines [][]byte, at *tomledit.SyntaxError, table bool) []byte {
 	all := slices.Clone(lines)
 	last := at.Line
 	for k := at.Line; !table && k <= min(at.Line+50, len(lines)); k++ { // the value may go over lines
@@ -143,7 +143,7 @@ func otherEncoding(data []byte, at *tomledit.SyntaxError) (Finding, bool) {
 	case strings.HasPrefix(at.Message, "this is not UTF-8, but"): // from here on
 		return Finding{Rule: "encoding", Message: at.Message + "; IoT Edge reads UTF-8", Fix: "save it as UTF-8; in PowerShell, append with Add-Content -Encoding utf8 instead of >>"}, true
 	case at.Message == "this is not UTF-8":
-		return Finding{Rule: "encoding", Message: "a letter here is not UTF-8, but of an older encoding such as Windows-1252", Fix: "write the letter again and save the file as UTF-8"}, true
+		return Finding{Rule: "encoding", Message: "a letter here is not UTF-8, but in an older encoding such as Windows-1252", Fix: "write the letter again and save the file as UTF-8"}, true
 	}
 	return Finding{}, false
 }

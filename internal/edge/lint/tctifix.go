@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/edge/schema"
+	"tpmdps/internal/spelling"
 	"tpmdps/internal/tomledit"
 )
 
@@ -42,7 +43,7 @@ func fixTCTI(s string) string {
 	case strings.Contains(module, "/"):
 		return fixAbsolute
 	}
-	if near, ok := schema.Nearest(strings.ToLower(module), schema.TCTIModules); ok && near != module {
+	if near := spelling.Slip(module, schema.TCTIModules); near != "" && near != module {
 		if value := near + strings.TrimSuffix(":"+conf, map[bool]string{false: ":"}[found]); schema.CheckTCTI(value) == nil {
 			return line(value)
 		}

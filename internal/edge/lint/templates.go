@@ -91,7 +91,7 @@ func containerText(line string) bool {
 	return strings.Contains(line, "createOptions") || name == "tag" || name != "" && !schema.IsName(name)
 }
 
-// quotedBlank reports whether all blanks of a line stand in a text in quotes.
+// quotedBlank reports whether all blanks of a line stand in a string in quotes.
 func quotedBlank(e *engine, line string) bool {
 	m := rawline.Setting.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
 	return m != nil && strings.ContainsAny(m[2][:min(1, len(m[2]))], `"'`)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/edge/schema"
+	"tpmdps/internal/spelling"
 	"tpmdps/internal/tomledit"
 )
 
@@ -15,9 +16,10 @@ func (c *checker) unknown(table, n *node, k schema.Key) {
 	if c.onlyTexts(table, n, k) {
 		return
 	}
-	near, isNear := schema.Nearest(n.name, names(k.Keys))
+	near := spelling.Slip(n.name, names(k.Keys))
+	isNear := near != ""
 	if isNear && !k.Open {
-		c.meant(table, near)
+		c.noteMisspelt(table, near)
 	}
 	if k.Open {
 		if isNear {
@@ -25,35 +27,35 @@ func (c *checker) unknown(table, n *node, k schema.Key) {
 		}
 		return
 	}
-	elsewhere := likely(schema.Places(func(k schema.Key) bool { return k.Called(n.name) }))
+	elsewhere := relevantPlaces(schema.Places(func(k schema.Key) bool { return k.Called(n.name) }))
 	now, isOld := schema.Formerly[n.name]
 	switch {
-	case isNear && (len(elsewhere) == 0 || schema.Distance(n.name, near) <= 1):
-		c.at(n, Finding{Rule: "unknown-key", Message: fmt.Sprintf("there is no %s %s; did you mean %s?", n.name, in(table), near), Fix: c.renamed(n, near)}, c.remove(n))
+	case isNear && (len(elsewhere) == 0 || spelling.Distance(n.name, near) <= 1):
+		c.at(n, Finding{Rule: "unknown-key", Message: fmt.Sprintf("there is no %s %s; did you mean %s?", n.name, inTable(table), near), Fix: c.renamed(n, near)}, c.remove(n))
 	case len(elsewhere) > 0:
 		c.misplaced(table, n, elsewhere)
 	case isOld && now == "nothing":
-		c.at(n, Finding{Rule: "unknown-key", Message: n.name + " belongs into other files of IoT Edge; this one has nothing for it", Fix: c.remove(n)})
+		c.at(n, Finding{Rule: "unknown-key", Message: n.name + " belongs in other files of IoT Edge and has no use in this one", Fix: c.remove(n)})
 	case isOld:
-		f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("%s is from another version or file of IoT Edge; here it is %s", n.name, now), Fix: "write " + now + " in its place"}
+		f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("%s is from another version or file of IoT Edge; here it is %s", n.name, now), Fix: "write " + now + " instead"}
 		if _, ok := k.Named(now); ok {
-			c.meant(table, now)
+			c.noteMisspelt(table, now)
 			f.Fix = c.renamed(n, now)
 		}
 		c.at(n, f)
 	default:
-		c.strange(table, n)
+		c.unknownEverywhere(table, n)
 	}
 }
 
-// strange is for a name that no place in the file has.
-func (c *checker) strange(table, n *node) {
-	f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("IoT Edge knows no %s and ignores it", tomledit.Key(n.name)), Fix: c.remove(n)}
+// unknownEverywhere is for a name that no place in the file has.
+func (c *checker) unknownEverywhere(table, n *node) {
+	f := Finding{Rule: "unknown-key", Message: fmt.Sprintf("IoT Edge does not know %s and ignores it", tomledit.Key(n.name)), Fix: c.remove(n)}
 	if k, _ := schema.Lookup(table.path); k.OnlyTexts {
 		f.Message = fmt.Sprintf("IoT Edge's key service does not start with a setting that it does not know: %s", tomledit.Key(n.name))
 	}
 	if c.mended { // then it may be a line of a text, and no name at all
-		f.Message, f.Key = "IoT Edge knows no such key and ignores it", strings.TrimPrefix(tomledit.Key(table.path...)+".…", ".")
+		f.Message, f.Key = "IoT Edge does not know this key and ignores it", strings.TrimPrefix(tomledit.Key(table.path...)+".…", ".")
 	}
 	others := []string{f.Fix}
 	all := schema.Places(func(schema.Key) bool { return true })
@@ -61,8 +63,8 @@ func (c *checker) strange(table, n *node) {
 	for _, p := range all {
 		known = append(known, p.Key.Name)
 	}
-	if near, ok := schema.Nearest(n.name, known); ok {
-		at := likely(schema.Places(func(k schema.Key) bool { return k.Called(near) }))
+	if near := spelling.Slip(n.name, known); near != "" {
+		at := relevantPlaces(schema.Places(func(k schema.Key) bool { return k.Called(near) }))
 		f.Message += fmt.Sprintf("; did you mean %s, which belongs to %s?", near, list(at))
 		fixes := moves(c, n, near, at)
 		f.Fix, others = fixes[0], append(fixes[1:], others...)
@@ -73,9 +75,9 @@ func (c *checker) strange(table, n *node) {
 // misplaced is for a key that does something in another table.
 func (c *checker) misplaced(table, n *node, at []schema.Place) {
 	fixes := moves(c, n, n.name, at)
-	f := Finding{Rule: "misplaced-key", Message: fmt.Sprintf("%s does nothing %s; it belongs to %s", n.name, in(table), list(at)), Fix: fixes[0]}
+	f := Finding{Rule: "misplaced-key", Message: fmt.Sprintf("%s does nothing %s; it belongs to %s", n.name, inTable(table), list(at)), Fix: fixes[0]}
 	if len(at[0].Table) == 0 && !n.entry.Inline && len(n.entry.Header) > 0 && n.entry.Line > 0 {
-		f.Message = fmt.Sprintf("%s does nothing %s, because the header above takes what follows it; it belongs to %s", n.name, in(table), list(at))
+		f.Message = fmt.Sprintf("%s does nothing %s, because it comes after the header above; it belongs to %s", n.name, inTable(table), list(at))
 	}
 	c.at(n, f, fixes[1:]...)
 	if len(at) == 1 && !n.table {
@@ -83,17 +85,17 @@ func (c *checker) misplaced(table, n *node, at []schema.Place) {
 	}
 }
 
-// meant notes that a key is there, under a wrong name: it is not reported as
+// noteMisspelt notes that a key is there, under a wrong name: it is not reported as
 // missing as well.
-func (c *checker) meant(table *node, name string) {
+func (c *checker) noteMisspelt(table *node, name string) {
 	if c.misspelt == nil {
 		c.misspelt = map[string]bool{}
 	}
 	c.misspelt[tomledit.Key(append(slices.Clone(table.path), name)...)] = true
 }
 
-// in names a table as a place.
-func in(n *node) string {
+// inTable names a table as a place.
+func inTable(n *node) string {
 	if len(n.path) == 0 {
 		return "at the top of the file"
 	}
@@ -139,9 +141,9 @@ func (c *checker) renamed(n *node, name string) string {
 	return c.line(n, name)
 }
 
-// likely keeps the places that a device with a TPM has a use for, if there are
+// relevantPlaces keeps the places that a device with a TPM has a use for, if there are
 // some.
-func likely(all []schema.Place) []schema.Place {
+func relevantPlaces(all []schema.Place) []schema.Place {
 	if own := slices.DeleteFunc(slices.Clone(all), func(p schema.Place) bool { return !p.ForTPM() }); len(own) > 0 {
 		return own
 	}

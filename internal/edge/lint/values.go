@@ -10,6 +10,7 @@ import (
 	"tpmdps/internal/edge/mask"
 	"tpmdps/internal/edge/rawline"
 	"tpmdps/internal/edge/schema"
+	"tpmdps/internal/spelling"
 	"tpmdps/internal/text"
 	"tpmdps/internal/tomledit"
 )
@@ -67,11 +68,11 @@ func (c *checker) text(n *node, k schema.Key) {
 		}
 	}
 	if k.Stub != "" && text == k.Stub || isStub(text) {
-		c.at(n, Finding{Rule: "placeholder", Severity: Warning, Message: fmt.Sprintf("%s is still the example of the template", n.name), Fix: "put your own value in its place"})
+		c.at(n, Finding{Rule: "placeholder", Severity: Warning, Message: fmt.Sprintf("%s is still the example of the template", n.name), Fix: "write your own value instead"})
 	}
 	c.doubts(n, k)
 	if schema.IsCleartext(text) && strings.HasPrefix(sampleURL(k), "https") {
-		c.at(n, Finding{Rule: "cleartext", Severity: Warning, Message: fmt.Sprintf("%s goes over the network unencrypted", n.name), Fix: "let it begin with https:// if the server can"})
+		c.at(n, Finding{Rule: "cleartext", Severity: Warning, Message: fmt.Sprintf("%s goes over the network unencrypted", n.name), Fix: "use https:// if the server supports it"})
 	}
 }
 
@@ -97,11 +98,11 @@ func (c *checker) wrongChoice(n *node, k schema.Key) {
 	if len(quoted) == 1 {
 		f.Fix = fmt.Sprintf("%s = %s", n.name, quoted[0])
 	}
-	near, ok := schema.Nearest(n.entry.Text, k.Values)
-	if own := map[string]string{"provisioning.source": "dps", "provisioning.attestation.method": "tpm"}[tomledit.Key(n.path...)]; !ok && own != "" {
-		near, ok = own, true
+	near := spelling.Slip(n.entry.Text, k.Values)
+	if own := map[string]string{"provisioning.source": "dps", "provisioning.attestation.method": "tpm"}[tomledit.Key(n.path...)]; near == "" {
+		near = own
 	}
-	if ok {
+	if near != "" {
 		f.Fix = fmt.Sprintf("%s = %s", n.name, tomledit.Quote(near))
 	}
 	c.at(n, f, "write one of these")
@@ -154,7 +155,7 @@ func (c *checker) list(n *node, k schema.Key) {
 		return
 	}
 	if !rawline.OnlyStrings(c.raw(n.entry.Value)) {
-		c.at(n, Finding{Rule: "wrong-type", Message: fmt.Sprintf("%s is a list of texts, each in quotes", n.name), Fix: `put every element in quotes: ["…", "…"]`})
+		c.at(n, Finding{Rule: "wrong-type", Message: fmt.Sprintf("%s is a list of strings, each in quotes", n.name), Fix: `put every element in quotes: ["…", "…"]`})
 		return
 	}
 	if k.Each.Check == nil {

@@ -38,7 +38,7 @@ func TestFileURLsEverywhere(t *testing.T) {
 // Where a key may be, IoT Edge compares the scheme as it is written, but for the
 // key of the edge CA.
 func TestFileURLsOfKeys(t *testing.T) {
-	strict := map[string]string{"FILE:///k": "small letters", "File:/k": "small letters", " file:///k": "small letters", "PKCS11:token=t;object=k": "small letters"}
+	strict := map[string]string{"FILE:///k": "lower case", "File:/k": "lower case", " file:///k": "lower case", "PKCS11:token=t;object=k": "lower case"}
 	for url, want := range strict {
 		for place, text := range everyKeyPlace(url) {
 			found := slices.DeleteFunc(lint.Check([]byte(text), lint.Options{}).Findings, func(f lint.Finding) bool { return f.Rule == "not-tpm" })

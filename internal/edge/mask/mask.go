@@ -70,13 +70,13 @@ func mask(data []byte, before map[string]string) []byte {
 	return out.Bytes()
 }
 
-// edit is a part of the file and what takes its place.
+// edit is a part of the file and what replaces it.
 type edit struct {
 	span tomledit.Span
 	text string
 }
 
-// standIn is a value with as many lines as the one whose place it takes.
+// standIn is a value with as many lines as the one that it replaces.
 func standIn(text string, value []byte) string {
 	n := bytes.Count(value, []byte("\n"))
 	if n == 0 {

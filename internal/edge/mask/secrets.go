@@ -17,7 +17,7 @@ var secretWord = regexp.MustCompile(`(?i)key|secret|passw|token|connection_?stri
 // neither base64 nor a person's password looks so.
 var keyFile = regexp.MustCompile(`^(/[A-Za-z0-9._+-]+)+\.(pem|key|der|crt|cer|p8|pk8)$`)
 
-// keyPlace is where a key is, which is no secret: a URL, or the path that people
+// keyPlace is where a key is, which is not a secret: a URL, or the path that people
 // write in its place. Only the usual directories count, as base64 may begin with a
 // slash, too.
 var keyPlace = regexp.MustCompile(`^\s*(?i:file|pkcs11):|^/(?:boot|data|etc|home|media|mnt|opt|root|run|srv|tmp|usr|var)/`)
@@ -70,7 +70,7 @@ func Secrets(data []byte) []string {
 // ofSecrets are tables whose values are all secrets.
 var ofSecrets = [][]string{{"tpm", "hierarchy_authorization"}, {"provisioning", "attestation", "symmetric_key"}}
 
-// madeUp is in names that are no misspelt key: digits, capitals, other signs.
+// madeUp is in names that are not misspelt keys: digits, capitals, other signs.
 var madeUp = regexp.MustCompile(`[^a-z_-]`)
 
 // shortestMadeUp is the length in bytes from which a name may be a password.

@@ -68,8 +68,8 @@ var otherFiles = []otherFile{
 		"the file is a patch, the difference of two files", "apply it, and check the config.toml that it changes"},
 }
 
-// look finds the shape of a file.
-func look(data []byte) shape {
+// shapeOf finds the shape of a file.
+func shapeOf(data []byte) shape {
 	f := shape{keys: map[string]bool{}}
 	for line := range strings.Lines(string(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))) {
 		line = strings.TrimRight(line, " \t\r\n")
@@ -138,7 +138,7 @@ func OddCharacter(data []byte, at *tomledit.SyntaxError) string {
 // OtherFile says what a file is that is not a config.toml at all, such as a script or
 // a web page, and how to get a config.toml from it; ok is false for any other file.
 func OtherFile(data []byte) (name, fix string, ok bool) {
-	f := look(data)
+	f := shapeOf(data)
 	for _, o := range otherFiles {
 		if o.is(f) {
 			return o.name, o.fix, true

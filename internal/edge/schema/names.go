@@ -4,7 +4,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode/utf8"
+
+	"tpmdps/internal/spelling"
 )
 
 // Formerly are names of IoT Edge 1.1's config.yaml, and of the files that
@@ -38,53 +39,6 @@ func OnlyPlace(name string) (Key, bool) {
 	return all[0].Key, true
 }
 
-// Nearest finds the name that a misspelt one may stand for.
-func Nearest(name string, known []string) (string, bool) {
-	length := utf8.RuneCountInString(name)
-	limit := min(length/4, 3)
-	best, found := "", false
-	if len(name) > 64 {
-		return "", false // of no key
-	}
-	for _, k := range known {
-		if n := utf8.RuneCountInString(k) - length; n > max(limit, 0) || -n > max(limit, 0) {
-			continue // so many letters are missing, or too many
-		}
-		if d := Distance(name, k); d <= limit || d == 0 {
-			best, found, limit = k, true, d-1
-		}
-	}
-	return best, found
-}
-
-// Distance counts the letters that are wrong, missing, too many, or swapped
-// (Damerau and Levenshtein); case and the sort of dash do not count.
-func Distance(a, b string) int {
-	fold := func(s string) []rune { return []rune(strings.ReplaceAll(strings.ToLower(s), "-", "_")) }
-	s, t := fold(a), fold(b)
-	rows := make([][]int, len(s)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(t)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(s); i++ {
-		for j := 1; j <= len(t); j++ {
-			cost := 1
-			if s[i-1] == t[j-1] {
-				cost = 0
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && s[i-1] == t[j-2] && s[i-2] == t[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(s)][len(t)]
-}
-
 // IsHarmless reports whether a name, or the one that it is a slip of, holds no
 // secret wherever it stands.
 func IsHarmless(name string) bool {
@@ -95,10 +49,7 @@ func IsHarmless(name string) bool {
 	if _, ok := OnlyPlace(name); ok {
 		return true
 	}
-	near, ok := Nearest(name, allNames())
-	if ok {
-		_, ok = OnlyPlace(near)
-	}
+	_, ok := OnlyPlace(spelling.Slip(name, allNames()))
 	return ok
 }
 

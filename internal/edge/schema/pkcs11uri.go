@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"tpmdps/internal/spelling"
 )
 
 // pkcs11URI is where a key is on a token, as iot-identity-service reads it
@@ -93,13 +95,12 @@ func attribute(text string, known ...string) (name, value string, err error) {
 // name that was perhaps meant.
 func (u pkcs11URI) noToken() error {
 	for _, name := range u.ignored {
-		for _, meant := range []string{"token", "slot-id"} {
-			if near, ok := Nearest(name[1:], []string{meant}); ok || name == ";slot" || name == ";slotid" {
-				if !ok {
-					near = "slot-id"
-				}
-				return errors.New("it names neither a token nor a slot: IoT Edge reads " + near + "=, in this spelling and before the ?, alone")
-			}
+		near := spelling.Slip(name[1:], []string{"token", "slot-id"})
+		if name == ";slot" {
+			near = "slot-id"
+		}
+		if near != "" {
+			return errors.New("it names neither a token nor a slot: IoT Edge reads " + near + "=, in this spelling and before the ?, alone")
 		}
 	}
 	return errors.New("it names neither a token nor a slot; " + PKCS11Form)
@@ -112,7 +113,7 @@ func checkPKCS11(s string) error {
 	case err != nil:
 		return err
 	case slices.Contains(u.ignored, ";pin-value"), slices.Contains(u.ignored, "?pin-value"):
-		return errors.New("IoT Edge drops the PIN: it is written pin-value=, in small letters, after a ?")
+		return errors.New("IoT Edge drops the PIN: it is written pin-value=, in lower case, after a ?")
 	case u.pin == "" && (slices.Contains(u.ignored, "?pin-source") || slices.Contains(u.ignored, ";pin-source")):
 		return errors.New("IoT Edge does not read pin-source and does not log in; it reads pin-value= after a ?")
 	}
@@ -155,7 +156,7 @@ func checkKeyURL(s string) error {
 	case scheme == "file":
 		return checkFileURL(s)
 	case strings.EqualFold(strings.TrimSpace(scheme), "file"), strings.EqualFold(strings.TrimSpace(scheme), "pkcs11"):
-		return errors.New("its scheme must be in small letters, with no blank before it: for a key, IoT Edge compares it as it is written")
+		return errors.New("its scheme must be in lower case, with no blank before it: for a key, IoT Edge compares it as it is written")
 	}
 	return errors.New("it must start with file:/// or with the scheme pkcs11")
 }

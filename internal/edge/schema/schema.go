@@ -29,7 +29,7 @@ const (
 // String names the kinds as a technician calls them.
 func (k Kind) String() string {
 	var words []string
-	for i, word := range []string{"a text in quotes", "a whole number", "true or false", "a list in brackets", "a table"} {
+	for i, word := range []string{"a string in quotes", "a whole number", "true or false", "a list in brackets", "a table"} {
 		if k&(1<<i) != 0 {
 			words = append(words, word)
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 // TCTIModules are the modules of tpm2-tss and of tpm2-abrmd. The loader
-// (tctildr-dl.c) takes what stands before the first colon for the file of a library,
+// (tctildr-dl.c) reads what is before the first colon as the file of a library,
 // and then for the middle of libtss2-tcti-NAME.so.
 var TCTIModules = []string{
 	"device", "swtpm", "mssim", "tabrmd", "abrmd", "cmd", "pcap", "null", "libtpms", "tctildr",
@@ -26,9 +26,9 @@ var (
 
 // CheckTCTI refuses what tpm2-tss's loader cannot load, or what the module refuses:
 // a bare path, a module that does not exist, settings that it does not have. What is
-// behind a valid one is not looked at. An empty text is the loader's own choice.
+// after a valid one is not looked at. An empty text is the loader's own choice.
 func CheckTCTI(s string) error {
-	if err := CheckText(s); err != nil || s == "" {
+	if err := checkText(s); err != nil || s == "" {
 		return err
 	}
 	module, conf, _ := strings.Cut(s, ":")
@@ -44,7 +44,7 @@ func CheckTCTI(s string) error {
 	case strings.Contains(module, "/") && known == "":
 		return errors.New("a bare path is not a TCTI: it needs device: before it if it is a device, and swtpm:path= if it is a socket")
 	case !slices.Contains(TCTIModules, known):
-		return errors.New("tpm2-tss has no module of that name; usual are device:, swtpm:, mssim: and tabrmd")
+		return errors.New("tpm2-tss has no module of that name; usual ones are device:, swtpm:, mssim: and tabrmd")
 	default:
 		return checkTCTIConf(known, conf)
 	}
@@ -65,7 +65,7 @@ func moduleOf(module string) string {
 func checkTCTIConf(module, conf string) error {
 	switch {
 	case module == "device" && namedConf.MatchString(conf):
-		return errors.New("after device: stands the path alone")
+		return errors.New("after device: only the path belongs")
 	case module == "pcap":
 		return CheckTCTI(conf)
 	case module != "swtpm" && module != "mssim" || conf == "":
@@ -77,7 +77,7 @@ func checkTCTIConf(module, conf string) error {
 		case !ok && strings.Contains(part, "/"):
 			return fmt.Errorf("the path of a socket needs path= before it: %s:path=", module)
 		case !ok, !slices.Contains([]string{"host", "port", "path"}, name):
-			return fmt.Errorf("after %s: stand host=NAME,port=N or path=SOCKET", module)
+			return fmt.Errorf("after %s: comes host=NAME,port=N or path=SOCKET", module)
 		case value == "":
 			return fmt.Errorf("there is nothing after %s=", name)
 		case name == "port":
@@ -90,7 +90,7 @@ func checkTCTIConf(module, conf string) error {
 }
 
 // DoubtTCTI finds a relative path: the service that opens it starts in another
-// directory than whoever wrote it.
+// directory than its author.
 func DoubtTCTI(s string) string {
 	module, conf, _ := strings.Cut(s, ":")
 	at := ""

@@ -72,7 +72,7 @@ func doubtID(s string) string {
 	if identity.CheckRegistrationID(s) == nil {
 		return ""
 	}
-	return "it has capital letters; IoT Edge signs it in small ones, and DPS does not tell them apart"
+	return "it has capital letters; IoT Edge signs it in lower case, and DPS ignores case"
 }
 
 // MaxAuthKeyIndex keeps the handle within the owner's range of persistent
@@ -106,8 +106,8 @@ func CheckHostname(name string) error {
 	return nil
 }
 
-// CheckText accepts what can stand in a TOML file and go to a C library.
-func CheckText(s string) error {
+// checkText accepts what can stand in a TOML file and go to a C library.
+func checkText(s string) error {
 	switch {
 	case !utf8.ValidString(s):
 		return errors.New("it is not UTF-8")
@@ -122,7 +122,7 @@ func CheckPassword(s string) error {
 	if len(s) > maxAuth {
 		return fmt.Errorf("it has %d bytes, a TPM accepts %d at most", len(s), maxAuth)
 	}
-	return CheckText(s)
+	return checkText(s)
 }
 
 // DefaultGlobalEndpoint is the DPS endpoint of the public Azure cloud. Sovereign

@@ -21,8 +21,8 @@ const maxRevoked = 500_000
 
 // CRL is a list of revoked certificates (RFC 5280, 5), read and not verified.
 type CRL struct {
-	// Name is for messages: the file that the list is from, fit for a terminal. Whoever
-	// reads it may set it.
+	// Name is for messages: the file that the list is from, fit for a terminal. Its
+	// reader may set it.
 	Name string
 	// Issuer is the CA whose list it is.
 	Issuer Name

@@ -42,9 +42,9 @@ func (h *Server) count(device string, change func(*counts)) {
 	h.seen[device] = seen
 }
 
-// Seen returns how often a device connected over MQTT since the start, and how many
+// Traffic returns how often a device connected over MQTT since the start, and how many
 // messages came from it. They are for people who watch: no client gets them.
-func (h *Server) Seen(device string) (connections, messages int) {
+func (h *Server) Traffic(device string) (connections, messages int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	seen := h.seen[device]
@@ -64,7 +64,7 @@ func withoutPort(host string) string {
 // that is not there.
 func (h *Server) authenticate(d *Device, text string) error {
 	if h.opts.RefuseTokens {
-		return errors.New("this hub takes no token")
+		return errors.New("this hub accepts no token")
 	}
 	token, err := sas.Parse(text)
 	if err != nil {

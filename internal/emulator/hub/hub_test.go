@@ -174,7 +174,7 @@ func TestTopics(t *testing.T) {
 	l := c.dial().MustConnect(c.connect())
 	l.Publish("devices/dev1/messages/events/", "x", 2)
 	l.Ended("QoS 2")
-	if _, messages := c.srv.Seen("dev1"); messages != 3 {
+	if _, messages := c.srv.Traffic("dev1"); messages != 3 {
 		t.Errorf("%d messages were counted, want 3", messages)
 	}
 }
@@ -194,7 +194,7 @@ func TestOneConnection(t *testing.T) {
 	}
 	second.Send(packets.NewControlPacket(packets.Pingreq)) // who is refused ends nothing
 	hubtest.Next[*packets.PingrespPacket](second)
-	if connections, _ := c.srv.Seen("dev1"); connections != 2 {
+	if connections, _ := c.srv.Traffic("dev1"); connections != 2 {
 		t.Errorf("%d connections were counted, want 2", connections)
 	}
 }

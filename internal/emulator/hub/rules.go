@@ -67,7 +67,7 @@ func (r *rules) admit(pk packets.Packet) (code packets.Code, why string) {
 	}
 	scheme, text, _ := strings.Cut(string(pk.Connect.Password), " ")
 	if !strings.EqualFold(scheme, sas.Scheme) {
-		return packets.ErrBadUsernameOrPassword, "password is no token"
+		return packets.ErrBadUsernameOrPassword, "password is not a token"
 	}
 	err := r.hub.opts.Device(user.hub, user.device, func(d *Device) (bool, error) { return false, r.hub.authenticate(d, text) })
 	if err != nil {

@@ -69,7 +69,7 @@ func Parse(text string) (Token, error) {
 func (t Token) Check(key []byte, target string, now time.Time) error {
 	seconds, err := strconv.ParseInt(t.expiry, 10, 64)
 	if err != nil {
-		return errors.New("the token's expiry is no number")
+		return errors.New("the token's expiry is not a number")
 	}
 	mac := hmac.New(sha256.New, key)
 	fmt.Fprintf(mac, "%s\n%s", t.audience, t.expiry)
@@ -83,14 +83,14 @@ func (t Token) Check(key []byte, target string, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("token audience: %w", err)
 	}
-	if !within(target, audience) {
+	if !covers(target, audience) {
 		return errors.New("the token is for another resource")
 	}
 	return nil
 }
 
-// within reports whether target is audience or lies below it, in any case.
-func within(target, audience string) bool {
+// covers reports whether target is audience or lies below it, in any case.
+func covers(target, audience string) bool {
 	audience = strings.ToLower(strings.TrimRight(audience, "/"))
 	target = strings.ToLower(target)
 	return audience != "" && (target == audience || strings.HasPrefix(target, audience+"/"))

@@ -31,7 +31,7 @@ func TestWithinBySegment(t *testing.T) {
 		{"h", "h", true},
 		{"h", "", false},
 	} {
-		if got := within(tt.target, tt.audience); got != tt.want {
+		if got := covers(tt.target, tt.audience); got != tt.want {
 			t.Errorf("within(%q, %q) = %v, want %v", tt.target, tt.audience, got, tt.want)
 		}
 	}
@@ -73,7 +73,7 @@ func TestCheck(t *testing.T) {
 		"no signature":       {"sr=h&se=1", "lacks"},
 		"a bare field":       {"sr", "no value"},
 		"not base64":         {"sr=h&se=1&sig=!", "signature"},
-		"expiry in words":    {"sr=h&se=tomorrow&sig=AAAA", "no number"},
+		"expiry in words":    {"sr=h&se=tomorrow&sig=AAAA", "not a number"},
 	} {
 		token, err := Parse(tt.text)
 		if err == nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // On does something to the chip of a software TPM, on a connection of its own.
-func On(p *softtpm.Process, f func(transport.TPM) error) error { return with(p, f) }
+func On(p *softtpm.Process, f func(transport.TPM) error) error { return withTPM(p, f) }
 
 // TakeObjects loads keys until the chip has no memory for another one, as a
 // program does that forgets to flush.

@@ -14,7 +14,7 @@ type Lie struct {
 	Name string
 	// Change makes it of a true answer.
 	Change func(answer []byte) []byte
-	// HangsUp: the connection is closed behind it, since the program would wait for
+	// HangsUp: the connection is closed after it, since the program would wait for
 	// the rest.
 	HangsUp bool
 }

@@ -23,7 +23,7 @@ const exchangeLimit = 2 * time.Minute
 // SetAuth sets the passwords of the endorsement and the owner hierarchy on a
 // chip that has none. An empty password leaves its hierarchy as it is.
 func SetAuth(p *softtpm.Process, endorsement, owner string) error {
-	return with(p, func(t transport.TPM) error {
+	return withTPM(p, func(t transport.TPM) error {
 		for handle, password := range map[tpm2.TPMHandle]string{
 			tpm2.TPMRHEndorsement: endorsement,
 			tpm2.TPMRHOwner:       owner,
@@ -52,7 +52,7 @@ func PersistSRK(p *softtpm.Process) error {
 // password and persists it, for chips that an earlier tool has left in an
 // unusual state.
 func PersistPrimary(p *softtpm.Process, hierarchy tpm2.TPMHandle, template tpm2.TPMTPublic, at tpm2.TPMHandle) error {
-	return with(p, func(t transport.TPM) error {
+	return withTPM(p, func(t transport.TPM) error {
 		key, err := tpm2.CreatePrimary{PrimaryHandle: hierarchy, InPublic: tpm2.New2B(template)}.Execute(t)
 		if err != nil {
 			return fmt.Errorf("create primary key: %w", err)
@@ -142,7 +142,7 @@ func Persistent(p *softtpm.Process) ([]tpm2.TPMHandle, error) {
 
 // handles lists the handles of each kind, a kind being given by its first handle.
 func handles(p *softtpm.Process, kinds ...uint32) (found []tpm2.TPMHandle, err error) {
-	err = with(p, func(t transport.TPM) error {
+	err = withTPM(p, func(t transport.TPM) error {
 		for _, first := range kinds {
 			query := tpm2.GetCapability{Capability: tpm2.TPMCapHandles, Property: first, PropertyCount: 64}
 			answer, err := query.Execute(t)
@@ -160,8 +160,8 @@ func handles(p *softtpm.Process, kinds ...uint32) (found []tpm2.TPMHandle, err e
 	return found, err
 }
 
-// with connects to the chip for the time of one function.
-func with(p *softtpm.Process, f func(transport.TPM) error) (err error) {
+// withTPM connects to the chip for the time of one function.
+func withTPM(p *softtpm.Process, f func(transport.TPM) error) (err error) {
 	network, address, err := dialAddress(p.Address())
 	if err != nil {
 		return err

@@ -21,13 +21,13 @@ type Tally struct {
 
 // Count adds up what crossed a bus: commands and responses in turn (TPM 2.0 Part
 // 1, 18).
-func Count(crossed []byte) Tally {
+func Count(traffic []byte) Tally {
 	const header, transient, rsaSalt = 10, 0x80, 256 // RSA 2048
 	var t Tally
 	loaded := map[uint32]bool{}
-	for len(crossed) >= header {
-		command := message(&crossed)
-		response := message(&crossed)
+	for len(traffic) >= header {
+		command := message(&traffic)
+		response := message(&traffic)
 		t.Commands++
 		cc := tpm2.TPMCC(binary.BigEndian.Uint32(command[6:]))
 		switch cc {
@@ -57,12 +57,12 @@ func Count(crossed []byte) Tally {
 }
 
 // message takes one command or response off the front.
-func message(crossed *[]byte) []byte {
-	if len(*crossed) < 10 {
+func message(traffic *[]byte) []byte {
+	if len(*traffic) < 10 {
 		return nil
 	}
-	size := min(int(binary.BigEndian.Uint32((*crossed)[2:])), len(*crossed))
-	taken := (*crossed)[:size]
-	*crossed = (*crossed)[size:]
+	size := min(int(binary.BigEndian.Uint32((*traffic)[2:])), len(*traffic))
+	taken := (*traffic)[:size]
+	*traffic = (*traffic)[size:]
 	return taken
 }

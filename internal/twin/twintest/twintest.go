@@ -1,5 +1,5 @@
 // Package twintest is for tests: twins that a hub accepts and refuses, on both
-// sides of each limit. Whoever judges a twin is tried with all of them.
+// sides of each limit. All code that judges a twin is tried with all of them.
 package twintest
 
 import (
@@ -97,10 +97,10 @@ func names() []Case {
 		refused("control character of C1", `{"a\u0085":1}`, `.a\u0085`, "a control character"),
 		refused("empty name", `{"":1}`, ".", "the name is empty"),
 		refused("name in a list", `{"list":[{"ok":1},{"a b":1}]}`, ".list[1].a b", "a blank"),
-		refused("name twice", `{"line":7,"line":8}`, "", "line stands twice"),
-		refused("name twice, deeper", `{"site":{"line":7,"line":8}}`, "", "site.line stands twice"),
-		refused("name twice, once escaped", `{"line":7,"l\u0069ne":8}`, "", "line stands twice"),
-		refused("name twice in a list", `{"list":[{"a":1,"a":1}]}`, "", "stands twice"),
+		refused("name twice", `{"line":7,"line":8}`, "", "line appears twice"),
+		refused("name twice, deeper", `{"site":{"line":7,"line":8}}`, "", "site.line appears twice"),
+		refused("name twice, once escaped", `{"line":7,"l\u0069ne":8}`, "", "line appears twice"),
+		refused("name twice in a list", `{"list":[{"a":1,"a":1}]}`, "", "appears twice"),
 	}
 }
 
@@ -113,11 +113,11 @@ func values() []Case {
 		refused("null in a list", `{"a":[1,null]}`, ".a[1]", "it is null"),
 		refused("null in an object in a list", `{"a":[{"b":{"c":null}}]}`, ".a[0].b.c", "it is null"),
 		accepted("text of 4096 bytes", `{"a":"`+x("v", 4096)+`"}`),
-		refused("text of 4097 bytes", `{"a":"`+x("v", 4097)+`"}`, ".a", "the text has 4097 bytes"),
+		refused("text of 4097 bytes", `{"a":"`+x("v", 4097)+`"}`, ".a", "the string has 4097 bytes"),
 		accepted("text of 2048 letters of 2 bytes", `{"a":"`+x("ü", 2048)+`"}`),
-		refused("text of 2049 letters of 2 bytes", `{"a":"`+x("ü", 2049)+`"}`, ".a", "the text has 4098 bytes"),
+		refused("text of 2049 letters of 2 bytes", `{"a":"`+x("ü", 2049)+`"}`, ".a", "the string has 4098 bytes"),
 		accepted("text of 4096 bytes, escaped", `{"a":"`+x(`\u0041`, 4096)+`"}`),
-		refused("long text in a list", `{"a":["`+x("v", 4097)+`"]}`, ".a[0]", "the text has 4097 bytes"),
+		refused("long text in a list", `{"a":["`+x("v", 4097)+`"]}`, ".a[0]", "the string has 4097 bytes"),
 		accepted("control characters in a text", `{"a":"\t\n\u0085"}`),
 		accepted("largest integer", `{"a":4503599627370495}`),
 		refused("integer 2^52", `{"a":4503599627370496}`, ".a", "the integer is not one from"),
@@ -131,12 +131,12 @@ func values() []Case {
 		accepted("large numbers", `{"a":1e300,"b":9007199254740993.5}`),
 		refused("larger than a double", `{"a":1e400}`, ".a", "larger than a double"),
 		accepted("10 levels", nested(10, `"text"`)),
-		refused("11 levels", nested(11, `"text"`), x(".n", 11), "it lies 11 levels deep"),
-		refused("11 levels, the last one empty", nested(10, `{}`), x(".n", 11), "it lies 11 levels deep"),
-		refused("40 levels", nested(40, `1`), x(".n", 11), "it lies 11 levels deep"),
+		refused("11 levels", nested(11, `"text"`), x(".n", 11), "it is 11 levels deep"),
+		refused("11 levels, the last one empty", nested(10, `{}`), x(".n", 11), "it is 11 levels deep"),
+		refused("40 levels", nested(40, `1`), x(".n", 11), "it is 11 levels deep"),
 		accepted("10 levels of lists", `{"n":`+x("[", 10)+x("]", 10)+`}`),
-		refused("11 levels of lists", `{"n":`+x("[", 11)+x("]", 11)+`}`, ".n"+x("[0]", 10), "it lies 11 levels deep"),
-		refused("11 levels of both", nested(9, `[{}]`), x(".n", 10)+"[0]", "it lies 11 levels deep"),
+		refused("11 levels of lists", `{"n":`+x("[", 11)+x("]", 11)+`}`, ".n"+x("[0]", 10), "it is 11 levels deep"),
+		refused("11 levels of both", nested(9, `[{}]`), x(".n", 10)+"[0]", "it is 11 levels deep"),
 		refused("100 levels", nested(100, `1`), "", "nested too deep"),
 		refused("half a character", `{"a":"\ud83d"}`, "", "half a character"),
 	}

@@ -24,7 +24,7 @@ const stepLimit = 60 * time.Second
 // run runs one step.
 func run(step vmtest.Step) (o vmtest.Outcome) {
 	o.Name = step.Name
-	beside, err := startBeside(step.Beside)
+	extra, err := startBeside(step.Beside)
 	if err != nil {
 		o.Error = err.Error()
 		return o
@@ -32,7 +32,7 @@ func run(step vmtest.Step) (o vmtest.Outcome) {
 	start := time.Now()
 	err = execute(step, &o)
 	o.MS = time.Since(start).Milliseconds()
-	output, besideErr := beside.stop()
+	output, besideErr := extra.stop()
 	o.Beside = output
 	if err := errors.Join(err, besideErr); err != nil {
 		o.Error = err.Error()
@@ -58,7 +58,7 @@ func execute(step vmtest.Step, o *vmtest.Outcome) error {
 		return err
 	}
 	limit := time.AfterFunc(stepLimit, func() { cmd.Process.Kill() })
-	s := aim(step.Strike, cmd)
+	s := newStriker(step.Strike, cmd)
 	for r := bufio.NewReader(lines); ; {
 		line, err := r.ReadString('\n')
 		stderr.WriteString(line)
@@ -112,8 +112,8 @@ type striker struct {
 	sent chan int // once, when there will be no more
 }
 
-// aim starts the clock of a strike; a nil one never strikes.
-func aim(strike *vmtest.Strike, cmd *exec.Cmd) *striker {
+// newStriker starts the clock of a strike; a nil one never strikes.
+func newStriker(strike *vmtest.Strike, cmd *exec.Cmd) *striker {
 	s := &striker{Strike: strike, cmd: cmd, done: make(chan struct{}), sent: make(chan int, 1)}
 	if strike != nil && strike.After == "" {
 		s.once.Do(func() { go s.fire(time.Duration(strike.DelayMS) * time.Millisecond) })

@@ -37,7 +37,7 @@ var kinds = []struct {
 
 // handles DEVICE: lists what is on the chip, a line each.
 func handles(args []string) error {
-	return with(args[0], func(t transport.TPM) error {
+	return withTPM(args[0], func(t transport.TPM) error {
 		for _, kind := range kinds {
 			list, err := list(t, kind.first)
 			if err != nil {
@@ -53,7 +53,7 @@ func handles(args []string) error {
 
 // flush DEVICE: removes all transient objects and sessions, as a restart does.
 func flush(args []string) error {
-	return with(args[0], func(t transport.TPM) error {
+	return withTPM(args[0], func(t transport.TPM) error {
 		for _, first := range []uint32{0x80000000, 0x02000000, 0x03000000} {
 			list, err := list(t, first)
 			if err != nil {
@@ -77,7 +77,7 @@ func hold(args []string) error {
 	if err != nil {
 		return err
 	}
-	return with(args[0], func(t transport.TPM) error {
+	return withTPM(args[0], func(t transport.TPM) error {
 		var keys []*tpm2.CreatePrimaryResponse
 		for range want {
 			key, err := tpm2.CreatePrimary{PrimaryHandle: tpm2.TPMRHOwner, InPublic: tpm2.New2B(tpm2.ECCSRKTemplate)}.Execute(t)
@@ -120,8 +120,8 @@ func share(args []string) error {
 	return nil
 }
 
-// with opens a device for the time of one function.
-func with(device string, f func(transport.TPM) error) (err error) {
+// withTPM opens a device for the time of one function.
+func withTPM(device string, f func(transport.TPM) error) (err error) {
 	t, err := linuxtpm.Open(device)
 	if err != nil {
 		return err

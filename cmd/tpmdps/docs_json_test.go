@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"tpmdps/internal/bundle"
+	"tpmdps/internal/dictionary"
+	"tpmdps/internal/edge/checkup"
+	"tpmdps/internal/edge/drift"
+	"tpmdps/internal/enroll/batch"
+	"tpmdps/internal/identity"
+	"tpmdps/internal/provision"
+	"tpmdps/internal/station"
+	"tpmdps/internal/tpm"
+)
+
+// TestDocsObjects reads each example of the manual into the value that the
+// program prints, and writes it again: were a field added, renamed or moved,
+// the two would differ.
+func TestDocsObjects(t *testing.T) {
+	for heading, value := range map[string]func() any{
+		"## The record: read-ek":  func() any { return &recordResult{} },
+		"## read-ek --compare":    func() any { return &compareResult{} },
+		"## bench":                func() any { return &benchResult{} },
+		"## batch verify":         func() any { return &batchReport{} },
+		"## batch list":           func() any { return &batchList{} },
+		"## batch merge":          func() any { return &mergeResult{} },
+		"## batch export":         func() any { return &exportResult{} },
+		"## enroll":               func() any { return &enrollResult{} },
+		"## unenroll":             func() any { return &unenrollResult{} },
+		"## verify":               func() any { return &tripResult{} },
+		"## config":               func() any { return &configResult{} },
+		"## config --check":       func() any { return &checkResult{} },
+		"## support-bundle":       func() any { return &bundleResult{} },
+		"## config --udev":        func() any { return &udevResult{} },
+		"## config --apply":       func() any { return &applyResult{} },
+		"## emulator":             func() any { return &emulatorResult{} },
+		"## demo":                 func() any { return &demoResult{} },
+		"## explain":              func() any { return &explainResult{} },
+		"## token":                func() any { return &tokenResult{} },
+		"## The audit trail":      func() any { return &auditResult{} },
+		"## labels":               func() any { return &labelsResult{} },
+		"## chip flush":           func() any { return &flushResult{} },
+		"## version":              func() any { return &versionResult{} },
+		"## The results file":     func() any { return &batch.ResultLine{} },
+		"## Errors":               func() any { return &failure{} },
+		"## What enroll may read": func() any { return &identity.Record{} },
+	} {
+		text := section(t, scripting, heading)
+		blocks := regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(text, -1)
+		if len(blocks) == 0 {
+			t.Errorf("%s: %s has no example", scripting, heading)
+		}
+		for _, block := range blocks {
+			if heading == "## What enroll may read" {
+				if _, err := identity.ParseRecord([]byte(block[1])); err != nil {
+					t.Errorf("%s: %s: %v", scripting, heading, err)
+				}
+				continue
+			}
+			checkExample(t, heading, text, block[1], value())
+		}
+	}
+}
+
+func checkExample(t *testing.T, heading, text, example string, value any) {
+	t.Helper()
+	dec := json.NewDecoder(strings.NewReader(example))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(value); err != nil {
+		t.Errorf("%s: %s: %v", scripting, heading, err)
+		return
+	}
+	indent := "  "
+	if strings.Count(example, "\n") == 1 {
+		indent = ""
+	}
+	var again bytes.Buffer
+	if err := encode(&again, value, indent); err != nil {
+		t.Fatal(err)
+	}
+	if again.String() != example {
+		t.Errorf("%s: %s: the program would print\n%s\nthe manual has\n%s", scripting, heading, &again, example)
+	}
+	for _, key := range keys(reflect.TypeOf(value).Elem()) {
+		if !regexp.MustCompile("`([a-z_]+\\.)*" + key + "`").MatchString(text) {
+			t.Errorf("%s: %s does not say what `%s` means", scripting, heading, key)
+		}
+	}
+}
+
+// keys lists the JSON names of all fields of a type, the nested ones included.
+func keys(typ reflect.Type) []string {
+	for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice {
+		typ = typ.Elem()
+	}
+	if typ.Kind() != reflect.Struct {
+		return nil
+	}
+	var all []string
+	for field := range typ.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case field.Anonymous && name == "":
+			all = append(all, keys(field.Type)...)
+		case name == "" || name == "-":
+		default:
+			all = append(append(all, name), keys(field.Type)...)
+		}
+	}
+	return all
+}
+
+// TestDocsColumns compares the number of tab-separated columns.
+func TestDocsColumns(t *testing.T) {
+	text := section(t, scripting, "## Tab-separated values")
+	for command, r := range map[string]result{
+		"read-ek": recordResult{}, "read-ek --compare": compareResult{Candidates: []tpm.Candidate{{}}},
+		"enroll": enrollResult{Items: []enrollItem{{}}}, "unenroll": unenrollResult{Items: []unenrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{checkup.Result{Ticks: []drift.Tick{{}}}}, "config --apply": applyResult{},
+		"bench": benchResult{Steps: []station.Step{{}}}, "batch verify": batchReport{}, "batch list": batchList{rows: [][]string{make([]string, 6)}}, "batch merge": mergeResult{}, "batch export": exportResult{},
+		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
+		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
+		"support-bundle": bundleResult{Parts: []bundle.Entry{{}}},
+		"explain":        explainResult{Entries: []dictionary.Entry{{}}}, "token": tokenResult{}, "audit": auditResult{}, "labels": labelsResult{},
+	} {
+		row := regexp.MustCompile(`(?m)^\| ` + command + ` \| ([^|]*) \|`).FindStringSubmatch(text)
+		if row == nil {
+			t.Errorf("%s: no row for %s", scripting, command)
+			continue
+		}
+		if want, got := len(r.fields()[0]), len(strings.Split(row[1], ",")); got != want {
+			t.Errorf("%s: %s has %d columns, the program %d", scripting, command, got, want)
+		}
+	}
+}

@@ -1,0 +1,38 @@
+package chain
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Append writes a line and its end where the file ends, and returns when it is on the
+// disk. The caller holds the file's lock. What a full disk did accept of the line
+// is taken away again.
+func Append(f *os.File, end int64, line []byte) error {
+	if _, err := f.Seek(end, io.SeekStart); err != nil {
+		return err
+	}
+	// One write, so that a process that is killed leaves it whole or not at all.
+	if _, err := f.Write(append(line[:len(line):len(line)], '\n')); err != nil {
+		return errors.Join(err, f.Truncate(end))
+	}
+	return f.Sync()
+}
+
+// Size is how long the file is.
+func Size(f *os.File) (int64, error) { return f.Seek(0, io.SeekEnd) }
+
+// InPlace refuses a file whose name leads elsewhere by now: what is appended to one
+// that was moved or removed nobody would see.
+func InPlace(f *os.File) error {
+	here, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if there, err := os.Stat(f.Name()); err != nil || !os.SameFile(here, there) {
+		return fmt.Errorf("%s was moved, removed or replaced while it was in use", f.Name())
+	}
+	return nil
+}
