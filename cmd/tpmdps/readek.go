@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/commandline"
+	"tpmdps/internal/ektrust/examine"
 	"tpmdps/internal/host"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/manifest"
@@ -38,7 +39,7 @@ func readEKCommand() command {
 			&cli.BoolFlag{Name: "compare", Usage: "derive every key that a tool may use as the EK, and list them"},
 			&cli.BoolFlag{Name: "persist", Usage: "write EK and SRK to 0x81010001 and 0x81000001, where nothing is yet (undo: tpm2_evictcontrol)"},
 			qrFlag(),
-		}, appendFlags(), chipFlags(), secretFlags()),
+		}, appendFlags(), trustFlags(), chipFlags(), secretFlags()),
 		examples: []string{
 			"sudo tpmdps read-ek",
 			"sudo tpmdps read-ek --append /media/stick/batch.jsonl --operator Anna",
@@ -46,7 +47,7 @@ func readEKCommand() command {
 		},
 		exits:   []int{10, 11, 12, 13, 14, 15, 20, 50},
 		timeout: 10 * time.Minute,
-		rules:   []rule{{flag: "compare", excludes: append([]string{"persist", "registration-id", "id-format", "label", "qr"}, namesOf(appendFlags())...)}},
+		rules:   append(trustRules(), rule{flag: "compare", excludes: append([]string{"persist", "registration-id", "id-format", "label", "qr"}, namesOf(appendFlags())...)}),
 		run:     readEK,
 	}
 }
@@ -56,6 +57,7 @@ type readEKOptions struct {
 	id      idOptions
 	labels  map[string]string
 	noting  appendOptions
+	trust   examine.Sources
 	compare bool
 	persist bool
 	chip    chipOptions
@@ -64,6 +66,9 @@ type readEKOptions struct {
 func readReadEKOptions(f flags) (o readEKOptions, err error) {
 	o = readEKOptions{compare: f.yes("compare"), persist: f.yes("persist"), labels: f.labels(), chip: readChipOptions(f)}
 	if o.id, err = readIDOptions(f); err != nil {
+		return o, err
+	}
+	if o.trust, err = readTrustOptions(f); err != nil {
 		return o, err
 	}
 	o.noting, err = readAppendOptions(f)
@@ -76,6 +81,10 @@ func readEK(s *session, f flags) (err error) {
 		return err
 	}
 	drawQR, err := s.qrDrawer(f)
+	if err != nil {
+		return err
+	}
+	examiner, err := s.openExaminer(o.trust)
 	if err != nil {
 		return err
 	}
@@ -94,7 +103,7 @@ func readEK(s *session, f flags) (err error) {
 	if o.compare {
 		return s.compareEKs(d)
 	}
-	out, err := s.readBox(d, batch, o)
+	out, err := s.readBox(d, examiner, batch, o)
 	if err != nil {
 		return err
 	}
@@ -104,8 +113,9 @@ func readEK(s *session, f flags) (err error) {
 	return drawQR(out.RegistrationID)
 }
 
-// readBox reads the box around a chip, and adds it to a batch unless that is nil.
-func (s *session) readBox(d *tpm.Device, batch *manifest.Batch, o readEKOptions) (out recordResult, err error) {
+// readBox reads the box around a chip, judges the chip, and adds the box to a batch
+// unless that is nil.
+func (s *session) readBox(d *tpm.Device, x *examine.Examiner, batch *manifest.Batch, o readEKOptions) (out recordResult, err error) {
 	if o.persist {
 		if err := s.persist(d); err != nil {
 			return out, err
@@ -115,8 +125,8 @@ func (s *session) readBox(d *tpm.Device, batch *manifest.Batch, o readEKOptions)
 	if out.Record, err = s.boxRecord(d, o.id, o.labels, o.noting); err != nil {
 		return out, err
 	}
-	if batch == nil {
-		return out, nil
+	if _, err = s.judge(x, &out.Record); err != nil || batch == nil {
+		return out, err
 	}
 	out.Batch, err = s.appendTo(batch, o.noting, out.Record)
 	if err == nil && out.Batch.but != "" {
@@ -219,6 +229,7 @@ func (r recordResult) show(w io.Writer) error {
 	}
 	rows = append(rows, []string{"Endorsement key", from})
 	rows = append(rows, certificateRows(r.Record)...)
+	rows = append(rows, verdictRows(r.EKVerdict)...)
 	rows = append(rows,
 		[]string{"TPM", fmt.Sprintf("%s %s, firmware %s, specification %s", r.TPM.Manufacturer, r.TPM.Vendor, r.TPM.Firmware, r.TPM.Spec)},
 		[]string{"Passwords", passwords(r.TPM)},
@@ -260,6 +271,22 @@ func certificateRows(r identity.Record) [][]string {
 	}
 	for _, note := range r.EKCertificateNotes {
 		rows = append(rows, []string{"  note", note})
+	}
+	return rows
+}
+
+// verdictRows say whether the maker vouches for the chip.
+func verdictRows(v *identity.EKVerdict) [][]string {
+	if v == nil {
+		return nil
+	}
+	rows := [][]string{}
+	for i, reason := range v.Reasons {
+		row := []string{"", reason.Text}
+		if i == 0 {
+			row = []string{"  verdict", v.Verdict + ": " + reason.Text}
+		}
+		rows = append(rows, row)
 	}
 	return rows
 }

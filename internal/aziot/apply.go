@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/host"
+	"tpmdps/internal/program"
 )
 
 // Tool is the program that puts a configuration into effect.
@@ -44,17 +45,22 @@ func (i Installation) Tool(file string) (Tool, error) {
 	return Tool{"iotedge", args}, fmt.Errorf("IoT Edge: %w", ErrNoProgram)
 }
 
+// program is one of this machine's, which needs nothing of where it is started.
+func (i Installation) program(name string, args ...string) program.Program {
+	return program.Program{Name: name, Args: args, Env: i.Machine.Env, Dir: "/"}
+}
+
 // Apply runs the tool, which stops the daemons, writes their files and starts
 // the first of them; line is given what it says. That the tool succeeds does not
 // mean that the daemons came up: it only prints what systemctl said. The error
 // wraps ErrConfig or host.ErrNotRoot where that is why, and else ErrApply.
 func (i Installation) Apply(ctx context.Context, t Tool, line func(string)) error {
 	s := toolResult{failure: ErrApply}
-	err := i.run(ctx, func(text string) {
+	err := i.program(t.name, t.args...).Run(ctx, func(text string) {
 		text = excerpt.ReplaceAllString(text, "$1...")
 		line(text)
 		s.note(text)
-	}, t.name, t.args...)
+	})
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", ErrApply, err)

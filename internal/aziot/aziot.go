@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tpmdps/internal/host"
+	"tpmdps/internal/program"
 )
 
 // User is who aziot-tpmd runs as: User= of its systemd unit.
@@ -33,7 +34,7 @@ var (
 	// is not installed.
 	ErrNotInstalled = errors.New("IoT Edge's identity service is not installed")
 	// ErrNoProgram: a program is not in the PATH.
-	ErrNoProgram = errors.New("it is not installed here")
+	ErrNoProgram = program.ErrNone
 	// ErrApply: IoT Edge did not put the configuration into effect.
 	ErrApply = errors.New("the configuration was not applied")
 	// ErrConfig: IoT Edge cannot read the configuration.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tpmdps/internal/host"
+	"tpmdps/internal/program"
 )
 
 // programs puts shell scripts into the PATH, and nothing else but the shell's
@@ -177,7 +178,7 @@ func TestApplyEndsWhatTheToolStarted(t *testing.T) {
 func TestProgramsHaveNoInput(t *testing.T) {
 	programs(t, map[string]string{"iotedge": "read answer && echo \"answer: $answer\"; echo end"})
 	m := Installation{Machine: host.Machine{Env: []string{"PATH=" + os.Getenv("PATH")}}}
-	out, err := m.output(t.Context(), "iotedge")
+	out, err := m.program("iotedge").Output(t.Context())
 	if err != nil || out != "end\n" {
 		t.Errorf("output() = %q, %v", out, err)
 	}
@@ -185,7 +186,7 @@ func TestProgramsHaveNoInput(t *testing.T) {
 
 // A child that outlives the tool and holds its output does not hold us. The tool
 // ends when its line has been read, and the child when the test is over, so that
-// stopLimit decides nothing but how long the end of the output is waited for.
+// StopLimit decides nothing but how long the end of the output is waited for.
 func TestApplyLeavesAChild(t *testing.T) {
 	seen, over := pipe(t), pipe(t)
 	programs(t, map[string]string{"iotedge": "exec 3< '" + over.Name() + "'; read x <&3 & echo done; read x < '" + seen.Name() + "'"})
@@ -207,9 +208,9 @@ func TestApplyLeavesAChild(t *testing.T) {
 }
 
 func setStopLimit(t *testing.T, d time.Duration) {
-	old := stopLimit
-	stopLimit = d
-	t.Cleanup(func() { stopLimit = old })
+	old := program.StopLimit
+	program.StopLimit = d
+	t.Cleanup(func() { program.StopLimit = old })
 }
 
 // pipe is a named pipe with which a script and its test wait for each other. It
@@ -226,20 +227,4 @@ func pipe(t *testing.T) *os.File {
 	}
 	t.Cleanup(func() { f.Close() })
 	return f
-}
-
-func TestLineWriter(t *testing.T) {
-	var lines []string
-	w := &lineWriter{line: func(s string) { lines = append(lines, s) }}
-	for _, part := range []string{"a", "b\nc\r\n", "\n50%\r100%\n", strings.Repeat("x", maxLine), "end"} {
-		if n, err := w.Write([]byte(part)); n != len(part) || err != nil {
-			t.Fatalf("Write() = %d, %v", n, err)
-		}
-	}
-	w.flush()
-	w.flush()
-	want := []string{"ab", "c", "", "50%", "100%", strings.Repeat("x", maxLine), "end"}
-	if !slices.Equal(lines, want) {
-		t.Errorf("lines %q, want %q", lines, want)
-	}
 }

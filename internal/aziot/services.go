@@ -111,7 +111,7 @@ func (i Installation) units(ctx context.Context) (units, error) {
 	for _, s := range services {
 		args = append(append(args, s.name+".service"), s.sockets...)
 	}
-	text, err := i.output(ctx, "systemctl", args...)
+	text, err := i.program("systemctl", args...).Output(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoUnits, err)
 	}

@@ -22,7 +22,7 @@ func TriggerCommands() []string {
 func (i Installation) Trigger(ctx context.Context) error {
 	for _, command := range TriggerCommands() {
 		words := strings.Fields(command)
-		_, err := i.output(ctx, words[0], words[1:]...)
+		_, err := i.program(words[0], words[1:]...).Output(ctx)
 		// Other devices may keep udev busy; ours may be done anyway.
 		tolerated := strings.Contains(command, " settle ") && !errors.Is(err, ErrNoProgram) && ctx.Err() == nil
 		if err != nil && !tolerated {

@@ -79,6 +79,8 @@ const (
 	CodeVerdict   = "verdict"
 	CodeNotWanted = "vendor-not-allowed"
 	CodeNotListed = "not-on-the-list"
+	// CodeOwnCheck: the user's own program did not accept the chip.
+	CodeOwnCheck = "own-check"
 )
 
 // Judge compares a verdict, and the chip that it is about, with the policy.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tpmdps/internal/ektrust/chain"
+	"tpmdps/internal/identity"
 )
 
 // Word is a verdict in one word.
@@ -125,6 +126,21 @@ func (v Verdict) Summary() string {
 		return string(v.Verdict)
 	}
 	return string(v.Verdict) + ": " + v.Reasons[0].Text
+}
+
+// InRecord is what a record keeps of the verdict.
+func (v Verdict) InRecord() *identity.EKVerdict {
+	out := &identity.EKVerdict{Verdict: string(v.Verdict), Reasons: []identity.EKReason{}, Vendor: v.Vendor, Weaknesses: []string{}}
+	for _, r := range v.Reasons {
+		out.Reasons = append(out.Reasons, identity.EKReason(r))
+	}
+	if v.Missing != nil {
+		out.MissingURL = v.Missing.URL
+	}
+	for _, w := range v.Weaknesses {
+		out.Weaknesses = append(out.Weaknesses, w.CVE)
+	}
+	return out
 }
 
 func (v *Verdict) because(word Word, code, text string) {

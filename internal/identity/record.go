@@ -68,6 +68,10 @@ type Record struct {
 	// EKCertificateNotes say, a sentence each, what of all this exists and
 	// could not be read, and why.
 	EKCertificateNotes []string `json:"ek_certificate_notes"`
+	// EKVerdict is whether the chip's maker vouches for the EK, as it was found when the
+	// record was made; nil where nobody asked. It is for people: a file can be altered,
+	// so the one who enrolls judges again.
+	EKVerdict *EKVerdict `json:"ek_verdict"`
 	// TPM says which chip it is.
 	TPM Chip `json:"tpm"`
 	// Host says which machine the chip sits in.
@@ -161,6 +165,9 @@ func (r *Record) complete() error {
 		r.Labels = map[string]string{}
 	}
 	if err := r.completeCertificate(ek); err != nil {
+		return err
+	}
+	if err := r.EKVerdict.check(); err != nil {
 		return err
 	}
 	for key, value := range r.Labels {

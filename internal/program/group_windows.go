@@ -1,12 +1,12 @@
-package aziot
+package program
 
 import (
 	"os"
 	"os/exec"
 )
 
-// group lets a program be interrupted; there is no IoT Edge on Windows that would
-// start others.
+// group lets a program be interrupted; Windows has no such signal, so it is killed
+// after StopLimit.
 func group(cmd *exec.Cmd) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package aziot
+package program
 
 import (
 	"os/exec"
