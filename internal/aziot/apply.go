@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,7 +37,7 @@ func (i Installation) Tool(file string) (Tool, error) {
 		args = append(args, "-c", file)
 	}
 	for _, name := range []string{"iotedge", "aziotctl"} {
-		if _, err := exec.LookPath(name); err == nil {
+		if program.Installed(name) {
 			return Tool{name, args}, nil
 		}
 	}

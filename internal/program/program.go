@@ -24,6 +24,15 @@ var StopLimit = 5 * time.Second
 // maxOutput bounds what Output returns, in bytes.
 const maxOutput = 64 << 10
 
+// ExitError is why a program that ended by itself did not end with 0.
+type ExitError = exec.ExitError
+
+// Installed tells whether a program is in the PATH, or at the path that is given.
+func Installed(name string) bool {
+	_, err := exec.LookPath(name)
+	return err == nil
+}
+
 // Program is another program, and how it is run.
 type Program struct {
 	Name string // in the PATH, or a path
@@ -39,7 +48,7 @@ type Program struct {
 // Run runs the program. line is given each line of both its outputs as it comes. When
 // ctx ends it is interrupted as with Ctrl-C, with all that it started, and what does
 // not stop is killed. The error wraps [ErrNone], the cause of ctx, or an
-// [exec.ExitError].
+// [*ExitError].
 func (p Program) Run(ctx context.Context, line func(string)) error {
 	path, err := exec.LookPath(p.Name)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -27,7 +26,7 @@ type ownCheck struct {
 
 // newOwnCheck refuses a program that is not there before anything is begun.
 func newOwnCheck(path string, env []string) (*ownCheck, error) {
-	if _, err := exec.LookPath(path); err != nil {
+	if !program.Installed(path) {
 		return nil, fmt.Errorf("%s: %w: there is no program of that name that can be run", text.Printable(path, maxReason), ErrSource)
 	}
 	return &ownCheck{path, env}, nil
@@ -49,7 +48,7 @@ func (c *ownCheck) ask(ctx context.Context, record []byte) (refusal string, err 
 		return "", context.Cause(ctx)
 	}
 	name := text.Printable(c.path, maxReason)
-	var exit *exec.ExitError
+	var exit *program.ExitError
 	switch {
 	case err == nil:
 		return "", nil
