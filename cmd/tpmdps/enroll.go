@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/commandline"
+	"tpmdps/internal/ektrust/examine"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/inventory"
@@ -43,13 +44,13 @@ func enrollCommand() command {
 			&cli.BoolFlag{Name: "update", Usage: "change the settings of an existing enrollment"},
 			&cli.BoolFlag{Name: "replace-ek", Usage: "give an existing enrollment this key: the machine that has the other one can no longer provision"},
 			&cli.BoolFlag{Name: "foreign-id", Usage: "accept a registration ID that was derived from another key: the machine that has that key loses its name"},
-		}, slices.Concat(bulkFlags(), auditFlags(), serviceFlags(), settingsFlags(), chipFlags(), networkFlags(), secretFlags())...),
+		}, slices.Concat(bulkFlags(), trustFlags(), auditFlags(), serviceFlags(), settingsFlags(), chipFlags(), networkFlags(), secretFlags())...),
 		examples: []string{
 			"tpmdps enroll --from batch.jsonl --connection-string-file dps.secret",
 			"tpmdps enroll --from batch.jsonl --dps plant --auth-type login --dry-run",
 		},
 		exits: []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 30, 32, 50, 51},
-		rules: []rule{{flag: "audit", only: []string{"audit-key-file"}}, {flag: "from", only: []string{"results", "rate", "no-remote-check"}}, loginRule},
+		rules: append(trustRules(), rule{flag: "audit", only: []string{"audit-key-file"}}, rule{flag: "from", only: []string{"results", "rate", "no-remote-check"}}, loginRule),
 		run:   runEnroll,
 	}
 }
@@ -59,6 +60,7 @@ type enrollOptions struct {
 	source   sourceOptions
 	settings enroll.Settings
 	policy   enroll.Policy
+	trust    examine.Sources
 	dryRun   bool
 	trail    trailOptions
 	service  serviceOptions
@@ -76,6 +78,9 @@ func readEnrollOptions(f flags) (o enrollOptions, err error) {
 	if o.settings, err = readSettings(f); err != nil {
 		return o, err
 	}
+	if o.trust, err = readTrustOptions(f); err != nil {
+		return o, err
+	}
 	if o.service, err = readServiceOptions(f); err != nil {
 		return o, err
 	}
@@ -91,6 +96,10 @@ func runEnroll(s *session, f flags) error {
 	if err != nil {
 		return err
 	}
+	examiner, err := s.openExaminer(o.trust)
+	if err != nil {
+		return err
+	}
 	service, err := s.openService(o.service)
 	if err != nil {
 		return err
@@ -103,17 +112,17 @@ func runEnroll(s *session, f flags) error {
 		}
 		defer joinClose(&err, in)
 		if !look.IsFew() || o.bulk.results != "" {
-			return enrollMany(s, o, service, in, look)
+			return enrollMany(s, o, examiner, service, in, look)
 		}
 		inv = look.About
 	} else if inv, err = s.machine(o.source); err != nil {
 		return err
 	}
-	return enrollFew(s, o, service, inv)
+	return enrollFew(s, o, examiner, service, inv)
 }
 
 // enrollFew enrolls machines one after the other.
-func enrollFew(s *session, o enrollOptions, service service, inv inventory.Inventory) (err error) {
+func enrollFew(s *session, o enrollOptions, x *examine.Examiner, service service, inv inventory.Inventory) (err error) {
 	records := inv.Records()
 	if err := inv.CheckDuplicates(); err != nil {
 		return err
@@ -132,7 +141,7 @@ func enrollFew(s *session, o enrollOptions, service service, inv inventory.Inven
 	for _, line := range inv.Summary() {
 		s.say("%s: %s", o.source.file, line)
 	}
-	run := batch.Run{Service: service.Operator, Policy: o.policy, DryRun: o.dryRun, Warn: s.warn, Stops: stopsBatch}
+	run := batch.Run{Service: service.Operator, Policy: o.policy, Examiner: x, DryRun: o.dryRun, Warn: s.warn, Stops: stopsBatch}
 	if !o.dryRun { // which does nothing, and leaves the trail alone
 		if run.Trail, err = s.openTrail(o.trail, service); err != nil {
 			return err
@@ -147,6 +156,7 @@ func enrollFew(s *session, o enrollOptions, service service, inv inventory.Inven
 func enrollAll(s *session, run batch.Run, entries []inventory.Entry) error {
 	out := enrollResult{DryRun: run.DryRun, Items: []enrollItem{}}
 	rows := newEnrollRows(s.ui, entries)
+	rows.verdicts = run.Examiner.Rooted()
 	var outcomes []batch.Outcome
 	for _, e := range entries {
 		o := run.Enroll(s.ctx, e)

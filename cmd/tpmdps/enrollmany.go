@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/commandline"
+	"tpmdps/internal/ektrust/examine"
 	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/input"
 	"tpmdps/internal/redact"
@@ -54,17 +55,18 @@ func resultsPath(o enrollOptions) string {
 }
 
 // enrollMany enrolls a batch in bulk.
-func enrollMany(s *session, o enrollOptions, service service, in *input.Twice, look *batch.Look) (err error) {
+func enrollMany(s *session, o enrollOptions, x *examine.Examiner, service service, in *input.Twice, look *batch.Look) (err error) {
 	if err := checkMany(s, o, look); err != nil {
 		return err
 	}
 	rows := newManyRows(s.ui, look, o.dryRun)
+	rows.verdicts = x.Rooted()
 	pace := batch.NewPace(o.bulk.rate, nil)
 	s.throttled = pace.Throttled
 	tell, tick, stop := s.tellProgress(look.Machines)
 	defer stop()
 	bulk := batch.Bulk{
-		Run:  batch.Run{Service: service.Operator, Policy: o.policy, DryRun: o.dryRun, Warn: rows.warn, Stops: stopsBatch},
+		Run:  batch.Run{Service: service.Operator, Policy: o.policy, Examiner: x, DryRun: o.dryRun, Warn: rows.warn, Stops: stopsBatch},
 		Look: look, Again: in.Open, Settings: o.settings, RemoteCheck: o.bulk.remoteCheck,
 		Pace: pace, Judge: s.failureOf, Each: rows.each, Tell: tell, Tick: tick,
 	}

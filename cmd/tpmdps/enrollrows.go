@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"tpmdps/internal/ektrust"
 	"tpmdps/internal/inventory"
 	"tpmdps/internal/text"
 )
@@ -15,12 +16,16 @@ type enrollRows struct {
 	*ui
 	idWidth, actionWidth int
 	begun                bool
+	// verdicts: chips are judged by what somebody gave for it, so the table has a column
+	// for it.
+	verdicts bool
 }
 
 // Columns of the table for people.
 const (
 	idHeader      = "REGISTRATION ID"
 	actionHeader  = "ACTION"
+	verdictHeader = "CHIP"
 	longestAction = len("ek-conflict")
 )
 
@@ -44,18 +49,25 @@ func (e *enrollRows) print(item enrollItem) error {
 		if !e.begun {
 			e.begun = true
 			e.actionWidth = max(e.actionWidth, len(actionHeader), len(item.Action))
-			if err := e.row(idHeader, actionHeader, "DETAIL"); err != nil {
+			if err := e.row(idHeader, actionHeader, verdictHeader, "DETAIL"); err != nil {
 				return err
 			}
 		}
-		return e.row(item.RegistrationID, string(item.Action), item.Detail)
+		verdict := ""
+		if item.EKVerdict != nil {
+			verdict = item.EKVerdict.Verdict
+		}
+		return e.row(item.RegistrationID, string(item.Action), verdict, item.Detail)
 	}
 	return e.ui.print(enrollResult{Items: []enrollItem{item}})
 }
 
 // row writes a line of the table. Only the last column may hold foreign text.
-func (e *enrollRows) row(id, action, detail string) error {
+func (e *enrollRows) row(id, action, verdict, detail string) error {
 	detail = text.Printable(clean([]string{detail})[0], 4000)
+	if e.verdicts {
+		detail = fmt.Sprintf("%-*s  %s", len(ektrust.Vulnerable), verdict, detail)
+	}
 	line := fmt.Sprintf("%-*s  %-*s  %s", e.idWidth, id, e.actionWidth, action, detail)
 	if _, err := fmt.Fprintln(e.out, strings.TrimRight(line, " ")); err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/dps"
+	"tpmdps/internal/identity"
 )
 
 // Why an enrollment is not written.
@@ -118,6 +119,9 @@ type Item struct {
 	// Others are enrollments of the same key under its other derived ID, looked for
 	// where this one is new and derived. Never nil.
 	Others []Other `json:"other_enrollments"`
+	// EKVerdict is what was found out about the chip before; nil where nobody asked. It is
+	// carried along: a plan does not depend on it.
+	EKVerdict *identity.EKVerdict `json:"ek_verdict"`
 	// RequestID is the service's for the write, "" before Apply.
 	RequestID string `json:"-"`
 

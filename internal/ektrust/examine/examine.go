@@ -157,6 +157,9 @@ func (x *Examiner) off() bool {
 // trusted.
 func (x *Examiner) Rootless() bool { return !x.off() && x.store.Len() == 0 }
 
+// Rooted tells that chips are judged, and by certificates that somebody gave for it.
+func (x *Examiner) Rooted() bool { return !x.off() && x.store.Len() > 0 }
+
 // Policy is the one that records are compared with.
 func (x *Examiner) Policy() ektrust.Policy {
 	if x == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"tpmdps/internal/ektrust/examine"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/inventory"
 	"tpmdps/internal/operator"
@@ -18,8 +19,10 @@ type Run struct {
 	Service *operator.Operator
 	Trail   *Trail // nil means none
 	Policy  enroll.Policy
-	DryRun  bool
-	Warn    func(message string)
+	// Examiner judges each chip before anything is sent for it; nil judges none.
+	Examiner *examine.Examiner
+	DryRun   bool
+	Warn     func(message string)
 	// Stops tells whether the next record would fail in the same way.
 	Stops func(error) bool
 }
@@ -41,6 +44,19 @@ type Outcome struct {
 // before, as an intent, and after.
 func (r Run) Enroll(ctx context.Context, e inventory.Entry) (o Outcome) {
 	o.Line = e.Line
+	if e.Other == "" {
+		j := r.judge(ctx, e)
+		if j.refused != nil {
+			o.Item, o.Err = unplanned(e.Record.RegistrationID), j.refused
+			o.Item.Action = actionOf(j.refused)
+			o.Item.EKVerdict = j.verdict
+			return o
+		}
+		for _, w := range j.warnings {
+			r.Warn(e.Record.RegistrationID + ": " + w)
+		}
+		defer func() { o.Item.EKVerdict = j.verdict }()
+	}
 	o.Item, o.Err, o.OffRecord = r.enroll(ctx, e)
 	o.Err = r.Service.Explain(o.Err)
 	o.Stops = o.Err != nil && (errors.Is(o.Err, ErrNoIntent) || r.Stops(o.Err))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"time"
 
 	"tpmdps/internal/enroll"
@@ -72,7 +71,10 @@ type engine struct {
 	tally   Tally
 	began   time.Time
 
-	next    func() (inventory.Entry, error, bool)
+	feeding <-chan fed
+	held    *fed // the next machine, where it was waited for
+	waiting bool // for the next machine's chip to be judged
+	warned  int  // chips that are not as they should be
 	ended   bool // all entries were read
 	stopped bool // nothing more is sent
 	fault   error
@@ -94,7 +96,7 @@ type work struct {
 
 // call is one request: for the plan of a machine, or with up to ten plans.
 type call struct {
-	entry    *inventory.Entry
+	entry    *judged
 	works    []work
 	intended bool // it is on record
 	tries    int
@@ -123,10 +125,13 @@ func (b Bulk) Enroll(ctx context.Context) (Tally, error) {
 		return e.tally, err
 	}
 	defer in.Close()
-	next, stop := iter.Pull2(inventory.Stream(in, inventory.Options{}, &inventory.Inventory{}))
-	defer stop()
-	e.next = next
+	feeding, stop := context.WithCancel(ctx)
+	e.feeding = b.feed(feeding, in)
 	e.loop()
+	stop()
+	for range e.feeding { // until nobody reads the batch any more
+	}
+	e.warnOfMore()
 	return e.tally, e.conclude()
 }
 
@@ -180,7 +185,11 @@ func (e *engine) loop() {
 			}
 			turn = e.After(d)
 		}
-		if more && turn == nil && e.flying < inFlight {
+		var feeding <-chan fed
+		if e.waiting {
+			feeding = e.feeding
+		}
+		if more && !e.waiting && turn == nil && e.flying < inFlight {
 			select {
 			case c := <-e.done:
 				e.receive(c)
@@ -193,6 +202,8 @@ func (e *engine) loop() {
 		select {
 		case c := <-e.done:
 			e.receive(c)
+		case f, open := <-feeding:
+			e.hold(f, open)
 		case <-turn:
 		case <-e.Tick:
 			e.tell()
@@ -204,15 +215,17 @@ func (e *engine) loop() {
 
 // read plans for the next machines, and tells whether there are more to be read now.
 func (e *engine) read() bool {
-	for n := 0; n < pageSize && len(e.queue) < 2*inFlight && !e.ended && !e.stopped; n++ {
-		entry, err, is := e.next()
+	e.waiting = false
+	for n := 0; n < pageSize && len(e.queue) < 2*inFlight && !e.ended && !e.waiting && !e.stopped; n++ {
+		next, is := e.pull()
 		switch {
 		case !is:
-			e.ended = true
-		case err != nil:
-			e.end(fmt.Errorf("%w: read again: %w", inventory.ErrDamaged, err))
+		case next.err != nil:
+			e.end(fmt.Errorf("%w: read again: %w", inventory.ErrDamaged, next.err))
+		case e.ctx.Err() != nil: // the chip may not have been judged to the end
+			e.stopped = true
 		default:
-			e.plan(entry)
+			e.plan(next.judged)
 		}
 	}
 	if e.ended && e.asking == 0 {

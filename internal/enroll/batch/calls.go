@@ -177,6 +177,7 @@ func (e *engine) record(outcomes []Outcome) error {
 		}
 		l := lineOf(o.Line, o.Item)
 		l.Stage, l.Result, l.ETag = StageResult, ResultDone, o.Item.ETag
+		l.EKVerdict = o.Item.EKVerdict
 		switch before := e.Results.begun(id); {
 		case o.Item.Action == enroll.Skipped:
 			l.Result = ResultSkipped

@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"errors"
 	"fmt"
 
 	"tpmdps/internal/dps"
@@ -11,7 +10,7 @@ import (
 
 // plan plans for a machine: from what the query gave, or where that does not do, with a
 // request of its own.
-func (e *engine) plan(entry inventory.Entry) {
+func (e *engine) plan(entry judged) {
 	id := entry.Record.RegistrationID
 	if entry.Other != "" {
 		item := enroll.Skip(id, entry.Other)
@@ -19,9 +18,10 @@ func (e *engine) plan(entry inventory.Entry) {
 		return
 	}
 	if err := e.refuse(&entry); err != nil {
-		e.fail(entry.Line, id, err)
+		e.fail(entry, err)
 		return
 	}
+	e.warnOfChip(entry)
 	have, known, err := e.remote.enrollment(id)
 	if err != nil {
 		e.end(err)
@@ -31,27 +31,30 @@ func (e *engine) plan(entry inventory.Entry) {
 		e.ask(entry)
 		return
 	}
-	item, err := enroll.PlanKnown(entry.Record, entry.Settings, e.Policy, have, e.others(entry))
+	item, err := enroll.PlanKnown(entry.Record, entry.Settings, e.Policy, have, e.others(entry.Entry))
 	switch {
 	case err != nil:
-		e.fail(entry.Line, id, err)
+		e.fail(entry, err)
 	case item.Action == enroll.EKConflict, item.Action == enroll.ReplaceEK: // whose it is, the query does not tell
 		e.ask(entry)
 	case item.Action == enroll.Create && e.Results.isDone(id, item.Wanted()): // was it removed, or is the query late?
 		e.ask(entry)
 	default:
-		e.planned(entry.Line, item)
+		e.planned(entry, item)
 	}
 }
 
 // refuse says why a machine is not enrolled, whatever the service has, and completes its
 // settings.
-func (e *engine) refuse(entry *inventory.Entry) error {
-	if !e.Look.names.Knows(*entry) {
+func (e *engine) refuse(entry *judged) error {
+	if !e.Look.names.Knows(entry.Entry) {
 		return fmt.Errorf("%w: line %d: the file was changed while it was read", inventory.ErrDamaged, entry.Line)
 	}
 	if facts := entry.Record.EKCertificateFacts; facts != nil && !facts.KeyMatches {
 		return fmt.Errorf("%w than the record's", enroll.ErrCertificate)
+	}
+	if entry.refused != nil {
+		return entry.refused
 	}
 	return entry.Override(e.Settings)
 }
@@ -71,7 +74,7 @@ func (e *engine) others(entry inventory.Entry) []enroll.Other {
 }
 
 // ask has the plan made with a request.
-func (e *engine) ask(entry inventory.Entry) {
+func (e *engine) ask(entry judged) {
 	e.asking++
 	e.queue = append(e.queue, &call{entry: &entry})
 }
@@ -81,22 +84,24 @@ func (e *engine) asked(c *call) {
 	e.asking--
 	id := c.entry.Record.RegistrationID
 	if c.err != nil {
-		e.fail(c.entry.Line, id, c.err)
+		e.fail(*c.entry, c.err)
 		return
 	}
-	others := e.others(*c.entry)
+	others := e.others(c.entry.Entry)
 	if len(others) > 0 && (c.item.Action == enroll.Create || c.item.Action == enroll.ReplaceEK) {
-		e.fail(c.entry.Line, id, &enroll.SecondError{ID: id, Other: others[0], Searched: true})
+		e.fail(*c.entry, &enroll.SecondError{ID: id, Other: others[0], Searched: true})
 		return
 	}
 	if c.item.Action == enroll.Create && e.Results.isDone(id, c.item.Wanted()) {
 		e.Warn(id + ": it was enrolled by a run before this one and is no longer there: it is enrolled again")
 	}
-	e.planned(c.entry.Line, c.item)
+	e.planned(*c.entry, c.item)
 }
 
 // planned goes on with a plan.
-func (e *engine) planned(line int, item enroll.Item) {
+func (e *engine) planned(entry judged, item enroll.Item) {
+	line := entry.Line
+	item.EKVerdict = entry.verdict
 	e.warnOf(item)
 	if !e.DryRun {
 		if err := e.Trail.settle(e.ctx, item); err != nil {
@@ -117,13 +122,11 @@ func (e *engine) planned(line int, item enroll.Item) {
 }
 
 // fail enters a machine for which there is no plan.
-func (e *engine) fail(line int, id string, err error) {
-	item := unplanned(id)
-	if errors.Is(err, enroll.ErrSecond) || errors.Is(err, enroll.ErrCertificate) {
-		item.Action = enroll.Refused
-	}
+func (e *engine) fail(entry judged, err error) {
+	item := unplanned(entry.Record.RegistrationID)
+	item.Action, item.EKVerdict = actionOf(err), entry.verdict
 	err = e.Service.Explain(err)
-	e.put(Outcome{Line: line, Item: item, Err: err, Stops: e.Stops(err)})
+	e.put(Outcome{Line: entry.Line, Item: item, Err: err, Stops: e.Stops(err)})
 }
 
 // put keeps an outcome until there are more, so that they are brought to the disk

@@ -16,6 +16,7 @@ import (
 	"tpmdps/internal/disk"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/filelock"
+	"tpmdps/internal/identity"
 )
 
 // ResultsSchema names the layout of a line of the results file.
@@ -58,6 +59,9 @@ type ResultLine struct {
 	Wanted         string    `json:"wanted"` // see enroll.Item.Wanted
 	ETag           string    `json:"etag"`
 	Failure
+	// EKVerdict is what was found out about the chip, as records have it; nil of an intent,
+	// and where nobody asked.
+	EKVerdict *identity.EKVerdict `json:"ek_verdict"`
 }
 
 // Failure says what went wrong, for people and for scripts.
