@@ -88,15 +88,18 @@ func TestRealLeaves(t *testing.T) {
 	}
 }
 
-// distribution is where Debian's package ruby-tpm-key-attestation has roots of makers.
+// distribution is where Debian's package ruby-tpm-key-attestation has roots of makers,
+// below / or where make test unpacked it.
 const distribution = "/usr/share/rubygems-integration/all/gems/tpm-key_attestation-*/lib/tpm/certificates"
 
 // Roots that a distribution ships, or those of testdata where it is not installed, are
 // all in the table.
 func TestDistributionRoots(t *testing.T) {
-	folder := "../../testdata/roots"
-	if there, _ := filepath.Glob(distribution); len(there) > 0 {
-		folder = there[0]
+	folder, want := "../../testdata/roots", 4
+	for _, root := range []string{"", "../../bin/roots"} {
+		if there, _ := filepath.Glob(root + distribution); len(there) > 0 {
+			folder, want = there[0], 25
+		}
 	}
 	b, err := rootfile.Load(folder)
 	if err != nil {
@@ -104,6 +107,9 @@ func TestDistributionRoots(t *testing.T) {
 	}
 	s := NewStore(b.Certificates, nil)
 	t.Logf("%s: %d certificates of CAs", folder, len(b.Certificates))
+	if len(b.Certificates) < want || len(b.Ignored) > 0 {
+		t.Errorf("%s: %d certificates of CAs, want %d; ignored: %v", folder, len(b.Certificates), want, b.Ignored)
+	}
 	for _, c := range b.Certificates {
 		if _, known := byFingerprint()[c.Fingerprint]; !known {
 			t.Errorf("%s (%x) is not in the table", c.Subject, c.Fingerprint)
