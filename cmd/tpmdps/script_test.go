@@ -78,6 +78,7 @@ func TestScripts(t *testing.T) {
 			"quirk":     giveQuirk,
 			"cert":      copyCertificate,
 			"counted":   isCounted,
+			"factory":   makeFactory,
 		},
 	})
 }

@@ -115,9 +115,17 @@ func (s *Store) certificate(v *Verdict, e Evidence, now time.Time) {
 	s.ended(v, path, now)
 }
 
+// maxStored bounds the certificates that a chip's record may bring along. Intel's chips
+// have three.
+const maxStored = 64
+
 // search is where the signers of a certificate are looked for.
 func (s *Store) search(v *Verdict, stored [][]byte) chain.Search {
 	var own []*chain.Certificate
+	if len(stored) > maxStored {
+		v.Notes = append(v.Notes, fmt.Sprintf("of the chain in the chip only %d certificates of %d are used", maxStored, len(stored)))
+		stored = stored[:maxStored]
+	}
 	for i, der := range stored {
 		c, err := chain.Parse(der)
 		if err != nil {

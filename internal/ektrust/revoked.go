@@ -1,6 +1,7 @@
 package ektrust
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -20,7 +21,7 @@ func (s *Store) revoked(v *Verdict, path chain.Path, now time.Time) bool {
 			if !l.Covers(c) {
 				continue
 			}
-			if err := l.CheckSignature(issuer, s.pinned(issuer)); err != nil {
+			if err := s.checkList(l, issuer); err != nil {
 				v.Notes = append(v.Notes, fmt.Sprintf("%s was not used: %v", l.Name, err))
 				continue
 			}
@@ -43,4 +44,22 @@ func (s *Store) revoked(v *Verdict, path chain.Path, now time.Time) bool {
 		}
 	}
 	return found
+}
+
+// listOf is a list and the CA that it may be from.
+type listOf struct {
+	list *chain.CRL
+	ca   [sha256.Size]byte
+}
+
+// checkList checks the signature of a list, once for each CA.
+func (s *Store) checkList(l *chain.CRL, ca *chain.Certificate) error {
+	key := listOf{l, ca.Fingerprint}
+	if known, done := s.signedLists.Load(key); done {
+		err, _ := known.(error)
+		return err
+	}
+	err := l.CheckSignature(ca, s.pinned(ca))
+	s.signedLists.Store(key, err)
+	return err
 }

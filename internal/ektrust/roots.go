@@ -93,6 +93,9 @@ type Store struct {
 	extra   map[[sha256.Size]byte]bool
 	crls    []*chain.CRL
 	hasCRLs bool
+	// signedLists has, of each list and CA, whether the one is the other's: a list has
+	// up to 16 MiB, and a batch a hundred thousand chips.
+	signedLists *sync.Map
 }
 
 // NewStore makes a store. What is given is trusted only as far as the table of roots
@@ -110,7 +113,7 @@ func NewStore(given, extra []*chain.Certificate) *Store {
 // list among them is a note in the verdict, not a failure.
 func (s *Store) WithCRLs(lists []*chain.CRL) *Store {
 	with := *s
-	with.crls, with.hasCRLs = lists, true
+	with.crls, with.hasCRLs, with.signedLists = lists, true, &sync.Map{}
 	return &with
 }
 

@@ -14,6 +14,10 @@ const MaxLinks = 5
 // that bear one name and sign one another make exponentially many.
 const maxChecks = 200
 
+// maxSteps bounds the certificates that are gone on from, since a few that all sign one
+// another have many paths without one more signature to check.
+const maxSteps = 1000
+
 // Pool holds certificates of CAs by their names. It is not changed by a search, so
 // that one pool serves many.
 type Pool struct {
@@ -81,12 +85,16 @@ type walk struct {
 	Search
 	leaf    *Certificate
 	checked map[pair]error // nil: the signature is right
-	best    *NoPath        // what is worth the most to be reported
+	steps   int
+	best    *NoPath // what is worth the most to be reported
 }
 
 // extend returns the whole path that begins with path, or nil after reporting.
 func (w *walk) extend(path Path) Path {
 	last := path[len(path)-1]
+	if w.steps++; w.steps > maxSteps {
+		return w.report(path, tooMany())
+	}
 	if len(last.UnknownCritical) > 0 {
 		return w.report(path, refused(CodeCritical, "%s has a critical extension that is not known here (%s)", whose(path), last.UnknownCritical[0]))
 	}
@@ -144,11 +152,13 @@ func (w *walk) signers(path Path) (list []*Certificate, circle bool) {
 		return nil, false
 	}
 	var seen []*Certificate
+	known := map[[sha256.Size]byte]bool{}
 	for _, pool := range w.Pools {
 		for _, c := range pool.Named(last.Issuer) {
 			onPath := slices.ContainsFunc(path, func(p *Certificate) bool { return p.sameCA(c) })
 			circle = circle || onPath
-			if !onPath && !slices.ContainsFunc(seen, func(o *Certificate) bool { return o.Fingerprint == c.Fingerprint }) {
+			if !onPath && !known[c.Fingerprint] {
+				known[c.Fingerprint] = true
 				seen = append(seen, c)
 			}
 		}

@@ -76,12 +76,16 @@ func whose(path Path) string {
 	return "the CA " + path[len(path)-1].Subject.String()
 }
 
+func tooMany() *NoPath {
+	return refused(CodeTooMany, "no path was found within %d signatures and %d certificates: %v", maxChecks, maxSteps, errTooMany)
+}
+
 func signatureFault(path Path, signer *Certificate, err error) *NoPath {
 	switch {
 	case errors.Is(err, ErrAlgorithm):
 		return refused(CodeAlgorithm, "the signature of %s cannot be checked: %v", whose(path), err)
 	case errors.Is(err, errTooMany):
-		return refused(CodeTooMany, "no path was found within %d signatures: %v", maxChecks, err)
+		return tooMany()
 	}
 	return refused(CodeSignature, "%s was not signed by %s, whose name it bears: it was altered or is forged", whose(path), signer.Subject)
 }

@@ -50,11 +50,11 @@ func (e *engine) refuse(entry *judged) error {
 	if !e.Look.names.Knows(entry.Entry) {
 		return fmt.Errorf("%w: line %d: the file was changed while it was read", inventory.ErrDamaged, entry.Line)
 	}
-	if facts := entry.Record.EKCertificateFacts; facts != nil && !facts.KeyMatches {
-		return fmt.Errorf("%w than the record's", enroll.ErrCertificate)
-	}
 	if entry.refused != nil {
 		return entry.refused
+	}
+	if facts := entry.Record.EKCertificateFacts; facts != nil && !facts.KeyMatches {
+		return fmt.Errorf("%w than the record's", enroll.ErrCertificate)
 	}
 	return entry.Override(e.Settings)
 }
