@@ -168,6 +168,8 @@ func handings() map[string]dressed {
 		"args explain": {plain: "INFO - starting\ncould not parse config file", give: pipeWith("explain -"), shows: "config.toml is not valid", wrong: map[string]string{"": "it is empty", " \n": "it is empty"}},
 
 		"endorsement-key":         {plain: otherEK(), give: oneToken("enroll --ek VALUE --registration-id box-7 --dps plant --audit /nonexistent/d/trail"), code: 2, shows: "nonexistent", wrong: map[string]string{"ek.pem": "the name of a file", "@ek": "the name of a file", "": "is empty: omit it", " ": "is empty"}},
+		"ek-allow": {plain: strings.Repeat("0a", 32) + " box-7", give: fileWith("enroll --ek KEY --ek-allow FILE --registration-id box-7 --dps plant --sas-token-file /nonexistent/token"), code: 2, shows: "/nonexistent/token",
+			wrong: map[string]string{"": "there is no hash in it", " \n": "there is no hash in it", "box-7": "is not a SHA-256 in hex", otherEK(): "is not a SHA-256 in hex"}},
 		"initial-twin-tags":       twin("initial-twin-tags"),
 		"initial-twin-properties": twin("initial-twin-properties"),
 		"device-information":      twin("device-information"),
@@ -220,6 +222,7 @@ func TestRightFileInAnotherDress(t *testing.T) {
 var ownFiles = map[string]string{
 	"append": "the batch: what was converted is damaged, batch verify says how", "audit": "the trail: what was converted is damaged, audit verify says how", "out": "written", "results": "written, and read again: what is not a results file is refused", "dir": "written", "state": "written", "ready-file": "written",
 	"args audit verify": "as audit", "args batch verify": "as append", "args batch list": "as append", "args batch merge": "as append", "args batch export": "as append",
+	"ek-roots": "certificates have dresses of their own", "ek-roots-extra": "as ek-roots", "ek-crl": "as ek-roots",
 	"ca-file": "certificates have dresses of their own", "webhook-url": "a URL", "global-endpoint": "a URL", "payload-uri": "a URL, read by IoT Edge",
 }
 
