@@ -167,7 +167,7 @@ func handings() map[string]dressed {
 			wrong: withRows(wrongJSON, map[string]string{"": "it is empty", " \n": "it is empty"})},
 		"args explain": {plain: "INFO - starting\ncould not parse config file", give: pipeWith("explain -"), shows: "config.toml is not valid", wrong: map[string]string{"": "it is empty", " \n": "it is empty"}},
 
-		"endorsement-key":         {plain: otherEK(), give: oneToken("enroll --ek VALUE --registration-id box-7 --dps plant --audit /nonexistent/d/trail"), code: 2, shows: "nonexistent", wrong: map[string]string{"ek.pem": "the name of a file", "@ek": "the name of a file", "": "is empty: omit it", " ": "is empty"}},
+		"endorsement-key": {plain: otherEK(), give: oneToken("enroll --ek VALUE --registration-id box-7 --dps plant --audit /nonexistent/d/trail"), code: 2, shows: "nonexistent", wrong: map[string]string{"ek.pem": "the name of a file", "@ek": "the name of a file", "": "is empty: omit it", " ": "is empty"}},
 		"ek-allow": {plain: strings.Repeat("0a", 32) + " box-7", give: fileWith("enroll --ek KEY --ek-allow FILE --registration-id box-7 --dps plant --sas-token-file /nonexistent/token"), code: 2, shows: "/nonexistent/token",
 			wrong: map[string]string{"": "there is no hash in it", " \n": "there is no hash in it", "box-7": "is not a SHA-256 in hex", otherEK(): "is not a SHA-256 in hex"}},
 		"initial-twin-tags":       twin("initial-twin-tags"),

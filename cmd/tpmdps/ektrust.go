@@ -8,8 +8,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/commandline"
+	"tpmdps/internal/dps"
 	"tpmdps/internal/ektrust"
 	"tpmdps/internal/ektrust/examine"
+	"tpmdps/internal/ektrust/fetch"
 	"tpmdps/internal/identity"
 )
 
@@ -84,4 +86,22 @@ func (s *session) judge(x *examine.Examiner, r *identity.Record) (examine.Result
 		}
 	}
 	return result, result.Decision.Err()
+}
+
+// openKept opens the EK certificates that were fetched for a batch, and, where that is
+// asked for, the way to those who have more.
+func (s *session) openKept(o enrollOptions) (*fetch.Kept, error) {
+	if o.source.file == "" || o.trust.Policy.Mode == ektrust.Off {
+		return nil, nil
+	}
+	var client *fetch.Client
+	if o.bulk.fetch {
+		w, err := s.way(s.ctx, o.service.caFile)
+		if err != nil {
+			return nil, err
+		}
+		options := s.clientOptions(s.ctx, dps.NewHTTPClient(w.roots, w.proxies))
+		client = fetch.NewClient(options.HTTPClient, options.Application, fetch.Hosts(), options.RetryDelay)
+	}
+	return fetch.OpenKept(beside(o.source.file, ".certificates.jsonl"), client)
 }

@@ -50,7 +50,7 @@ func enrollCommand() command {
 			"tpmdps enroll --from batch.jsonl --dps plant --auth-type login --dry-run",
 		},
 		exits: []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 30, 32, 50, 51},
-		rules: append(trustRules(), rule{flag: "audit", only: []string{"audit-key-file"}}, rule{flag: "from", only: []string{"results", "rate", "no-remote-check"}}, loginRule),
+		rules: append(trustRules(), rule{flag: "audit", only: []string{"audit-key-file"}}, rule{flag: "from", only: []string{"results", "rate", "no-remote-check", "fetch-ek-certificates"}}, rule{flag: "ek-policy off", excludes: []string{"fetch-ek-certificates"}}, loginRule),
 		run:   runEnroll,
 	}
 }
@@ -91,11 +91,15 @@ func readEnrollOptions(f flags) (o enrollOptions, err error) {
 	return o, err
 }
 
-func runEnroll(s *session, f flags) error {
+func runEnroll(s *session, f flags) (err error) {
 	o, err := readEnrollOptions(f)
 	if err != nil {
 		return err
 	}
+	if o.trust.Kept, err = s.openKept(o); err != nil {
+		return err
+	}
+	defer joinClose(&err, o.trust.Kept)
 	examiner, err := s.openExaminer(o.trust)
 	if err != nil {
 		return err

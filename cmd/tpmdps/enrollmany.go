@@ -22,6 +22,7 @@ func bulkFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "results", Usage: "with --from, write what became of each machine to `FILE`, and continue from there", DefaultText: "FILE.results.jsonl for more than 50 machines"},
 		&cli.IntFlag{Name: "rate", Value: batch.DefaultRate, Usage: "with --from, send at most `N` requests a minute; fewer when DPS throttles"},
+		&cli.BoolFlag{Name: "fetch-ek-certificates", DisableDefaultText: true, Usage: "with --from, ask Intel and AMD for the EK certificates of chips that do not store their own"},
 		&cli.BoolFlag{Name: "no-remote-check", Usage: "with --from, accept keys that DPS has under another registration ID"},
 	}
 }
@@ -31,10 +32,11 @@ type bulkOptions struct {
 	results     string // "" is the default
 	rate        int    // requests a minute
 	remoteCheck bool
+	fetch       bool // EK certificates, from their makers
 }
 
 func readBulkOptions(f flags) (bulkOptions, error) {
-	o := bulkOptions{results: f.text("results"), rate: f.number("rate"), remoteCheck: !f.yes("no-remote-check")}
+	o := bulkOptions{results: f.text("results"), rate: f.number("rate"), remoteCheck: !f.yes("no-remote-check"), fetch: f.yes("fetch-ek-certificates")}
 	if o.rate < 1 {
 		return o, fmt.Errorf("%w: --rate %d: at least 1 request a minute is needed", commandline.ErrUsage, o.rate)
 	}
@@ -44,14 +46,19 @@ func readBulkOptions(f flags) (bulkOptions, error) {
 // resultsPath is where the results file of a batch is; "" where there is none, since
 // the batch has no place of its own.
 func resultsPath(o enrollOptions) string {
-	from := o.source.file
 	if o.bulk.results != "" {
 		return o.bulk.results
 	}
+	return beside(o.source.file, ".results.jsonl")
+}
+
+// beside is a file with the name of a batch and more; "" where the batch has no place of
+// its own.
+func beside(from, suffix string) string {
 	if info, err := os.Stat(from); from == "-" || input.FromShell(from) || err != nil || !info.Mode().IsRegular() {
 		return ""
 	}
-	return from + ".results.jsonl"
+	return from + suffix
 }
 
 // enrollMany enrolls a batch in bulk.

@@ -72,6 +72,8 @@ const (
 	CodeRevoked       = "revoked"
 	CodeSoftwareTPM   = "software-tpm"
 	CodePurpose       = "purpose"
+	// CodeNotFetched: the maker's server did not give the certificate.
+	CodeNotFetched = "not-fetched"
 )
 
 // Link is a certificate on the path.

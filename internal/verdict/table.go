@@ -18,6 +18,7 @@ import (
 	"tpmdps/internal/edge/configfile"
 	"tpmdps/internal/ektrust"
 	"tpmdps/internal/ektrust/examine"
+	"tpmdps/internal/ektrust/fetch"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/enroll"
 	"tpmdps/internal/enroll/batch"
@@ -70,6 +71,8 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{manifest.ErrPlain, 50, "a plain list does not show whether a line is missing; tpmdps batch merge --out NEW FILE makes a batch of it"},
 	{manifest.ErrDamaged, 50, "keep the file as it is, and add no more boxes to it; tpmdps batch merge --skip-damaged --out NEW FILE saves its good lines"},
 	{examine.ErrSource, 2, "give files as docs/ek-trust.md lists them: certificates as PEM, DER, a folder, a zip or TrustedTpm.cab"},
+	{fetch.ErrKept, 50, "move the file away, or put back the one that enroll wrote: what is in it can be fetched again"},
+	{fetch.ErrInUse, 15, "wait until the other run has ended"},
 	{ektrust.ErrRefused, 14, "keep the machine apart; docs/ek-trust.md says what each verdict asks of you"},
 	{identity.ErrSample, 14, "anybody can pose as a machine with that key; read the machine's own: tpmdps read-ek"},
 	{labels.ErrSize, 2, ""}, // the error itself knows what to do

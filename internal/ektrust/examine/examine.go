@@ -12,9 +12,11 @@ import (
 
 	"tpmdps/internal/ektrust"
 	"tpmdps/internal/ektrust/chain"
+	"tpmdps/internal/ektrust/fetch"
 	"tpmdps/internal/ektrust/rootfile"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/input"
+	"tpmdps/internal/text"
 )
 
 // ErrSource is wrapped by the error for a file that was given to judge by and cannot
@@ -39,6 +41,8 @@ type Sources struct {
 	// none, and Env its environment.
 	Program string
 	Env     []string
+	// Kept has certificates of chips that do not store their own; nil has none.
+	Kept *fetch.Kept
 }
 
 // Examiner judges records. The zero value, and nil, judge none.
@@ -46,6 +50,7 @@ type Examiner struct {
 	store  *ektrust.Store
 	policy ektrust.Policy
 	own    *ownCheck
+	kept   *fetch.Kept
 	// Notes are sentences on what was given and not used, such as a file in a folder
 	// of roots that is not a certificate.
 	Notes []string
@@ -61,7 +66,7 @@ type Result struct {
 
 // Open loads what is given. Errors wrap [ErrSource], or are [input]'s.
 func (s Sources) Open(ctx context.Context) (*Examiner, error) {
-	x := &Examiner{policy: s.Policy}
+	x := &Examiner{policy: s.Policy, kept: s.Kept}
 	if x.off() {
 		return x, nil
 	}
@@ -178,7 +183,14 @@ func (x *Examiner) Record(ctx context.Context, r identity.Record, now time.Time)
 	if err != nil {
 		return Result{}, err
 	}
+	missing := x.complete(ctx, &evidence)
+	if ctx.Err() != nil {
+		return Result{}, context.Cause(ctx)
+	}
 	v := x.store.Assess(evidence, now)
+	if missing != nil {
+		v.Reasons = append(v.Reasons, ektrust.Reason{Code: ektrust.CodeNotFetched, Text: text.Printable(missing.Error(), maxReason)})
+	}
 	result := Result{&v, x.policy.Judge(v, evidence)}
 	if x.own == nil {
 		return result, nil
@@ -195,6 +207,20 @@ func (x *Examiner) Record(ctx context.Context, r identity.Record, now time.Time)
 	result.Decision.Reasons = append(result.Decision.Reasons, ektrust.Reason{Code: ektrust.CodeOwnCheck, Text: refusal})
 	result.Decision.Refused = result.Decision.Refused || x.policy.Mode == ektrust.Require
 	return result, nil
+}
+
+// complete adds the certificate that a maker keeps on a server. The error is why it is
+// not there; nil also where nobody was to be asked.
+func (x *Examiner) complete(ctx context.Context, e *ektrust.Evidence) error {
+	address := ektrust.CertificateURL(e.Manufacturer, e.EK)
+	if x.kept == nil || e.Certificate != nil || address == "" {
+		return nil
+	}
+	der, err := x.kept.Certificate(ctx, address, e.EK)
+	if len(der) > 0 {
+		e.Certificate = der
+	}
+	return err
 }
 
 // Warnings are what somebody should look at although the chip is not refused. A chip
