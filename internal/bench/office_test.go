@@ -5,6 +5,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -75,7 +76,7 @@ func (f *office) stored(t testing.TB) map[string]dps.Enrollment {
 		t.Fatal(err)
 	}
 	client, err := dps.NewServiceClient(f.server.Endpoint(), dps.SharedKey(who), dps.ClientOptions{
-		HTTPClient: &http.Client{Transport: f.server.InProcess()}, RetryDelay: time.Millisecond,
+		HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: f.server.Roots()}}}, RetryDelay: time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// runLimit ends a program that hangs.
-const runLimit = 5 * time.Minute
+// runLimit ends a program that hangs. A batch within the real limit of a DPS takes ten minutes.
+const runLimit = 20 * time.Minute
 
 // launchArg makes this program a launcher, see launch.
 const launchArg = "launch"
