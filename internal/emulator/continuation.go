@@ -44,7 +44,7 @@ type listing struct {
 	places  []place
 }
 
-// of returns the listing's places, made anew where the enrollments have changed.
+// of returns the listing's places, and makes them again where the enrollments have changed.
 func (l *listing) of(enrollments *table[*enrollment]) []place {
 	if l.places == nil || l.version != enrollments.version {
 		*l = listing{enrollments.version, byPartition(enrollments)}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A listing is made anew when the enrollments have changed, in whichever way, and only then.
+// A listing is made again when the enrollments have changed, in whichever way, and only then.
 func TestListing(t *testing.T) {
 	enrollments := newTable(func(data []byte) (string, *enrollment, error) {
 		return string(data), enrollmentOf(string(data)), nil
@@ -32,7 +32,7 @@ func TestListing(t *testing.T) {
 	}
 	check("restore", "a", "b")
 	if first, again := l.of(enrollments), l.of(enrollments); &first[0] != &again[0] {
-		t.Error("it is made anew for each page")
+		t.Error("it is made again for each page")
 	}
 	enrollments.delete("a")
 	check("delete", "b")
