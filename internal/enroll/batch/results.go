@@ -247,6 +247,15 @@ func (r *Results) Close() error {
 	return r.file.Close()
 }
 
+// apartFrom refuses a results file that is the trail, too: each would find the lines of
+// the other damaged.
+func (r *Results) apartFrom(t *Trail) error {
+	if r == nil || t == nil || !t.IsFile(r.file) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is the audit trail, too", ErrResults, r.file.Name())
+}
+
 // Name is the path of the file, "" of none.
 func (r *Results) Name() string {
 	if r == nil {
