@@ -54,8 +54,8 @@ test: ## run all tests: with the race detector and the simulator, and what diffe
 VM_KERNEL ?= bin/vm/vmlinuz
 
 test-vm: $(VM_KERNEL) ## run the program on Debian's kernel in qemu, behind TIS and CRB
-	@sh .ci/deps swtpm qemu
-	VM_KERNEL=$(abspath $(VM_KERNEL)) $(GO) test -tags vm -count=1 -timeout 15m -v ./internal/vmtest
+	@sh .ci/deps swtpm qemu sticks
+	VM_KERNEL=$(abspath $(VM_KERNEL)) $(GO) test -tags vm -count=1 -timeout 40m -v ./internal/vmtest
 
 bin/vm/vmlinuz:
 	@sh .ci/kernel $@

@@ -63,7 +63,7 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{removal.ErrReason, 2, ""},
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
 	{manifest.ErrLabelMismatch, 15, "the label is another box's, or this is not the box that was scanned: compare both, scan again; nothing was added"},
-	{manifest.ErrConflict, 15, "compare both boxes with their labels: a board that was swapped on purpose is read into a batch of its own; a label that stands on two boxes is replaced"},
+	{manifest.ErrConflict, 15, "compare both boxes with their labels: a board that was swapped on purpose is read into a batch of its own; a label that stands on two boxes is replaced; two boxes with one key get one new chip"},
 	{manifest.ErrExists, 15, "choose another name, or move the old file away"},
 	{manifest.ErrPlain, 50, "a plain list does not show whether a line is missing; tpmdps batch merge --out NEW FILE makes a batch of it"},
 	{manifest.ErrDamaged, 50, "keep the file as it is, and add no more boxes to it; tpmdps batch merge --skip-damaged --out NEW FILE saves its good lines"},
