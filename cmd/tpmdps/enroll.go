@@ -50,7 +50,7 @@ func enrollCommand() command {
 			"tpmdps enroll --from batch.jsonl --dps plant --auth-type login --dry-run",
 		},
 		exits: []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 30, 32, 50, 51},
-		rules: []rule{{flag: "audit", only: []string{"audit-key-file"}}, {flag: "replace-ek", only: []string{"reason"}, needs: []string{"reason"}}, {flag: "from", only: []string{"results", "rate", "no-remote-check"}}, loginRule},
+		rules: []rule{{flag: "audit", only: []string{"audit-key-file"}}, {flag: "replace-ek", only: []string{"reason"}, needs: []string{"reason"}}, {flag: "from", only: []string{"results", "rate", "skip-damaged", "no-remote-check"}}, loginRule},
 		run:   runEnroll,
 	}
 }
@@ -102,7 +102,7 @@ func runEnroll(s *session, f flags) error {
 	o.policy.Reason = s.redact(o.policy.Reason)
 	var inv inventory.Inventory
 	if o.source.file != "" {
-		in, look, err := s.lookAt(o.source.file, o.settings)
+		in, look, err := s.lookAt(o.source.file, o.settings, o.bulk.skipDamaged)
 		if err != nil {
 			return err
 		}
@@ -144,18 +144,19 @@ func enrollFew(s *session, o enrollOptions, service service, inv inventory.Inven
 		}
 		defer joinClose(&err, run.Trail)
 	}
-	return enrollAll(s, run, inv.Entries)
+	return enrollAll(s, run, inv)
 }
 
 // enrollAll enrolls one record after the other, and prints what became of each
 // before the next.
-func enrollAll(s *session, run batch.Run, entries []inventory.Entry) error {
+func enrollAll(s *session, run batch.Run, inv inventory.Inventory) error {
+	entries := inv.Entries
 	out := enrollResult{DryRun: run.DryRun, Items: []enrollItem{}}
 	rows := newEnrollRows(s.ui, entries)
-	var outcomes []batch.Outcome
+	tally := batch.Tally{Machines: len(entries), Damaged: inv.Damaged}
 	for _, e := range entries {
 		o := run.Enroll(s.ctx, e)
-		outcomes = append(outcomes, o)
+		tally.Add(o)
 		if o.Err == nil && !run.DryRun && o.Item.Writes() {
 			s.did("%s was enrolled (%s)", o.Item.RegistrationID, o.Item.Action)
 		}
@@ -170,7 +171,7 @@ func enrollAll(s *session, run batch.Run, entries []inventory.Entry) error {
 	if err := rows.end(out); err != nil {
 		return err
 	}
-	return batch.Conclude(outcomes, len(entries), s.ctx.Err())
+	return tally.Conclude(s.ctx.Err())
 }
 
 // stopsBatch says whether the next record would fail in the same way.
