@@ -113,7 +113,7 @@ func (b Bulk) Enroll(ctx context.Context) (Tally, error) {
 	if err := b.Results.apartFrom(b.Trail); err != nil {
 		return Tally{Machines: b.Look.Machines}, err
 	}
-	e := &engine{Bulk: b, ctx: ctx, tally: Tally{Machines: b.Look.Machines}, began: time.Now(), groups: map[string][]work{}, done: make(chan *call)}
+	e := &engine{Bulk: b, ctx: ctx, tally: Tally{Machines: b.Look.Machines, Damaged: b.Look.About.Damaged}, began: time.Now(), groups: map[string][]work{}, done: make(chan *call)}
 	lasting, cancel := openContext(ctx, callGrace)
 	defer cancel()
 	e.lasting = lasting
@@ -126,7 +126,7 @@ func (b Bulk) Enroll(ctx context.Context) (Tally, error) {
 		return e.tally, err
 	}
 	defer in.Close()
-	next, stop := iter.Pull2(inventory.Stream(in, inventory.Options{}, &inventory.Inventory{}))
+	next, stop := iter.Pull2(inventory.Stream(in, b.Look.options, &inventory.Inventory{}))
 	defer stop()
 	e.next = next
 	e.loop()
