@@ -39,22 +39,23 @@ PLAIN := TestScripts|TestAnswersMatrix|TestEveryResponseCode|TestBrokenConfigTel
 	TestNothingIsPrintedThatIsKnown|TestCredentialFaultsHaveOneCode|TestInputsThatAreNoFiles|TestWholeLogs|$\
 	TestLongLogsAreLookedThrough|TestMisspeltFlags|TestPKCS11SaysNoPIN|TestPKCS11Everywhere|TestLogsInUTF16|$\
 	TestPowerCut|TestEveryChangeIsFound|TestStreamBounds|TestTableBounds|TestMemoryOfALongBatch|$\
-	TestEveryCodeReadsBack|TestEveryIDForPrinters|TestTerminalReadsBack|TestHostileTextsOnSheets|TestLabelsTooSmall|TestMemory
+	TestEveryCodeReadsBack|TestEveryIDForPrinters|TestTerminalReadsBack|TestHostileTextsOnSheets|TestLabelsTooSmall|TestMemory|$\
+	TestKilledBatch|TestBatchLimit
 
 # The longest goes first. The limit is there to end a hang. Without cgo runs, beside those, what it makes different: the look-up of names.
 test: ## run all tests: with the race detector and the simulator, and what differs without cgo
 	@sh .ci/deps swtpm witness proxy cgo roots
 	CGO_ENABLED=1 $(TEST) -timeout 20m -race -skip '^($(PLAIN))$$' ./internal/tpm ./...
 	$(TEST) -timeout 20m -run '^($(PLAIN))$$' ./cmd/tpmdps ./internal/edge/lint ./internal/dictionary ./internal/manifest ./internal/inventory \
-		./internal/enroll/batch ./internal/labels
+		./internal/enroll/batch ./internal/labels ./internal/bench
 	$(TEST) ./internal/hub ./internal/network
 
 # Any other kernel image for amd64 that has TIS and CRB built in will do as well.
 VM_KERNEL ?= bin/vm/vmlinuz
 
 test-vm: $(VM_KERNEL) ## run the program on Debian's kernel in qemu, behind TIS and CRB
-	@sh .ci/deps swtpm qemu
-	VM_KERNEL=$(abspath $(VM_KERNEL)) $(GO) test -tags vm -count=1 -timeout 15m -v ./internal/vmtest
+	@sh .ci/deps swtpm qemu sticks
+	VM_KERNEL=$(abspath $(VM_KERNEL)) $(GO) test -tags vm -count=1 -timeout 40m -v ./internal/vmtest
 
 bin/vm/vmlinuz:
 	@sh .ci/kernel $@
@@ -79,9 +80,9 @@ conformance: $(NODE)/node_modules/.package-lock.json $(PYTHON)/venv/.installed #
 	@sh .ci/deps swtpm node python
 	$(GO) test -tags conformance -count=1 -v -run Conformance ./internal/emulator
 
-bench: $(NODE)/node_modules/.package-lock.json ## measure against tpm2-tools and the Node SDK on the same software TPM, as ratios
+bench: $(NODE)/node_modules/.package-lock.json ## measure against tpm2-tools and the Node SDK on the same software TPM, and long batches, as ratios
 	@sh .ci/deps swtpm witness node
-	$(GO) test -run '^$$' -bench . -benchtime 2s ./internal/bench
+	$(GO) test -timeout 1h -run '^$$' -bench . -benchtime 2s ./internal/bench
 
 check: vet lint ## gofmt, go vet and staticcheck; changes nothing
 	@unformatted=$$(gofmt -l $(SOURCES)); \

@@ -70,12 +70,13 @@ func (s *session) appendTo(b *manifest.Batch, o appendOptions, r identity.Record
 	if !done.Already {
 		s.did("%s has the box in line %d", o.file, done.Line)
 	}
-	a := &appended{File: o.file, Line: done.Line, Already: done.Already, Head: done.Head.String()}
+	a := &appended{File: o.file, Line: done.Line, Already: done.Already, Head: done.Head.String(), otherBox: done.OtherBox(r)}
 	switch {
+	case a.otherBox != nil:
+		a.otherBox = fmt.Errorf("%s: %w", o.file, a.otherBox)
+		a.but = a.otherBox.Error()
 	case done.OtherID:
 		a.but = fmt.Sprintf("%s: this box is in line %d under another registration ID than %s", o.file, done.Line, r.RegistrationID)
-	case done.OtherSerial:
-		a.but = fmt.Sprintf("%s: this chip is in line %d with another serial number: was its board moved to another box?", o.file, done.Line)
 	}
 	return a, nil
 }
@@ -87,7 +88,8 @@ type appended struct {
 	Already bool   `json:"already"` // it was there, and nothing was added
 	Head    string `json:"head"`
 
-	but string // what somebody should look at, "" for nothing
+	but      string // what somebody should look at, "" for nothing
+	otherBox error  // the chip is there, and the box is another one
 }
 
 // show says in which line the box is, and what to note.

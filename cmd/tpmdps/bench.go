@@ -229,6 +229,8 @@ func (b *bench) append(context.Context) (seen station.Seen, err error) {
 	}
 	seen.Detail = fmt.Sprintf("%s, line %d", b.added.File, b.added.Line)
 	switch {
+	case b.added.otherBox != nil: // a box that passes is in the batch
+		return seen, b.added.otherBox
 	case b.added.but != "":
 		return station.Seen{Detail: b.added.but, Warn: true}, nil
 	case b.added.Already:

@@ -27,7 +27,7 @@ func enrollCommand() command {
 		description: "Makes an individual enrollment for this machine's chip, for the records in --from,\n" +
 			"or for one --endorsement-key. Running it again changes nothing. An enrollment with\n" +
 			"other settings is left alone unless --update is given, one with another key unless\n" +
-			"--replace-ek is given. Only settings that are named here are compared.\n\n" +
+			"--replace-ek is given, with --reason. Only settings that are named here are compared.\n\n" +
 			"--from also accepts what az iot dps enrollment list and show print: enrollments of one\n" +
 			"DPS are copied to another, with their settings. Flags here go before the file's.\n" +
 			"More than 50 machines are enrolled in bulk, ten with a request, and what became of\n" +
@@ -43,6 +43,7 @@ func enrollCommand() command {
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, field by field, and do nothing"},
 			&cli.BoolFlag{Name: "update", Usage: "change the settings of an existing enrollment"},
 			&cli.BoolFlag{Name: "replace-ek", Usage: "give an existing enrollment this key: the machine that has the other one can no longer provision"},
+			&cli.StringFlag{Name: "reason", Usage: "with --replace-ek, record `TEXT` as the reason, in the audit trail and in the results"},
 			&cli.BoolFlag{Name: "foreign-id", Usage: "accept a registration ID that was derived from another key: the machine that has that key loses its name"},
 		}, slices.Concat(bulkFlags(), trustFlags(), auditFlags(), serviceFlags(), settingsFlags(), chipFlags(), networkFlags(), secretFlags())...),
 		examples: []string{
@@ -50,8 +51,9 @@ func enrollCommand() command {
 			"tpmdps enroll --from batch.jsonl --dps plant --auth-type login --dry-run",
 		},
 		exits: []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 30, 32, 50, 51},
-		rules: append(trustRules(), rule{flag: "audit", only: []string{"audit-key-file"}}, rule{flag: "from", only: []string{"results", "rate", "no-remote-check", "fetch-ek-certificates"}}, rule{flag: "ek-policy off", excludes: []string{"fetch-ek-certificates"}}, loginRule),
-		run:   runEnroll,
+		rules: append(trustRules(), rule{flag: "audit", only: []string{"audit-key-file"}}, rule{flag: "replace-ek", only: []string{"reason"}, needs: []string{"reason"}},
+			rule{flag: "from", only: []string{"results", "rate", "skip-damaged", "no-remote-check", "fetch-ek-certificates"}}, rule{flag: "ek-policy off", excludes: []string{"fetch-ek-certificates"}}, loginRule),
+		run: runEnroll,
 	}
 }
 
@@ -70,10 +72,13 @@ type enrollOptions struct {
 func readEnrollOptions(f flags) (o enrollOptions, err error) {
 	o = enrollOptions{
 		policy: enroll.Policy{
-			Update: f.yes("update"), ReplaceEK: f.yes("replace-ek"), ForeignID: f.yes("foreign-id"),
+			Update: f.yes("update"), ReplaceEK: f.yes("replace-ek"), Reason: f.text("reason"), ForeignID: f.yes("foreign-id"),
 			ChosenID: slices.ContainsFunc([]string{"from", "registration-id", "id-format"}, f.typed),
 		},
 		dryRun: f.yes("dry-run"), trail: trailOptions{path: f.text("audit"), keyFile: f.text("audit-key-file")},
+	}
+	if err := batch.CheckReason(o.policy.Reason); err != nil {
+		return o, fmt.Errorf("--reason: %w", err)
 	}
 	if o.settings, err = readSettings(f); err != nil {
 		return o, err
@@ -108,9 +113,10 @@ func runEnroll(s *session, f flags) (err error) {
 	if err != nil {
 		return err
 	}
+	o.policy.Reason = s.redact(o.policy.Reason)
 	var inv inventory.Inventory
 	if o.source.file != "" {
-		in, look, err := s.lookAt(o.source.file, o.settings)
+		in, look, err := s.lookAt(o.source.file, o.settings, o.bulk.skipDamaged)
 		if err != nil {
 			return err
 		}
@@ -152,19 +158,20 @@ func enrollFew(s *session, o enrollOptions, x *examine.Examiner, service service
 		}
 		defer joinClose(&err, run.Trail)
 	}
-	return enrollAll(s, run, inv.Entries)
+	return enrollAll(s, run, inv)
 }
 
 // enrollAll enrolls one record after the other, and prints what became of each
 // before the next.
-func enrollAll(s *session, run batch.Run, entries []inventory.Entry) error {
+func enrollAll(s *session, run batch.Run, inv inventory.Inventory) error {
+	entries := inv.Entries
 	out := enrollResult{DryRun: run.DryRun, Items: []enrollItem{}}
 	rows := newEnrollRows(s.ui, entries)
 	rows.verdicts = run.Examiner.Rooted()
-	var outcomes []batch.Outcome
+	tally := batch.Tally{Machines: len(entries), Damaged: inv.Damaged}
 	for _, e := range entries {
 		o := run.Enroll(s.ctx, e)
-		outcomes = append(outcomes, o)
+		tally.Add(o)
 		if o.Err == nil && !run.DryRun && o.Item.Writes() {
 			s.did("%s was enrolled (%s)", o.Item.RegistrationID, o.Item.Action)
 		}
@@ -179,7 +186,7 @@ func enrollAll(s *session, run batch.Run, entries []inventory.Entry) error {
 	if err := rows.end(out); err != nil {
 		return err
 	}
-	return batch.Conclude(outcomes, len(entries), s.ctx.Err())
+	return tally.Conclude(s.ctx.Err())
 }
 
 // stopsBatch says whether the next record would fail in the same way.

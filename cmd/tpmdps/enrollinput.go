@@ -134,7 +134,7 @@ const maxKept = 1 << 30
 
 // lookAt reads a batch for the first time. Nothing is enrolled of one that cannot be
 // read to its end.
-func (s *session) lookAt(from string, settings enroll.Settings) (in *input.Twice, look *batch.Look, err error) {
+func (s *session) lookAt(from string, settings enroll.Settings, skipDamaged bool) (in *input.Twice, look *batch.Look, err error) {
 	if from == "-" {
 		in, err = input.Again(s.ctx, "standard input", s.in, maxKept)
 	} else {
@@ -143,13 +143,21 @@ func (s *session) lookAt(from string, settings enroll.Settings) (in *input.Twice
 	if err != nil {
 		return nil, nil, err
 	}
+	read := batch.LookAt
+	if skipDamaged {
+		read = batch.LookAtGood
+	}
 	r, err := in.Open()
 	if err == nil {
-		look, err = batch.LookAt(r, settings)
+		look, err = read(r, settings)
 		err = errors.Join(err, r.Close())
 	}
 	if look != nil {
 		s.learn(look.About.Secrets...)
+		s.allLeftOut(from, look.About.Skipped)
+		if more := look.About.Damaged - len(look.About.Skipped); more > 0 {
+			s.warn(fmt.Sprintf("%s: and %d more damaged lines", from, more))
+		}
 	}
 	if err = ofBatch(from, look, err); err != nil {
 		return nil, nil, errors.Join(err, in.Close())

@@ -22,6 +22,7 @@ func bulkFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "results", Usage: "with --from, write what became of each machine to `FILE`, and continue from there", DefaultText: "FILE.results.jsonl for more than 50 machines"},
 		&cli.IntFlag{Name: "rate", Value: batch.DefaultRate, Usage: "with --from, send at most `N` requests a minute; fewer when DPS throttles"},
+		&cli.BoolFlag{Name: "skip-damaged", Usage: "with --from, enroll the machines whose lines are good, and name the others; ends with 51"},
 		&cli.BoolFlag{Name: "fetch-ek-certificates", DisableDefaultText: true, Usage: "with --from, ask Intel and AMD for the EK certificates of chips that do not store their own"},
 		&cli.BoolFlag{Name: "no-remote-check", Usage: "with --from, accept keys that DPS has under another registration ID"},
 	}
@@ -33,10 +34,14 @@ type bulkOptions struct {
 	rate        int    // requests a minute
 	remoteCheck bool
 	fetch       bool // EK certificates, from their makers
+	skipDamaged bool
 }
 
 func readBulkOptions(f flags) (bulkOptions, error) {
-	o := bulkOptions{results: f.text("results"), rate: f.number("rate"), remoteCheck: !f.yes("no-remote-check"), fetch: f.yes("fetch-ek-certificates")}
+	o := bulkOptions{
+		results: f.text("results"), rate: f.number("rate"), remoteCheck: !f.yes("no-remote-check"),
+		fetch: f.yes("fetch-ek-certificates"), skipDamaged: f.yes("skip-damaged"),
+	}
 	if o.rate < 1 {
 		return o, fmt.Errorf("%w: --rate %d: at least 1 request a minute is needed", commandline.ErrUsage, o.rate)
 	}

@@ -143,6 +143,7 @@ type rule struct {
 	flag     string   // its name, or a name and a value ("auth-type login")
 	excludes []string // beside it these mean nothing
 	only     []string // without it these mean nothing
+	needs    []string // it means nothing without these
 }
 
 // checkRules refuses a command line that breaks one of the rules.
@@ -152,6 +153,11 @@ func (f flags) checkRules(rules []rule) error {
 		for _, other := range r.excludes {
 			if has && f.typed(other) {
 				return fmt.Errorf("%w: --%s and --%s exclude each other", commandline.ErrUsage, r.flag, other)
+			}
+		}
+		for _, other := range r.needs {
+			if has && !f.typed(other) {
+				return fmt.Errorf("%w: --%s requires --%s", commandline.ErrUsage, r.flag, other)
 			}
 		}
 		for _, other := range r.only {

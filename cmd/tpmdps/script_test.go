@@ -60,6 +60,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"tpm":       startTPM,
+			"tpms":      startTPMs,
 			"emulator":  startEmulator,
 			"clock":     setClock,
 			"login":     prepareLogin,
@@ -150,6 +151,17 @@ func startTPM(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("TPM_SOCKET_DIR", filepath.Dir(ts.Getenv("TPM_SOCKET")))
 	if o.TCP {
 		ts.Setenv("TPM2TOOLS_TCTI", chip.Address())
+	}
+}
+
+// startTPMs: tpms N. Starts software TPMs that were never used, and sets TPM_1 to TPM_N to their
+// addresses. The last one is the script's chip.
+func startTPMs(ts *testscript.TestScript, neg bool, args []string) {
+	count, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for n := 1; n <= count; n++ {
+		startTPM(ts, false, nil)
+		ts.Setenv(fmt.Sprint("TPM_", n), ts.Getenv("TPMDPS_TPM"))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"tpmdps/internal/commandline"
 	"tpmdps/internal/enroll"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/enroll/removal"
 	"tpmdps/internal/input"
 	"tpmdps/internal/inventory"
@@ -84,7 +85,7 @@ func readUnenrollOptions(f flags) (o unenrollOptions, err error) {
 	case f.typed("disable") && !f.yes("disable") && !o.policy.Delete:
 		return o, fmt.Errorf("%w: --disable=false leaves nothing to do: choose --disable or --delete", commandline.ErrUsage)
 	}
-	if err := removal.CheckReason(o.reason); err != nil {
+	if err := batch.CheckReason(o.reason); err != nil {
 		return o, fmt.Errorf("--reason: %w", err)
 	}
 	o.service, err = readServiceOptions(f)

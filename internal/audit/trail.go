@@ -168,6 +168,16 @@ func (t *Trail) Open(service, registrationID string) []Line {
 	return t.seen.openLines(func(e Entry) bool { return e.Service == service && e.RegistrationID == registrationID })
 }
 
+// IsFile tells whether the trail is a file that is open, too.
+func (t *Trail) IsFile(f *os.File) bool {
+	ours, err := t.file.Stat()
+	if err != nil {
+		return false
+	}
+	theirs, err := f.Stat()
+	return err == nil && os.SameFile(ours, theirs)
+}
+
 // Close closes the file.
 func (t *Trail) Close() error { return t.file.Close() }
 

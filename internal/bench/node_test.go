@@ -44,14 +44,22 @@ func nodeJob(env []string, chip string) job {
 	return job{append(env[:len(env):len(env)], "TPM_SOCKET="+strings.TrimPrefix(chip, "swtpm:path=")), nodeDir, []string{"node", "register.js"}}
 }
 
+// nodeLacks is what Microsoft's SDK lacks here, or "".
+func nodeLacks() string {
+	if _, err := exec.LookPath("node"); err != nil {
+		return "Node.js is not installed (make conformance)"
+	}
+	if _, err := os.Stat(filepath.Join(nodeDir, "node_modules", "azure-iot-security-tpm")); err != nil {
+		return "node modules not installed (make conformance)"
+	}
+	return ""
+}
+
 // nodeEnv is the environment for the SDK, or what it lacks here. It speaks to
 // port 443 only, so there a second door is opened.
 func (s *site) nodeEnv(b *testing.B) (env []string, missing string) {
-	if _, err := exec.LookPath("node"); err != nil {
-		return nil, "Node.js is not installed (make conformance)"
-	}
-	if _, err := os.Stat(filepath.Join(nodeDir, "node_modules", "azure-iot-security-tpm")); err != nil {
-		return nil, "node modules not installed (make conformance)"
+	if missing := nodeLacks(); missing != "" {
+		return nil, missing
 	}
 	if _, err := openDoor(b, "127.0.0.1:443", s.server.Addr()); err != nil {
 		return nil, fmt.Sprintf("cannot have port 443: %v", err)

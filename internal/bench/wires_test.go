@@ -158,7 +158,7 @@ type door struct {
 
 // openDoor listens on an address and passes on to another until the benchmark
 // is over.
-func openDoor(b *testing.B, at, to string) (*door, error) {
+func openDoor(b testing.TB, at, to string) (*door, error) {
 	l, err := net.Listen("tcp", at)
 	if err != nil {
 		return nil, err

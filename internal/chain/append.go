@@ -11,6 +11,9 @@ import (
 // disk. The caller holds the file's lock. What a full disk did accept of the line
 // is taken away again.
 func Append(f *os.File, end int64, line []byte) error {
+	if err := reserve(f, end, int64(len(line))+1); err != nil {
+		return err
+	}
 	if _, err := f.Seek(end, io.SeekStart); err != nil {
 		return err
 	}

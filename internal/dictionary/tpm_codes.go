@@ -11,7 +11,7 @@ type responseText struct {
 const (
 	doPassword = "give the hierarchy's password: --endorsement-auth-file FILE, --owner-auth-file FILE; for IoT Edge in config.toml, [tpm.hierarchy_authorization]"
 	doKeyAuth  = "tpmdps has no flag for the password of a key. If nothing else needs the key, remove it (tpm2_evictcontrol -C o -c HANDLE), then make one without a password: tpmdps read-ek --persist"
-	doOtherKey = "compare the chip's key with the enrolled one: tpmdps read-ek; to move the enrollment to this chip: tpmdps enroll --replace-ek"
+	doOtherKey = "compare the chip's key with the enrolled one: tpmdps read-ek; to move the enrollment to this chip: tpmdps enroll --replace-ek --reason TEXT"
 	doObjects  = "use /dev/tpmrm0, where the kernel swaps; on /dev/tpm0 remove the keys that other programs left behind: tpmdps chip flush, or tpm2_flushcontext -t. A restart of the machine removes them too"
 	doSessions = "use /dev/tpmrm0, where the kernel swaps; on /dev/tpm0 remove the sessions that other programs left behind: tpmdps chip flush, or tpm2_flushcontext -l for loaded ones, -s for saved ones. A restart of the machine removes them too"
 	doAlone    = "use /dev/tpmrm0 in every program, and end the other programs that use the chip"

@@ -22,9 +22,9 @@ func (c Cause) hintHere(path string) string {
 		if mount == "" {
 			mount = "PLACE"
 		}
-		return fmt.Sprintf("%s is mounted read-only, on purpose (see mount) or by the kernel after a disk fault (see dmesg): sudo mount -o remount,rw %s, %s", at, mount, anotherPlace)
+		return fmt.Sprintf("%s is mounted read-only, on purpose (see mount) or by the kernel after a disk fault (see dmesg): sudo mount -o remount,rw %s, repair a stick that lost its power with fsck when it is not mounted, %s", at, mount, anotherPlace)
 	case Broken:
-		return "the disk, the medium or the network share failed: sudo dmesg shows the kernel's messages; " + "name a place on another file system"
+		return "the disk, the medium or the network share failed: sudo dmesg shows the kernel's messages; repair a stick that lost its power with fsck when it is not mounted, or " + "name a place on another file system"
 	case Busy:
 		return "end the program that has the file open (fuser -v shows it); a file that is itself a mount, as in containers, must be changed on the host"
 	case Other:

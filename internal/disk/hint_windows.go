@@ -7,7 +7,7 @@ func (c Cause) hintHere(path string) string {
 	case ReadOnly:
 		return "the medium is write-protected: is there a switch on it? Release it, " + anotherPlace
 	case Broken:
-		return "the disk, the medium or the network share failed: the event log has details; name a place on another file system"
+		return "the disk, the medium or the network share failed: the event log has details; repair a stick that lost its power with chkdsk, or name a place on another file system"
 	case Busy:
 		return "close the program that has the file open, such as an editor or a virus scanner, and run the same command again"
 	case Other:

@@ -37,6 +37,21 @@ func placeOf(e *enrollment) place {
 	return place{1 + h.Sum32()%partitions, e.created.UnixNano() / int64(tick), h.Sum32(), e}
 }
 
+// listing is the order in which queries list the enrollments, as of a version of their
+// table. It is kept from page to page: to make it for each would cost a long query the square of its length.
+type listing struct {
+	version int
+	places  []place
+}
+
+// of returns the listing's places, and makes them again where the enrollments have changed.
+func (l *listing) of(enrollments *table[*enrollment]) []place {
+	if l.places == nil || l.version != enrollments.version {
+		*l = listing{enrollments.version, byPartition(enrollments)}
+	}
+	return l.places
+}
+
 // byPartition returns the enrollments in the order in which queries list them.
 func byPartition(enrollments *table[*enrollment]) []place {
 	list := make([]place, 0, enrollments.len())
@@ -68,12 +83,12 @@ const ridMark = "+RID:~"
 // continuation is the token after the items that were listed.
 func continuation(listed []place) string {
 	last := listed[len(listed)-1]
-	count := 0 // of the items in the last one's partition
-	for _, p := range listed {
-		if p.partition == last.partition {
-			count++
-		}
-	}
+	first, _ := slices.BinarySearchFunc(listed, last.partition, func(p place, partition uint32) int { return cmp.Compare(p.partition, partition) })
+	return continuationOf(last, len(listed)-first)
+}
+
+// continuationOf is the token after an item, the count-th of its partition.
+func continuationOf(last place, count int) string {
 	rid := binary.BigEndian.AppendUint32(nil, last.partition)
 	rid = binary.BigEndian.AppendUint64(rid, uint64(last.created))
 	rid = binary.BigEndian.AppendUint32(rid, last.hash)

@@ -163,10 +163,11 @@ type Server struct {
 	limit  *limiter
 	chaos  *chaos // nil without it
 
-	mu    sync.Mutex // guards everything that requests of DPS and hub change: the three fields below
-	state *state
-	nonce nonces
-	ops   operations
+	mu       sync.Mutex // guards everything that requests of DPS and hub change: the four fields below
+	state    *state
+	nonce    nonces
+	ops      operations
+	listings map[*collection]*listing
 
 	hub      *hub.Server // listens where Options.MQTT says so
 	listener net.Listener
@@ -211,8 +212,11 @@ func New(o Options) (*Server, error) {
 		state:  st,
 		nonce:  nonces{},
 		ops:    operations{},
-		limit:  &limiter{perMinute: o.Limit, items: o.LimitCounts == LimitItems},
-		chaos:  f.newChaos(),
+
+		listings: map[*collection]*listing{individuals: {}, groups: {}},
+
+		limit: &limiter{perMinute: o.Limit, items: o.LimitCounts == LimitItems},
+		chaos: f.newChaos(),
 	}
 	s.entra = entra.New(entra.Options{Host: s.Host, Key: st.policy.Key, Roles: rolesOf(o.Role), TokenLife: o.TokenLife, Now: o.Now})
 	s.hub = hub.New(hub.Options{

@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/json"
 	"net/http"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -29,13 +30,10 @@ func (c *collection) query(s *Server, r *request) (rest.Reply, error) {
 	if err != nil {
 		return rest.Reply{}, err
 	}
-	listed := byPartition(c.enrollments(s.state))
-	left := listed
+	listed := s.listings[c].of(c.enrollments(s.state))
 	// The token names a place and no number: what is created or deleted between
 	// two pages moves no other enrollment.
-	for len(left) > 0 && left[0].compare(after) <= 0 {
-		left = left[1:]
-	}
+	left := listed[sort.Search(len(listed), func(i int) bool { return listed[i].compare(after) > 0 }):]
 	items := make([]any, 0, size)
 	for _, p := range left[:min(size, len(left))] {
 		items = append(items, p.e.shown())

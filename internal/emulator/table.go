@@ -16,6 +16,7 @@ type table[T any] struct {
 	changed map[string]struct{} // the IDs of what is not in the file yet, or not gone from it
 	sizes   map[string]int64    // how many bytes of the file are of use for each
 	live    int64               // the sum of sizes
+	version int                 // grows with each change
 }
 
 // tabled are the tables of all types.
@@ -46,11 +47,13 @@ func (t *table[T]) all() iter.Seq[T] { return maps.Values(t.rows) }
 
 // put keeps a row that is new, or that was changed where it is.
 func (t *table[T]) put(id string, row T) {
+	t.version++
 	t.rows[fold(id)] = row
 	t.changed[fold(id)] = struct{}{}
 }
 
 func (t *table[T]) delete(id string) {
+	t.version++
 	delete(t.rows, fold(id))
 	t.changed[fold(id)] = struct{}{}
 }
@@ -96,6 +99,7 @@ func (t *table[T]) restore(data []byte) error {
 	if err != nil {
 		return err
 	}
+	t.version++
 	t.rows[fold(id)] = row
 	t.resize(fold(id), len(data))
 	return nil
@@ -103,6 +107,7 @@ func (t *table[T]) restore(data []byte) error {
 
 // drop removes a row that is gone from the file.
 func (t *table[T]) drop(id string) {
+	t.version++
 	delete(t.rows, id)
 	t.resize(id, 0)
 }

@@ -58,6 +58,9 @@ func (otherAttestation) Is(target error) bool { return target == ErrOtherEK }
 type Policy struct {
 	Update    bool // change its settings
 	ReplaceEK bool // give it another endorsement key: the old machine is locked out
+	// Reason is why keys are replaced, in the words of who does it: an [Item] that does so
+	// has it. It is printable and free of secrets.
+	Reason    string
 	ForeignID bool // enroll under an ID that was derived from another key
 	// ChosenID: the ID or its form was asked for, and not only a default, so that the
 	// key may be enrolled under its other derived ID already.
@@ -116,6 +119,8 @@ type Item struct {
 	// that is another one than the record's: it loses its identity when the key is
 	// replaced. nil otherwise.
 	LocksOut *Holder `json:"locks_out"`
+	// Reason is the [Policy]'s, of a plan that replaces a key; "" of any other.
+	Reason string `json:"reason"`
 	// Others are enrollments of the same key under its other derived ID, looked for
 	// where this one is new and derived. Never nil.
 	Others []Other `json:"other_enrollments"`

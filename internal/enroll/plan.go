@@ -173,6 +173,9 @@ func (w wish) change(have dps.Enrollment, p Policy) Item {
 	if otherEK {
 		item.LocksOut = &holder
 	}
+	if action == ReplaceEK {
+		item.Reason = p.Reason
+	}
 	return item
 }
 

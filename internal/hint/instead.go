@@ -17,18 +17,18 @@ const (
 // already: the first that fits counts.
 var instead = map[string][]string{
 	// Of the enrollment.
-	"enroll the machine first: tpmdps enroll":                                                                       {"there is no enrollment to write to"},
-	"if this machine replaces the other one: add --replace-ek":                                                      {"the enrollment got another key meanwhile: " + askOffice},
-	"to change the enrollment: add --update":                                                                        {secondUpdate},
-	"enable it: tpmdps enroll --provisioning-status enabled --update":                                               {"enable it with --update", "it was disabled again meanwhile: find out which other program or person writes it"},
-	"link a hub to the DPS, or name a linked one: tpmdps enroll --iot-hubs HOST --update":                           {"link the hub that is named to the DPS, or name a linked one"},
-	"choose another device ID: tpmdps enroll --device-id ID --update":                                               {"choose another device ID"},
-	"the enrollment was made with another chip's key: compare with tpmdps read-ek, then tpmdps enroll --replace-ek": {"the enrollment has another chip's key: " + askOffice},
-	"the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek":                {"the enrollment has another chip's key, or another tool's: " + askOffice},
-	"then tpmdps enroll --replace-ek":                                                                               {askOffice},
+	"enroll the machine first: tpmdps enroll":                                                                                                                 {"there is no enrollment to write to"},
+	"if this machine replaces the other one: add --replace-ek --reason TEXT":                                                                                  {"the enrollment got another key meanwhile: " + askOffice},
+	"to change the enrollment: add --update":                                                                                                                  {secondUpdate},
+	"enable it: tpmdps enroll --provisioning-status enabled --update":                                                                                         {"enable it with --update", "it was disabled again meanwhile: find out which other program or person writes it"},
+	"link a hub to the DPS, or name a linked one: tpmdps enroll --iot-hubs HOST --update":                                                                     {"link the hub that is named to the DPS, or name a linked one"},
+	"choose another device ID: tpmdps enroll --device-id ID --update":                                                                                         {"choose another device ID"},
+	"the enrollment was made with another chip's key: compare with tpmdps read-ek, then tpmdps enroll --replace-ek --reason TEXT":                             {"the enrollment has another chip's key: " + askOffice},
+	"the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek --reason TEXT":                                            {"the enrollment has another chip's key, or another tool's: " + askOffice},
+	"then tpmdps enroll --replace-ek --reason TEXT":                                                                                                           {askOffice},
 	"see what the index allows: tpm2_nvreadpublic. An EK certificate that cannot be read does not prevent DPS attestation: tpmdps enroll needs the key alone": {"see what the index allows: tpm2_nvreadpublic. An EK certificate that cannot be read does not prevent DPS attestation"},
-	"tpmdps enroll --dry-run shows the differences":                                                 {"--dry-run shows the differences"},
-	"the hint names the flag that would overrule it: --update, --replace-ek, --even-if-provisioned": {"the message names what stands against it"},
+	"tpmdps enroll --dry-run shows the differences":                                                                                                           {"--dry-run shows the differences"},
+	"the hint names the flag that would overrule it: --update, --replace-ek, --even-if-provisioned":                                                           {"the message names what stands against it"},
 
 	// Of the chip.
 	"if that is the one to remove: name it with --registration-id, or add --id-format hex, or base32": {"if that is the one to remove: give its ID"},

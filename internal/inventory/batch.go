@@ -14,6 +14,13 @@ import (
 // maxSkipped bounds the list of lines that were left out.
 const maxSkipped = 1000
 
+// skipped notes what was left out.
+func (i *Inventory) skipped(err error) {
+	if i.Damaged++; len(i.Skipped) < maxSkipped {
+		i.Skipped = append(i.Skipped, err)
+	}
+}
+
 // batch reads a file with the sums of [manifest]. They are over the text: that the
 // file was converted to UTF-16, or its line ends to CR LF, changes nothing in it.
 func (b *reader) batch() error {
@@ -26,9 +33,7 @@ func (b *reader) batch() error {
 		case !b.skip:
 			return ofBatch{damage}
 		default:
-			if len(b.inv.Skipped) < maxSkipped {
-				b.inv.Skipped = append(b.inv.Skipped, damage)
-			}
+			b.inv.skipped(damage)
 			if !damage.Usable {
 				continue
 			}

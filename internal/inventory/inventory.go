@@ -31,8 +31,10 @@ type Inventory struct {
 	Overridden []string
 	// Notes are sentences on what was read otherwise than it stands there.
 	Notes []string
-	// Skipped are lines of a batch that were left out, see [Options].
+	// Skipped are lines and records that were left out, or of a batch that were written
+	// in another place and used anyway, see [Options]; the first of Damaged.
 	Skipped []error
+	Damaged int
 	// MoreOthers is how many entries that cannot be enrolled there are beside those
 	// among Entries, where that are not all.
 	MoreOthers int

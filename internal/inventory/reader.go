@@ -16,8 +16,9 @@ import (
 
 // Options are how an inventory is read.
 type Options struct {
-	// SkipDamaged leaves out the lines of a batch that are not as they were written,
-	// and notes them in Skipped. Of other files every line has to be right.
+	// SkipDamaged leaves out what cannot be read, and notes it in Skipped: the lines of a
+	// batch that are not as they were written, records, and rows of a table. Where it
+	// cannot be told where the next one begins, and of a sample key, it does not.
 	SkipDamaged bool
 }
 
@@ -88,12 +89,40 @@ func (b *reader) all() error {
 		if err := b.in.skipBlanks(); err != nil {
 			return noEOF(err)
 		}
-		read := b.object
+		read, alone := b.object, true
 		if b.in.buf[0] == '[' {
-			read = b.list
+			read, alone = b.list, false
 		}
-		if err := read(); err != nil {
-			return err
+		err := read()
+		var notJSON *notJSONError
+		if alone && errors.As(err, &notJSON) && b.skips(err) {
+			err = b.skipLine()
+		}
+		if err != nil {
+			return noEOF(err)
+		}
+	}
+}
+
+// skips notes an error where what it is about may be left out.
+func (b *reader) skips(err error) bool {
+	if !b.skip || !errors.Is(err, identity.ErrRecord) || errors.Is(err, identity.ErrSample) || errors.Is(err, errLong) {
+		return false
+	}
+	b.inv.skipped(err)
+	return true
+}
+
+// skipLine goes on at the end of a line that is not JSON.
+func (b *reader) skipLine() error {
+	for {
+		if at := bytes.IndexByte(b.in.buf, '\n'); at >= 0 {
+			b.in.skip(at)
+			return nil
+		}
+		b.in.skip(len(b.in.buf))
+		if !b.in.fill() {
+			return b.in.end
 		}
 	}
 }
@@ -137,7 +166,7 @@ func (b *reader) object() error {
 	var raw json.RawMessage
 	dec := json.NewDecoder(&value{in: b.in})
 	if err := dec.Decode(&raw); err != nil {
-		return b.fault(err)
+		return &notJSONError{b.fault(err)}
 	}
 	b.in.skip(int(dec.InputOffset()))
 	err := b.machine(raw, line)
@@ -152,8 +181,17 @@ func (b *reader) object() error {
 	case errors.As(err, &at) && !errors.As(err, &format):
 		line += at.Line - 1
 	}
-	return &placedError{fmt.Errorf("line %d: %w", line, err)}
+	placed = &placedError{fmt.Errorf("line %d: %w", line, err)}
+	if b.skips(placed) {
+		return nil
+	}
+	return placed
 }
+
+// notJSONError is for a text that is still to be read.
+type notJSONError struct{ error }
+
+func (e *notJSONError) Unwrap() error { return e.error }
 
 // placedError is an error that names its line.
 type placedError struct{ error }
@@ -206,7 +244,7 @@ func (b *reader) fault(err error) error {
 		return end // the file's, and not the text's
 	}
 	if errors.Is(err, errLong) {
-		return fmt.Errorf("line %d: %w: a value of more than %d bytes begins there: write a list, or a record on each line", b.in.line, identity.ErrRecord, maxValue)
+		return &longError{fmt.Errorf("line %d: %w: a value of more than %d bytes begins there: write a list, or a record on each line", b.in.line, identity.ErrRecord, maxValue)}
 	}
 	all := b.in.ahead(maxKey)
 	value := bytes.TrimLeft(all, " \t\r\n,")
@@ -218,11 +256,19 @@ func (b *reader) fault(err error) error {
 		}
 	}
 	line, reason := text.JSONFault(value, err)
-	if b.hasKeys() {
+	if b.skip || b.hasKeys() {
 		reason = quoted.ReplaceAllString(reason, "")
+	}
+	if b.skip {
+		line = 1 // the one that is left out; where it is noticed may be the next, good one
 	}
 	return fmt.Errorf("line %d: %w: %s", first+line-1, identity.ErrRecord, reason)
 }
+
+// longError is an errLong in words.
+type longError struct{ error }
+
+func (e *longError) Unwrap() []error { return []error{e.error, errLong} }
 
 // maxSearched bounds how much of the rest is searched for symmetric keys.
 const maxSearched = 16 << 20

@@ -116,7 +116,10 @@ func (t *table) read(b *reader) error {
 			if !errors.Is(err, identity.ErrRecord) {
 				err = fmt.Errorf("%w: %w", identity.ErrRecord, err)
 			}
-			return fmt.Errorf("line %d: %w", at, err)
+			if err = fmt.Errorf("line %d: %w", at, err); b.skips(err) {
+				continue
+			}
+			return err
 		}
 		e.Line = at
 		if err := b.emit(e); err != nil {

@@ -35,6 +35,16 @@ type Appended struct {
 	Head Head
 }
 
+// OtherBox is [ErrConflict] where the chip was there with another serial number, and nothing
+// was appended: who holds the box, holds one that is not in the batch.
+func (a Appended) OtherBox(r identity.Record) error {
+	if !a.Already || !a.OtherSerial {
+		return nil
+	}
+	return fmt.Errorf("%w: line %d has the same endorsement key and another serial number than %s, so this box was not added: its chip or board was moved here from another box, or is a copy",
+		ErrConflict, a.Line, text.Printable(strings.TrimSpace(r.Host.Serial), 128))
+}
+
 // Append writes a box after the last line, no matter who wrote that, and returns when it is
 // on the disk. A box is known by its endorsement key: one that is there is not
 // appended, unless that is asked for. The error is [ErrConflict] for another box with

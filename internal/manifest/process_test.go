@@ -118,3 +118,57 @@ func TestKilledProcess(t *testing.T) {
 		t.Errorf("reported and not in the batch: %v", reported)
 	}
 }
+
+// Eight benches with 25 boxes each, and one that is killed among them: every box that was
+// reported is in the batch, once, and the batch is whole.
+func TestManyProcessesAndOneIsKilled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "batch")
+	const benches, each = 8, 25
+	var all []*exec.Cmd
+	for n := range benches {
+		cmd := appender(t, path, 1+n*each, each)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, cmd)
+	}
+	victim := appender(t, path, 1+benches*each, 10*each)
+	out, err := victim.StdoutPipe()
+	if err == nil {
+		err = victim.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, reported := bufio.NewScanner(out), map[string]bool{}
+	for len(reported) < 5 && lines.Scan() {
+		reported[lines.Text()] = true
+	}
+	if err := victim.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+		reported[lines.Text()] = true
+	}
+	_ = victim.Wait() // it was killed
+	for _, cmd := range all {
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	openBatch(t, path) // puts right what the killed one left
+	for n := 1; n <= benches*each; n++ {
+		reported[testBox(n).RegistrationID] = true
+	}
+	report, err := Verify(bytes.NewReader(read(t, path)), Options{})
+	if err != nil || report.Lines != report.Boxes || report.Lines < len(reported) {
+		t.Errorf("Verify() = %+v, %v; %d boxes were reported", report, err, len(reported))
+	}
+	ids, _ := idsOf(read(t, path))
+	for _, id := range ids {
+		delete(reported, id)
+	}
+	if len(reported) > 0 {
+		t.Errorf("reported and not in the batch: %v", reported)
+	}
+}

@@ -22,7 +22,7 @@ import (
 )
 
 // bootLimit bounds a machine's whole life. It takes a tenth of it, or a third
-// where others use the same processors.
+// where others use the same processors. With a disk there is more to do.
 const bootLimit = 4 * time.Minute
 
 // machine is a computer to boot.
@@ -30,8 +30,10 @@ type machine struct {
 	chip    string // qemu's name of the chip's interface; "" is a machine without one
 	tpm12   bool   // the chip is a TPM 1.2
 	cpus    int
-	smbios  string // type 1, "System Information"
-	fixture string // the chip's state, see softtpmtest
+	smbios  string   // type 1, "System Information"
+	fixture string   // the chip's state, see softtpmtest
+	modules []string // of the kernel, which has them beside it
+	disks   []string // qemu's -blockdev of each: /dev/vda and so on
 }
 
 // Files in the machine's directory. Names without a path keep every option of
@@ -48,7 +50,7 @@ const (
 func (m machine) boot(t *testing.T, steps []Step) []Outcome {
 	t.Helper()
 	dir := t.TempDir()
-	ctx, cancel := context.WithTimeout(t.Context(), bootLimit)
+	ctx, cancel := context.WithTimeout(t.Context(), bootLimit*time.Duration(1+2*len(m.disks)))
 	defer cancel()
 	m.pack(t, dir, steps)
 	args := m.args(t)
@@ -58,6 +60,9 @@ func (m machine) boot(t *testing.T, steps []Step) []Outcome {
 			"-chardev", "socket,id=chip,path="+controlName,
 			"-tpmdev", "emulator,id=tpm,chardev=chip",
 			"-device", m.chip+",tpmdev=tpm")
+	}
+	for i, disk := range m.disks {
+		args = append(args, "-blockdev", fmt.Sprintf("%s,node-name=disk%d", disk, i), "-device", fmt.Sprintf("virtio-blk-pci,drive=disk%d", i))
 	}
 	qemu := child(ctx, t, dir, "qemu-system-x86_64", args...)
 	start := time.Now()
@@ -113,6 +118,14 @@ func (m machine) pack(t *testing.T, dir string, steps []Step) {
 	}
 	var a archive
 	a.add(strings.TrimPrefix(PlanFile, "/"), regular|0o644, plan)
+	a.add(strings.TrimPrefix(ModuleFolder, "/"), directory|0o755, nil)
+	for i, module := range needed(t, m.modules) {
+		content, err := os.ReadFile(module)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.add(fmt.Sprintf("%s/%02d-%s", strings.TrimPrefix(ModuleFolder, "/"), i, filepath.Base(module)), regular|0o644, content)
+	}
 	a.end()
 	if err := os.WriteFile(filepath.Join(dir, initramfs), append(bytes.Clone(base), a.Bytes()...), 0o600); err != nil {
 		t.Fatal(err)
@@ -136,6 +149,7 @@ var programs = sync.OnceValues(func() ([]byte, error) {
 	var a archive
 	for name, program := range map[string]string{
 		"init": "init", "handles": "init", "flush": "init", "hold": "init", "share": "init",
+		"plug": "init", "unplug": "init", "mark": "init",
 		"tpmdps": "tpmdps",
 	} {
 		content, err := os.ReadFile(filepath.Join(dir, program))

@@ -1,7 +1,8 @@
 // Package vmtest runs the real program on a real kernel: Debian's, booted in
 // qemu, with a software TPM behind the chip interface that the kernel's own
 // driver speaks with. What cannot be had without a kernel is tested here: the
-// device nodes and who may open them, the resource manager, SMBIOS.
+// device nodes and who may open them, the resource manager, SMBIOS, the file systems of
+// sticks and what a power cut leaves on them.
 //
 // A machine boots from memory into internal/vmtest/init, its only process,
 // which reads the list of [Step] that was packed beside it, writes an [Outcome]
@@ -19,6 +20,12 @@ const OutcomePort = "/dev/ttyS1"
 
 // PlanFile is where the steps lie in the machine's memory: a JSON array.
 const PlanFile = "/plan.json"
+
+// ModuleFolder is where kernel modules lie in the machine's memory.
+const ModuleFolder = "/modules"
+
+// Stick is where a stick is mounted.
+const Stick = "/stick"
 
 // Nobody is a user and a group that own nothing.
 const Nobody = 65534

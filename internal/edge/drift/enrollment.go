@@ -120,7 +120,7 @@ func (f Facts) enrolledKey(t Tick) Tick {
 	ek, err := base64.StdEncoding.DecodeString(f.Service.EndorsementKey)
 	switch {
 	case err != nil || len(ek) == 0:
-		t.Detail, t.Hint = "the enrollment's EK is not base64", "on the machine that it is for: tpmdps enroll --replace-ek --registration-id "+f.RegistrationID
+		t.Detail, t.Hint = "the enrollment's EK is not base64", "on the machine that it is for: tpmdps enroll --replace-ek --reason TEXT --registration-id "+f.RegistrationID
 	case f.keyMatches() && len(f.Service.Others) > 0:
 		t.Status, t.Detail = check.Warn, fmt.Sprintf("enabled, with the right EK, which is enrolled as %s, too", f.Service.Others[0])
 		t.Hint = "delete the enrollment that is not used; with two, one chip can become two devices"
@@ -128,7 +128,7 @@ func (f Facts) enrolledKey(t Tick) Tick {
 		t.Status, t.Detail = check.OK, "enabled, with this chip's EK"
 	case f.Chip != nil:
 		t.Detail = fmt.Sprintf("it has another EK: %s there, %s here", fingerprint(ek), fingerprint(f.Chip))
-		t.Hint = "if this machine replaces the other one, which can then no longer provision: tpmdps enroll --replace-ek --registration-id " + f.RegistrationID
+		t.Hint = "if this machine replaces the other one, which can then no longer provision: tpmdps enroll --replace-ek --reason TEXT --registration-id " + f.RegistrationID
 	case identity.MadeOf(f.RegistrationID, ek) != "":
 		t.Status, t.Detail = check.OK, "enabled, with the EK that the registration ID is made of"
 	case identity.IsDerived(f.RegistrationID):

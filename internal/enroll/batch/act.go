@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"tpmdps/internal/audit"
 	"tpmdps/internal/dps"
@@ -55,6 +57,23 @@ func (t *Trail) Record(ctx context.Context, a Act, do func() (requestID string, 
 
 // MaxReason is how many characters of a reason the trail has.
 const MaxReason = 300
+
+// ErrReason is for a reason that a line of the trail cannot have.
+var ErrReason = errors.New("the reason cannot be recorded")
+
+// CheckReason refuses a reason that would stand on the trail otherwise than it was
+// given. None, "", is allowed.
+func CheckReason(reason string) error {
+	switch n := utf8.RuneCountInString(reason); {
+	case n > MaxReason:
+		return fmt.Errorf("%w: it has %d characters, %d fit", ErrReason, n, MaxReason)
+	case reason != "" && strings.TrimSpace(reason) == "":
+		return fmt.Errorf("%w: it has only blanks", ErrReason)
+	case text.Printable(reason, MaxReason) != reason:
+		return fmt.Errorf("%w: it has line ends or characters that are not visible", ErrReason)
+	}
+	return nil
+}
 
 // SettleActs gives outcomes to the intents that earlier runs left open for an ID. result
 // says of each what became of it, from what is there now; "" leaves it open.

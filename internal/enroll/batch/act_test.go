@@ -111,3 +111,14 @@ func TestActsAreSettledAsSuch(t *testing.T) {
 		t.Errorf("open are %+v", open)
 	}
 }
+
+func TestCheckReason(t *testing.T) {
+	for reason, ok := range map[string]bool{
+		"": true, "sold": true, "für Gerät 7, Ticket #4711": true, strings.Repeat("ü", 300): true,
+		strings.Repeat("x", 301): false, " ": false, "a\nb": false, "a\x1b[31m": false, "a\u202eb": false, "a\xffb": false,
+	} {
+		if err := CheckReason(reason); (err == nil) != ok || err != nil && !errors.Is(err, ErrReason) {
+			t.Errorf("%q: %v", reason, err)
+		}
+	}
+}

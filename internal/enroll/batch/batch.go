@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,6 +108,10 @@ func (r Run) warnOf(item enroll.Item) {
 	}
 	if item.Action == enroll.ReplaceEK && item.LocksOut != nil {
 		r.Warn(fmt.Sprintf("%s: --replace-ek locks out %s: it can no longer provision", item.RegistrationID, *item.LocksOut))
+		if h := *item.LocksOut; h.AssignedHub != "" {
+			r.Warn(fmt.Sprintf("%s: DPS does not change the device on the hub: the other machine can connect with the key that it has there, until that is renewed: az iot hub device-identity renew-key %s --key-type both",
+				item.RegistrationID, enroll.HubDevice(h.AssignedHub, cmp.Or(h.DeviceID, item.DeviceID))))
+		}
 	}
 	for _, other := range item.Others {
 		r.Warn(fmt.Sprintf("%s: the same key is enrolled as %s, too; delete the enrollment that is not used", item.RegistrationID, other.RegistrationID))

@@ -54,9 +54,11 @@ func TestWarnOf(t *testing.T) {
 		item enroll.Item
 		want []string // words of each warning
 	}{
-		"nothing":        {enroll.Item{Action: enroll.Create}, nil},
-		"warnings":       {enroll.Item{Action: enroll.Update, Warnings: []string{"one", "two"}}, []string{"box-7: one", "box-7: two"}},
-		"locked out":     {enroll.Item{Action: enroll.ReplaceEK, LocksOut: lockedOut}, []string{"box-7: --replace-ek locks out "}},
+		"nothing":    {enroll.Item{Action: enroll.Create}, nil},
+		"warnings":   {enroll.Item{Action: enroll.Update, Warnings: []string{"one", "two"}}, []string{"box-7: one", "box-7: two"}},
+		"locked out": {enroll.Item{Action: enroll.ReplaceEK, LocksOut: lockedOut}, []string{"box-7: --replace-ek locks out "}},
+		"on a hub": {enroll.Item{Action: enroll.ReplaceEK, LocksOut: &enroll.Holder{AssignedHub: "plant.azure-devices.net", DeviceID: "press 7"}}, []string{"box-7: --replace-ek locks out ",
+			"box-7: DPS does not change the device on the hub: the other machine can connect with the key that it has there, until that is renewed: az iot hub device-identity renew-key --hub-name plant --device-id 'press 7' --key-type both"}},
 		"not replaced":   {enroll.Item{Action: enroll.EKConflict, LocksOut: lockedOut}, nil},
 		"nobody to lock": {enroll.Item{Action: enroll.ReplaceEK}, nil},
 		"the same key":   {enroll.Item{Action: enroll.Create, Others: []enroll.Other{{RegistrationID: "abc"}}}, []string{"box-7: the same key is enrolled as abc, too"}},

@@ -112,7 +112,10 @@ func (b Bulk) Enroll(ctx context.Context) (Tally, error) {
 	if b.After == nil {
 		b.After = time.After
 	}
-	e := &engine{Bulk: b, ctx: ctx, tally: Tally{Machines: b.Look.Machines}, began: time.Now(), groups: map[string][]work{}, done: make(chan *call)}
+	if err := b.Results.apartFrom(b.Trail); err != nil {
+		return Tally{Machines: b.Look.Machines}, err
+	}
+	e := &engine{Bulk: b, ctx: ctx, tally: Tally{Machines: b.Look.Machines, Damaged: b.Look.About.Damaged}, began: time.Now(), groups: map[string][]work{}, done: make(chan *call)}
 	lasting, cancel := openContext(ctx, callGrace)
 	defer cancel()
 	e.lasting = lasting

@@ -149,9 +149,14 @@ func TestEachKindOfPlan(t *testing.T) {
 		t.Errorf("box-1 %+v, box-4 %+v, box-x %+v", results["box-1"], results["box-4"], results["box-x"])
 	}
 	again := b.run(t.Context(), text, func(bulk *Bulk) {
-		bulk.Settings, bulk.Policy, bulk.RemoteCheck = enabled, enroll.Policy{Update: true, ReplaceEK: true}, false
+		bulk.Settings, bulk.Policy, bulk.RemoteCheck = enabled, enroll.Policy{Update: true, ReplaceEK: true, Reason: "board swapped"}, false
 	})
 	check(again, map[string]enroll.Action{"box-0": enroll.Unchanged, "box-2": enroll.ReplaceEK, "box-3": enroll.Update, "box-4": enroll.Create}, nil)
+	results, _ := b.lines()
+	last := func(id string) ResultLine { return results[id][len(results[id])-1] }
+	if last("box-2").Reason != "board swapped" || last("box-3").Reason != "" || last("box-4").Reason != "" {
+		t.Errorf("reasons: box-2 %+v, box-3 %+v, box-4 %+v", last("box-2"), last("box-3"), last("box-4"))
+	}
 	stored := b.stored()
 	if keyOf(stored["box-2"]) != ekNumber(2) || stored["box-3"].ProvisioningStatus != "enabled" || keyOf(stored["box-4"]) != ekNumber(4) {
 		t.Errorf("stored: %+v", stored)

@@ -183,8 +183,8 @@ func (e *engine) record(outcomes []Outcome) error {
 			l.Result = ResultSkipped
 		case o.Err != nil:
 			l.Result = ResultFailed
-		case unchanged && before != "": // a run before this one did it
-			l.Action = string(before)
+		case unchanged && before.action != "": // a run before this one did it
+			l.Action, l.Reason = string(before.action), before.reason
 		case unchanged:
 			l.Result = ResultUnchanged
 		}
@@ -202,7 +202,7 @@ func (e *engine) record(outcomes []Outcome) error {
 // lineOf is the line of a plan.
 func lineOf(line int, item enroll.Item) ResultLine {
 	return ResultLine{Line: line, RegistrationID: item.RegistrationID, DeviceID: item.DeviceID,
-		Action: string(item.Action), Wanted: item.Wanted(), ETag: item.ETag}
+		Action: string(item.Action), Wanted: item.Wanted(), ETag: item.ETag, Reason: item.Reason}
 }
 
 // ErrNoResults is for what was not done, because the results file could not be written

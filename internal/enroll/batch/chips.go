@@ -69,7 +69,7 @@ func (r Run) feed(ctx context.Context, in io.Reader) <-chan fed {
 	slots := make(chan chan fed, 2*runtime.GOMAXPROCS(0))
 	go func() {
 		defer close(slots)
-		for entry, err := range inventory.Stream(in, inventory.Options{}, &inventory.Inventory{}) {
+		for entry, err := range inventory.Stream(in, b.Look.options, &inventory.Inventory{}) {
 			slot := make(chan fed, 1)
 			select {
 			case slots <- slot: // as many are judged at once as there are slots

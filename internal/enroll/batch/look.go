@@ -28,6 +28,7 @@ type Look struct {
 	// Settings is the first entry with which the settings for all do not go together.
 	Settings error
 
+	options inventory.Options
 	names   inventory.Duplicates
 	foreign []string
 	more    int // foreign ones beyond those
@@ -38,9 +39,19 @@ const maxNamed = 20
 
 // LookAt reads a batch once. The error is that of [inventory.Stream].
 func LookAt(r io.Reader, settings enroll.Settings) (*Look, error) {
-	l := &Look{}
+	return lookAt(r, settings, inventory.Options{})
+}
+
+// LookAtGood is LookAt for a batch whose damaged lines are left out, now and when it is
+// read again. They are in About.
+func LookAtGood(r io.Reader, settings enroll.Settings) (*Look, error) {
+	return lookAt(r, settings, inventory.Options{SkipDamaged: true})
+}
+
+func lookAt(r io.Reader, settings enroll.Settings, o inventory.Options) (*Look, error) {
+	l := &Look{options: o}
 	var others []inventory.Entry
-	for e, err := range inventory.Stream(r, inventory.Options{}, &l.About) {
+	for e, err := range inventory.Stream(r, o, &l.About) {
 		if err != nil {
 			return l, err
 		}

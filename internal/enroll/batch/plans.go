@@ -62,7 +62,7 @@ func (e *engine) refuse(entry *judged) error {
 // isOpen tells whether a run before this one may have sent an enrollment without
 // recording what came of it.
 func (e *engine) isOpen(id string) bool {
-	return e.Results.begun(id) != "" || e.Trail != nil && len(e.Trail.Open(e.Trail.who.Service, id)) > 0
+	return e.Results.begun(id).action != "" || e.Trail != nil && len(e.Trail.Open(e.Trail.who.Service, id)) > 0
 }
 
 // others are the enrollments of a machine's key under other IDs.

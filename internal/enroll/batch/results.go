@@ -58,6 +58,7 @@ type ResultLine struct {
 	Result         string    `json:"result"` // "" of an intent
 	Wanted         string    `json:"wanted"` // see enroll.Item.Wanted
 	ETag           string    `json:"etag"`
+	Reason         string    `json:"reason"` // of a replaced key
 	Failure
 	// EKVerdict is what was found out about the chip, as records have it; nil of an intent,
 	// and where nobody asked.
@@ -92,9 +93,15 @@ type Results struct {
 	file    *os.File
 	service string
 	end     int64
-	done    map[digest]digest        // by ID, what was wanted
-	open    map[digest]enroll.Action // by ID, of an intent without result
+	done    map[digest]digest // by ID, what was wanted
+	open    map[digest]begun  // by ID, of an intent without result
 	now     func() time.Time
+}
+
+// begun is what an intent says; the zero value stands for none.
+type begun struct {
+	action enroll.Action
+	reason string
 }
 
 // OpenResults opens the results file of a batch for a service, and makes it, with mode
@@ -108,7 +115,7 @@ func OpenResults(path, service string) (*Results, error) {
 	if err != nil {
 		return nil, disk.At(path, fmt.Errorf("open the results file: %w", err))
 	}
-	r := &Results{file: f, service: service, done: map[digest]digest{}, open: map[digest]enroll.Action{}, now: time.Now}
+	r := &Results{file: f, service: service, done: map[digest]digest{}, open: map[digest]begun{}, now: time.Now}
 	if err := r.begin(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -189,7 +196,7 @@ func (r *Results) enter(l ResultLine) {
 	id := idDigest(l.RegistrationID)
 	switch {
 	case l.Stage == StageIntent:
-		r.open[id] = enroll.Action(l.Action)
+		r.open[id] = begun{enroll.Action(l.Action), l.Reason}
 		return
 	case l.Result == ResultDone, l.Result == ResultUnchanged:
 		r.done[id] = digestOf(l.Wanted)
@@ -208,11 +215,11 @@ func (r *Results) isDone(id, wanted string) bool {
 	return is && done == digestOf(wanted)
 }
 
-// begun is the action of an earlier run that was sent, or about to be, and of which
-// nothing more is known; "" if there is none.
-func (r *Results) begun(id string) enroll.Action {
+// begun is what an earlier run sent, or was about to, and of which nothing more is
+// known.
+func (r *Results) begun(id string) begun {
 	if r == nil {
-		return ""
+		return begun{}
 	}
 	return r.open[idDigest(id)]
 }
@@ -249,6 +256,15 @@ func (r *Results) Close() error {
 		return nil
 	}
 	return r.file.Close()
+}
+
+// apartFrom refuses a results file that is the trail, too: each would find the lines of
+// the other damaged.
+func (r *Results) apartFrom(t *Trail) error {
+	if r == nil || t == nil || !t.IsFile(r.file) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is the audit trail, too", ErrResults, r.file.Name())
 }
 
 // Name is the path of the file, "" of none.

@@ -21,7 +21,7 @@ func someResults(t *testing.T, path string) []byte {
 		t.Fatal(err)
 	}
 	line := func(id, stage, result string) ResultLine {
-		return ResultLine{Line: 1, RegistrationID: id, Action: "create", Stage: stage, Result: result, Wanted: "w-" + id}
+		return ResultLine{Line: 1, RegistrationID: id, Action: "create", Stage: stage, Result: result, Wanted: "w-" + id, Reason: id + " swapped"}
 	}
 	for _, group := range [][]ResultLine{
 		{line("box-1", StageIntent, ""), line("box-2", StageIntent, ""), line("box-3", StageIntent, "")},
@@ -53,7 +53,7 @@ func TestResultsAreRead(t *testing.T) {
 	if !r.isDone("BOX-1", "w-box-1") || !r.isDone("box-2", "w-box-2") || r.isDone("box-1", "other") || r.isDone("box-3", "w-box-3") || r.isDone("box-4", "w-box-4") {
 		t.Errorf("done: %v", r.done)
 	}
-	if r.begun("box-4") != enroll.Create || r.begun("box-1") != "" || r.begun("box-3") != "" {
+	if r.begun("box-4") != (begun{enroll.Create, "box-4 swapped"}) || r.begun("box-1") != (begun{}) || r.begun("box-3") != (begun{}) {
 		t.Errorf("begun: %v", r.open)
 	}
 	if _, err := OpenResults(path, testService); !errors.Is(err, ErrAtWork) {
@@ -63,7 +63,7 @@ func TestResultsAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	other, err := OpenResults(path, "https://elsewhere.example")
-	if err != nil || other.isDone("box-1", "w-box-1") || other.begun("box-4") != "" {
+	if err != nil || other.isDone("box-1", "w-box-1") || other.begun("box-4") != (begun{}) {
 		t.Errorf("another service: %v", err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {

@@ -13,6 +13,8 @@ type Tally struct {
 	Machines, Tried int
 	// Of those that were tried:
 	Created, Updated, Replaced, Unchanged, Failed, Skipped int
+	// Damaged is how many lines of the batch are damaged: a run with some is not whole.
+	Damaged int
 
 	last      error // of the last that failed
 	stops     bool  // it ended the run
@@ -59,16 +61,36 @@ func (t Tally) Summary() string {
 	if left := t.Machines - t.Tried; left > 0 {
 		text += fmt.Sprintf(", %d not tried", left)
 	}
+	if t.Damaged > 0 {
+		text += fmt.Sprintf("; %d damaged lines", t.Damaged)
+	}
 	return text
 }
 
 // Conclude is the run's error: that of the one record, how many of many failed, or
 // that the run ended before the last record, for the reason ended.
 func (t Tally) Conclude(ended error) error {
-	if t.offRecord != nil {
-		return errors.Join(t.offRecord, t.conclude(ended))
+	err := t.conclude(ended)
+	if t.Damaged > 0 {
+		err = t.withDamaged(err, ended)
 	}
-	return t.conclude(ended)
+	if t.offRecord != nil {
+		return errors.Join(t.offRecord, err)
+	}
+	return err
+}
+
+// withDamaged is an error with the lines that are damaged. That a run was stopped is said
+// first: then they are the smaller trouble.
+func (t Tally) withDamaged(err, ended error) error {
+	lines := fmt.Sprintf("damaged lines of the batch: %d", t.Damaged)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%w: %d of %d done; %s", ErrPartly, t.Tried-t.Skipped, t.Machines, lines)
+	case t.stops || errors.Is(err, ErrPartly) || ended != nil && t.Tried < t.Machines:
+		return fmt.Errorf("%w; %s", err, lines)
+	}
+	return fmt.Errorf("%w: %w; %s", ErrPartly, err, lines)
 }
 
 // Conclude is [Tally.Conclude] of outcomes of so many records.

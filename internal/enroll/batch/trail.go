@@ -71,6 +71,7 @@ type Trail struct {
 func (t *Trail) entry(item enroll.Item, stage audit.Stage) audit.Entry {
 	e := t.who
 	e.Stage, e.Action, e.RegistrationID, e.Wanted = stage, string(item.Action), item.RegistrationID, item.Wanted()
+	e.Reason = text.Printable(t.redact(item.Reason), MaxReason)
 	return e
 }
 
@@ -112,7 +113,7 @@ func (t *Trail) settle(ctx context.Context, found enroll.Item) error {
 	}
 	for _, l := range t.Open(t.who.Service, found.RegistrationID) {
 		e := t.entry(found, audit.Outcome)
-		e.Intent, e.Action, e.Wanted, e.ETag = l.Number, l.Action, l.Wanted, l.ETag
+		e.Intent, e.Action, e.Wanted, e.ETag, e.Reason = l.Number, l.Action, l.Wanted, l.ETag, l.Reason
 		e.Result = resultOf(l, found)
 		if err := t.Settle(ctx, e); err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrNoIntent, found.RegistrationID, err)

@@ -64,9 +64,7 @@ func Next(r enroll.Removal, s Source) []string {
 	if r.AssignedHub == "" {
 		return next
 	}
-	hub, _, _ := strings.Cut(r.AssignedHub, ".")
-	hub, _, _ = strings.Cut(hub, ":") // the emulator's has a port
-	names := fmt.Sprintf("--hub-name %s --device-id %s", text.ShellWord(hub), text.ShellWord(r.DeviceID))
+	names := enroll.HubDevice(r.AssignedHub, r.DeviceID)
 	if r.Action == enroll.Disable || r.Found == "disabled" && r.Action == enroll.Unchanged {
 		return append(next, fmt.Sprintf("DPS does not change the device %s on %s, which stays connected; to disable it there: az iot hub device-identity update %s --status disabled",
 			r.DeviceID, r.AssignedHub, names))

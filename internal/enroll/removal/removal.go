@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"tpmdps/internal/audit"
 	"tpmdps/internal/enroll"
@@ -20,8 +19,6 @@ import (
 var (
 	// ErrPartly is for a run of which some machines were removed and some not.
 	ErrPartly = errors.New("part of the enrollments was not removed")
-	// ErrReason is for a reason that a line of the trail cannot have.
-	ErrReason = errors.New("the reason cannot be recorded")
 )
 
 // actRegistration is the trail's word for the removal of a registration's record.
@@ -67,20 +64,6 @@ func Named(ids []string) []Target {
 		}
 	}
 	return all
-}
-
-// CheckReason refuses a reason that would stand on the trail otherwise than it was
-// given. None, "", is allowed.
-func CheckReason(reason string) error {
-	switch n := utf8.RuneCountInString(reason); {
-	case n > batch.MaxReason:
-		return fmt.Errorf("%w: it has %d characters, %d fit", ErrReason, n, batch.MaxReason)
-	case reason != "" && strings.TrimSpace(reason) == "":
-		return fmt.Errorf("%w: it has only blanks", ErrReason)
-	case text.Printable(reason, batch.MaxReason) != reason:
-		return fmt.Errorf("%w: it has line ends or characters that are not visible", ErrReason)
-	}
-	return nil
 }
 
 // Run is what the removals of a run have in common.

@@ -60,7 +60,7 @@ func runPlan() (err error) {
 	return nil
 }
 
-// mount makes the file systems that a program expects. Nobody may change how
+// mount makes the file systems that a program expects, and loads the modules of the plan. Nobody may change how
 // the kernel makes the nodes in /dev: that is what is tested.
 func mount() error {
 	for _, fs := range []struct{ kind, path string }{
@@ -73,5 +73,5 @@ func mount() error {
 			return fmt.Errorf("mount %s: %w", fs.path, err)
 		}
 	}
-	return nil
+	return loadModules()
 }

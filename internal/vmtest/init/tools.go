@@ -22,6 +22,9 @@ var tools = map[string]func(args []string) error{
 	"flush":   flush,
 	"hold":    hold,
 	"share":   share,
+	"plug":    plug,
+	"unplug":  unplug,
+	"mark":    mark,
 }
 
 // First handles of each kind: TPM 2.0 Part 2, 7.2.
