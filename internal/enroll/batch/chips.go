@@ -64,7 +64,7 @@ type fed struct {
 // them on in their order: a program of the user's that is asked about each may take its
 // time, while requests are under way. It ends with ctx, and has let go of in when the
 // channel is closed.
-func (r Run) feed(ctx context.Context, in io.Reader) <-chan fed {
+func (b Bulk) feed(ctx context.Context, in io.Reader) <-chan fed {
 	out := make(chan fed)
 	slots := make(chan chan fed, 2*runtime.GOMAXPROCS(0))
 	go func() {
@@ -80,7 +80,7 @@ func (r Run) feed(ctx context.Context, in io.Reader) <-chan fed {
 				slot <- fed{err: err}
 				return
 			}
-			go func() { slot <- fed{judged: r.judge(ctx, entry)} }()
+			go func() { slot <- fed{judged: b.judge(ctx, entry)} }()
 		}
 	}()
 	go func() {
