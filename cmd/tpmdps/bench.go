@@ -14,6 +14,7 @@ import (
 	"tpmdps/internal/commandline"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge/configfile"
+	"tpmdps/internal/ektrust/examine"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/manifest"
@@ -40,17 +41,17 @@ func benchCommand() command {
 			&cli.StringFlag{Name: "config", Value: configTOML, Usage: "with --id-scope: write or edit `FILE`"},
 			&cli.StringFlag{Name: "global-endpoint", EnvVars: []string{"IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST"}, Usage: "with --id-scope: the device endpoint of DPS at `URL`", DefaultText: dps.DefaultDeviceEndpoint},
 			&cli.BoolFlag{Name: "online", Usage: "with --id-scope: register with DPS too, and connect to the hub, as verify does"},
-		}, chipFlags(), networkFlags(), secretFlags()),
+		}, trustFlags(), chipFlags(), networkFlags(), secretFlags()),
 		examples: []string{
 			"sudo tpmdps bench --append /media/stick/batch.jsonl",
 			"sudo tpmdps bench --append batch.jsonl --id-scope 0ne0012AB34",
 		},
 		exits:   []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 31, 32, 33, 34, 40, 41, 50},
 		timeout: 15 * time.Minute,
-		rules: []rule{
-			{flag: "id-scope", only: []string{"config", "global-endpoint"}},
-			{flag: "online", only: []string{"ca-file"}},
-		},
+		rules: append(trustRules(),
+			rule{flag: "id-scope", only: []string{"config", "global-endpoint"}},
+			rule{flag: "online", only: []string{"ca-file"}},
+		),
 		run: runBench,
 	}
 }
@@ -61,6 +62,7 @@ type benchOptions struct {
 	labels  map[string]string
 	id      idOptions
 	chip    chipOptions
+	trust   examine.Sources
 	idScope setting
 	config  configOptions
 	offline verifyOptions
@@ -76,6 +78,9 @@ func readBenchOptions(f flags) (o benchOptions, err error) {
 		return o, err
 	}
 	if o.id, err = readIDOptions(f); err != nil {
+		return o, err
+	}
+	if o.trust, err = readTrustOptions(f); err != nil {
 		return o, err
 	}
 	endpoint := f.setting("global-endpoint")
@@ -104,6 +109,7 @@ func (o benchOptions) validate() error {
 type bench struct {
 	*session
 	o       benchOptions
+	judges  *examine.Examiner
 	batch   *manifest.Batch     // nil without --append
 	offline provision.Request   // without its registration ID
 	service *provision.Request  // the same; nil without --online
@@ -141,6 +147,9 @@ func runBench(s *session, f flags) (err error) {
 
 // prepare finds what can be wrong without the chip.
 func (b *bench) prepare() (err error) {
+	if b.judges, err = b.openExaminer(b.o.trust); err != nil {
+		return err
+	}
 	if b.offline, err = tripRequest(b.session, b.o.offline); err != nil {
 		return err
 	}
@@ -178,7 +187,7 @@ func (b *bench) tasks() []station.Task {
 	return []station.Task{
 		{Name: station.EK, Do: b.read},
 		{Name: station.Label, Do: when(b.o.noting.label != "", b.compareLabel)},
-		{Name: station.Certificate, Do: func(context.Context) (station.Seen, error) { return station.JudgeCertificate(b.record), nil }},
+		{Name: station.Certificate, Do: b.judgeChip},
 		{Name: station.Chip, Do: func(ctx context.Context) (station.Seen, error) { return b.makeTrip(ctx, b.offline) }},
 		{Name: station.Batch, Do: when(b.batch != nil, b.append)},
 		{Name: station.Service, Do: when(b.service != nil, func(ctx context.Context) (station.Seen, error) { return b.makeTrip(ctx, *b.service) })},
@@ -195,6 +204,13 @@ func (b *bench) read(context.Context) (_ station.Seen, err error) {
 	defer joinClose(&err, d)
 	b.record, err = b.boxRecord(d, b.o.id, b.o.labels, appendOptions{operator: b.o.noting.operator})
 	return station.JudgeKey(b.record), err
+}
+
+// judgeChip says whether the maker vouches for the key; what the policy refuses ends
+// here, and is not in the batch.
+func (b *bench) judgeChip(context.Context) (station.Seen, error) {
+	result, err := b.assess(b.judges, &b.record)
+	return station.JudgeCertificate(b.record, result, b.judges.Rootless()), err
 }
 
 // compareLabel compares the scanned label with what was read.

@@ -33,7 +33,7 @@ func TestDocsObjects(t *testing.T) {
 		"## batch export":         func() any { return &exportResult{} },
 		"## enroll":               func() any { return &enrollResult{} },
 		"## unenroll":             func() any { return &unenrollResult{} },
-		"## verify":               func() any { return &tripResult{} },
+		"## verify":               func() any { return &verifyResult{} },
 		"## config":               func() any { return &configResult{} },
 		"## config --check":       func() any { return &checkResult{} },
 		"## support-bundle":       func() any { return &bundleResult{} },

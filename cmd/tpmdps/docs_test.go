@@ -85,7 +85,7 @@ var boldFlag = regexp.MustCompile(`\*\*--?([a-z][a-z-]*)\*\*`)
 
 func TestDocsCommandsAndFlags(t *testing.T) {
 	groups := map[string][]cli.Flag{
-		"use a chip": chipFlags(), "use the network": networkFlags(), "read or write a secret": secretFlags(),
+		"use a chip": chipFlags(), "use the network": networkFlags(), "read or write a secret": secretFlags(), "judge a chip": trustFlags(),
 	}
 	shared := commandline.Names(outputFlags())
 	for _, group := range groups {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/pem"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,6 +20,15 @@ const (
 		"id_scope = \"0ne0012AB34\"\n[provisioning.attestation]\nmethod = \"tpm\"\nregistration_id = \"box-7\"\n"
 	nowhere = "swtpm:path=/nonexistent/chip"
 )
+
+// rootPEM is the certificate of a maker's root.
+func rootPEM() string {
+	der, err := os.ReadFile("../../testdata/roots/nuvoton-2010.cer")
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSuffix(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), "\n")
+}
 
 func utf16BE(s string) string {
 	var out []byte
@@ -165,11 +176,15 @@ func handings() map[string]dressed {
 		"config support-bundle": {plain: dressTOML, give: fileWith("support-bundle --list --offline --config FILE --tpm " + nowhere), shows: "config.toml"},
 		"payload": {plain: `{"site":"north"}`, give: fileWith("verify --id-scope 0ne0012AB34 --registration-id box-7 --payload FILE --until challenge --tpm " + nowhere), code: 10, shows: "no TPM",
 			wrong: withRows(wrongJSON, map[string]string{"": "it is empty", " \n": "it is empty"})},
+		"ek-allow": {plain: strings.Repeat("0f", 32), give: fileWith("read-ek --ek-allow FILE --tpm " + nowhere), code: 10, shows: "no TPM",
+			wrong: map[string]string{"": "there is no hash in it", " \n": "there is no hash in it", "IFX,STM": "is not a SHA-256 in hex"}},
+		"ek-roots": {plain: rootPEM(), give: fileWith("read-ek --ek-roots FILE --tpm " + nowhere), code: 10, shows: "no TPM",
+			wrong: map[string]string{"": "no certificate of a CA in it", "{}": "no certificate of a CA in it", "PK\x03\x04\x14\x00\x00\x00": "a zip that is damaged", "MSCF\x00\x00\x00\x00": "cabinet"}},
+		"ek-roots-extra": {plain: rootPEM(), give: fileWith("read-ek --ek-roots-extra FILE --tpm " + nowhere), code: 10, shows: "no TPM",
+			wrong: map[string]string{"": "no certificate of a CA in it"}},
 		"args explain": {plain: "INFO - starting\ncould not parse config file", give: pipeWith("explain -"), shows: "config.toml is not valid", wrong: map[string]string{"": "it is empty", " \n": "it is empty"}},
 
-		"endorsement-key": {plain: otherEK(), give: oneToken("enroll --ek VALUE --registration-id box-7 --dps plant --audit /nonexistent/d/trail"), code: 2, shows: "nonexistent", wrong: map[string]string{"ek.pem": "the name of a file", "@ek": "the name of a file", "": "is empty: omit it", " ": "is empty"}},
-		"ek-allow": {plain: strings.Repeat("0a", 32) + " box-7", give: fileWith("enroll --ek KEY --ek-allow FILE --registration-id box-7 --dps plant --sas-token-file /nonexistent/token"), code: 2, shows: "/nonexistent/token",
-			wrong: map[string]string{"": "there is no hash in it", " \n": "there is no hash in it", "box-7": "is not a SHA-256 in hex", otherEK(): "is not a SHA-256 in hex"}},
+		"endorsement-key":         {plain: otherEK(), give: oneToken("enroll --ek VALUE --registration-id box-7 --dps plant --audit /nonexistent/d/trail"), code: 2, shows: "nonexistent", wrong: map[string]string{"ek.pem": "the name of a file", "@ek": "the name of a file", "": "is empty: omit it", " ": "is empty"}},
 		"initial-twin-tags":       twin("initial-twin-tags"),
 		"initial-twin-properties": twin("initial-twin-properties"),
 		"device-information":      twin("device-information"),
@@ -221,8 +236,7 @@ func TestRightFileInAnotherDress(t *testing.T) {
 // ownFiles are the flags whose file this program wrote, or writes, and what reads it.
 var ownFiles = map[string]string{
 	"append": "the batch: what was converted is damaged, batch verify says how", "audit": "the trail: what was converted is damaged, audit verify says how", "out": "written", "results": "written, and read again: what is not a results file is refused", "dir": "written", "state": "written", "ready-file": "written",
-	"args audit verify": "as audit", "args batch verify": "as append", "args batch list": "as append", "args batch merge": "as append", "args batch export": "as append",
-	"ek-roots": "certificates have dresses of their own", "ek-roots-extra": "as ek-roots", "ek-crl": "as ek-roots",
+	"ek-crl": "a folder of lists", "args audit verify": "as audit", "args batch verify": "as append", "args batch list": "as append", "args batch merge": "as append", "args batch export": "as append",
 	"ca-file": "certificates have dresses of their own", "webhook-url": "a URL", "global-endpoint": "a URL", "payload-uri": "a URL, read by IoT Edge",
 }
 

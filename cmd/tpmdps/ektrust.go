@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"encoding/base64"
 	"fmt"
 	"time"
 
@@ -13,6 +15,8 @@ import (
 	"tpmdps/internal/ektrust/examine"
 	"tpmdps/internal/ektrust/fetch"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/provision"
+	"tpmdps/internal/tpm"
 )
 
 // trustFlags say by what the chip's endorsement key is judged.
@@ -72,20 +76,48 @@ func (s *session) openExaminer(from examine.Sources) (*examine.Examiner, error) 
 	return x, nil
 }
 
-// judge completes a record with the verdict on its EK, and warns where somebody should
-// look at it. The error is for a chip that the policy refuses.
-func (s *session) judge(x *examine.Examiner, r *identity.Record) (examine.Result, error) {
+// assess completes a record with the verdict on its EK. The error is for a chip that
+// the policy refuses.
+func (s *session) assess(x *examine.Examiner, r *identity.Record) (examine.Result, error) {
 	result, err := x.Record(s.ctx, *r, time.Now())
 	if err != nil || result.Verdict == nil {
 		return result, err
 	}
 	r.EKVerdict = result.Verdict.InRecord()
-	if !result.Decision.Refused {
+	return result, result.Decision.Err()
+}
+
+// judge is assess, and warns where somebody should look at the chip.
+func (s *session) judge(x *examine.Examiner, r *identity.Record) (examine.Result, error) {
+	result, err := s.assess(x, r)
+	if err == nil && result.Verdict != nil {
 		for _, warning := range result.Warnings(x.Rootless()) {
 			s.warn(warning)
 		}
 	}
-	return result, result.Decision.Err()
+	return result, err
+}
+
+// judgeInTrip is how verify judges the chip: by its certificate if that was asked for,
+// and else by its key alone, which costs no time.
+func (s *session) judgeInTrip(x *examine.Examiner, asked bool, verdict **identity.EKVerdict) func(context.Context, *tpm.Device, *tpm.Key) (provision.Judgement, error) {
+	return func(_ context.Context, d *tpm.Device, ek *tpm.Key) (provision.Judgement, error) {
+		r := identity.Record{EndorsementKey: base64.StdEncoding.EncodeToString(ek.Public)}
+		if asked {
+			var err error
+			if r, err = d.RecordOf(ek); err != nil {
+				return provision.Judgement{}, err
+			}
+			s.addMachine(&r)
+		}
+		result, err := s.assess(x, &r)
+		if !asked && (result.Verdict == nil || result.Verdict.Verdict != ektrust.Vulnerable) {
+			return provision.Judgement{}, err
+		}
+		*verdict = r.EKVerdict
+		line, warn := result.Line(x.Rootless())
+		return provision.Judgement{Detail: line, Warn: warn}, err
+	}
 }
 
 // openKept opens the EK certificates that were fetched for a batch, and, where that is

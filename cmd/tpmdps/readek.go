@@ -12,10 +12,12 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tpmdps/internal/commandline"
+	"tpmdps/internal/ektrust"
 	"tpmdps/internal/ektrust/examine"
 	"tpmdps/internal/host"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/manifest"
+	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
 )
 
@@ -125,6 +127,7 @@ func (s *session) readBox(d *tpm.Device, x *examine.Examiner, batch *manifest.Ba
 	if out.Record, err = s.boxRecord(d, o.id, o.labels, o.noting); err != nil {
 		return out, err
 	}
+	out.unasked = x.Rootless()
 	if _, err = s.judge(x, &out.Record); err != nil || batch == nil {
 		return out, err
 	}
@@ -153,21 +156,22 @@ func (s *session) boxRecord(d *tpm.Device, id idOptions, labels map[string]strin
 // localRecord reads the chip and the machine around it.
 func (u *ui) localRecord(d *tpm.Device) (identity.Record, error) {
 	r, err := d.Record()
-	if err != nil {
-		return r, err
+	if err == nil {
+		u.addMachine(&r)
 	}
+	return r, err
+}
+
+// addMachine completes a chip's record with the machine around it.
+func (u *ui) addMachine(r *identity.Record) {
 	facts, notes := here().Machine.Facts()
 	r.HostAccount = host.Known(facts, notes)
 	for _, name := range slices.Sorted(maps.Keys(r.HostAccount)) {
 		u.log.Debug("machine", "fact", name, "is", r.HostAccount[name])
 	}
-	if c := r.EKCertificateFacts; c != nil && !c.KeyMatches {
-		u.say("warning: the EK certificate on the chip is for a key other than the EK %s; the maker does not vouch for this one", origin(r))
-	}
 	r.Host = facts
 	r.ReadAt = time.Now().UTC().Truncate(time.Second)
 	r.Tool = "tpmdps " + version
-	return r, nil
 }
 
 // persist writes EK and SRK to their handles where nothing is yet. The EK stays
@@ -202,6 +206,8 @@ func (u *ui) persist(d *tpm.Device) (err error) {
 type recordResult struct {
 	identity.Record
 	Batch *appended `json:"batch,omitempty"` // absent without --append: a file of records stays one
+
+	unasked bool // nobody gave anything to judge the chip by
 }
 
 func (r recordResult) lines() []any { return []any{r} }
@@ -229,7 +235,7 @@ func (r recordResult) show(w io.Writer) error {
 	}
 	rows = append(rows, []string{"Endorsement key", from})
 	rows = append(rows, certificateRows(r.Record)...)
-	rows = append(rows, verdictRows(r.EKVerdict)...)
+	rows = append(rows, r.verdictRows()...)
 	rows = append(rows,
 		[]string{"TPM", fmt.Sprintf("%s %s, firmware %s, specification %s", r.TPM.Manufacturer, r.TPM.Vendor, r.TPM.Firmware, r.TPM.Spec)},
 		[]string{"Passwords", passwords(r.TPM)},
@@ -243,14 +249,6 @@ func (r recordResult) show(w io.Writer) error {
 	}
 	fmt.Fprintln(w)
 	return r.Batch.show(w)
-}
-
-// origin says where the EK is, as the end of a sentence.
-func origin(r identity.Record) string {
-	if r.EKHandle == "" {
-		return "of the TCG L-1 template"
-	}
-	return "at " + r.EKHandle
 }
 
 // certificateRows say what the chip's NV memory holds of certificates.
@@ -275,18 +273,21 @@ func certificateRows(r identity.Record) [][]string {
 	return rows
 }
 
-// verdictRows say whether the maker vouches for the chip.
-func verdictRows(v *identity.EKVerdict) [][]string {
-	if v == nil {
+// verdictRows say whether the maker vouches for the chip. Of a chip that has no
+// certificate the row above says so, unless the question was asked.
+func (r recordResult) verdictRows() [][]string {
+	v := r.EKVerdict
+	if v == nil || r.unasked && v.Verdict == string(ektrust.Absent) {
 		return nil
 	}
+	const width = 60 // beside the labels, in 80 columns
 	rows := [][]string{}
-	for i, reason := range v.Reasons {
-		row := []string{"", reason.Text}
-		if i == 0 {
-			row = []string{"  verdict", v.Verdict + ": " + reason.Text}
+	label, lead := "Real chip?", v.Verdict+": "
+	for _, reason := range v.Reasons {
+		for line := range strings.Lines(text.Wrap("", lead+reason.Text, width)) {
+			rows = append(rows, []string{label, strings.TrimSpace(line)})
+			label, lead = "", ""
 		}
-		rows = append(rows, row)
 	}
 	return rows
 }

@@ -17,6 +17,7 @@ import (
 	"tpmdps/internal/commandline"
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge"
+	"tpmdps/internal/ektrust/examine"
 	"tpmdps/internal/emulator"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
@@ -52,18 +53,18 @@ func verifyCommand() command {
 			&cli.StringFlag{Name: "auth-key-index", Value: "0x000100", Usage: "with --persist: keep it at 0x81000000 + `INDEX`"},
 			&cli.BoolFlag{Name: "offline", Usage: "test the chip alone, against a service in this process: no network, nothing registered"},
 			&cli.StringFlag{Name: "payload", Usage: "send the JSON object in `FILE` to a custom allocation policy"},
-		}, chipFlags(), networkFlags(), secretFlags()),
+		}, trustFlags(), chipFlags(), networkFlags(), secretFlags()),
 		examples: []string{
 			"sudo tpmdps verify --offline",
 			"sudo tpmdps verify --id-scope 0ne0012AB34 --until challenge",
 			"sudo tpmdps verify --config /etc/aziot/config.toml",
 		},
-		exits:   []int{10, 11, 12, 13, 15, 20, 21, 22, 31, 32, 33, 34, 40, 41},
+		exits:   []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 31, 32, 33, 34, 40, 41},
 		timeout: 15 * time.Minute, // of which all but the chip's keys has networkLimit
-		rules: []rule{
-			{flag: "offline", excludes: []string{"persist", "report", "hub-transport", "id-scope", "global-endpoint", "payload"}},
-			{flag: "persist", only: []string{"auth-key-index"}},
-		},
+		rules: append(trustRules(),
+			rule{flag: "offline", excludes: []string{"persist", "report", "hub-transport", "id-scope", "global-endpoint", "payload"}},
+			rule{flag: "persist", only: []string{"auth-key-index"}},
+		),
 		run: verify,
 	}
 }
@@ -79,6 +80,7 @@ type verifyOptions struct {
 	endpoint setting
 	id       idOptions
 	chip     chipOptions
+	trust    examine.Sources // the zero value judges no chip
 	caFile   string
 	keyIndex *uint32 // of --auth-key-index; nil where it was not typed
 	payload  string
@@ -101,6 +103,9 @@ func readVerifyOptions(f flags) (o verifyOptions, err error) {
 		timeLimited: f.typed("timeout"),
 	}
 	if o.id, err = readIDOptions(f); err != nil {
+		return o, err
+	}
+	if o.trust, err = readTrustOptions(f); err != nil {
 		return o, err
 	}
 	if f.typed("auth-key-index") {
@@ -142,11 +147,17 @@ func verify(s *session, f flags) error {
 	if !o.timeLimited {
 		req.Limit = networkLimit
 	}
+	examiner, err := s.openExaminer(o.trust)
+	if err != nil {
+		return err
+	}
+	var judged *identity.EKVerdict
+	req.Judge = s.judgeInTrip(examiner, o.trust.Asked(), &judged)
 	out, err := s.trip(s.ctx, req)
 	if out.AssignedHub != "" {
 		s.did("the chip was registered and assigned to %s", out.AssignedHub)
 	}
-	return s.printAfter(err, out)
+	return s.printAfter(err, verifyResult{out, judged})
 }
 
 // trip makes the round trip and shows its steps.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/check"
+	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 )
 
@@ -17,6 +18,15 @@ type tripResult struct {
 
 	otherChip string // how IoT Edge opens its chip, where it is not this one
 }
+
+// verifyResult is the outcome of verify: the trip, and the verdict on the chip, nil where
+// it was not judged.
+type verifyResult struct {
+	tripResult
+	EKVerdict *identity.EKVerdict `json:"ek_verdict"`
+}
+
+func (r verifyResult) lines() []any { return []any{r} }
 
 // hint puts the hint of the error on the step that failed.
 func (r *tripResult) hint(step, hint string) {

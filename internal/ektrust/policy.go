@@ -93,9 +93,9 @@ func (p Policy) Judge(v Verdict, e Evidence) Decision {
 		d.Reasons = append(d.Reasons, Reason{CodeVerdict, v.Summary()})
 	}
 	if maker := p.maker(v, e); len(p.Vendors) > 0 && !slices.ContainsFunc(p.Vendors, func(id string) bool { return strings.EqualFold(id, maker) }) {
-		named := "a chip of " + maker
+		named := "it is a chip of " + maker
 		if maker == "" {
-			named = "a chip of an unknown maker"
+			named = "it is a chip of an unknown maker"
 		}
 		d.Reasons = append(d.Reasons, Reason{CodeNotWanted, named + ", and only those of " + strings.Join(p.Vendors, ", ") + " are allowed"})
 	}

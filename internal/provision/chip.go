@@ -45,7 +45,7 @@ func (t *trip) lookAtKeyHandle() (outcome, error) {
 	return outcome{warn: true, detail: taken.What, hint: taken.Fix}, nil
 }
 
-func (t *trip) findEK(context.Context) (outcome, error) {
+func (t *trip) findEK(ctx context.Context) (outcome, error) {
 	ek, err := t.device.EK()
 	if err != nil {
 		return outcome{}, err
@@ -59,6 +59,13 @@ func (t *trip) findEK(context.Context) (outcome, error) {
 		}
 	}
 	found := outcome{detail: keyOrigin(ek)}
+	if t.req.Judge != nil {
+		judged, err := t.req.Judge(ctx, t.device, ek)
+		if err != nil {
+			return outcome{}, err
+		}
+		found = found.merge(outcome{detail: judged.Detail, warn: judged.Warn})
+	}
 	return found.merge(t.doubtful()), nil
 }
 

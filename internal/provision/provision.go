@@ -67,6 +67,9 @@ type Request struct {
 	// Configured is IoT Edge's configuration, where the trip is to show that it is
 	// right; else nil.
 	Configured *Configured
+	// Judge says whether the chip's key is one that the operator accepts, as soon as it
+	// is found and before anything is sent; nil for any. It leaves the key open.
+	Judge func(context.Context, *tpm.Device, *tpm.Key) (Judgement, error)
 	// Survey has the trip go on after what it found wrong with Configured, to show the
 	// rest as well. It ends with that fault anyway.
 	Survey bool
@@ -138,6 +141,12 @@ type Result struct {
 type Twin struct {
 	DesiredVersion int64                      `json:"desired_version"`
 	Desired        map[string]json.RawMessage `json:"desired"`
+}
+
+// Judgement is what there is to say of a chip's key that is accepted.
+type Judgement struct {
+	Detail string // "" for nothing
+	Warn   bool
 }
 
 // step is one entry of the itinerary: what it is called, the goal that needs

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"tpmdps/internal/ektrust"
+	"tpmdps/internal/ektrust/examine"
 	"tpmdps/internal/identity"
 )
 
@@ -17,10 +19,39 @@ func JudgeKey(r identity.Record) Seen {
 	return Seen{Detail: "persistent, at " + r.EKHandle}
 }
 
-// JudgeCertificate says whether the maker vouches for the key, as far as the chip's own
-// certificate shows: its signature is not checked. A chip without one works as well, so
-// nothing that is wrong with it ends the run.
-func JudgeCertificate(r identity.Record) Seen {
+// JudgeCertificate says whether the maker vouches for the key: by the verdict on it, or
+// without one, as far as the chip's own certificate shows. Without roots, a verdict that
+// is only unknown says no more than that. A chip without certificate works as well; that
+// the policy refuses one is not said here.
+func JudgeCertificate(r identity.Record, judged examine.Result, rootless bool) Seen {
+	seen := certificate(r)
+	line, warn := judged.Line(rootless)
+	switch word := verdictOf(judged); {
+	case word == "":
+		return seen
+	case warn && word == ektrust.Absent:
+		return Seen{seen.Detail + "; " + line, true}
+	case warn:
+		return Seen{line, true}
+	case word == ektrust.Absent:
+		return seen
+	case rootless:
+		seen.Detail += "; not verified, since no roots were given"
+		return seen
+	}
+	return Seen{line + expired(r), expired(r) != ""}
+}
+
+// verdictOf is the verdict in one word, "" without one.
+func verdictOf(judged examine.Result) ektrust.Word {
+	if judged.Verdict == nil {
+		return ""
+	}
+	return judged.Verdict.Verdict
+}
+
+// certificate compares the chip's certificate with its key.
+func certificate(r identity.Record) Seen {
 	c := r.EKCertificateFacts
 	switch {
 	case c == nil && len(r.EKCertificateNotes) > 0:
@@ -29,8 +60,16 @@ func JudgeCertificate(r identity.Record) Seen {
 		return Seen{"there is none in NV: nobody vouches for this chip", true}
 	case !c.KeyMatches:
 		return Seen{"it is for another key: the maker does not vouch for this one", true}
-	case !r.ReadAt.IsZero() && c.NotAfter.Before(r.ReadAt):
-		return Seen{"matches the key; expired " + c.NotAfter.Format(time.DateOnly), true}
+	case expired(r) != "":
+		return Seen{"matches the key" + expired(r), true}
 	}
 	return Seen{Detail: fmt.Sprintf("matches the key; issued by %s", cmp.Or(c.Issuer, "an issuer without a name"))}
+}
+
+// expired is the end of a sentence on a certificate that has run out, and else "".
+func expired(r identity.Record) string {
+	if c := r.EKCertificateFacts; c != nil && !r.ReadAt.IsZero() && c.NotAfter.Before(r.ReadAt) {
+		return "; expired " + c.NotAfter.Format(time.DateOnly)
+	}
+	return ""
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tpmdps/internal/check"
+	"tpmdps/internal/ektrust/examine"
 	"tpmdps/internal/identity"
 )
 
@@ -69,7 +70,7 @@ func TestJudgeCertificate(t *testing.T) {
 		"warn there is none in NV":                               {ReadAt: now},
 		"warn it cannot be read: broken":                         {EKCertificateNotes: []string{"broken"}},
 	} {
-		seen := JudgeCertificate(r)
+		seen := JudgeCertificate(r, examine.Result{}, false)
 		got := "ok " + seen.Detail
 		if seen.Warn {
 			got = "warn " + seen.Detail

@@ -15,16 +15,22 @@ import (
 //
 // Errors are those of [Device.EK].
 func (d *Device) Record() (_ identity.Record, err error) {
-	p, err := d.properties()
-	if err != nil {
-		return identity.Record{}, err
-	}
 	ek, err := d.EK()
 	if err != nil {
 		return identity.Record{}, err
 	}
+	r, err := d.RecordOf(ek)
+	return r, errors.Join(err, ek.Close())
+}
+
+// RecordOf is [Device.Record] of an EK that is found already, and stays open.
+func (d *Device) RecordOf(ek *Key) (identity.Record, error) {
+	p, err := d.properties()
+	if err != nil {
+		return identity.Record{}, err
+	}
 	certificates, err := d.certificates()
-	if err := errors.Join(err, ek.Close()); err != nil {
+	if err != nil {
 		return identity.Record{}, err
 	}
 	r := identity.Record{

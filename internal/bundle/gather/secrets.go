@@ -27,7 +27,7 @@ func Redactor(known *redact.Set) func(string) string {
 
 // plainVariables are those whose value can be shown.
 var plainVariables = []string{
-	"TPMDPS_TPM", "TPM2TOOLS_TCTI", "TPMDPS_DPS", "IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE",
+	"TPMDPS_TPM", "TPM2TOOLS_TCTI", "TPMDPS_DPS", "TPMDPS_EK_ROOTS", "IOTHUB_DEVICE_DPS_ID_SCOPE", "PROVISIONING_IDSCOPE",
 	"PROVISIONING_REGISTRATION_ID", "IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	"NO_PROXY", "no_proxy", "TZ", "SUDO_USER",
 }

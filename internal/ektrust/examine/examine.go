@@ -4,10 +4,12 @@
 package examine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"tpmdps/internal/ektrust"
@@ -43,6 +45,12 @@ type Sources struct {
 	Env     []string
 	// Kept has certificates of chips that do not store their own; nil has none.
 	Kept *fetch.Kept
+}
+
+// Asked tells that something was given that chips are to be judged by. Without it only
+// a key that is known to be weak is of interest.
+func (s Sources) Asked() bool {
+	return cmp.Or(s.Roots, s.Extra, s.CRLs, s.AllowList, s.Program) != "" || len(s.Policy.Vendors) > 0 || s.Policy.Mode == ektrust.Require
 }
 
 // Examiner judges records. The zero value, and nil, judge none.
@@ -204,7 +212,7 @@ func (x *Examiner) Record(ctx context.Context, r identity.Record, now time.Time)
 	if err != nil || refusal == "" {
 		return result, err
 	}
-	result.Decision.Reasons = append(result.Decision.Reasons, ektrust.Reason{Code: ektrust.CodeOwnCheck, Text: refusal})
+	result.Decision.Reasons = append(result.Decision.Reasons, ektrust.Reason{Code: ektrust.CodeOwnCheck, Text: "your own check refused it: " + refusal})
 	result.Decision.Refused = result.Decision.Refused || x.policy.Mode == ektrust.Require
 	return result, nil
 }
@@ -223,18 +231,32 @@ func (x *Examiner) complete(ctx context.Context, e *ektrust.Evidence) error {
 	return err
 }
 
-// Warnings are what somebody should look at although the chip is not refused. A chip
-// that is unknown for want of roots is not among it: nobody asked.
+// Line is the verdict in one line, and whether somebody should look at it; "" where the
+// policy is off.
+func (r Result) Line(rootless bool) (line string, warn bool) {
+	if r.Verdict == nil {
+		return "", false
+	}
+	if warnings := r.Warnings(rootless); len(warnings) > 0 {
+		return strings.Join(warnings, "; "), true
+	}
+	return "the verdict on this chip is " + r.Verdict.Summary(), false
+}
+
+// Warnings are what somebody should look at although the chip is not refused. Without
+// roots, a chip that is only not known to be real is not among it: nobody asked.
 func (r Result) Warnings(rootless bool) []string {
 	var list []string
 	for _, reason := range r.Decision.Reasons {
-		quiet := rootless && r.Verdict.Verdict == ektrust.Unknown || r.Verdict.Verdict == ektrust.Absent
-		if reason.Code != ektrust.CodeVerdict || !quiet {
-			list = append(list, "the endorsement key is "+reason.Text)
+		switch quiet := r.Verdict.Verdict == ektrust.Unknown || r.Verdict.Verdict == ektrust.Absent; {
+		case reason.Code != ektrust.CodeVerdict:
+			list = append(list, reason.Text)
+		case !rootless || !quiet:
+			list = append(list, "the verdict on this chip is "+reason.Text)
 		}
 	}
 	for _, w := range r.Verdict.Weaknesses {
-		list = append(list, "the chip's firmware has "+w.String())
+		list = append(list, "the chip's firmware is known for "+w.String())
 	}
 	return list
 }
