@@ -237,10 +237,12 @@ func (r Result) Line(rootless bool) (line string, warn bool) {
 	if r.Verdict == nil {
 		return "", false
 	}
-	if warnings := r.Warnings(rootless); len(warnings) > 0 {
-		return strings.Join(warnings, "; "), true
+	warnings := r.Warnings(rootless)
+	warn = len(warnings) > 0
+	if !rootless && r.Verdict.Verdict == ektrust.Trusted || !warn {
+		warnings = append([]string{"the verdict on this chip is " + r.Verdict.Summary()}, warnings...)
 	}
-	return "the verdict on this chip is " + r.Verdict.Summary(), false
+	return strings.Join(warnings, "; "), warn
 }
 
 // Warnings are what somebody should look at although the chip is not refused. Without

@@ -15,6 +15,11 @@ import (
 // not one, or is one that cannot be used, is ignored by name.
 func LoadCRLs(folder string) ([]*chain.CRL, []Ignored, error) {
 	shown := text.Printable(folder, maxName)
+	if info, err := os.Stat(folder); err != nil {
+		return nil, nil, err
+	} else if !info.IsDir() { // opening a pipe would wait for its writer
+		return nil, nil, fmt.Errorf("%s: it is not a folder", shown)
+	}
 	root, err := os.OpenRoot(folder)
 	if err != nil {
 		return nil, nil, err
