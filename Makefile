@@ -44,7 +44,7 @@ PLAIN := TestScripts|TestAnswersMatrix|TestEveryResponseCode|TestBrokenConfigTel
 
 # The longest goes first. The limit is there to end a hang. Without cgo runs, beside those, what it makes different: the look-up of names.
 test: ## run all tests: with the race detector and the simulator, and what differs without cgo
-	@sh .ci/deps swtpm witness proxy cgo roots
+	@sh .ci/deps swtpm witness proxy cgo roots shells
 	CGO_ENABLED=1 $(TEST) -timeout 20m -race -skip '^($(PLAIN))$$' ./internal/tpm ./...
 	$(TEST) -timeout 20m -run '^($(PLAIN))$$' ./cmd/tpmdps ./internal/edge/lint ./internal/dictionary ./internal/manifest ./internal/inventory \
 		./internal/enroll/batch ./internal/labels ./internal/bench

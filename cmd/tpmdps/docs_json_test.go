@@ -46,6 +46,7 @@ func TestDocsObjects(t *testing.T) {
 		"## The audit trail":      func() any { return &auditResult{} },
 		"## labels":               func() any { return &labelsResult{} },
 		"## chip flush":           func() any { return &flushResult{} },
+		"## completion":           func() any { return &followingResult{} },
 		"## version":              func() any { return &versionResult{} },
 		"## The results file":     func() any { return &batch.ResultLine{} },
 		"## Errors":               func() any { return &failure{} },

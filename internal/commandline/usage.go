@@ -174,7 +174,7 @@ func (c Command) Word(flag *cli.Context) (string, error) {
 		return "", fmt.Errorf("%w: %s accepts no arguments, only flags: %q%s", ErrUsage, name, first, c.meantWord(flag))
 	case c.Argument != "" && flag.NArg() == 0:
 		return "", fmt.Errorf("%w: %s: %s is missing; it belongs after the flags", ErrUsage, name, c.Argument)
-	case strings.HasPrefix(second, "-") && !(c.Dashes && noFlag.MatchString(second)):
+	case strings.HasPrefix(second, "-") && !(c.Dashes && (c.Several || noFlag.MatchString(second))):
 		return "", fmt.Errorf("%w: %s belongs before %s: tpmdps %s %[2]s ... %[3]s", ErrUsage, second, first, name)
 	case flag.NArg() > 1 && !c.Several:
 		return "", fmt.Errorf("%w: %s accepts one %s, in quotes if it has blanks: %q is one too many", ErrUsage, name, c.Argument, second)
