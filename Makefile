@@ -5,8 +5,11 @@ GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT      ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 DATE        ?= $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo unknown)
+EPOCH       ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 STATICCHECK := v0.8.2
 GOTESTSUM   := v1.13.0
+GORELEASER  := v2.16.0
+CYCLONEDX   := v1.10.0
 TARGETS     := linux/amd64 linux/arm64 linux/arm/7 windows/amd64 windows/arm64
 
 # One static file, the same bytes from the same source on every machine.
@@ -130,7 +133,22 @@ cross: ## build and vet for every system that is released
 		$(BUILD) -o $$file ./cmd/tpmdps; \
 	done
 
+snapshot: bin/goreleaser-$(GORELEASER) bin/cyclonedx-gomod ## build all that is released, into dist/: archives, packages, sums, SBOMs
+	PATH=$(CURDIR)/bin:$$PATH VERSION=$(VERSION) COMMIT=$(COMMIT) DATE=$(DATE) EPOCH=$(EPOCH) \
+		$< release --snapshot --clean --skip=sign
+
+bin/goreleaser-$(GORELEASER):
+	@echo 'installing goreleaser $(GORELEASER) from source; that takes some minutes' >&2
+	@mkdir -p bin
+	GOBIN=$(CURDIR)/bin $(GO) install github.com/goreleaser/goreleaser/v2@$(GORELEASER)
+	@mv bin/goreleaser $@
+
+bin/cyclonedx-gomod:
+	@echo 'installing cyclonedx-gomod $(CYCLONEDX) from source' >&2
+	@mkdir -p bin
+	GOBIN=$(CURDIR)/bin $(GO) install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX)
+
 clean: ## remove what was built
 	rm -rf bin dist $(NODE)/node_modules $(PYTHON)/venv
 
-.PHONY: help build demo test timed-test test-vm test-stick conformance bench check fmt vet lint cross clean
+.PHONY: help build demo test timed-test test-vm test-stick conformance bench check fmt vet lint cross snapshot clean

@@ -55,6 +55,7 @@ func flagChoices() map[string][]string {
 		"output":              {"table", "json", "jsonl", "tsv", "none"},
 		"id-format":           {"base32", "hex"},
 		"auth-type":           {"key", "login"},
+		"ek-policy":           {"off", "warn", "require"},
 		"allocation-policy":   {"hashed", "geoLatency", "static", "custom"},
 		"reprovision-policy":  {"reprovisionandmigratedata", "reprovisionandresetdata", "never"},
 		"provisioning-status": {"enabled", "disabled"},

@@ -84,6 +84,7 @@ func offered(t *testing.T, dir, line, shell string, args ...string) (words []str
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), shell, args...)
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir) // where fish keeps files
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
