@@ -50,7 +50,7 @@ func enrollCommand() command {
 			"tpmdps enroll --from batch.jsonl --dps plant --auth-type login --dry-run",
 		},
 		exits: []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 30, 32, 50, 51},
-		rules: []rule{{flag: "audit", only: []string{"audit-key-file"}}, {flag: "replace-ek", only: []string{"reason"}, needs: []string{"reason"}}, {flag: "from", only: []string{"results", "rate", "skip-damaged", "no-remote-check"}}, loginRule},
+		rules: []rule{{flag: "audit", only: []string{"audit-key-file"}}, {flag: "replace-ek", only: []string{"reason"}, needs: []string{"reason"}}, {flag: "from", only: []string{"results", "rate", "skip-damaged"}}, loginRule},
 		run:   runEnroll,
 	}
 }
@@ -138,6 +138,9 @@ func enrollFew(s *session, o enrollOptions, service service, inv inventory.Inven
 		s.say("%s: %s", o.source.file, line)
 	}
 	run := batch.Run{Service: service.Operator, Policy: o.policy, DryRun: o.dryRun, Warn: s.warn, Stops: stopsBatch}
+	if o.bulk.remoteCheck {
+		run.Guard = s.guard(o, service, inv)
+	}
 	if !o.dryRun { // which does nothing, and leaves the trail alone
 		if run.Trail, err = s.openTrail(o.trail, service); err != nil {
 			return err
@@ -145,6 +148,17 @@ func enrollFew(s *session, o enrollOptions, service service, inv inventory.Inven
 		defer joinClose(&err, run.Trail)
 	}
 	return enrollAll(s, run, inv)
+}
+
+// guard looks for the keys under other registration IDs; for one machine without
+// --replace-ek only as far as that costs little.
+func (s *session) guard(o enrollOptions, service service, inv inventory.Inventory) *batch.Guard {
+	pace := batch.NewPace(o.bulk.rate, nil)
+	g := batch.NewGuard(service.ServiceClient, inv.Entries, pace)
+	if o.source.file == "" && !o.policy.ReplaceEK {
+		return g.ForOne(s.warn)
+	}
+	return g
 }
 
 // enrollAll enrolls one record after the other, and prints what became of each

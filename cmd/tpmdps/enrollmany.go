@@ -22,7 +22,7 @@ func bulkFlags() []cli.Flag {
 		&cli.StringFlag{Name: "results", Usage: "with --from, write what became of each machine to `FILE`, and continue from there", DefaultText: "FILE.results.jsonl for more than 50 machines"},
 		&cli.IntFlag{Name: "rate", Value: batch.DefaultRate, Usage: "with --from, send at most `N` requests a minute; fewer when DPS throttles"},
 		&cli.BoolFlag{Name: "skip-damaged", Usage: "with --from, enroll the machines whose lines are good, and name the others; ends with 51"},
-		&cli.BoolFlag{Name: "no-remote-check", Usage: "with --from, accept keys that DPS has under another registration ID"},
+		&cli.BoolFlag{Name: "no-remote-check", Usage: "accept keys that DPS has under another registration ID"},
 	}
 }
 

@@ -20,7 +20,10 @@ type Run struct {
 	Trail   *Trail // nil means none
 	Policy  enroll.Policy
 	DryRun  bool
-	Warn    func(message string)
+	// Guard looks for the keys of machines that are enrolled one after the other; nil
+	// means that they are accepted under any number of registration IDs.
+	Guard *Guard
+	Warn  func(message string)
 	// Stops tells whether the next record would fail in the same way.
 	Stops func(error) bool
 }
@@ -56,7 +59,10 @@ func (r Run) enroll(ctx context.Context, e inventory.Entry) (item enroll.Item, e
 	}
 	item, err = enroll.Plan(ctx, r.Service.ServiceClient, e.Record, e.Settings, r.Policy)
 	if err != nil {
-		return unplanned(id), err, nil
+		return withoutPlan(id, err), err, nil
+	}
+	if err := r.Guard.check(ctx, e, &item); err != nil {
+		return withoutPlan(id, err), err, nil
 	}
 	r.warnOf(item)
 	if r.DryRun {
@@ -82,6 +88,15 @@ func unplanned(id string) enroll.Item {
 		RegistrationID: id, Action: "error",
 		Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{}, Warnings: []string{}, Others: []enroll.Other{},
 	}
+}
+
+// withoutPlan is unplanned with the reason: what is refused whatever was sent is called that.
+func withoutPlan(id string, err error) enroll.Item {
+	item := unplanned(id)
+	if errors.Is(err, enroll.ErrSecond) || errors.Is(err, enroll.ErrCertificate) {
+		item.Action = enroll.Refused
+	}
+	return item
 }
 
 // warnOf says what is unusual in a plan, before it is applied and in a dry run: also the

@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"errors"
 	"fmt"
 
 	"tpmdps/internal/dps"
@@ -118,10 +117,7 @@ func (e *engine) planned(line int, item enroll.Item) {
 
 // fail enters a machine for which there is no plan.
 func (e *engine) fail(line int, id string, err error) {
-	item := unplanned(id)
-	if errors.Is(err, enroll.ErrSecond) || errors.Is(err, enroll.ErrCertificate) {
-		item.Action = enroll.Refused
-	}
+	item := withoutPlan(id, err)
 	err = e.Service.Explain(err)
 	e.put(Outcome{Line: line, Item: item, Err: err, Stops: e.Stops(err)})
 }
