@@ -52,7 +52,7 @@ func enrollCommand() command {
 		},
 		exits: []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 30, 32, 50, 51},
 		rules: append(trustRules(), rule{flag: "audit", only: []string{"audit-key-file"}}, rule{flag: "replace-ek", only: []string{"reason"}, needs: []string{"reason"}},
-			rule{flag: "from", only: []string{"results", "rate", "skip-damaged", "no-remote-check", "fetch-ek-certificates"}}, rule{flag: "ek-policy off", excludes: []string{"fetch-ek-certificates"}}, loginRule),
+			rule{flag: "from", only: []string{"results", "rate", "skip-damaged", "fetch-ek-certificates"}}, rule{flag: "ek-policy off", excludes: []string{"fetch-ek-certificates"}}, loginRule),
 		run: runEnroll,
 	}
 }
@@ -152,6 +152,9 @@ func enrollFew(s *session, o enrollOptions, x *examine.Examiner, service service
 		s.say("%s: %s", o.source.file, line)
 	}
 	run := batch.Run{Service: service.Operator, Policy: o.policy, Examiner: x, DryRun: o.dryRun, Warn: s.warn, Stops: stopsBatch}
+	if o.bulk.remoteCheck {
+		run.Guard = s.guard(o, service, inv)
+	}
 	if !o.dryRun { // which does nothing, and leaves the trail alone
 		if run.Trail, err = s.openTrail(o.trail, service); err != nil {
 			return err
@@ -159,6 +162,17 @@ func enrollFew(s *session, o enrollOptions, x *examine.Examiner, service service
 		defer joinClose(&err, run.Trail)
 	}
 	return enrollAll(s, run, inv)
+}
+
+// guard looks for the keys under other registration IDs; for one machine without
+// --replace-ek only as far as that costs little.
+func (s *session) guard(o enrollOptions, service service, inv inventory.Inventory) *batch.Guard {
+	pace := batch.NewPace(o.bulk.rate, nil)
+	g := batch.NewGuard(service.ServiceClient, inv.Entries, pace)
+	if o.source.file == "" && !o.policy.ReplaceEK {
+		return g.ForOne(s.warn)
+	}
+	return g
 }
 
 // enrollAll enrolls one record after the other, and prints what became of each

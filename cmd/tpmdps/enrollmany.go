@@ -24,7 +24,7 @@ func bulkFlags() []cli.Flag {
 		&cli.IntFlag{Name: "rate", Value: batch.DefaultRate, Usage: "with --from, send at most `N` requests a minute; fewer when DPS throttles"},
 		&cli.BoolFlag{Name: "skip-damaged", Usage: "with --from, enroll the machines whose lines are good, and name the others; ends with 51"},
 		&cli.BoolFlag{Name: "fetch-ek-certificates", DisableDefaultText: true, Usage: "with --from, ask Intel and AMD for the EK certificates of chips that do not store their own"},
-		&cli.BoolFlag{Name: "no-remote-check", Usage: "with --from, accept keys that DPS has under another registration ID"},
+		&cli.BoolFlag{Name: "no-remote-check", Usage: "accept keys that DPS has under another registration ID"},
 	}
 }
 

@@ -41,6 +41,8 @@ func fakeDPS(t *testing.T, mode, message, ek string, puts *[]string) (args []str
 			text = get[kind]
 		case r.Method == http.MethodGet:
 			status, text = 404, `{"errorCode":404201,"trackingId":"t","message":"Enrollment not found."}`
+		case strings.HasSuffix(r.URL.Path, "/query"):
+			text = "[]"
 		default:
 			*puts = append(*puts, r.Header.Get("If-Match")+" "+text)
 			if code != 0 && kind != "get" {

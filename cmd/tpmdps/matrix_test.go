@@ -67,7 +67,7 @@ func (b *answerBench) verify(chip, id, step string, a wrongAnswer) matrixOutcome
 
 // enroll has an operator meet one.
 func (b *answerBench) enroll(id, step string, a wrongAnswer) matrixOutcome {
-	args := []string{"enroll", "--ek", b.ek, "--registration-id", id, "--device-id", id, "--provisioning-status", "enabled", "--timeout", "1h"}
+	args := []string{"enroll", "--no-remote-check", "--ek", b.ek, "--registration-id", id, "--device-id", id, "--provisioning-status", "enabled", "--timeout", "1h"}
 	if step == atDryRun {
 		args = append(args, "--dry-run")
 	}
@@ -169,8 +169,8 @@ func (b *answerBench) undisturbed() {
 	chip := softtpmtest.Start(b.t, "persisted")
 	for _, args := range [][]string{
 		{"verify", "--tpm", chip.Address(), "--plain-bus", "--id-scope", b.scope, "--registration-id", "right", "--global-endpoint", b.URL, "--until", "assigned"},
-		{"enroll", "--ek", b.ek, "--registration-id", "right", "--device-id", "right", "--provisioning-status", "enabled"},
-		{"enroll", "--ek", b.ek, "--registration-id", "right", "--dry-run"},
+		{"enroll", "--no-remote-check", "--ek", b.ek, "--registration-id", "right", "--device-id", "right", "--provisioning-status", "enabled"},
+		{"enroll", "--no-remote-check", "--ek", b.ek, "--registration-id", "right", "--dry-run"},
 	} {
 		var out, errs bytes.Buffer
 		if code := run(b.t.Context(), append([]string{"tpmdps"}, append(args, "--ca-file", b.ca)...), streams{strings.NewReader(""), &out, &errs}); code != 0 {

@@ -49,7 +49,7 @@ func TestTwinsOfABatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Setenv("PROVISIONING_CONNECTION_STRING", credential[c.Accepted()])
-		args := []string{"enroll", "--from", batch, "--ca-file", ca, "--" + c.Flag(), c.JSON}
+		args := []string{"enroll", "--no-remote-check", "--from", batch, "--ca-file", ca, "--" + c.Flag(), c.JSON}
 		if c.Accepted() {
 			var out, errs bytes.Buffer
 			code := run(t.Context(), append([]string{"tpmdps"}, append(args, "-o", "tsv")...), streams{strings.NewReader(""), &out, &errs})
@@ -93,7 +93,7 @@ func TestStandingTwinIsWarnedOf(t *testing.T) {
 	}
 	enroll := func(more ...string) (code int, stdout, stderr string) {
 		var out, errs bytes.Buffer
-		args := append([]string{"tpmdps", "enroll", "--ek", otherEK(), "--ca-file", ca, "-o", "jsonl"}, more...)
+		args := append([]string{"tpmdps", "enroll", "--no-remote-check", "--ek", otherEK(), "--ca-file", ca, "-o", "jsonl"}, more...)
 		code = run(t.Context(), args, streams{strings.NewReader(""), &out, &errs})
 		return code, out.String(), errs.String()
 	}

@@ -58,7 +58,7 @@ func (e *SecondError) Hint() string {
 	if len(e.ID) != base32Length {
 		forms = [2]string{other, wanted}
 	}
-	return fmt.Sprintf("to use the existing enrollment: add --id-format %s; if there must be two: add --id-format %s", forms[1], forms[0])
+	return fmt.Sprintf("to use the existing enrollment: add --id-format %s; if there must be two: add --id-format %s and --no-remote-check", forms[1], forms[0])
 }
 
 // Others finds enrollments of the key of a registration ID under the other IDs that

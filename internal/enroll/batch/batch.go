@@ -22,8 +22,11 @@ type Run struct {
 	Policy  enroll.Policy
 	// Examiner judges each chip before anything is sent for it; nil judges none.
 	Examiner *examine.Examiner
-	DryRun   bool
-	Warn     func(message string)
+	// Guard looks for the keys of machines that are enrolled one after the other; nil
+	// means that they are accepted under any number of registration IDs.
+	Guard  *Guard
+	DryRun bool
+	Warn   func(message string)
 	// Stops tells whether the next record would fail in the same way.
 	Stops func(error) bool
 }
@@ -48,8 +51,7 @@ func (r Run) Enroll(ctx context.Context, e inventory.Entry) (o Outcome) {
 	if e.Other == "" {
 		j := r.judge(ctx, e)
 		if j.refused != nil {
-			o.Item, o.Err = unplanned(e.Record.RegistrationID), j.refused
-			o.Item.Action = actionOf(j.refused)
+			o.Item, o.Err = withoutPlan(e.Record.RegistrationID, j.refused), j.refused
 			o.Item.EKVerdict = j.verdict
 			return o
 		}
@@ -72,7 +74,10 @@ func (r Run) enroll(ctx context.Context, e inventory.Entry) (item enroll.Item, e
 	}
 	item, err = enroll.Plan(ctx, r.Service.ServiceClient, e.Record, e.Settings, r.Policy)
 	if err != nil {
-		return unplanned(id), err, nil
+		return withoutPlan(id, err), err, nil
+	}
+	if err := r.Guard.check(ctx, e, &item); err != nil {
+		return withoutPlan(id, err), err, nil
 	}
 	r.warnOf(item)
 	if r.DryRun {
@@ -98,6 +103,13 @@ func unplanned(id string) enroll.Item {
 		RegistrationID: id, Action: "error",
 		Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{}, Warnings: []string{}, Others: []enroll.Other{},
 	}
+}
+
+// withoutPlan is unplanned with the reason: what is refused whatever was sent is called that.
+func withoutPlan(id string, err error) enroll.Item {
+	item := unplanned(id)
+	item.Action = actionOf(err)
+	return item
 }
 
 // warnOf says what is unusual in a plan, before it is applied and in a dry run: also the

@@ -123,8 +123,8 @@ func (e *engine) planned(entry judged, item enroll.Item) {
 
 // fail enters a machine for which there is no plan.
 func (e *engine) fail(entry judged, err error) {
-	item := unplanned(entry.Record.RegistrationID)
-	item.Action, item.EKVerdict = actionOf(err), entry.verdict
+	item := withoutPlan(entry.Record.RegistrationID, err)
+	item.EKVerdict = entry.verdict
 	err = e.Service.Explain(err)
 	e.put(Outcome{Line: entry.Line, Item: item, Err: err, Stops: e.Stops(err)})
 }

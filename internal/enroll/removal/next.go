@@ -60,6 +60,8 @@ func Next(r enroll.Removal, s Source) []string {
 		next = append(next, "to enable it again: "+s.enable(r.RegistrationID))
 	case r.Action == enroll.Delete:
 		next = append(next, "to have it again: "+s.enroll())
+	case r.Found == "" && len(r.Others) == 0 && (s.File != "" || s.Chip): // the key is known, and may have been given any ID
+		next = append(next, "if the machine is enrolled under another ID: "+s.enroll()+" --dry-run names it; to remove it: tpmdps unenroll --registration-id ID")
 	}
 	if r.AssignedHub == "" {
 		return next

@@ -178,13 +178,16 @@ func TestNext(t *testing.T) {
 		source Source
 		want   []string
 	}{
-		"disabled by ID":    {assigned, ids, []string{"az iot dps enrollment update --dps-name plant --enrollment-id box-7 --provisioning-status enabled", `az iot hub device-identity update --hub-name plant --device-id 'it'\''s' --status disabled`}},
-		"deleted by ID":     {deleted, ids, []string{"tpmdps enroll on the machine", "az iot hub device-identity delete --hub-name plant --device-id"}},
-		"of a file":         {already, Source{File: "my batch"}, []string{"tpmdps enroll --from 'my batch' --provisioning-status enabled --update"}},
-		"of the chip":       {already, Source{Chip: true, IDFormat: "hex"}, []string{"tpmdps enroll --id-format hex --provisioning-status enabled --update"}},
-		"another host":      {already, Source{DPS: "127.0.0.1:443"}, []string{"--dps-name NAME "}},
-		"there was nothing": {missing, ids, nil},
-		"refused":           {enroll.SkipRemoval("box-7", "x509"), ids, nil},
+		"disabled by ID":     {assigned, ids, []string{"az iot dps enrollment update --dps-name plant --enrollment-id box-7 --provisioning-status enabled", `az iot hub device-identity update --hub-name plant --device-id 'it'\''s' --status disabled`}},
+		"deleted by ID":      {deleted, ids, []string{"tpmdps enroll on the machine", "az iot hub device-identity delete --hub-name plant --device-id"}},
+		"of a file":          {already, Source{File: "my batch"}, []string{"tpmdps enroll --from 'my batch' --provisioning-status enabled --update"}},
+		"of the chip":        {already, Source{Chip: true, IDFormat: "hex"}, []string{"tpmdps enroll --id-format hex --provisioning-status enabled --update"}},
+		"another host":       {already, Source{DPS: "127.0.0.1:443"}, []string{"--dps-name NAME "}},
+		"there was nothing":  {missing, ids, nil},
+		"not in DPS, a file": {missing, Source{File: "my batch"}, []string{"if the machine is enrolled under another ID: tpmdps enroll --from 'my batch' --dry-run names it; to remove it: tpmdps unenroll --registration-id ID"}},
+		"not in DPS, a chip": {missing, Source{Chip: true}, []string{"tpmdps enroll --dry-run names it"}},
+		"its other form":     {enroll.Removal{Action: enroll.Unchanged, Others: []enroll.Other{{RegistrationID: "x"}}}, Source{Chip: true}, nil},
+		"refused":            {enroll.SkipRemoval("box-7", "x509"), ids, nil},
 	} {
 		got := Next(tt.item, tt.source)
 		if got == nil || len(got) != len(tt.want) {
