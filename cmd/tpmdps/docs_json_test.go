@@ -44,6 +44,8 @@ func TestDocsObjects(t *testing.T) {
 		"## explain":              func() any { return &explainResult{} },
 		"## token":                func() any { return &tokenResult{} },
 		"## The audit trail":      func() any { return &auditResult{} },
+		"## roots list":           func() any { return &rootsList{} },
+		"## roots check":          func() any { return &rootsCheck{} },
 		"## labels":               func() any { return &labelsResult{} },
 		"## chip flush":           func() any { return &flushResult{} },
 		"## completion":           func() any { return &followingResult{} },
@@ -126,6 +128,7 @@ func TestDocsColumns(t *testing.T) {
 		"bench": benchResult{Steps: []station.Step{{}}}, "batch verify": batchReport{}, "batch list": batchList{rows: [][]string{make([]string, 6)}}, "batch merge": mergeResult{}, "batch export": exportResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
+		"roots list": rootsList{Roots: []knownRoot{{}}}, "roots check": rootsCheck{},
 		"support-bundle": bundleResult{Parts: []bundle.Entry{{}}},
 		"explain":        explainResult{Entries: []dictionary.Entry{{}}}, "token": tokenResult{}, "audit": auditResult{}, "labels": labelsResult{},
 	} {

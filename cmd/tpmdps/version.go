@@ -1,10 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"time"
+
+	"tpmdps/internal/ektrust"
 )
 
 // Build facts, set by the linker: see Makefile.
@@ -23,7 +27,7 @@ func versionCommand() command {
 	return command{
 		name:        "version",
 		usage:       "print the version and how it was built",
-		description: "Prints the version, the commit and its date, the Go release, and the libraries\nthat talk to the chip and the service.",
+		description: "Prints the version, the commit and its date, the Go release, the libraries\nthat talk to the chip and the service, and the state of the table of TPM makers'\nroots (tpmdps roots list).",
 		run:         func(s *session, _ flags) error { return s.print(buildFacts()) },
 	}
 }
@@ -44,12 +48,34 @@ type versionResult struct {
 	Go        string            `json:"go"`
 	Platform  string            `json:"platform"`
 	Libraries map[string]string `json:"libraries"`
+	EKRoots   rootsTable        `json:"ek_roots"`
+}
+
+// rootsTable is the table of pinned roots.
+type rootsTable struct {
+	Date  string `json:"date"`
+	Count int    `json:"count"`
+
+	age string // where it is old
+}
+
+func ekRoots(now time.Time) rootsTable {
+	return rootsTable{ektrust.RootsDate().Format(time.DateOnly), len(ektrust.Roots()), ektrust.RootsAge(now)}
+}
+
+func (t rootsTable) String() string {
+	text := fmt.Sprintf("%s, %d certificates", t.Date, t.Count)
+	if t.age != "" {
+		text += "; " + t.age
+	}
+	return text
 }
 
 func buildFacts() versionResult {
 	r := versionResult{
 		Version: version, Commit: commit, Date: date,
 		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Libraries: map[string]string{},
+		EKRoots: ekRoots(time.Now()),
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
@@ -74,5 +100,5 @@ func (r versionResult) show(w io.Writer) error {
 			rows = append(rows, []string{path, v})
 		}
 	}
-	return table(w, nil, rows)
+	return table(w, nil, append(rows, []string{"roots of TPM makers", r.EKRoots.String()}))
 }

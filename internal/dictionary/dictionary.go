@@ -45,12 +45,16 @@ const (
 	kindWindows = "Windows"
 	kindLog     = "log line"
 	kindStep    = "verify step"
+
+	kindEKVerdict = "EK verdict"
+	kindEKReason  = "EK verdict reason"
 )
 
 // Kinds says what can be explained, one phrase each, with an example.
 func Kinds() []string {
 	return []string{
 		"exit codes, steps and messages of tpmdps (31, hub.connect)",
+		"verdicts on an endorsement key and their reasons (untrusted, missing-issuer)",
 		"HTTP status and error codes of DPS (404, 400004)",
 		"codes of IoT Hub (401003, CONNACK 5)",
 		"response codes of TPMs, as numbers or names (0x9a2, 2466, TPM_RC_LOCKOUT, {Binding})",

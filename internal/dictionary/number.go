@@ -22,7 +22,7 @@ func number(text string) []Entry {
 	if digits, ok := cutPrefixFold(text, "0x"); ok {
 		return hexadecimal(digits)
 	}
-	if found := verifyStep(text); len(found) > 0 {
+	if found := append(verifyStep(text), trust(text, false)...); len(found) > 0 {
 		return found
 	}
 	found := append(exitCode(text), service(text)...)

@@ -48,6 +48,7 @@ func sections() []section {
 		{"The chip", "Response codes of TPM 2.0. Codes with a number of a parameter, a session or a handle in them are shown without it:\nbits 8 to 11 hold the number, so 0x9a2 and 0x1a2 are 0xa2 of session 1 and handle 1. IoT Edge and the Linux kernel\nsometimes print them in decimal.", nil},
 		{"The software around the chip", "Codes of tpm2-tss: the layer in bits 16 to 23, here TCTI, from 0x1c on FAPI,\nand its code. Codes of the chip are handed on with the layer in front.", nil},
 		{"Steps of tpmdps verify", "As its table and its errors name them.", verifySteps},
+		{"Is it a real chip", "The verdicts on a chip's endorsement key, and the reasons for them, which [ek-trust.md](ek-trust.md) describes. Many are plain\nwords, so that they are not looked for in a longer text: ask for the word alone, or as in `ek verdict: path`.", slices.Concat(ekVerdicts, ekReasons)},
 		{"Windows", "Codes of the TPM Base Services. The chip's own have 0x8028 in front.", nil},
 	}
 	for _, e := range services {
@@ -72,7 +73,7 @@ func sections() []section {
 		all[5].entries = append(all[5].entries, stack(layer<<16|low)...)
 	}
 	for _, n := range slices.Sorted(maps.Keys(windowsCodes)) {
-		all[7].entries = append(all[7].entries, windows(n)...)
+		all[8].entries = append(all[8].entries, windows(n)...)
 	}
 	return all
 }

@@ -84,10 +84,12 @@ func alone(text string) []Entry {
 	if found := exitCode(strings.ToLower(text)); len(found) > 0 {
 		return found
 	}
-	if !bareName.MatchString(text) {
-		return nil
+	if bareName.MatchString(text) {
+		if found := camelName(strings.TrimSuffix(text, "Exception")); len(found) > 0 {
+			return found
+		}
 	}
-	return camelName(strings.TrimSuffix(text, "Exception"))
+	return trust(text, true)
 }
 
 // bareName is a name of a code as some program spells it. Words in small letters

@@ -193,7 +193,7 @@ func (s *Store) ended(v *Verdict, path chain.Path, now time.Time) {
 	if v.Extra {
 		based += ", which is trusted because it was given as an extra root"
 	}
-	v.because(Trusted, "path", based)
+	v.because(Trusted, CodePath, based)
 }
 
 func fingerprint(c *chain.Certificate) string { return hex.EncodeToString(c.Fingerprint[:]) }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -69,6 +70,25 @@ func RootsDate() time.Time {
 	}
 	t, _ := time.Parse(time.DateOnly, newest)
 	return t
+}
+
+// Known finds a certificate in the table.
+func Known(fingerprint [sha256.Size]byte) (Root, bool) {
+	r, ok := byFingerprint()[fingerprint]
+	return r, ok
+}
+
+// old is the age from which on it is worth a word that the table may lack something.
+const old = 365 * 24 * time.Hour
+
+// RootsAge says how old the table is, in words; "" where it is not over a year at the
+// time that is given.
+func RootsAge(now time.Time) string {
+	age := now.Sub(RootsDate())
+	if age <= old {
+		return ""
+	}
+	return fmt.Sprintf("%d days old: roots that makers have published since are not known; use a newer version of tpmdps", int(age.Hours())/24)
 }
 
 // vendorIDs are the IDs of the TCG's Vendor ID Registry that the chips below a

@@ -63,6 +63,8 @@ type Reason struct {
 
 // Codes of reasons beside those of [chain.NoPath].
 const (
+	// CodePath is the one of [Trusted].
+	CodePath          = "path"
 	CodeNoCertificate = "no-certificate"
 	CodeUnreadable    = "unreadable"
 	CodeOtherKey      = "other-key"

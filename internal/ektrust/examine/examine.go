@@ -101,9 +101,9 @@ func (x *Examiner) certificates(ctx context.Context, path string) ([]*chain.Cert
 	if path == "" {
 		return nil, nil
 	}
-	bundle, err := input.Await(ctx, path, "its end did not come", func() (rootfile.Bundle, error) { return rootfile.Load(path) })
+	bundle, err := load(ctx, path)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	x.note(path, bundle.Ignored)
 	return bundle.Certificates, nil
