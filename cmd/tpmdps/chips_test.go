@@ -18,6 +18,9 @@ var quirks = map[string]func(n int) softtpmtest.Quirk{
 	// Lists of GetCapability.
 	"pieces":  func(n int) softtpmtest.Quirk { return softtpmtest.Pieces(uint32(n)) },
 	"entries": func(n int) softtpmtest.Quirk { return softtpmtest.MostEntries(uint32(n), 0x3c4) }, // TPM_RC_VALUE, parameter 3
+	"maker": func(n int) softtpmtest.Quirk {
+		return softtpmtest.WithProperty(tpm2.TPMPTManufacturer, uint32(n))
+	},
 	// Reading of NV indices.
 	"nv-buffer": func(n int) softtpmtest.Quirk { return softtpmtest.WithProperty(tpm2.TPMPTNVBufferMax, uint32(n)) },
 	"no-nv-buffer": func(int) softtpmtest.Quirk {

@@ -16,7 +16,6 @@ import (
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/station"
-	"tpmdps/internal/tpm"
 )
 
 // TestDocsObjects reads each example of the manual into the value that the
@@ -123,7 +122,7 @@ func keys(typ reflect.Type) []string {
 func TestDocsColumns(t *testing.T) {
 	text := section(t, scripting, "## Tab-separated values")
 	for command, r := range map[string]result{
-		"read-ek": recordResult{}, "read-ek --compare": compareResult{Candidates: []tpm.Candidate{{}}},
+		"read-ek": recordResult{}, "read-ek --compare": compareResult{Candidates: []comparedKey{{}}},
 		"enroll": enrollResult{Items: []enrollItem{{}}}, "unenroll": unenrollResult{Items: []unenrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{checkup.Result{Ticks: []drift.Tick{{}}}}, "config --apply": applyResult{},
 		"bench": benchResult{Steps: []station.Step{{}}}, "batch verify": batchReport{}, "batch list": batchList{rows: [][]string{make([]string, 6)}}, "batch merge": mergeResult{}, "batch export": exportResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},

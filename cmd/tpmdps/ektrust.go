@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"time"
 
@@ -96,6 +97,23 @@ func (s *session) judge(x *examine.Examiner, r *identity.Record) (examine.Result
 		}
 	}
 	return result, err
+}
+
+// judgedRecord is the chip's record with the verdict on it, by the key and by what the
+// chip has itself. It is for looking: nothing is refused.
+func (s *session) judgedRecord(d *tpm.Device) (identity.Record, error) {
+	r, err := s.localRecord(d)
+	if err != nil {
+		return r, err
+	}
+	x, err := s.openExaminer(examine.Sources{Policy: ektrust.Policy{Mode: ektrust.Warn}})
+	if err != nil {
+		return r, err
+	}
+	if _, err = s.assess(x, &r); errors.Is(err, ektrust.ErrRefused) {
+		err = nil
+	}
+	return r, err
 }
 
 // judgeInTrip is how verify judges the chip: by its certificate if that was asked for,

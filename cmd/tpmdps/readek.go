@@ -103,7 +103,7 @@ func readEK(s *session, f flags) (err error) {
 	}
 	defer joinClose(&err, d)
 	if o.compare {
-		return s.compareEKs(d)
+		return s.compareEKs(d, examiner)
 	}
 	out, err := s.readBox(d, examiner, batch, o)
 	if err != nil {
@@ -280,9 +280,13 @@ func (r recordResult) verdictRows() [][]string {
 	if v == nil || r.unasked && v.Verdict == string(ektrust.Absent) {
 		return nil
 	}
-	const width = 60 // beside the labels, in 80 columns
-	rows := [][]string{}
-	label, lead := "Real chip?", v.Verdict+": "
+	return reasonRows("Real chip?", v)
+}
+
+// reasonRows are a verdict and its reasons beside a label, in 80 columns.
+func reasonRows(label string, v *identity.EKVerdict) (rows [][]string) {
+	const width = 60
+	lead := v.Verdict + ": "
 	for _, reason := range v.Reasons {
 		for line := range strings.Lines(text.Wrap("", lead+reason.Text, width)) {
 			rows = append(rows, []string{label, strings.TrimSpace(line)})

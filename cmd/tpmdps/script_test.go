@@ -80,6 +80,8 @@ func TestScripts(t *testing.T) {
 			"cert":      copyCertificate,
 			"counted":   isCounted,
 			"factory":   makeFactory,
+			"vouch":     vouchFor,
+			"asked":     wasAsked,
 		},
 	})
 }
@@ -93,6 +95,7 @@ type world struct {
 	tapped     *softtpm.Process
 	lockout    *lockout
 	server     *emulator.Server
+	log        emulatorLog
 	clock      atomic.Pointer[func() time.Time] // the service's; nil is this machine's
 	proxy      *forwardProxy
 }
@@ -227,7 +230,7 @@ func setAuth(ts *testscript.TestScript, neg bool, args []string) {
 // startEmulator: emulator [limit=N] [role=ROLE]. Starts a DPS, and sets the variables with
 // which the program finds it.
 func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
-	o := emulator.Options{RetryAfter: time.Millisecond, Now: of(ts).now, MQTT: "127.0.0.1:0", Names: []string{proxiedDPS, proxiedHub}}
+	o := emulator.Options{RetryAfter: time.Millisecond, Now: of(ts).now, MQTT: "127.0.0.1:0", Names: []string{proxiedDPS, proxiedHub}, Log: of(ts).log.logger()}
 	for _, arg := range args {
 		var err error
 		switch name, value, _ := strings.Cut(arg, "="); name {
@@ -252,6 +255,7 @@ func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(server.Start(context.Background()))
 	ts.Defer(func() { ts.Check(server.Close()) })
 	of(ts).server = server
+	of(ts).log.taken() // what it says of itself
 	secretsOf(ts).known = append(secretsOf(ts).known, drawn(server)...)
 	ca := ts.MkAbs("ca.pem")
 	ts.Check(os.WriteFile(ca, server.CAPEM(), 0o600))

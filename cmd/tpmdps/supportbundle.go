@@ -207,7 +207,7 @@ func (s *session) gatherOptions(o bundleOptions) (g gather.Options, err error) {
 			fromFile.Flushed = opts.Flushed
 			return addr, fromFile, err
 		},
-		Record:  s.localRecord,
+		Record:  s.judgedRecord,
 		Device:  deviceHere,
 		Verdict: func(err error) (int, string) { return verdict.Of(err).Code, hintFor(s.ctx, err) },
 		Fix:     func(err error) string { return verdict.Of(err).Hint },

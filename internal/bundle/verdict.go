@@ -21,6 +21,8 @@ const (
 	Enrollment    Layer = "enrollment" // what DPS has of this machine; whether it is enabled shows in the end
 	Assignment    Layer = "assignment" // DPS registers the device on a hub
 	Hub           Layer = "hub"
+	// Certificate is not on the way: a chip for which no maker vouches provisions as well.
+	Certificate Layer = "certificate"
 )
 
 // layers are their names for people, in order.
@@ -36,6 +38,9 @@ const chipIndex = 1 // in layers
 
 // Title is the layer's name for people.
 func (l Layer) Title() string {
+	if l == Certificate {
+		return "EK certificate"
+	}
 	for _, known := range layers {
 		if known.layer == l {
 			return known.title

@@ -2,6 +2,9 @@ package ektrust
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -132,8 +135,8 @@ func indefinite(der []byte) []byte {
 	return slices.Concat([]byte{0x30, 0x80}, content, []byte{0, 0})
 }
 
-// Padding of PKCS #1 v1.5 that a careless check of an exponent of 3 accepts, and a key
-// of exponent 1, under which every signature is its own text.
+// Padding of PKCS #1 v1.5 without a digest, which a check of the padding alone accepts,
+// and a key of exponent 1, under which every signature is its own text.
 func TestForgedPadding(t *testing.T) {
 	leaf := issue(t, wish{subject: "leaf", key: newKey(t)}).parsed(t)
 	n := new(big.Int).Lsh(big.NewInt(1), 2047)
@@ -163,6 +166,87 @@ func TestForgedPadding(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A signature that anyone can make for a key of exponent 3, as Bleichenbacher showed in
+// 2006: the right digest stands behind short padding, and not at the right end, so that
+// the rest can be chosen until the number has a cube root. It counts where the padding
+// is read from the left and what follows the digest is not looked at; here it does not.
+func TestForgedDigest(t *testing.T) {
+	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 2046))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.SetBit(n, 2047, 1).SetBit(n, 0, 1) // the forgery does not depend on the modulus
+	ca, err := chain.Parse(wish{subject: "rsa", isCA: true, spki: chain.MarshalRSA(n.Bytes(), []byte{3})}.sign(t, &made{key: newKey(t), name: "root"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		leaf := issue(t, wish{subject: fmt.Sprint("leaf ", i), by: &made{key: newKey(t), name: "rsa"}, spki: chipKey(false)})
+		digest := sha256.Sum256(signedPart(t, resigned(t, leaf.der, nil)))
+		for _, filled := range []int{1, 8, 20, 30} {
+			s := forge(t, digest, filled)
+			if !careless(n, s, digest) {
+				t.Fatalf("%d octets of padding: no careless check would accept it, so it shows nothing", filled)
+			}
+			if other := sha256.Sum256(digest[:]); careless(n, s, other) {
+				t.Fatal("the careless check accepts any text")
+			}
+			forged, err := chain.Parse(resigned(t, leaf.der, s))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := forged.CheckSignature(ca.Key); !errors.Is(err, chain.ErrSignature) {
+				t.Errorf("%d octets of padding: %v", filled, err)
+			}
+			v := NewStore(nil, []*chain.Certificate{ca}).Assess(Evidence{EK: ek(), Certificate: forged.DER, Manufacturer: "IFX"}, now)
+			if v.Verdict != Untrusted || v.Reasons[0].Code != chain.CodeSignature {
+				t.Errorf("%d octets of padding: %s, %+v", filled, v.Summary(), v.Reasons)
+			}
+		}
+	}
+}
+
+// digestInfo is what stands before a digest of SHA-256 in a signature: RFC 8017, 9.2.
+var digestInfo = []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
+
+// forge makes a signature without a private key: the cube root of 00 01 ff… 00, digest
+// and whatever makes it one.
+func forge(t *testing.T, digest [sha256.Size]byte, filled int) []byte {
+	t.Helper()
+	text := slices.Concat([]byte{0, 1}, bytes.Repeat([]byte{0xff}, filled), []byte{0}, digestInfo, digest[:])
+	free := 256 - len(text)
+	low := new(big.Int).SetBytes(append(text, make([]byte, free)...))
+	s := cubeRoot(low)
+	cube := new(big.Int).Exp(s, big.NewInt(3), nil).FillBytes(make([]byte, 256))
+	if !bytes.Equal(cube[:len(text)], text) {
+		t.Fatalf("%d octets at the end are too few to choose from", free)
+	}
+	return s.FillBytes(make([]byte, 256))
+}
+
+// careless is a check with the fault of CVE-2006-4339: it does not ask that the digest
+// ends the text.
+func careless(n *big.Int, signature []byte, digest [sha256.Size]byte) bool {
+	text := new(big.Int).Exp(new(big.Int).SetBytes(signature), big.NewInt(3), n).FillBytes(make([]byte, 256))
+	rest, ok := bytes.CutPrefix(text, []byte{0, 1})
+	if !ok {
+		return false
+	}
+	rest, ok = bytes.CutPrefix(bytes.TrimLeft(rest, "\xff"), []byte{0})
+	return ok && bytes.HasPrefix(rest, slices.Concat(digestInfo, digest[:]))
+}
+
+// signedPart is what the signature of a certificate is made over.
+func signedPart(t testing.TB, der []byte) []byte {
+	t.Helper()
+	var outer, tbs cryptobyte.String
+	s := cryptobyte.String(der)
+	if !s.ReadASN1(&outer, asn1.SEQUENCE) || !outer.ReadASN1Element(&tbs, asn1.SEQUENCE) {
+		t.Fatal("not a certificate")
+	}
+	return tbs
 }
 
 // cubeRoot is the least number whose cube is not less than m.

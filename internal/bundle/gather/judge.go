@@ -11,6 +11,8 @@ import (
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/ektrust"
+	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/text"
 	"tpmdps/internal/tpm"
@@ -97,6 +99,9 @@ func (g *gatherer) judgePart(p bundle.Part, value any, err error) {
 	case checkup.Result:
 		g.judgeConfig(known)
 		return
+	case identity.Record:
+		g.judgeChip(known)
+		return
 	}
 	switch c, _ := value.(tpm.Capabilities); {
 	case p.Name == "verify.json" && err != nil:
@@ -114,5 +119,38 @@ func (g *gatherer) judgePart(p bundle.Part, value any, err error) {
 		e.Others = append(e.Others, bundle.Finding{Layer: bundle.Chip, Part: p.Name, Step: "lockout", Warning: true,
 			What: fmt.Sprintf("the chip is locked out: it counted %s and accepts %d; it forgets one every %d s",
 				text.Count(int(c.Lockout.Counter), "wrong password"), c.Lockout.Max, c.Lockout.IntervalSeconds), Next: next})
+	}
+}
+
+// judgeChip keeps what the record says of whether the chip is a real one. A key that
+// anyone can compute ends other commands; what else is wrong is for somebody to look at.
+func (g *gatherer) judgeChip(r identity.Record) {
+	v, e := r.EKVerdict, &g.evidence
+	if v == nil {
+		return
+	}
+	said := v.Verdict
+	if len(v.Reasons) > 0 {
+		said += ": " + v.Reasons[0].Text
+	}
+	warning := bundle.Finding{Layer: bundle.Certificate, Part: "record.json", Step: "ek_verdict", Warning: true}
+	found := warning
+	found.What, found.Next = "the verdict on this chip is "+said, "tpmdps explain "+v.Verdict
+	switch ektrust.Word(v.Verdict) {
+	case ektrust.Trusted:
+	case ektrust.Unknown, ektrust.Absent:
+		e.Missing = append(e.Missing, bundle.Unseen{What: "whether it is a real chip", Why: said, Flag: "tpmdps read-ek --ek-roots PATH"})
+	case ektrust.Vulnerable:
+		found.Command, found.Warning = "tpmdps read-ek", false
+		found.Code, found.Next = g.Verdict(ektrust.ErrRefused)
+		found.Name = dictionary.ExitNames()[found.Code]
+		fallthrough
+	default:
+		e.Others = append(e.Others, found)
+	}
+	for _, w := range ektrust.Weaknesses(r.TPM.Manufacturer, r.TPM.Firmware) {
+		known := warning
+		known.What, known.Next = "the chip's firmware is known for "+w.String(), "get the update from "+w.Update
+		e.Others = append(e.Others, known)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/drift"
 	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/ektrust"
+	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/tpm"
 )
@@ -135,5 +137,48 @@ func TestWithHint(t *testing.T) {
 	refused := fmt.Errorf("look: %w", &tpm.ResponseError{})
 	if got := g.withHint(refused); got != refused.Error()+"; hint: the fix" {
 		t.Errorf("a refusal is %q", got)
+	}
+}
+
+// What the record says of whether the chip is a real one is in the verdict: a key that
+// anyone can compute as a fault, what is wrong as a warning, what nobody could tell as
+// not looked at.
+func TestJudgeChip(t *testing.T) {
+	warning := bundle.Finding{Layer: bundle.Certificate, Part: "record.json", Step: "ek_verdict", Warning: true}
+	said := func(word ektrust.Word) bundle.Finding {
+		f := warning
+		f.What, f.Next = "the verdict on this chip is "+string(word)+": why", "tpmdps explain "+string(word)
+		return f
+	}
+	refused := said(ektrust.Vulnerable)
+	refused.Warning, refused.Command, refused.Code, refused.Name, refused.Next = false, "tpmdps read-ek", 12, "tpm-refuses", "the hint"
+	known := warning
+	known.What = "the chip's firmware is known for " + ektrust.Weaknesses("NTC", "1.3.0.1")[0].String()
+	known.Next = "get the update from the maker of the computer; Nuvoton's advisory is SA-003"
+	for word, want := range map[ektrust.Word][]bundle.Finding{
+		ektrust.Trusted: nil, ektrust.Unknown: nil, ektrust.Absent: nil,
+		ektrust.Untrusted: {said(ektrust.Untrusted)}, ektrust.Mismatch: {said(ektrust.Mismatch)}, ektrust.Vulnerable: {refused},
+	} {
+		for firmware, more := range map[string][]bundle.Finding{"9.9.9.9": nil, "1.3.0.1": {known}} {
+			r := identity.Record{TPM: identity.Chip{Manufacturer: "NTC", Firmware: firmware},
+				EKVerdict: &identity.EKVerdict{Verdict: string(word), Reasons: []identity.EKReason{{Code: "c", Text: "why"}}}}
+			g := judging(Trip{})
+			g.judgePart(bundle.Part{Name: "record.json"}, r, nil)
+			if got := g.evidence.Others; !slices.Equal(got, append(slices.Clone(want), more...)) {
+				t.Errorf("%s, firmware %s: %+v", word, firmware, got)
+			}
+			unseen := []bundle.Unseen{{What: "whether it is a real chip", Why: string(word) + ": why", Flag: "tpmdps read-ek --ek-roots PATH"}}
+			if word != ektrust.Unknown && word != ektrust.Absent {
+				unseen = nil
+			}
+			if got := g.evidence.Missing; !slices.Equal(got, unseen) {
+				t.Errorf("%s: not looked at: %+v", word, got)
+			}
+		}
+	}
+	g := judging(Trip{})
+	g.judgePart(bundle.Part{Name: "record.json"}, identity.Record{}, nil)
+	if len(g.evidence.Others)+len(g.evidence.Missing) > 0 {
+		t.Errorf("of a chip that was not judged: %+v", g.evidence)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +78,9 @@ func (s Sources) Open(ctx context.Context) (*Examiner, error) {
 	x := &Examiner{policy: s.Policy, kept: s.Kept}
 	if x.off() {
 		return x, nil
+	}
+	if slices.Contains([]string{s.Roots, s.Extra, s.CRLs, s.AllowList}, "-") {
+		return nil, fmt.Errorf("-: %w: standard input is not read for this; save it as a file", ErrSource)
 	}
 	roots, err := x.certificates(ctx, s.Roots)
 	if err != nil {

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"log/slog"
+	"os"
+	"sync"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// vouchFor: vouch NAME VENDOR. Writes the certificate of a maker's root of its own for the
+// key in the record NAME.json, as that of a chip of the vendor: NAME.der, and the root,
+// NAME.pem. The software TPMs' own CA is forgotten when they are made.
+func vouchFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: vouch NAME VENDOR")
+	}
+	var record struct {
+		EndorsementKey string `json:"endorsement_key"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0]+".json")), &record))
+	root := newMaker(ts, "Root of "+args[0])
+	der, err := base64.StdEncoding.DecodeString(root.certify(record.EndorsementKey, args[1]))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".der"), der, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.root.Raw}), 0o600))
+}
+
+// emulatorLog is what a service has logged since it was last looked at.
+type emulatorLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *emulatorLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *emulatorLog) taken() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.text.Reset()
+	return l.text.String()
+}
+
+func (l *emulatorLog) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// wasAsked: asked. The emulator has been asked for something since this was last looked
+// at; with ! it has not.
+func wasAsked(ts *testscript.TestScript, neg bool, args []string) {
+	if text := of(ts).log.taken(); (text == "") != neg {
+		ts.Fatalf("the emulator has logged %q", text)
+	}
+}
