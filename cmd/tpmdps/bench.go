@@ -15,8 +15,10 @@ import (
 	"tpmdps/internal/dps"
 	"tpmdps/internal/edge/configfile"
 	"tpmdps/internal/ektrust/examine"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
+	"tpmdps/internal/inventory"
 	"tpmdps/internal/manifest"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/station"
@@ -30,9 +32,10 @@ func benchCommand() command {
 		usage:    "do all that a box needs at the bench, and say PASS or FAIL",
 		description: "Reads the chip's endorsement key and certificate, proves without a network that the\n" +
 			"chip can provision itself, and adds the box to a batch (--append). With --id-scope it\n" +
-			"also writes IoT Edge's config.toml, with --online it registers with DPS first: the\n" +
-			"box has to be enrolled then. Stops at the first step that fails; a box that fails\n" +
-			"before it is not in the batch.",
+			"also writes IoT Edge's config.toml. With --online it first enrolls the box in DPS, where\n" +
+			"a credential is given as for enroll, registers, and connects to the hub; without a\n" +
+			"credential the box has to be enrolled. Stops at the first step that fails; a box that\n" +
+			"fails before it is in the batch is not added.",
 		flags: slices.Concat(appendFlags(), []cli.Flag{
 			idFormatFlag("derive the registration ID in `FORMAT`: base32 or hex"),
 			&cli.StringFlag{Name: "registration-id", Usage: "name the box with an `ID` of your own instead, or a template such as line7-{serial}"},
@@ -40,17 +43,19 @@ func benchCommand() command {
 			&cli.StringFlag{Name: "id-scope", Usage: "the `SCOPE` of the DPS, such as 0ne0012AB34; writes IoT Edge's configuration"},
 			&cli.StringFlag{Name: "config", Value: configTOML, Usage: "with --id-scope: write or edit `FILE`"},
 			&cli.StringFlag{Name: "global-endpoint", EnvVars: []string{"IOTHUB_DEVICE_DPS_ENDPOINT", "PROVISIONING_HOST"}, Usage: "with --id-scope: the device endpoint of DPS at `URL`", DefaultText: dps.DefaultDeviceEndpoint},
-			&cli.BoolFlag{Name: "online", Usage: "with --id-scope: register with DPS too, and connect to the hub, as verify does"},
-		}, trustFlags(), chipFlags(), networkFlags(), secretFlags()),
+			&cli.BoolFlag{Name: "online", Usage: "with --id-scope: enroll the box in DPS where a credential is given, register it, and connect to the hub, as verify does"},
+			&cli.BoolFlag{Name: "edge-enabled", Usage: "with --online: enroll the box as an IoT Edge device"},
+		}, serviceFlags(), trustFlags(), chipFlags(), networkFlags(), secretFlags()),
 		examples: []string{
 			"sudo tpmdps bench --append /media/stick/batch.jsonl",
 			"sudo tpmdps bench --append batch.jsonl --id-scope 0ne0012AB34",
 		},
-		exits:   []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 31, 32, 33, 34, 40, 41, 50},
+		exits:   []int{10, 11, 12, 13, 14, 15, 20, 21, 22, 30, 31, 32, 33, 34, 40, 41, 50},
 		timeout: 15 * time.Minute,
 		rules: append(trustRules(),
 			rule{flag: "id-scope", only: []string{"config", "global-endpoint"}},
-			rule{flag: "online", only: []string{"ca-file"}},
+			rule{flag: "online", only: append(namesOf(serviceFlags()), "ca-file", "edge-enabled")},
+			loginRule,
 		),
 		run: runBench,
 	}
@@ -68,6 +73,7 @@ type benchOptions struct {
 	offline verifyOptions
 	service verifyOptions // with --online
 	online  bool
+	enroll  enrollOptions // with --online, where a credential is given
 }
 
 func readBenchOptions(f flags) (o benchOptions, err error) {
@@ -92,6 +98,14 @@ func readBenchOptions(f flags) (o benchOptions, err error) {
 	o.service = verifyOptions{
 		chip: o.chip, id: derived, until: provision.UntilTwin, idScope: o.idScope, endpoint: endpoint, caFile: f.text("ca-file"), hubTransport: hub.MQTT,
 	}
+	if o.enroll.service, err = readServiceOptions(f); err != nil {
+		return o, err
+	}
+	o.enroll.policy.ChosenID = f.typed("registration-id") || f.typed("id-format")
+	if f.typed("edge-enabled") {
+		enabled := f.yes("edge-enabled")
+		o.enroll.settings.EdgeEnabled = &enabled
+	}
 	return o, o.validate()
 }
 
@@ -113,6 +127,7 @@ type bench struct {
 	batch   *manifest.Batch     // nil without --append
 	offline provision.Request   // without its registration ID
 	service *provision.Request  // the same; nil without --online
+	enroll  *batch.Run          // nil without --online, or without a credential
 	config  *configfile.Request // nil without --id-scope
 
 	record  identity.Record
@@ -159,6 +174,9 @@ func (b *bench) prepare() (err error) {
 			return err
 		}
 		req.Limit, b.service = networkLimit, &req
+		if err := b.prepareEnroll(); err != nil {
+			return err
+		}
 	}
 	if b.o.idScope.text != "" {
 		req, err := b.configRequest(b.o.config)
@@ -190,6 +208,7 @@ func (b *bench) tasks() []station.Task {
 		{Name: station.Certificate, Do: b.judgeChip},
 		{Name: station.Chip, Do: func(ctx context.Context) (station.Seen, error) { return b.makeTrip(ctx, b.offline) }},
 		{Name: station.Batch, Do: when(b.batch != nil, b.append)},
+		{Name: station.Enroll, Do: when(b.enroll != nil, b.enrollBox)},
 		{Name: station.Service, Do: when(b.service != nil, func(ctx context.Context) (station.Seen, error) { return b.makeTrip(ctx, *b.service) })},
 		{Name: station.Config, Do: when(b.config != nil, b.configure)},
 	}
@@ -216,6 +235,38 @@ func (b *bench) judgeChip(context.Context) (station.Seen, error) {
 // compareLabel compares the scanned label with what was read.
 func (b *bench) compareLabel(context.Context) (station.Seen, error) {
 	return station.Seen{Detail: "it is this box's"}, manifest.CheckLabel(b.o.noting.label, b.record)
+}
+
+// prepareEnroll opens the service API, if there is a credential for it.
+func (b *bench) prepareEnroll() error {
+	o := b.o.enroll
+	_, inVariable := variables().First("PROVISIONING_CONNECTION_STRING", "TPMDPS_SAS_TOKEN")
+	if !o.service.named && !inVariable {
+		b.say("no credential for DPS is given, so nothing is enrolled: the box has to be enrolled already")
+		return nil
+	}
+	svc, err := b.openService(o.service)
+	if err != nil {
+		return err
+	}
+	b.enroll = &batch.Run{Service: svc.Operator, Policy: o.policy, Warn: b.warn, Stops: func(error) bool { return true }}
+	return nil
+}
+
+// enrollBox enrolls the box. What is enrolled otherwise, or for another key, is left
+// alone.
+func (b *bench) enrollBox(ctx context.Context) (station.Seen, error) {
+	entry := inventory.Entry{Record: b.record, Settings: b.o.enroll.settings}
+	b.enroll.Guard = batch.NewGuard(b.enroll.Service.ServiceClient, []inventory.Entry{entry}, batch.NewPace(batch.DefaultRate, nil)).ForOne(b.warn)
+	done := b.enroll.Enroll(ctx, entry)
+	switch {
+	case done.Err != nil:
+		return station.Seen{}, done.Err
+	case !done.Item.Writes():
+		return station.Seen{Detail: "it is enrolled already"}, nil
+	}
+	b.did("%s was enrolled (%s)", done.Item.RegistrationID, done.Item.Action)
+	return station.Seen{Detail: "it was enrolled"}, nil
 }
 
 // makeTrip proves that the chip can provision itself.

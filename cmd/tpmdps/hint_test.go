@@ -154,8 +154,8 @@ func TestParseLine(t *testing.T) {
 // What there is to say to those who did already what the hint is about.
 func TestHintsSayWhatElse(t *testing.T) {
 	for _, row := range []struct{ args, hint, want string }{
-		{"enroll --update", "to change the enrollment: add --update", "it was changed again meanwhile: run the same command again, and find out which other program or person writes it"},
-		{"enroll", "to change the enrollment: add --update", "to change the enrollment: add --update"},
+		{"enroll --update", "to change the enrollment: tpmdps enroll --update", "it was changed again meanwhile: run the same command again, and find out which other program or person writes it"},
+		{"enroll", "to change the enrollment: tpmdps enroll --update", "to change the enrollment: the same command with --update"},
 		{"enroll --replace-ek --reason swapped", "the enrollment was made with another chip's key, or another tool's: tpmdps enroll --replace-ek --reason TEXT", "the enrollment has another chip's key, or another tool's: look at the enrollment in the portal: whose key has it?"},
 		{"enroll", "enable it: tpmdps enroll --provisioning-status enabled --update", "enable it: the same command with --provisioning-status enabled --update"},
 		{"verify --timeout 2s", "raise --timeout; look at the hubs", "raise --timeout; look at the hubs"},

@@ -18,8 +18,8 @@ const (
 var instead = map[string][]string{
 	// Of the enrollment.
 	"enroll the machine first: tpmdps enroll":                                                                                                                 {"there is no enrollment to write to"},
-	"if this machine replaces the other one: add --replace-ek --reason TEXT":                                                                                  {"the enrollment got another key meanwhile: " + askOffice},
-	"to change the enrollment: add --update":                                                                                                                  {secondUpdate},
+	"if this machine replaces the other one: tpmdps enroll --replace-ek --reason TEXT":                                                                        {"the enrollment got another key meanwhile: " + askOffice},
+	"to change the enrollment: tpmdps enroll --update":                                                                                                        {secondUpdate},
 	"enable it: tpmdps enroll --provisioning-status enabled --update":                                                                                         {"enable it with --update", "it was disabled again meanwhile: find out which other program or person writes it"},
 	"link a hub to the DPS, or name a linked one: tpmdps enroll --iot-hubs HOST --update":                                                                     {"link the hub that is named to the DPS, or name a linked one"},
 	"choose another device ID: tpmdps enroll --device-id ID --update":                                                                                         {"choose another device ID"},

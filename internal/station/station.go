@@ -32,6 +32,7 @@ const (
 	Certificate = "certificate" // the maker's certificate is for the key
 	Chip        = "chip"        // the chip opens a challenge, and signs
 	Batch       = "batch"       // the box is in the batch
+	Enroll      = "enroll"      // the box is enrolled in DPS
 	Service     = "service"     // DPS and the hub accept the chip
 	Config      = "config"      // IoT Edge's config.toml is written
 )
