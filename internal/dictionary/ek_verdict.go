@@ -38,7 +38,7 @@ func ekVerdict(word, means, why, do string) Entry {
 // ekReasons are the codes of why a verdict, or what a policy says to it, is as it is.
 var ekReasons = []Entry{
 	ekReason("path", "a path of right signatures leads to a root that is trusted", "", ""),
-	ekReason("no-certificate", "the chip has no certificate", "some chips are sold without, and some makers keep it on a server", "ask who sold the machine; of Intel and AMD: tpmdps enroll --from FILE --fetch-ek-certificates"),
+	ekReason("no-certificate", "the chip has no certificate", "some chips are sold without, and some makers keep it on a server", "ask who sold the machine; for Intel and AMD, ask the maker: --fetch-ek-certificates"),
 	ekReason("unreadable", "the certificate cannot be read, or has an extension twice", "it was cut short in the chip or on the way, or altered", "read the chip again: tpmdps read-ek; if it persists, ask the maker"),
 	ekReason("other-key", "the certificate is for another key", "the record or the chip's memory was copied from another machine, or another key is stored at the EK's place", "see what is there: tpmdps read-ek --compare"),
 	ekReason("weak-key", "the private key can be computed from the public one", "a chip of Infineon's with the ROCA fault (CVE-2017-15361) made the key, the chip's or a CA's", "replace the chip: no update changes this key"),
@@ -62,7 +62,7 @@ var ekReasons = []Entry{
 	ekReason("circle", "CAs certify one another in a circle that no trusted root is in", "the maker's root is missing, or not known", doFetchCA),
 	ekReason("too-many", "no path was found in a bounded number of attempts", "very many certificates with the same names were given", "give the maker's own files: --ek-roots; what a file has: tpmdps roots check PATH"),
 	ekReason("revoked", "a list of revoked certificates (CRL) has the certificate", "the maker withdrew it, which it does where a key became known", doKeepApart),
-	ekReason("verdict", "the policy refuses or warns, because the chip is not trusted", "--ek-policy require refuses all chips that are not trusted; warn shows it", "explain the verdict: tpmdps explain and its word, such as untrusted"),
+	ekReason("verdict", "the policy refuses or warns, because the chip is not trusted", "--ek-policy require refuses all chips that are not trusted; warn shows it", "explain the word of the verdict as well, such as untrusted"),
 	ekReason("vendor-not-allowed", "the chip is of a maker that --ek-vendor does not name", "another make of chip was built in than was ordered", doAskPurchaser),
 	ekReason("not-on-the-list", "the chip's EK is not on the list of --ek-allow", "a machine that was not ordered, or a list of another delivery", doAskPurchaser),
 	ekReason("own-check", "the program of --ek-check did not accept the chip", "its last line is the reason", doAskPurchaser),

@@ -78,7 +78,7 @@ func Parse(args []string, commands []Command) Line {
 
 var (
 	flagInHint    = regexp.MustCompile(`(?:^|[^-\w])--([a-z][a-z0-9-]*)(?: ([a-z]+))?`)
-	commandInHint = regexp.MustCompile(`\btpmdps ((?:token |audit |chip )?[a-z][a-z-]*)((?: --?[a-z][a-z0-9-]*(?: (?:'[^']*'|(?:mssim|swtpm):\B|[^\s-](?:\S*[^\s,;:)])?))?)*)`)
+	commandInHint = regexp.MustCompile(`\btpmdps ((?:token |audit |batch |roots |chip )?[a-z][a-z-]*)((?: --?[a-z][a-z0-9-]*(?: (?:'[^']*'|(?:mssim|swtpm):\B|[^\s-](?:\S*[^\s,;:)])?))?)*)`)
 )
 
 // Bind keeps each command of this program's on one line where a text is broken into
