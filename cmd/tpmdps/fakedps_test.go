@@ -100,7 +100,7 @@ func TestAnswersOfTheField(t *testing.T) {
 		{mode: "get-404202", message: "no", code: 0, puts: 1},
 		{mode: "get-404001", message: "x", code: 21, says: "not an answer of a DPS", hint: "something other than DPS answered"},
 		{mode: "get-400001", message: "x", code: 2, says: "error 400001"},
-		{mode: "sym", code: 15, says: "box-7: the enrollment exists with another attestation: attestation.tpm.endorsementKey is symmetricKey, not a TPM's", hint: "add --replace-ek --reason TEXT, which removes what it has now; if it is another machine, enroll this one under another registration ID"},
+		{mode: "sym", code: 15, says: "box-7: the enrollment exists with another attestation: attestation.tpm.endorsementKey is symmetricKey, not a TPM's", hint: "the same command with --replace-ek --reason TEXT, which removes what it has now; if it is another machine, enroll this one under another registration ID"},
 		{mode: "sym", flags: []string{"--update"}, code: 15, says: "another attestation", hint: "--replace-ek"},
 		{mode: "sym", flags: []string{"--replace-ek", "--reason", "board swapped"}, puts: 1, wrote: `"attestation":{"type":"tpm","tpm":{"endorsementKey":"` + ek + `"}}`, not: "symmetricKey"},
 		{mode: "x509", code: 15, says: "is x509, not a TPM's", hint: "another registration ID"},

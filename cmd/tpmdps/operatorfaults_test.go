@@ -45,7 +45,7 @@ func TestOperatorFaults(t *testing.T) {
 			}
 			stdout, stderr := searched(t, server), searched(t, server)
 			args := []string{"tpmdps", "enroll", "--connection-string-file", key, "--ca-file", ca,
-				"--tpm", softtpmtest.Start(t, "persisted").Address(), "-o", "json"}
+				"--tpm", softtpmtest.Start(t, "persisted").Address(), "--ek-policy", "off", "-o", "json"}
 			code := run(t.Context(), args, streams{strings.NewReader(""), stdout, stderr})
 			var failed failure
 			if err := json.Unmarshal(stderr.Bytes(), &failed); err != nil {
