@@ -3,11 +3,12 @@ package ektrust
 import (
 	"math/big"
 	"math/bits"
+	"sync"
 )
 
 // rocaPrimes are the primes below 702 for which 65537 does not generate all of
 // their group, each with the residues that it does generate.
-var rocaPrimes = makeROCAPrimes()
+var rocaPrimes = sync.OnceValue(makeROCAPrimes)
 
 type rocaPrime struct {
 	prime   int64
@@ -45,7 +46,7 @@ func ROCA(modulus []byte) bool {
 		return false
 	}
 	words := n.Bits()
-	for _, r := range rocaPrimes {
+	for _, r := range rocaPrimes() {
 		var rest uint
 		for i := len(words) - 1; i >= 0; i-- {
 			rest = bits.Rem(rest, uint(words[i]), uint(r.prime))
