@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/pem"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"tpmdps/internal/ektrust/chain"
@@ -20,28 +19,9 @@ func LoadCRLs(folder string) ([]*chain.CRL, []Ignored, error) {
 	} else if !info.IsDir() { // opening a pipe would wait for its writer
 		return nil, nil, fmt.Errorf("%s: it is not a folder", shown)
 	}
-	root, err := os.OpenRoot(folder)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer root.Close()
 	r := newReader()
 	var lists []*chain.CRL
-	err = fs.WalkDir(root.FS(), ".", func(file string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil && file == ".":
-			return err
-		case err != nil:
-			r.ignore(file, err.Error())
-			return nil
-		case entry.IsDir():
-			return nil
-		}
-		data, err := read(root.FS(), file)
-		if err != nil {
-			r.ignore(file, err.Error())
-			return nil
-		}
+	err := r.folder(folder, func(file string, data []byte) error {
 		if r.files, r.left = r.files+1, r.left-len(data); r.files > maxFiles || r.left < 0 {
 			return fmt.Errorf("%w: %d files, %d MB together", errBounds, maxFiles, maxContent>>20)
 		}

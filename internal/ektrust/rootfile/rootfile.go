@@ -62,7 +62,7 @@ func Load(name string) (Bundle, error) {
 	}
 	r := newReader()
 	if info.IsDir() {
-		err = r.folder(name)
+		err = r.folder(name, func(file string, data []byte) error { return r.file(file, data, 1) })
 	} else {
 		var data []byte
 		if data, err = read(os.DirFS(filepath.Dir(name)), filepath.Base(name)); err == nil {
@@ -111,9 +111,9 @@ func (r *reader) result(name string) (Bundle, error) {
 	return Bundle{}, fmt.Errorf("%s: %w: %s", text.Printable(name, maxName), ErrNone, reason)
 }
 
-// folder reads all files below a folder. One that cannot be read is ignored by name;
-// links are not followed out of it.
-func (r *reader) folder(name string) error {
+// folder hands all files below a folder to use, which may end it with an error. One that
+// cannot be read is ignored by name; links are not followed out of it.
+func (r *reader) folder(name string, use func(file string, data []byte) error) error {
 	root, err := os.OpenRoot(name)
 	if err != nil {
 		return err
@@ -134,7 +134,7 @@ func (r *reader) folder(name string) error {
 			r.ignore(file, err.Error())
 			return nil
 		}
-		return r.file(file, data, 1)
+		return use(file, data)
 	})
 }
 
