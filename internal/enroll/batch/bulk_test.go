@@ -20,7 +20,7 @@ import (
 
 // Two thousand machines at a service that throttles: all are made, with one bulk request
 // for ten, and then all changed, by their ETags. The service's clock goes some
-// 0.4 s with each request, however long that took: in that time fewer come back than are
+// 0.3 s with each request, however long that took: in that time fewer come back than are
 // used, so that the last ones are too many.
 func TestThrottledBatch(t *testing.T) {
 	t.Parallel()
@@ -30,7 +30,7 @@ func TestThrottledBatch(t *testing.T) {
 	b := newBench(t, emulator.Options{
 		Limit:   120,
 		Arrived: func(*http.Request) { arrived.Add(1) },
-		Now:     func() time.Time { return began.Add(time.Duration(arrived.Load()) * 360 * time.Millisecond) },
+		Now:     func() time.Time { return began.Add(time.Duration(arrived.Load()) * 345 * time.Millisecond) },
 	})
 	text := boxes(0, records)
 	first := b.run(t.Context(), text, b.withTrail)
