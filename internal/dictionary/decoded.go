@@ -12,7 +12,7 @@ import (
 
 // decodedHead is what tpm2-tss writes in front of a message: the layer, and for
 // codes of the chip what they are about.
-var decodedHead = compiled(`(?i)\b(tpm|fapi|feature|esapi|esys|sys|sapi|mu|tcti|rmt|resmgr|rm|resmgrtpm|drvr):` +
+var decodedHead = newPattern(`(?i)\b(tpm|fapi|feature|esapi|esys|sys|sapi|mu|tcti|rmt|resmgr|rm|resmgrtpm|drvr):` +
 	`(?:(error|warn|handle|parameter|session)\((1\.2|2\.0|unk|[0-9]{1,2})\):)?[ \t]*`)
 
 // decodedTags are the words that a head has.
@@ -43,7 +43,7 @@ func decoded(s scan) []hit {
 }
 
 // associated is how the crate tss-esapi names what a message of the chip is about.
-var associated = compiled(`(?i)([a-z][^:(\n]{4,200}) \(associated with (?:an? )?(handle|parameter|session)(?: number ([0-9]{1,2}))?\)`)
+var associated = newPattern(`(?i)([a-z][^:(\n]{4,200}) \(associated with (?:an? )?(handle|parameter|session)(?: number ([0-9]{1,2}))?\)`)
 
 // decodedAssociated explains messages such as "a policy check failed (associated with
 // session number 1)".
@@ -158,10 +158,10 @@ func decodedStack(tag string, upper uint32, message string) []Entry {
 	return found
 }
 
-var hexAtStart = compiled(`^0[xX]([0-9a-fA-F]{1,8})\b`)
+var hexAtStart = newPattern(`^0[xX]([0-9a-fA-F]{1,8})\b`)
 
 func leadingHex(message string) string {
-	if m := hexAtStart().FindStringSubmatch(message); m != nil {
+	if m := hexAtStart.compiled().FindStringSubmatch(message); m != nil {
 		return m[1]
 	}
 	return ""

@@ -6,12 +6,19 @@ import (
 )
 
 // pattern is a regular expression that is compiled when it is first asked for. There
-// are more than a hundred, which only explain needs all of: compiled at the start of
+// are more than a hundred, and only explain needs all of them: compiled at the start of
 // every command, they were half of what the start takes.
-type pattern func() *regexp.Regexp
+type pattern struct {
+	expression string
+	once       sync.Once
+	expr       *regexp.Regexp
+}
 
-// compiled makes the pattern of an expression. Asking for it panics where the
-// expression is not one.
-func compiled(expression string) pattern {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+func newPattern(expression string) *pattern { return &pattern{expression: expression} }
+
+// compiled is the pattern as it is looked for. It panics where the expression is none
+// that regexp knows.
+func (p *pattern) compiled() *regexp.Regexp {
+	p.once.Do(func() { p.expr = regexp.MustCompile(p.expression) })
+	return p.expr
 }

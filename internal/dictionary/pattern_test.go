@@ -26,7 +26,7 @@ func TestPatternsCompile(t *testing.T) {
 		if !ok {
 			return true
 		}
-		if name, ok := call.Fun.(*ast.Ident); !ok || name.Name != "compiled" {
+		if name, ok := call.Fun.(*ast.Ident); !ok || name.Name != "newPattern" {
 			return true
 		}
 		expression, err := literal(call.Args[0])

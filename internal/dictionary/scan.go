@@ -24,14 +24,14 @@ func newScan(text string) scan {
 
 // matches are those of a pattern, as regexp.Regexp.FindAllStringSubmatchIndex gives
 // them, on the lines that have one of the words; no words are all lines.
-func (s scan) matches(p pattern, words []string) [][]int {
+func (s scan) matches(p *pattern, words []string) [][]int {
 	if len(words) == 0 {
-		return p().FindAllStringSubmatchIndex(s.text, maxCandidates)
+		return p.compiled().FindAllStringSubmatchIndex(s.text, maxCandidates)
 	}
 	var all [][]int
 	for _, start := range s.linesWith(words) {
 		line, _, _ := strings.Cut(s.text[start:], "\n")
-		for _, m := range p().FindAllStringSubmatchIndex(line, maxCandidates) {
+		for _, m := range p.compiled().FindAllStringSubmatchIndex(line, maxCandidates) {
 			for i := range m {
 				if m[i] >= 0 {
 					m[i] += start

@@ -84,7 +84,7 @@ func alone(text string) []Entry {
 	if found := exitCode(strings.ToLower(text)); len(found) > 0 {
 		return found
 	}
-	if bareName().MatchString(text) {
+	if bareName.compiled().MatchString(text) {
 		if found := camelName(strings.TrimSuffix(text, "Exception")); len(found) > 0 {
 			return found
 		}
@@ -94,7 +94,7 @@ func alone(text string) []Entry {
 
 // bareName is a name of a code as some program spells it. Words in small letters
 // are words.
-var bareName = compiled(`^[A-Z][A-Za-z0-9_]{2,40}$`)
+var bareName = newPattern(`^[A-Z][A-Za-z0-9_]{2,40}$`)
 
 // named explains a code that is given by its name.
 func named(name string) []Entry {
