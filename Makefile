@@ -13,8 +13,9 @@ CYCLONEDX   := v1.10.0
 TARGETS     := linux/amd64 linux/arm64 linux/arm/7 windows/amd64 windows/arm64
 
 # One static file, the same bytes from the same source on every machine.
-# urfave_cli_no_docs leaves a manual page generator out.
-BUILD := $(GO) build -trimpath -buildvcs=false -tags urfave_cli_no_docs \
+# The tags leave out what is never used: of urfave/cli a generator of manual pages and a
+# guess at misspelt words, of net/http HTTP/2, which no SDK speaks to DPS.
+BUILD := $(GO) build -trimpath -buildvcs=false -tags urfave_cli_no_docs,urfave_cli_no_suggest,nethttpomithttp2 \
 	-ldflags '-s -w -buildid= -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)'
 
 SOURCES := cmd internal templates
