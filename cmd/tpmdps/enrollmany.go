@@ -75,7 +75,7 @@ func enrollMany(s *session, o enrollOptions, x *examine.Examiner, service servic
 	rows.verdicts = x.Rooted()
 	pace := batch.NewPace(o.bulk.rate, nil)
 	s.throttled = pace.Throttled
-	tell, tick, stop := s.tellProgress()
+	tell, tick, stop := s.tellProgress(look.Machines)
 	defer stop()
 	bulk := batch.Bulk{
 		Run:  batch.Run{Service: service.Operator, Policy: o.policy, Examiner: x, DryRun: o.dryRun, Warn: rows.warn, Stops: stopsBatch},

@@ -1,25 +1,24 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"sync"
 	"time"
+
+	"github.com/schollz/progressbar/v3"
 
 	"tpmdps/internal/enroll/batch"
 )
 
 // How often progress is reported: on a terminal, and in a log.
 const (
-	redrawPause = 500 * time.Millisecond
-	linePause   = 10 * time.Second
+	barPause  = 500 * time.Millisecond
+	linePause = 10 * time.Second
 )
 
-// tellProgress tells how far a long run is: on a terminal in one line that is written
-// again and again, and otherwise with a new line from time to time. With JSON, where
-// stderr is for one error in JSON, and with -q there is neither. stop may be called
-// more than once.
-func (s *session) tellProgress() (tell func(batch.Progress), tick <-chan time.Time, stop func()) {
+// tellProgress tells how far a long run is: with a bar on a terminal, and otherwise with
+// a line from time to time. With JSON, where stderr is for one error in JSON, and with
+// -q there is neither. stop may be called more than once.
+func (s *session) tellProgress(machines int) (tell func(batch.Progress), tick <-chan time.Time, stop func()) {
 	if s.quiet || s.format == "json" || s.format == "jsonl" {
 		return nil, nil, func() {}
 	}
@@ -27,21 +26,22 @@ func (s *session) tellProgress() (tell func(batch.Progress), tick <-chan time.Ti
 		ticker := time.NewTicker(linePause)
 		return func(p batch.Progress) { s.say("%s", p) }, ticker.C, ticker.Stop
 	}
-	ticker := time.NewTicker(redrawPause)
+	ticker := time.NewTicker(barPause)
+	bar := progressbar.NewOptions(machines,
+		progressbar.OptionSetWriter(s.err), progressbar.OptionUseANSICodes(false), progressbar.OptionShowCount(),
+		progressbar.OptionShowIts(), progressbar.OptionSetItsString("machines"), progressbar.OptionClearOnFinish(),
+		progressbar.OptionFullWidth(), progressbar.OptionSetPredictTime(true))
+	tell = func(p batch.Progress) {
+		bar.Describe(p.Counts())
+		_ = bar.Set(p.Tried) // a bar that cannot be drawn is no reason to end
+		_ = flush(s.err)
+	}
 	var once sync.Once
-	return func(p batch.Progress) { redraw(s.err, p.String()) }, ticker.C, func() {
+	return tell, ticker.C, func() {
 		once.Do(func() {
 			ticker.Stop()
-			redraw(s.err, "")
+			_ = bar.Clear()
+			_ = flush(s.err)
 		})
 	}
-}
-
-// redraw writes a line over the one before, on a terminal. What would not fit on a
-// console is cut off: the rest of a broken line could not be written over. A line that
-// cannot be drawn is no reason to end.
-func redraw(w io.Writer, line string) {
-	width := helpWidth - 1
-	fmt.Fprintf(w, "\r%-*.*s\r%.*s", width, width, line, width, line)
-	_ = flush(w)
 }
