@@ -3,6 +3,7 @@ package dictionary
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,6 +103,29 @@ func decodedTPM(upper uint32, about, number, message string) []Entry {
 		found = append(found, stack(upper|rc)...)
 	}
 	return found
+}
+
+// headless explains the words of a message without what stands before them, or a part
+// of the words that no other message has.
+func headless(text string) []Entry {
+	const shortest = 16 // letters
+	text = lettersOnly(text)
+	if len(text) < shortest {
+		return nil
+	}
+	var whole, part []Entry
+	for _, base := range slices.Sorted(maps.Keys(foldedTexts)) {
+		switch message := foldedTexts[base]; {
+		case message == text:
+			whole = append(whole, stack(uint32(base))...)
+		case strings.Contains(message, text):
+			part = append(part, stack(uint32(base))...)
+		}
+	}
+	if len(whole) == 0 && len(part) == 1 {
+		return part
+	}
+	return whole
 }
 
 // vendorText reads "Vendor specific error: 0x1".

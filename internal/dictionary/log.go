@@ -47,6 +47,7 @@ func lineCoded(code string) (Entry, depth, bool) {
 // The codes of lines that have other wordings.
 const (
 	lineNoDevice    = "Failure: connecting to the TPM device"
+	lineSend        = "tpm_try_transmit: send(): error"
 	lineInsert      = "Failure inserting key into tpm"
 	lineTPM12       = "A TPM error (28)"
 	lineOpen        = "Failed to open device file"

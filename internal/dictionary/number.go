@@ -1,6 +1,7 @@
 package dictionary
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ func number(text string) []Entry {
 			return exitCode(strings.Trim(rest, " :#"))
 		}
 	}
+	text = respelled(text)
 	if digits, ok := cutPrefixFold(text, "0x"); ok {
 		return hexadecimal(digits)
 	}
@@ -37,6 +39,28 @@ func number(text string) []Entry {
 		found = append(found, hexadecimal(text)...)
 	}
 	return found
+}
+
+// programmed are numbers as languages and debuggers write them: 0x8028_0400,
+// 80280400h, 0x80280400L, and a code of Windows that was made 64 bits long with its
+// sign, FFFFFFFF80280400.
+var programmed = newPattern(`(?i)^(?:(0x)?(?:f{8})?([0-9a-f_]{1,16}?)(?:u?l{0,2}|(h)))$`)
+
+// respelled writes such a number as 0x and its digits; any other text stays.
+func respelled(text string) string {
+	if n, err := strconv.ParseUint(text, 10, 64); err == nil && n >= 1<<64-1<<31 {
+		return fmt.Sprintf("%#x", uint32(n)) // a negative number without its sign
+	}
+	m := programmed.compiled().FindStringSubmatch(text)
+	if m == nil {
+		return text
+	}
+	digits := strings.ReplaceAll(m[2], "_", "")
+	long := len(text) >= 16 && strings.EqualFold(text[len(m[1]):len(m[1])+8], "ffffffff")
+	if m[1] == "" && m[3] == "" && !long || len(digits) > 8 || !strings.ContainsAny(digits, "0123456789") || long && digits[0] < '8' {
+		return text
+	}
+	return "0x" + digits
 }
 
 func cutPrefixFold(text, prefix string) (rest string, found bool) {

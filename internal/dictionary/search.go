@@ -89,7 +89,10 @@ func alone(text string) []Entry {
 			return found
 		}
 	}
-	return trust(text, true)
+	if found := trust(text, true); len(found) > 0 {
+		return found
+	}
+	return headless(text)
 }
 
 // bareName is a name of a code as some program spells it. Words in small letters

@@ -57,7 +57,7 @@ var responses = map[uint16]responseText{
 	0x142: {name: "COMMAND_SIZE", means: "the command's length is not what its header says, or more than the chip accepts", why: "a damaged connection to the chip, or a program that is at fault", do: doRepeat},
 	0x143: {name: "COMMAND_CODE", means: "this chip does not have the command",
 		why:     "some chips lack HMAC (Infineon SLB 9665 and 9670 with old firmware) or EncryptDecrypt2, which the Java SDK wants; a TPM 1.2 lacks all",
-		do:      "tpmdps verify --offline names the commands that are missing; without HMAC this chip cannot do DPS attestation unless its maker has newer firmware",
+		do:      "tpmdps verify --offline names the commands that are missing; a chip without a command that it needs cannot do DPS attestation, unless its maker has newer firmware",
 		sources: []string{"tpm2-tools issues 2281, 3159", "azure-iot-sdk-java issue 611"}},
 	0x144: {name: "AUTHSIZE", means: "the authorization area is too long or too short", why: "a damaged connection to the chip, or a password longer than the chip accepts", do: "check that the password file holds the password alone (at most 32 bytes for a hierarchy), then run the command again; if it persists, keep the output of -vv"},
 	0x145: {name: "AUTH_CONTEXT", means: "the command accepts no sessions, and got some", do: doProgram},

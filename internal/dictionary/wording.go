@@ -54,6 +54,8 @@ var wordings = []wording{
 	{"MqttBadUsernameOrPasswordException", kindHub, "CONNACK 4", sdkJava},
 	{"MqttUnauthorizedException", kindHub, "CONNACK 5", sdkJava},
 
+	{"tpm_transmit: tpm_recv: error", kindLog, lineSend, "Linux, drivers/char/tpm/tpm-interface.c"},
+	{"tpm_transmit: tpm_send: error", kindLog, lineSend, "Linux, drivers/char/tpm/tpm-interface.c, before 5.1"},
 	{"Failure initializing tpm device", kindLog, lineNoDevice, "iotedge issues 1687, 2954"},
 	{"Failure initializeing TPM Codec", kindLog, lineNoDevice, "iotedge issue 2954"},
 	{"creating tpm_comm object", kindLog, lineNoDevice, "iotedge issues 1687, 2954"},

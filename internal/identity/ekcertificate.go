@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -83,6 +84,9 @@ func ParseEKCertificate(raw []byte) (EKCertificate, error) {
 	}
 	content := cryptobyte.String(inner)
 	var der cryptobyte.String
+	if other := otherContent(inner); other != "" {
+		return EKCertificate{}, fmt.Errorf("it is %s, not a certificate", other)
+	}
 	if !content.ReadASN1Element(&der, asn1.SEQUENCE) {
 		return EKCertificate{}, errors.New("it is not a certificate, or cut short")
 	}
@@ -107,9 +111,9 @@ func withoutHeader(raw []byte) []byte {
 
 // SplitCertificates takes apart the certificates of a chain, which chips store
 // one after the other, over several NV indices when one is too small (TCG EK
-// Credential Profile 2.5, 2.2.1.5.2). Padding between them is skipped. Where
-// something stands that is not a certificate it ends with an error, and what was
-// found until there.
+// Credential Profile 2.5, 2.2.1.5.2). Padding between them is skipped, and what
+// [ParseEKCertificate] takes apart is taken apart. Where something stands that is not
+// a certificate it ends with an error, and what was found until there.
 func SplitCertificates(raw []byte) ([][]byte, error) {
 	var chain [][]byte
 	for {
@@ -117,7 +121,11 @@ func SplitCertificates(raw []byte) ([][]byte, error) {
 		if len(raw) == 0 {
 			return chain, nil
 		}
-		rest := cryptobyte.String(withoutHeader(raw))
+		first, after, err := storedFirst(withoutHeader(raw))
+		if err != nil {
+			return chain, fmt.Errorf("number %d: %w", len(chain)+1, err)
+		}
+		rest := cryptobyte.String(first)
 		var der cryptobyte.String
 		if !rest.ReadASN1Element(&der, asn1.SEQUENCE) || len(der) > maxCertificate {
 			return chain, fmt.Errorf("no certificate follows number %d", len(chain))
@@ -127,7 +135,7 @@ func SplitCertificates(raw []byte) ([][]byte, error) {
 			return chain, fmt.Errorf("number %d: %w", len(chain)+1, err)
 		}
 		chain = append(chain, bytes.Clone(der))
-		raw = rest
+		raw = slices.Concat(rest, after)
 	}
 }
 

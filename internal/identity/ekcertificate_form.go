@@ -36,12 +36,55 @@ func stored(raw []byte) (content []byte, form string, _ error) {
 	return content, strings.Join(forms, " of "), nil
 }
 
+// storedFirst takes the form off the first of several certificates, or off all of them
+// where they share one. after is what follows a first one in PEM.
+func storedFirst(raw []byte) (first, after []byte, _ error) {
+	const depth = 3
+	for range depth {
+		if armoured := bytes.TrimLeft(raw, " \t\r\n"); bytes.HasPrefix(armoured, pemMark) {
+			first, _, err := fromPEM(armoured)
+			_, after = pem.Decode(armoured)
+			if at := bytes.Index(after, pemMark); at >= 0 && plainText(after[:at]) { // words between two
+				after = after[at:]
+			}
+			return first, bytes.TrimLeft(after, " \t\r\n"), err
+		}
+		inner, form, err := unwrapped(raw)
+		if form == "" || err != nil {
+			return raw, nil, err
+		}
+		raw = inner
+	}
+	return raw, nil, nil
+}
+
+var pemMark = []byte("-----BEGIN")
+
+func plainText(b []byte) bool {
+	return !bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != '\n' || r > '~' })
+}
+
+// otherContent names what people and tools store where a certificate belongs.
+func otherContent(content []byte) string {
+	signedData := []byte{0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02} // RFC 5652, 5.1
+	start := bytes.TrimLeft(content[:min(len(content), 64)], " \t\r\n")
+	switch {
+	case bytes.HasPrefix(start, []byte("<")):
+		return "a web page or XML"
+	case bytes.HasPrefix(start, []byte{0x30}) && bytes.Contains(start[:min(len(start), 20)], signedData):
+		return "a bundle of certificates (PKCS #7)"
+	case bytes.HasPrefix(start, []byte("PK\x03\x04")):
+		return "a zip file"
+	}
+	return ""
+}
+
 // unwrapped takes one form off. The error says what it is when nothing can be
 // taken out of it.
 func unwrapped(content []byte) (inner []byte, form string, _ error) {
 	text := bytes.Trim(content, "\x00\xff \t\r\n")
 	switch {
-	case bytes.HasPrefix(text, []byte("-----BEGIN")):
+	case bytes.HasPrefix(text, pemMark):
 		return fromPEM(text)
 	case bytes.HasPrefix(content, []byte{0x1f, 0x8b}):
 		return fromGzip(content)

@@ -89,9 +89,54 @@ func TestCertificateFormsRefused(t *testing.T) {
 		"the certificate in it is dama":   []byte(`{"certificate":"%ZZ*"}`),
 		"base64 that is damaged":          []byte("MIIE*"),
 		"not a certificate":               []byte("<html>404</html>"),
+		"a web page or XML":               []byte("\r\n<?xml version='1.0'?><a/>"),
+		"a zip file":                      []byte("PK\x03\x04rest"),
+		"PKCS #7":                         append([]byte{0x30, 0x82, 0x05, 0x00, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02}, der...),
 	} {
 		if c, err := ParseEKCertificate(raw); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ParseEKCertificate(%.30q) = %d bytes, %v, want %q in it", raw, len(c.DER), err, want)
+		}
+	}
+}
+
+// A chain comes out the same in every form that one certificate may have.
+func TestChainForms(t *testing.T) {
+	a := certificateSample(t)
+	b, err := os.ReadFile(filepath.Join("..", "..", "testdata", "certificates", "intel-spt.der"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	armoured := func(der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	}
+	both := string(a) + string(b)
+	for name, raw := range map[string]string{
+		"DER":                      both,
+		"PEM":                      armoured(a) + armoured(b),
+		"PEM, Windows' line ends":  strings.ReplaceAll(armoured(a)+"\n\n"+armoured(b), "\n", "\r\n"),
+		"PEM, words between":       armoured(a) + "issuer: CN=x\n" + armoured(b),
+		"PEM, then DER":            armoured(a) + string(b),
+		"DER, then PEM":            string(a) + armoured(b),
+		"DER, padding, PEM":        string(a) + "\x00\x00" + armoured(b),
+		"base64":                   base64.StdEncoding.EncodeToString([]byte(both)),
+		"gzip":                     string(zipped(t, []byte(both))),
+		"gzip of PEM":              string(zipped(t, []byte(armoured(a)+armoured(b)))),
+		"PEM behind a header each": "\x10\x01\x00\x06\x00" + armoured(a) + "\x10\x01\x00\x06\x00" + armoured(b),
+	} {
+		for _, padding := range []string{"", "\xff\xff", strings.Repeat("\x00", 50)} {
+			chain, err := SplitCertificates([]byte(raw + padding))
+			if err != nil || len(chain) != 2 || !bytes.Equal(chain[0], a) || !bytes.Equal(chain[1], b) {
+				t.Errorf("%s, %d bytes of padding: %d certificates, %v", name, len(padding), len(chain), err)
+			}
+		}
+	}
+	for want, raw := range map[string]string{
+		"number 2: it is PEM of another kind": armoured(a) + string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: b})),
+		"number 2: it is PEM that is damaged": armoured(a) + armoured(b)[:300],
+		"number 1: it is base64 that is":      "MIIE*",
+	} {
+		if chain, err := SplitCertificates([]byte(raw)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("SplitCertificates(%.30q) = %d certificates, %v, want %q", raw, len(chain), err, want)
 		}
 	}
 }
