@@ -47,7 +47,7 @@ PLAIN := TestScripts|TestAnswersMatrix|TestEveryResponseCode|TestBrokenConfigTel
 
 # The longest goes first. The limit is there to end a hang. Without cgo runs, beside those, what it makes different: the look-up of names.
 test: ## run all tests: with the race detector and the simulator, and what differs without cgo
-	@sh .ci/deps swtpm witness proxy cgo roots shells
+	@sh .ci/deps swtpm witness proxy cgo roots shells script
 	CGO_ENABLED=1 $(TEST) -timeout 20m -race -skip '^($(PLAIN))$$' ./internal/tpm ./...
 	$(TEST) -timeout 20m -run '^($(PLAIN))$$' ./cmd/tpmdps ./internal/edge/lint ./internal/dictionary ./internal/manifest ./internal/inventory \
 		./internal/enroll/batch ./internal/labels ./internal/bench
@@ -148,7 +148,22 @@ bin/cyclonedx-gomod:
 	@mkdir -p bin
 	GOBIN=$(CURDIR)/bin $(GO) install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX)
 
+# Draws what a terminal showed.
+PICTURE := bin/picture
+$(PICTURE)/.installed: .ci/picture.txt
+	@sh .ci/deps python
+	rm -rf $(PICTURE)
+	python3 -m venv $(PICTURE)
+	$(PICTURE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+recording: build $(PICTURE)/.installed ## record README's picture anew, docs/session.svg, on a software TPM and the emulator
+	@sh .ci/deps swtpm script
+	rm -rf bin/recording
+	PATH=$(CURDIR)/bin:$$PATH sh .ci/recording bin/recording
+	$(PICTURE)/bin/python .ci/picture bin/recording/session.ansi docs/session.svg
+
 clean: ## remove what was built
 	rm -rf bin dist $(NODE)/node_modules $(PYTHON)/venv
 
-.PHONY: help build demo test timed-test test-vm test-stick conformance bench check fmt vet lint cross snapshot clean
+.PHONY: help build demo test timed-test test-vm test-stick conformance bench check fmt vet lint cross snapshot recording clean
