@@ -314,14 +314,16 @@ func TestDocsTargets(t *testing.T) {
 	}
 }
 
+// inlineCommand is a command line that stands in a sentence or a table.
+var inlineCommand = regexp.MustCompile("`((?:sudo )?tpmdps [a-z][^`\n]*)`")
+
 // TestDocsInline has the program read every command line that stands in a sentence
 // or a table, as it would before it runs it.
 func TestDocsInline(t *testing.T) {
-	span := regexp.MustCompile("`((?:sudo )?tpmdps [a-z][^`\n]*)`")
 	found := 0
 	for _, name := range pages(t) {
 		text := regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(page(t, name), "")
-		for _, m := range span.FindAllStringSubmatch(text, -1) {
+		for _, m := range inlineCommand.FindAllStringSubmatch(text, -1) {
 			line := strings.ReplaceAll(m[1], `\|`, "|")
 			if known := notCommands[line]; known {
 				continue

@@ -240,3 +240,35 @@ func compareShown(t *testing.T, dir string, b block) {
 		}
 	}
 }
+
+// TestDocsDebugging types what the page for those who debug says to type, on a
+// machine that works: each command is understood, and finds nothing.
+func TestDocsDebugging(t *testing.T) {
+	const name = "docs/debugging.md"
+	shell := pageShell{dir: t.TempDir()}
+	shell.machine(t)
+	shell.chip(t)
+	shell.service(t)
+	script := "set -a; . dps/emulator.env; set +a\n" + aBatch + aSecret + `tpmdps enroll -q -o none
+tpmdps config -q -o none
+tpmdps token mint -q -o none --connection-string-file dps.secret --out shift.token
+`
+	typed := 0
+	for _, m := range inlineCommand.FindAllStringSubmatch(page(t, name), -1) {
+		line := strings.ReplaceAll(m[1], `\|`, "|")
+		if !executable(line) || notCommands[line] {
+			continue
+		}
+		typed++
+		for _, own := range [][2]string{{"token show FILE", "token show shift.token"}, {"batch verify FILE", "batch verify batch.jsonl"}, {"PATH", "dps/ca.pem"}, {"SCOPE", "0ne00000E11"}} {
+			line = strings.ReplaceAll(line, own[0], own[1])
+		}
+		script += fmt.Sprintf("echo '-- %s' >&2\n%s\n", line, line)
+	}
+	if typed < 10 {
+		t.Errorf("%s: %d commands: is the search broken?", name, typed)
+	}
+	if out, err := shell.run(t, script); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
