@@ -3,7 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,7 +22,8 @@ import (
 //
 //	<!-- needs: Azure, root -->
 //
-// Which of the two is not for the page to choose: needs, below, decides.
+// Which of the two is not for the page to choose: needs, below, decides. A block that
+// begins with #! is a file of docs/examples, whole, and a test runs that.
 
 // block is what stands between two fences.
 type block struct {
@@ -109,7 +114,8 @@ var needs = []need{
 	{"a printer", regexp.MustCompile(`\blp\b|/dev/usb/lp`)},
 	{"TrustedTpm.cab", regexp.MustCompile(`TrustedTpm\.cab`)}, // Microsoft's file of makers' certificates
 	{"root", regexp.MustCompile(`\bsudo (?:env |-\S+ )*(?:[^t-]|t[^p])|\b(?:apt|apt-get|dpkg|rpm|dnf|systemctl|mount|umount|chroot)\b`)},
-	{"a release", regexp.MustCompile(`SHA256SUMS|tpmdps_\S*_(?:linux|windows)_|dist/`)},
+	{"a release", regexp.MustCompile(`SHA256SUMS|tpmdps_\S*_(?:linux|windows)_|\bdist\b`)},
+	{"a stick", regexp.MustCompile(`/media/|/mnt/|/run/media/`)},
 	{"the source", regexp.MustCompile(`^make (?:demo|test|snapshot|conformance|bench|recording)\b`)},
 	{"a desktop", regexp.MustCompile(`\b(?:xdg-open|firefox|chromium)\b`)},
 }
@@ -150,6 +156,12 @@ func judge(b block) (faults []string) {
 		}
 		return faults
 	}
+	if b.isFile() {
+		if b.marks != nil || !isRun(b.text) {
+			says("a script is a file of docs/examples, word for word, that a test runs; it has no mark")
+		}
+		return faults
+	}
 	if len(b.lines()) == 0 {
 		says("there is no command")
 	}
@@ -175,6 +187,27 @@ func judge(b block) (faults []string) {
 		}
 	}
 	return faults
+}
+
+// isFile tells a script that is shown from lines that are typed.
+func (b block) isFile() bool { return b.language == "sh" && strings.HasPrefix(b.text, "#!") }
+
+// isRun looks for a text in docs/examples, and for the file's name in a script of the
+// tests.
+func isRun(text string) bool {
+	top := os.DirFS(filepath.Join("..", ".."))
+	examples, _ := fs.Glob(top, "docs/examples/*")
+	tests, _ := fs.Glob(top, "testdata/script/*.txtar")
+	for _, name := range examples {
+		if data, err := fs.ReadFile(top, name); err != nil || string(data) != text {
+			continue
+		}
+		return slices.ContainsFunc(tests, func(test string) bool {
+			data, err := fs.ReadFile(top, test)
+			return err == nil && strings.Contains(string(data), path.Base(name))
+		})
+	}
+	return false
 }
 
 // script is what a shell is given of a block.

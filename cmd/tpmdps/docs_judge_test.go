@@ -62,6 +62,8 @@ func TestDocsBlocksRefused(t *testing.T) {
 		"one that could be executed":     {block("sh", "Azure", "tpmdps version\naz login"), "a block of its own"},
 		"no shell's":                     {block("sh", "", "if tpmdps version; then"), "sh does not understand"},
 		"an open quote":                  {block("sh", "", "tpmdps enroll --reason 'open"), "sh does not understand"},
+		"a script of its own":            {block("sh", "", "#!/bin/sh\ntpmdps version"), "a file of docs/examples"},
+		"a stick":                        {block("sh", "", "tpmdps bench --append /media/stick/batch.jsonl"), `needs ["a stick"]`},
 		"no such command":                {block("sh", "", "tpmdps frobnicate"), "frobnicate"},
 		"no such flag":                   {block("sh", "", "tpmdps verify --offlin"), "--offlin"},
 		"no such flag, marked":           {block("sh", "Azure", "az login\ntpmdps enroll --al --dps plant"), "--al"},
