@@ -55,7 +55,7 @@ RACED := TestFaults|TestBundleFaults|TestBundlePartsAreApart|TestCommandLinesAre
 
 # The limit is there to end a hang. Without cgo other code looks names up.
 test: ## run all tests, with the race detector and the simulator where they find something
-	@sh .ci/deps swtpm witness proxy cgo roots shells
+	@sh .ci/deps swtpm witness proxy cgo roots shells script
 	CGO_ENABLED=1 $(TEST) -timeout 20m -race -skip '^($(SINGLE))$$' $(CONCURRENT)
 	CGO_ENABLED=1 $(TEST) -timeout 20m -race -run '^($(RACED))$$' ./cmd/tpmdps
 	$(TEST) -timeout 20m -skip '^($(RACED))$$' ./cmd/tpmdps $(filter-out $(shell $(GO) list $(CONCURRENT)) tpmdps/cmd/tpmdps,$(shell $(GO) list ./...))
@@ -157,7 +157,22 @@ bin/cyclonedx-gomod:
 	@mkdir -p bin
 	GOBIN=$(CURDIR)/bin $(GO) install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX)
 
+# Draws what a terminal showed.
+PICTURE := bin/picture
+$(PICTURE)/.installed: .ci/picture.txt
+	@sh .ci/deps python
+	rm -rf $(PICTURE)
+	python3 -m venv $(PICTURE)
+	$(PICTURE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+recording: build $(PICTURE)/.installed ## record README's picture anew, docs/session.svg, on a software TPM and the emulator
+	@sh .ci/deps swtpm script
+	rm -rf bin/recording
+	PATH=$(CURDIR)/bin:$$PATH sh .ci/recording bin/recording
+	$(PICTURE)/bin/python .ci/picture bin/recording/session.ansi docs/session.svg
+
 clean: ## remove what was built
 	rm -rf bin dist $(NODE)/node_modules $(PYTHON)/venv
 
-.PHONY: help build demo test timed-test test-vm test-stick conformance bench check fmt vet lint cross snapshot clean
+.PHONY: help build demo test timed-test test-vm test-stick conformance bench check fmt vet lint cross snapshot recording clean

@@ -51,7 +51,7 @@ func TestDocsSession(t *testing.T) {
 	t.Chdir(dir)
 	commands := 0
 	for _, b := range block.FindAllStringSubmatch(session, -1) {
-		if b[1] != "" {
+		if b[1] != "console" {
 			continue // commands alone, without what they print
 		}
 		for _, m := range shown.FindAllStringSubmatch(b[2], -1) {

@@ -114,8 +114,9 @@ func headless(text string) []Entry {
 		return nil
 	}
 	var whole, part []Entry
-	for _, base := range slices.Sorted(maps.Keys(foldedTexts)) {
-		switch message := foldedTexts[base]; {
+	texts := foldedTexts()
+	for _, base := range slices.Sorted(maps.Keys(texts)) {
+		switch message := texts[base]; {
 		case message == text:
 			whole = append(whole, stack(uint32(base))...)
 		case strings.Contains(message, text):

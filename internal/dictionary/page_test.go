@@ -83,7 +83,7 @@ func render() string {
 	b.WriteString("# Errors and what to do about them\n\n" +
 		"What `tpmdps explain` says, for reading on the web. The tables below are printed from the program's own; change them\n" +
 		"there (internal/dictionary).\n\n" +
-		"```sh\ntpmdps explain 0x9a2\ntpmdps explain 400004\njournalctl -u aziot-tpmd -b | tpmdps explain -\n```\n")
+		"```sh\ntpmdps explain 0x9a2\ntpmdps explain 400004\n```\n\nOn a machine with IoT Edge, for all that its log has:\n\n<!-- needs: IoT Edge -->\n```sh\njournalctl -u aziot-tpmd -b | tpmdps explain -\n```\n")
 	for _, s := range sections() {
 		fmt.Fprintf(&b, "\n## %s\n\n", s.heading)
 		if s.text != "" {
