@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"tpmdps/internal/build"
 	"tpmdps/internal/bundle"
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/edge/checkup"
@@ -126,7 +127,7 @@ func TestDocsColumns(t *testing.T) {
 		"enroll": enrollResult{Items: []enrollItem{{}}}, "unenroll": unenrollResult{Items: []unenrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{checkup.Result{Ticks: []drift.Tick{{}}}}, "config --apply": applyResult{},
 		"bench": benchResult{Steps: []station.Step{{}}}, "batch verify": batchReport{}, "batch list": batchList{rows: [][]string{make([]string, 6)}}, "batch merge": mergeResult{}, "batch export": exportResult{},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
-		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
+		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{}, "version --sbom": sbomResult{build.SBOM{Components: []build.Component{{}}}},
 		"roots list": rootsList{Roots: []knownRoot{{}}}, "roots check": rootsCheck{},
 		"support-bundle": bundleResult{Parts: []bundle.Entry{{}}},
 		"explain":        explainResult{Entries: []dictionary.Entry{{}}}, "token": tokenResult{}, "audit": auditResult{}, "labels": labelsResult{},

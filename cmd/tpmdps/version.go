@@ -8,6 +8,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
+	"tpmdps/internal/build"
 	"tpmdps/internal/ektrust"
 )
 
@@ -27,8 +30,17 @@ func versionCommand() command {
 	return command{
 		name:        "version",
 		usage:       "print the version and how it was built",
-		description: "Prints the version, the commit and its date, the Go release, the libraries\nthat talk to the chip and the service, and the state of the table of TPM makers'\nroots (tpmdps roots list).",
-		run:         func(s *session, _ flags) error { return s.print(buildFacts()) },
+		description: "Prints the version, the commit and its date, the Go release, the libraries\nthat talk to the chip and the service, and the state of the table of TPM makers'\nroots (tpmdps roots list); with -o json all modules, with their sums.\n\nWith --sbom, prints the bill of materials of this very file (CycloneDX 1.6, JSON).",
+		examples:    []string{"tpmdps version -o json", "tpmdps version --sbom"},
+		flags: []cli.Flag{
+			&cli.BoolFlag{Name: "sbom", Usage: "print the bill of materials of this program instead, as CycloneDX JSON"},
+		},
+		run: func(s *session, f flags) error {
+			if f.yes("sbom") {
+				return s.print(sbomResult{built().SBOM()})
+			}
+			return s.print(buildFacts())
+		},
 	}
 }
 
@@ -48,6 +60,7 @@ type versionResult struct {
 	Go        string            `json:"go"`
 	Platform  string            `json:"platform"`
 	Libraries map[string]string `json:"libraries"`
+	Modules   []build.Module    `json:"modules"`
 	EKRoots   rootsTable        `json:"ek_roots"`
 }
 
@@ -71,17 +84,26 @@ func (t rootsTable) String() string {
 	return text
 }
 
-func buildFacts() versionResult {
-	r := versionResult{
-		Version: version, Commit: commit, Date: date,
-		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Libraries: map[string]string{},
-		EKRoots: ekRoots(time.Now()),
+// built is what this program was built from.
+func built() build.Facts {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{GoVersion: runtime.Version()}
 	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, dep := range info.Deps {
-			if slices.Contains(libraries, dep.Path) {
-				r.Libraries[dep.Path] = dep.Version
-			}
+	f := build.Read(info)
+	f.Version, f.Commit, f.Date = version, commit, date
+	return f
+}
+
+func buildFacts() versionResult {
+	facts := built()
+	r := versionResult{
+		Version: version, Commit: commit, Date: date, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		Libraries: map[string]string{}, Modules: facts.Modules, EKRoots: ekRoots(time.Now()),
+	}
+	for _, m := range facts.Modules {
+		if slices.Contains(libraries, m.Path) {
+			r.Libraries[m.Path] = m.Version
 		}
 	}
 	return r
@@ -102,3 +124,19 @@ func (r versionResult) show(w io.Writer) error {
 	}
 	return table(w, nil, append(rows, []string{"roots of TPM makers", r.EKRoots.String()}))
 }
+
+// sbomResult is the bill of materials.
+type sbomResult struct{ build.SBOM }
+
+func (r sbomResult) lines() []any { return []any{r} }
+
+func (r sbomResult) fields() [][]string {
+	var rows [][]string
+	for _, c := range r.Components {
+		rows = append(rows, []string{c.Name, c.Version, c.PURL})
+	}
+	return rows
+}
+
+// show prints JSON, too: it is for programs alone.
+func (r sbomResult) show(w io.Writer) error { return encode(w, r, "  ") }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"debug/buildinfo"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -32,5 +34,30 @@ func TestAgeOfTheTableOfRoots(t *testing.T) {
 	}
 	if got := ekRoots(made.Add(366*24*time.Hour - time.Second)).age; !strings.HasPrefix(got, "365 days") {
 		t.Errorf("a second before 366 days it is %q", got)
+	}
+}
+
+// TestModulesAreThoseOfGoVersion: version names every module that go version -m finds in
+// the file, with version and sum, and so does the bill of materials.
+func TestModulesAreThoseOfGoVersion(t *testing.T) {
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts, sbom := buildFacts(), built().SBOM()
+	if len(info.Deps) < 30 || len(facts.Modules) != len(info.Deps) || len(sbom.Components) != len(info.Deps) {
+		t.Fatalf("%d modules, %d components, go version -m has %d", len(facts.Modules), len(sbom.Components), len(info.Deps))
+	}
+	for i, want := range info.Deps {
+		if got := facts.Modules[i]; got.Path != want.Path || got.Version != want.Version || got.Sum != want.Sum || got.Sum == "" {
+			t.Errorf("module %+v, go version -m has %+v", got, want)
+		}
+		if got := sbom.Components[i]; got.Name != want.Path || got.Version != want.Version {
+			t.Errorf("component %+v, go version -m has %+v", got, want)
+		}
 	}
 }

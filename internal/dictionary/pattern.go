@@ -16,8 +16,8 @@ type pattern struct {
 
 func newPattern(expression string) *pattern { return &pattern{expression: expression} }
 
-// compiled is the pattern as it is looked for. It panics where the expression is none
-// that regexp knows.
+// compiled is the pattern as it is looked for. It panics where regexp cannot compile
+// the expression.
 func (p *pattern) compiled() *regexp.Regexp {
 	p.once.Do(func() { p.expr = regexp.MustCompile(p.expression) })
 	return p.expr
