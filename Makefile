@@ -51,7 +51,7 @@ RACED := TestFaults|TestBundleFaults|TestBundlePartsAreApart|TestCommandLinesAre
 	TestSignInIsRenewedInABatch|TestResultsAsTheyCome|TestRowsAreAligned|TestResultThatCannotBePrinted|TestSkippedIsNotDone|$\
 	TestHostileHubs|TestInputsThatNeverCome|TestInputsThatBreakOff|TestOvertimeOfCommands|TestTimeEndsAtAnEvent|$\
 	TestFailedStartsLeaveTheRunningOne|TestWaitingForTheTrailEnds|TestUnansweredIsClosed|TestNoIntentNoWrite|$\
-	TestConfigWaitsForAnother|TestOneReaderOfStandardInput|TestHintOfAnotherEmulator|TestNothingIsPrintedThatIsKnown
+	TestConfigWaitsForAnother|TestOneReaderOfStandardInput|TestHintOfAnotherEmulator
 
 # The limit is there to end a hang. Without cgo other code looks names up.
 test: ## run all tests, with the race detector and the simulator where they find something
