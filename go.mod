@@ -27,11 +27,12 @@ require (
 )
 
 // Test dependencies: the second TPM implementation (cgo), scripts over the real
-// program, a scanner for codes that were drawn, and a reader for the file of IoT
-// Edge 1.1.
+// program, a scanner for codes that were drawn, a reader for the file of IoT
+// Edge 1.1 and for cloud-init's, and a judge of what is printed by its JSON Schema.
 require (
 	github.com/google/go-tpm-tools v0.4.11
 	github.com/makiuchi-d/gozxing v0.1.1
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	go.yaml.in/yaml/v3 v3.0.6
 )
 

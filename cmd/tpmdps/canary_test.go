@@ -120,7 +120,12 @@ func watched() {
 		os.Exit(1)
 	}
 	fmt.Fprintln(printed, filepath.Base(os.Args[0]), strings.Join(os.Args[1:min(2, len(os.Args))], " "))
-	os.Exit(run(timed(signals()), os.Args, streams{os.Stdin, io.MultiWriter(os.Stdout, printed), io.MultiWriter(os.Stderr, printed)}))
+	s := streams{os.Stdin, io.MultiWriter(os.Stdout, printed), io.MultiWriter(os.Stderr, printed)}
+	program := func(s streams) int { return run(timed(signals()), os.Args, s) }
+	if wantsJSON(os.Args) {
+		os.Exit(keepJSON(dir, os.Args, s, program))
+	}
+	os.Exit(program(s))
 }
 
 // minting tells the one command that prints a secret, because it is asked to.
@@ -130,7 +135,7 @@ func minting(args []string) bool {
 }
 
 // watch has everything that a script's programs print and write searched when
-// the script is over. What the script came with is not searched: that is
+// the script is over, and what they print as JSON held against its schema. What the script came with is not searched: that is
 // where its secrets are.
 func watch(env *testscript.Env) error {
 	dir, err := os.MkdirTemp("", "tpmdps-printed-")
@@ -170,6 +175,9 @@ func watch(env *testscript.Env) error {
 		}
 		if len(leaks) > 0 {
 			env.T().Fatal("what got out: ", strings.Join(leaks, "; "))
+		}
+		if err := checkPrinted(dir); err != nil {
+			env.T().Fatal("JSON that its schema does not allow: ", err)
 		}
 	})
 	return nil

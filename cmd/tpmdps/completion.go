@@ -34,7 +34,8 @@ func completionCommand() command {
 
 func completion(s *session, _ flags) error {
 	if s.arg == "words" {
-		return s.print(followingResult{commandline.Following(newApp(streams{}), s.args[1:], flagChoices())})
+		next := commandline.Following(newApp(streams{}), s.args[1:], flagChoices())
+		return s.print(followingResult{append([]commandline.Next{}, next...)})
 	}
 	if len(s.args) > 1 {
 		return fmt.Errorf("%w: completion accepts one shell: %q is one too many", commandline.ErrUsage, text.Printable(s.args[1], 40))

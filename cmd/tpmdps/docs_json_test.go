@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,6 @@ import (
 	"tpmdps/internal/dictionary"
 	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/drift"
-	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/station"
@@ -23,37 +23,12 @@ import (
 // program prints, and writes it again: were a field added, renamed or moved,
 // the two would differ.
 func TestDocsObjects(t *testing.T) {
-	for heading, value := range map[string]func() any{
-		"## The record: read-ek":  func() any { return &recordResult{} },
-		"## read-ek --compare":    func() any { return &compareResult{} },
-		"## bench":                func() any { return &benchResult{} },
-		"## batch verify":         func() any { return &batchReport{} },
-		"## batch list":           func() any { return &batchList{} },
-		"## batch merge":          func() any { return &mergeResult{} },
-		"## batch export":         func() any { return &exportResult{} },
-		"## enroll":               func() any { return &enrollResult{} },
-		"## unenroll":             func() any { return &unenrollResult{} },
-		"## verify":               func() any { return &verifyResult{} },
-		"## config":               func() any { return &configResult{} },
-		"## config --check":       func() any { return &checkResult{} },
-		"## support-bundle":       func() any { return &bundleResult{} },
-		"## config --udev":        func() any { return &udevResult{} },
-		"## config --apply":       func() any { return &applyResult{} },
-		"## emulator":             func() any { return &emulatorResult{} },
-		"## demo":                 func() any { return &demoResult{} },
-		"## explain":              func() any { return &explainResult{} },
-		"## token":                func() any { return &tokenResult{} },
-		"## The audit trail":      func() any { return &auditResult{} },
-		"## roots list":           func() any { return &rootsList{} },
-		"## roots check":          func() any { return &rootsCheck{} },
-		"## labels":               func() any { return &labelsResult{} },
-		"## chip flush":           func() any { return &flushResult{} },
-		"## completion":           func() any { return &followingResult{} },
-		"## version":              func() any { return &versionResult{} },
-		"## The results file":     func() any { return &batch.ResultLine{} },
-		"## Errors":               func() any { return &failure{} },
-		"## What enroll may read": func() any { return &identity.Record{} },
-	} {
+	documented := append(slices.Clone(outputs), output{heading: "## What enroll may read", value: func() any { return &identity.Record{} }})
+	for _, o := range documented {
+		heading, value := o.heading, o.value
+		if heading == "" {
+			continue
+		}
 		text := section(t, scripting, heading)
 		blocks := regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(text, -1)
 		if len(blocks) == 0 {

@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs the real program on real software TPMs and a real emulator:
 // one chip and one service a script.
 func TestScripts(t *testing.T) {
+	t.Cleanup(func() { t.Log(&schemasMet) })
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("..", "..", "testdata", "script"),
 		UpdateScripts:       *update,
@@ -50,7 +51,9 @@ func TestScripts(t *testing.T) {
 			}
 			program, err := exec.LookPath("tpmdps")
 			env.Setenv("TPMDPS", program)
-			return err
+			top, fault := filepath.Abs(filepath.Join("..", ".."))
+			env.Setenv("TOP", top)
+			return errors.Join(err, fault)
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
@@ -82,6 +85,7 @@ func TestScripts(t *testing.T) {
 			"factory":   makeFactory,
 			"vouch":     vouchFor,
 			"asked":     wasAsked,
+			"schema":    fitsSchema,
 		},
 	})
 }

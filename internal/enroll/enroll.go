@@ -174,10 +174,18 @@ func (h Holder) String() string {
 	return text
 }
 
+// NewItem is an item of which no more is known than what was or would be done: its lists are
+// empty, and none is nil, which would be null as JSON.
+func NewItem(id string, action Action) Item {
+	return Item{RegistrationID: id, Action: action, Changes: []Change{}, Unconfirmed: []Change{}, Warnings: []string{}, Others: []Other{}}
+}
+
 // Skip is the plan for an enrollment that was read and is not a TPM's: none.
 // attestation is what it is instead, such as x509.
 func Skip(id, attestation string) Item {
-	return Item{RegistrationID: id, Action: Skipped, Changes: []Change{}, Unconfirmed: []Change{}, skipped: attestation}
+	i := NewItem(id, Skipped)
+	i.skipped = attestation
+	return i
 }
 
 // Err is nil for a plan that can be applied, and otherwise wraps [ErrConflict]

@@ -194,18 +194,9 @@ func holderOf(e dps.Enrollment) Holder {
 func (w wish) item(action Action, e dps.Enrollment, changes []Change) Item {
 	// What is written goes to the path of what was asked for, whatever was read.
 	e.RegistrationID = w.registrationID
-	i := Item{
-		RegistrationID: w.registrationID,
-		Action:         action,
-		DeviceID:       deviceID(e),
-		Changes:        changes,
-		Unconfirmed:    []Change{},
-		Warnings:       w.settings.standingFaults(e),
-		Others:         []Other{},
-		ETag:           e.ETag,
-		wish:           w,
-		enrollment:     e,
-	}
+	i := NewItem(w.registrationID, action)
+	i.DeviceID, i.ETag, i.Changes, i.wish, i.enrollment = deviceID(e), e.ETag, changes, w, e
+	i.Warnings = append(i.Warnings, w.settings.standingFaults(e)...)
 	if state := e.RegistrationState; state != nil {
 		i.RegistrationStatus, i.AssignedHub = state.Status, state.AssignedHub
 	}

@@ -97,20 +97,9 @@ func (r Run) enroll(ctx context.Context, e inventory.Entry) (item enroll.Item, e
 	return item, err, r.Trail.outcome(ctx, intent, item, r.Service.Explain(err))
 }
 
-// unplanned is the item of a record for which no plan could be made.
-func unplanned(id string) enroll.Item {
-	return enroll.Item{
-		RegistrationID: id, Action: "error",
-		Changes: []enroll.Change{}, Unconfirmed: []enroll.Change{}, Warnings: []string{}, Others: []enroll.Other{},
-	}
-}
-
-// withoutPlan is unplanned with the reason: what is refused whatever was sent is called that.
-func withoutPlan(id string, err error) enroll.Item {
-	item := unplanned(id)
-	item.Action = actionOf(err)
-	return item
-}
+// withoutPlan is the item of a record for which no plan could be made: what is refused
+// whatever was sent is called that.
+func withoutPlan(id string, err error) enroll.Item { return enroll.NewItem(id, actionOf(err)) }
 
 // warnOf says what is unusual in a plan, before it is applied and in a dry run: also the
 // machine that loses its identity with it.
