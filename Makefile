@@ -53,6 +53,11 @@ test: ## run all tests: with the race detector and the simulator, and what diffe
 		./internal/enroll/batch ./internal/labels ./internal/bench
 	$(TEST) ./internal/hub ./internal/network
 
+FUZZTIME ?= 20s
+
+fuzz: ## give every parser broken input, FUZZTIME each (20s)
+	GO='$(GO)' bash .ci/fuzz $(FUZZTIME)
+
 # Any other kernel image for amd64 that has TIS and CRB built in will do as well.
 VM_KERNEL ?= bin/vm/vmlinuz
 
@@ -134,9 +139,12 @@ cross: ## build and vet for every system that is released
 		$(BUILD) -o $$file ./cmd/tpmdps; \
 	done
 
+# .ci/run has it build for one system only.
+RELEASE ?= .goreleaser.yaml
+
 snapshot: bin/goreleaser-$(GORELEASER) bin/cyclonedx-gomod ## build all that is released, into dist/: archives, packages, sums, SBOMs
 	PATH=$(CURDIR)/bin:$$PATH VERSION=$(VERSION) COMMIT=$(COMMIT) DATE=$(DATE) EPOCH=$(EPOCH) \
-		$< release --snapshot --clean --skip=sign
+		$< release --config $(RELEASE) --snapshot --clean --skip=sign
 
 bin/goreleaser-$(GORELEASER):
 	@echo 'installing goreleaser $(GORELEASER) from source; that takes some minutes' >&2
@@ -152,4 +160,4 @@ bin/cyclonedx-gomod:
 clean: ## remove what was built
 	rm -rf bin dist $(NODE)/node_modules $(PYTHON)/venv
 
-.PHONY: help build demo test timed-test test-vm test-stick conformance bench check fmt vet lint cross snapshot clean
+.PHONY: help build demo test timed-test fuzz test-vm test-stick conformance bench check fmt vet lint cross snapshot clean
