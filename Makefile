@@ -123,10 +123,14 @@ bin/gotestsum-$(GOTESTSUM):
 	@mv bin/gotestsum $@
 
 timed-test: bin/gotestsum-$(GOTESTSUM) ## run all tests, and list the slowest ten
-	@rm -f bin/*.test.json
-	$(MAKE) test TEST='$(CURDIR)/$< --format pkgname --hide-summary=skipped --jsonfile $$$$(mktemp bin/XXXXXX.test.json) --'
+	@rm -f bin/*.test.json bin/*.cover
+	$(MAKE) test TEST='$(CURDIR)/$< --format pkgname --hide-summary=skipped --jsonfile $$$$(mktemp bin/XXXXXX.test.json) -- \
+		-covermode=atomic -coverprofile=$$$$(mktemp bin/XXXXXX.cover)'
 	@echo; echo 'the slowest ten tests, and how many seconds each took:'
 	@cat bin/*.test.json | $< tool slowest --num 10
+
+coverage: ## show how much of each package the tests of make timed-test ran
+	@sh .ci/coverage bin/*.cover
 
 # Of vet only what differs on 32 bits is left: `make vet` has the rest.
 cross: ## build for every system that is released
@@ -161,4 +165,4 @@ bin/cyclonedx-gomod:
 clean: ## remove what was built
 	rm -rf bin dist $(NODE)/node_modules $(PYTHON)/venv
 
-.PHONY: help build demo test timed-test fuzz test-vm test-stick conformance bench check fmt vet lint cross snapshot clean
+.PHONY: help build demo test timed-test coverage fuzz test-vm test-stick conformance bench check fmt vet lint cross snapshot clean
