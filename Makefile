@@ -6,11 +6,11 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 COMMIT      ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 DATE        ?= $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo unknown)
 EPOCH       ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
-STATICCHECK := v0.8.2
+GOLANGCI    := v2.15.0
 GOTESTSUM   := v1.13.0
 GORELEASER  := v2.16.0
 CYCLONEDX   := v1.10.0
-TARGETS     := linux/amd64 linux/arm64 linux/arm/7 windows/amd64 windows/arm64
+TARGETS     := linux/amd64 linux/arm64 linux/arm/7 linux/riscv64 windows/amd64 windows/arm64
 
 # One static file, the same bytes from the same source on every machine.
 # The tags leave out what is never used: of urfave/cli a generator of manual pages and a
@@ -62,6 +62,11 @@ test: ## run all tests, with the race detector and the simulator where they find
 	$(TEST) -timeout 20m -run '^($(SINGLE))$$' $(CONCURRENT)
 	$(TEST) ./internal/hub ./internal/network
 
+FUZZTIME ?= 20s
+
+fuzz: ## give every parser broken input, FUZZTIME each (20s)
+	GO='$(GO)' bash .ci/fuzz $(FUZZTIME)
+
 # Any other kernel image for amd64 that has TIS and CRB built in will do as well.
 VM_KERNEL ?= bin/vm/vmlinuz
 
@@ -100,7 +105,7 @@ bench: $(NODE)/node_modules/.package-lock.json ## measure against tpm2-tools and
 	@sh .ci/deps swtpm witness node
 	$(GO) test -timeout 1h -run '^$$' -bench . -benchtime 2s ./internal/bench
 
-check: vet lint ## gofmt, go vet and staticcheck; changes nothing
+check: vet lint ## gofmt, go vet and the linters; changes nothing
 	@unformatted=$$(gofmt -l $(SOURCES)); \
 	if [ -n "$$unformatted" ]; then echo "not gofmt'ed (make fmt):" $$unformatted >&2; exit 1; fi
 
@@ -111,14 +116,15 @@ vet: ## go vet for Linux and Windows
 	GOOS=linux $(GO) vet -tags conformance,vm ./...
 	GOOS=windows $(GO) vet -tags conformance,vm ./...
 
-lint: bin/staticcheck-$(STATICCHECK) ## staticcheck for Linux and Windows
-	GOOS=linux $< -tags conformance,vm ./...
-	GOOS=windows $< -tags conformance,vm ./...
+lint: bin/golangci-lint-$(GOLANGCI) ## the linters of .golangci.yml, for Linux and Windows
+	GOOS=linux $< run ./...
+	GOOS=windows $< run ./...
 
-bin/staticcheck-$(STATICCHECK):
+bin/golangci-lint-$(GOLANGCI):
+	@echo 'installing golangci-lint $(GOLANGCI) from source; that takes some minutes' >&2
 	@mkdir -p bin
-	GOBIN=$(CURDIR)/bin $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK)
-	@mv bin/staticcheck $@
+	GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
+	@mv bin/golangci-lint $@
 
 bin/gotestsum-$(GOTESTSUM):
 	@mkdir -p bin
@@ -126,25 +132,33 @@ bin/gotestsum-$(GOTESTSUM):
 	@mv bin/gotestsum $@
 
 timed-test: bin/gotestsum-$(GOTESTSUM) ## run all tests, and list the slowest ten
-	@rm -f bin/*.test.json
-	$(MAKE) test TEST='$(CURDIR)/$< --format pkgname --hide-summary=skipped --jsonfile $$$$(mktemp bin/XXXXXX.test.json) --'
+	@rm -f bin/*.test.json bin/*.cover
+	$(MAKE) test TEST='$(CURDIR)/$< --format pkgname --hide-summary=skipped --jsonfile $$$$(mktemp bin/XXXXXX.test.json) -- \
+		-covermode=atomic -coverprofile=$$$$(mktemp bin/XXXXXX.cover)'
 	@echo; echo 'the slowest ten tests, and how many seconds each took:'
 	@cat bin/*.test.json | $< tool slowest --num 10
 
-cross: ## build and vet for every system that is released
+coverage: ## show how much of each package the tests of make timed-test ran
+	@sh .ci/coverage bin/*.cover
+
+# Of vet only what differs on 32 bits is left: `make vet` has the rest.
+cross: ## build for every system that is released
 	@set -eu; for target in $(TARGETS); do \
 		set -- $$(echo $$target | tr / ' '); \
 		export GOOS=$$1 GOARCH=$$2 GOARM=$${3:-}; \
 		file=bin/tpmdps-$$GOOS-$$GOARCH$${3:+v$$3}; \
 		if [ $$GOOS = windows ]; then file=$$file.exe; fi; \
 		echo $$file; \
-		$(GO) vet ./...; \
+		if [ $$GOARCH = arm ]; then $(GO) vet ./...; fi; \
 		$(BUILD) -o $$file ./cmd/tpmdps; \
 	done
 
+# .ci/run has it build for one system only.
+RELEASE ?= .goreleaser.yaml
+
 snapshot: bin/goreleaser-$(GORELEASER) bin/cyclonedx-gomod ## build all that is released, into dist/: archives, packages, sums, SBOMs
 	PATH=$(CURDIR)/bin:$$PATH VERSION=$(VERSION) COMMIT=$(COMMIT) DATE=$(DATE) EPOCH=$(EPOCH) \
-		$< release --snapshot --clean --skip=sign
+		$< release --config $(RELEASE) --snapshot --clean --skip=sign
 
 bin/goreleaser-$(GORELEASER):
 	@echo 'installing goreleaser $(GORELEASER) from source; that takes some minutes' >&2
@@ -175,4 +189,4 @@ recording: build $(PICTURE)/.installed ## record README's picture anew, docs/ses
 clean: ## remove what was built
 	rm -rf bin dist $(NODE)/node_modules $(PYTHON)/venv
 
-.PHONY: help build demo test timed-test test-vm test-stick conformance bench check fmt vet lint cross snapshot recording clean
+.PHONY: help build demo test timed-test coverage fuzz test-vm test-stick conformance bench check fmt vet lint cross snapshot recording clean

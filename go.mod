@@ -27,11 +27,13 @@ require (
 )
 
 // Test dependencies: the second TPM implementation (cgo), scripts over the real
-// program, a scanner for codes that were drawn, a reader for the file of IoT
-// Edge 1.1 and for cloud-init's, and a judge of what is printed by its JSON Schema.
+// program, a scanner for codes that were drawn, a parser of Markdown for the links of
+// the documents, a reader for the file of IoT Edge 1.1 and for cloud-init's, and a judge
+// of what is printed by its JSON Schema.
 require (
 	github.com/google/go-tpm-tools v0.4.11
 	github.com/makiuchi-d/gozxing v0.1.1
+	github.com/russross/blackfriday/v2 v2.1.0
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	go.yaml.in/yaml/v3 v3.0.6
 )
@@ -53,7 +55,6 @@ require (
 	github.com/pkg/browser v0.0.0-20240102092130-5ac0b6a4141c // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/rs/xid v1.4.0 // indirect
-	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/xrash/smetrics v0.0.0-20240521201337-686a1a2994c1 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/term v0.47.0 // indirect

@@ -327,40 +327,6 @@ func TestDocsCommandLines(t *testing.T) {
 	}
 }
 
-func TestDocsLinks(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)\s#:]*)(?:#([^)\s]+))?\)`)
-	for _, name := range pages(t) {
-		for _, m := range link.FindAllStringSubmatch(page(t, name), -1) {
-			target := name
-			if m[1] != "" {
-				target = filepath.ToSlash(filepath.Join(filepath.Dir(filepath.FromSlash(name)), m[1]))
-			}
-			if _, err := os.Stat(filepath.Join("..", "..", target)); err != nil {
-				t.Errorf("%s: %s: %v", name, m[0], err)
-			} else if m[2] != "" && !slices.Contains(anchors(page(t, target)), m[2]) {
-				t.Errorf("%s: %s: there is no such heading", name, m[0])
-			}
-		}
-	}
-}
-
-// anchors are the names that GitHub gives to the headings of a page.
-func anchors(text string) []string {
-	var all []string
-	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
-		all = append(all, strings.Map(func(r rune) rune {
-			switch {
-			case unicode.IsLetter(r), unicode.IsDigit(r), r == '-', r == '_':
-				return unicode.ToLower(r)
-			case r == ' ':
-				return '-'
-			}
-			return -1
-		}, m[1]))
-	}
-	return all
-}
-
 // TestDocsForm: a front page that can be read in one go, and text that every
 // terminal and every pager shows.
 func TestDocsForm(t *testing.T) {

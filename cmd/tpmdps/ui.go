@@ -130,7 +130,7 @@ func (u *ui) printAfter(err error, r result) error {
 	if err == nil || printed == nil {
 		return cmp.Or(err, printed)
 	}
-	return fmt.Errorf("%w; its result could not be printed: %v", err, printed)
+	return fmt.Errorf("%w; its result could not be printed: %s", err, printed.Error())
 }
 
 // printSecret is print for a result that is a secret by intent.

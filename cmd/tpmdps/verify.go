@@ -198,10 +198,10 @@ func stepErrors(err error) []error {
 }
 
 func splitSteps(err error) (all []error) {
-	if _, is := err.(*provision.StepError); is {
+	if _, is := err.(*provision.StepError); is { //nolint:errorlint // goes down the tree itself
 		return []error{err}
 	}
-	if joined, is := err.(interface{ Unwrap() []error }); is {
+	if joined, is := err.(interface{ Unwrap() []error }); is { //nolint:errorlint // see above
 		for _, one := range joined.Unwrap() {
 			all = append(all, splitSteps(one)...)
 		}

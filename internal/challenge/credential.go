@@ -150,8 +150,7 @@ func encryptCFB(key, plain []byte) []byte {
 		panic(err) // the key is always of innerSize
 	}
 	out := make([]byte, len(plain))
-	//lint:ignore SA1019 the TPM specification says CFB, and the integrity is checked apart
-	cipher.NewCFBEncrypter(block, make([]byte, aes.BlockSize)).XORKeyStream(out, plain)
+	cipher.NewCFBEncrypter(block, make([]byte, aes.BlockSize)).XORKeyStream(out, plain) //nolint:staticcheck // the TPM specification says CFB, and the integrity is checked apart
 	return out
 }
 

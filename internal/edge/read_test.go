@@ -80,13 +80,3 @@ func TestParseTellsCapitals(t *testing.T) {
 		t.Errorf("Parse() = %+v, %v, want %+v", c, err, want)
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	data, err := Render(Config{IDScope: "0ne0012AB34", RegistrationID: "box-7"})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(data)
-	f.Add([]byte("a = 1\n[b]\nc=[{x=1}]"))
-	f.Fuzz(func(t *testing.T, data []byte) { Parse(data) })
-}

@@ -142,8 +142,7 @@ func decryptCFB(key, data []byte) []byte {
 		panic(err)
 	}
 	out := make([]byte, len(data))
-	//lint:ignore SA1019 the TPM specification says CFB
-	cipher.NewCFBDecrypter(block, make([]byte, aes.BlockSize)).XORKeyStream(out, data)
+	cipher.NewCFBDecrypter(block, make([]byte, aes.BlockSize)).XORKeyStream(out, data) //nolint:staticcheck // the TPM specification says CFB
 	return out
 }
 

@@ -102,7 +102,7 @@ var refusals = map[byte]error{2: ErrIdentifier, 3: ErrUnavailable, 4: ErrBadUser
 
 // accepted waits for the answer to the CONNECT.
 func (s *Session) accepted() error {
-	_, body, err := s.receive(connackPacket)
+	body, err := s.receive(connackPacket)
 	if err != nil {
 		return err
 	}
@@ -143,26 +143,29 @@ func (s *Session) send(p packets.ControlPacket) error {
 
 // receive waits for the one packet that may come now. Of a PUBLISH the topic is
 // checked before the rest of it is waited for.
-func (s *Session) receive(e expected, check ...func(topic string) error) (topic string, body []byte, err error) {
+func (s *Session) receive(e expected, check ...func(topic string) error) ([]byte, error) {
 	length, err := e.next(s.in)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	if e == publishPacket {
-		if topic, length, err = readTopic(s.in, length); err != nil {
-			return "", nil, err
+		topic, rest, err := readTopic(s.in, length)
+		if err != nil {
+			return nil, err
 		}
+		length = rest
 		for _, f := range check {
 			if err := f(topic); err != nil {
-				return "", nil, err
+				return nil, err
 			}
 		}
 	}
-	if body, err = readBody(s.in, length); err != nil {
-		return "", nil, err
+	body, err := readBody(s.in, length)
+	if err != nil {
+		return nil, err
 	}
 	s.log("received", e.name)
-	return topic, body, nil
+	return body, nil
 }
 
 // log names a packet. Its text stays out: a CONNECT's holds the token, a

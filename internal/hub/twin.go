@@ -97,7 +97,7 @@ func (s *Session) subscribe() error {
 	if err := s.send(p); err != nil {
 		return err
 	}
-	_, body, err := s.receive(subackPacket)
+	body, err := s.receive(subackPacket)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (s *Session) subscribe() error {
 // await reads the answer to a request. The hub may send nothing else meanwhile:
 // no more was subscribed to, and one request is made at a time.
 func (s *Session) await(id string) (a answer, err error) {
-	_, body, err := s.receive(publishPacket, func(topic string) error {
+	body, err := s.receive(publishPacket, func(topic string) error {
 		if a, err = parseAnswer(topic, nil); err != nil {
 			return err
 		}

@@ -95,7 +95,7 @@ type webSocket struct {
 func (w *webSocket) Read(p []byte) (int, error) {
 	for {
 		n, err := w.message.Read(p)
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			return n, brokenFrame(err)
 		}
 		if n > 0 {

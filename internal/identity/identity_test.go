@@ -259,23 +259,6 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-func FuzzParseEndorsementKey(f *testing.F) {
-	f.Add(b64(testEK()))
-	f.Add("OgEAAAEACwCy")
-	f.Add("-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----")
-	f.Add("AAAjAAsAAA==")
-	f.Fuzz(func(t *testing.T, text string) {
-		ek, err := ParseEndorsementKey(text)
-		if err == nil && (len(ek) != ekSize || CheckEndorsementKey(ek) != nil) {
-			t.Errorf("accepted %q", text)
-		}
-		var fe *FormatError
-		if err != nil && !errors.As(err, &fe) {
-			t.Errorf("%v is no FormatError", err)
-		}
-	})
-}
-
 func FuzzParseRecord(f *testing.F) {
 	f.Add([]byte(`{"endorsement_key":"` + b64(testEK()) + `"}`))
 	f.Fuzz(func(t *testing.T, line []byte) {

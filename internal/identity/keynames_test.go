@@ -118,17 +118,23 @@ func TestReadPublicNamesWhatDiffers(t *testing.T) {
 	}
 }
 
-func FuzzParseEndorsementKeyText(f *testing.F) {
+func FuzzParseEndorsementKey(f *testing.F) {
 	for _, text := range spellings(testEK()) {
 		f.Add(text)
 	}
 	f.Add(readPublicText(testEK(), ""))
 	f.Add("-----BEGIN PUBLIC KEY-----\\nMAA=\\n-----END PUBLIC KEY-----")
+	f.Add("-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----")
+	f.Add("OgEAAAEACwCy")
+	f.Add("AAAjAAsAAA==")
 	f.Fuzz(func(t *testing.T, text string) {
 		ek, err := ParseEndorsementKey(text)
 		var format *FormatError
 		switch {
 		case err == nil:
+			if len(ek) != ekSize || CheckEndorsementKey(ek) != nil {
+				t.Errorf("accepted %q", text)
+			}
 			if again, err := ParseEndorsementKey(b64(ek)); err != nil || !bytes.Equal(again, ek) {
 				t.Errorf("%q was read as %x, which is refused: %v", text, ek, err)
 			}

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"unicode/utf16"
 
 	"tpmdps/internal/identity"
@@ -197,14 +198,26 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("\xff\xfe{\x00}\x00"))
 	f.Add([]byte("[" + whole() + "]"))
 	f.Add([]byte(`{"value":[{"registrationId":"s","attestation":{"symmetricKey":{"primaryKey":"x"}}}],"Count":1}`))
+	f.Add([]byte("registration_id;endorsement_key\r\nbox;" + b64(testEK()) + "\r\n"))
+	f.Add([]byte("sep=,\n\"endorsement_key\"\n\"x"))
+	f.Add([]byte(`{"number":1,"previous":"`))
+	f.Add([]byte("[{\"endorsement_key\":\"" + b64(testEK()) + "\"},\n{}]"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		records, err := read(data)
-		if err != nil && !errors.Is(err, identity.ErrRecord) && !errors.Is(err, text.ErrEncoding) {
-			t.Errorf("%v wraps neither", err)
+		records, whole := read(data)
+		entries, streamed := readAllOf(iotest.HalfReader(bytes.NewReader(data)))
+		for _, err := range []error{whole, streamed} {
+			if err != nil && !errors.Is(err, identity.ErrRecord) && !errors.Is(err, text.ErrEncoding) {
+				t.Errorf("%v wraps neither", err)
+			}
 		}
 		for _, r := range records {
 			if identity.CheckRegistrationID(r.RegistrationID) != nil {
 				t.Errorf("accepted %+v", r)
+			}
+		}
+		for _, e := range entries {
+			if e.Other == "" && identity.CheckRegistrationID(e.Record.RegistrationID) != nil {
+				t.Errorf("accepted %+v", e)
 			}
 		}
 	})

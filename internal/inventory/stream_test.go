@@ -324,21 +324,3 @@ func TestDuplicates(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func FuzzStream(f *testing.F) {
-	f.Add([]byte("registration_id;endorsement_key\r\nbox;" + b64(testEK()) + "\r\n"))
-	f.Add([]byte("sep=,\n\"endorsement_key\"\n\"x"))
-	f.Add([]byte(`{"number":1,"previous":"`))
-	f.Add([]byte("[{\"endorsement_key\":\"" + b64(testEK()) + "\"},\n{}]"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		entries, err := readAllOf(iotest.HalfReader(bytes.NewReader(data)))
-		if err != nil && !errors.Is(err, identity.ErrRecord) && !errors.Is(err, text.ErrEncoding) {
-			t.Errorf("%v wraps neither", err)
-		}
-		for _, e := range entries {
-			if e.Other == "" && identity.CheckRegistrationID(e.Record.RegistrationID) != nil {
-				t.Errorf("accepted %+v", e)
-			}
-		}
-	})
-}

@@ -94,7 +94,7 @@ func keyOrigin(k *tpm.Key) string {
 func (t *trip) activate(blob []byte) (*tpm.HMACKey, error) {
 	key, err := t.device.Activate(t.ek, t.srk, blob)
 	if t.req.Offline && errors.Is(err, tpm.ErrOtherChip) {
-		return nil, fmt.Errorf("%w: it refused a key that was made for it, and opened the next one: %v", tpm.ErrUnsupported, err)
+		return nil, fmt.Errorf("%w: it refused a key that was made for it, and opened the next one: %s", tpm.ErrUnsupported, err.Error())
 	}
 	return key, err
 }

@@ -162,8 +162,7 @@ func findInnerKey(t *testing.T, crossed, blob []byte) bool {
 			t.Fatal(err)
 		}
 		plain := make([]byte, len(b.URI))
-		//lint:ignore SA1019 CFB is what the TPM specification prescribes
-		cipher.NewCFBDecrypter(block, make([]byte, 16)).XORKeyStream(plain, b.URI)
+		cipher.NewCFBDecrypter(block, make([]byte, 16)).XORKeyStream(plain, b.URI) //nolint:staticcheck // CFB is what the TPM specification prescribes
 		if readable(plain) {
 			return true
 		}

@@ -72,7 +72,7 @@ func (s *Set) begins(text []byte) bool {
 	if len(s.heads) == 0 {
 		return false
 	}
-	v, found := viewOf(string(text[max(0, len(text)-maxBefore):])), true
+	v := viewOf(string(text[max(0, len(text)-maxBefore):]))
 	for range maxLayers {
 		tail := normal(string(v.text))
 		for n := shortest; n < piece && n <= len(tail); n++ {
@@ -80,6 +80,7 @@ func (s *Set) begins(text []byte) bool {
 				return true
 			}
 		}
+		var found bool
 		if v, found = v.unescaped(); !found {
 			break
 		}

@@ -158,7 +158,9 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(le(s) + s))
 		f.Add([]byte(s + be(s)))
 	}
+	f.Add([]byte("\xff\xfea\x00\n\x00{\"a\":1}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		sameAsDecode(t, data, window+utf8Margin+1+len(data)/3)
 		got, err := Decode(data)
 		if err != nil {
 			return

@@ -59,13 +59,6 @@ func TestReaderIsDecode(t *testing.T) {
 	}
 }
 
-func FuzzReader(f *testing.F) {
-	f.Add([]byte("\xff\xfea\x00\n\x00{\"a\":1}"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		sameAsDecode(t, data, window+utf8Margin+1+len(data)/3)
-	})
-}
-
 func TestReaderErrors(t *testing.T) {
 	broken := errors.New("broken")
 	r := NewReader(io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(broken)))

@@ -196,8 +196,7 @@ func decryptURI(inner, uri []byte) string {
 		return ""
 	}
 	plain := make([]byte, len(uri))
-	//lint:ignore SA1019 CFB is what the TPM specification prescribes
-	cipher.NewCFBDecrypter(block, make([]byte, aes.BlockSize)).XORKeyStream(plain, uri)
+	cipher.NewCFBDecrypter(block, make([]byte, aes.BlockSize)).XORKeyStream(plain, uri) //nolint:staticcheck // CFB is what the TPM specification prescribes
 	units := make([]uint16, len(plain)/2)
 	for i := range units {
 		units[i] = binary.LittleEndian.Uint16(plain[2*i:])

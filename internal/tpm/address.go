@@ -92,7 +92,7 @@ func parseSocket(kind, conf string) (Address, error) {
 		return Address{kind: addressUnix, path: path}, nil
 	}
 	host, port := cmp.Or(given["host"], "127.0.0.1"), cmp.Or(given["port"], "2321")
-	if _, err := net.LookupPort("tcp", port); err != nil {
+	if _, err := net.LookupPort("tcp", port); err != nil { //nolint:noctx // a number, or a name in a file of this machine
 		return Address{}, fmt.Errorf("%w: port %q", ErrAddress, port)
 	}
 	k := addressTCP

@@ -68,8 +68,8 @@ func (d device) Read(p []byte) (n int, err error) {
 	}
 	waitErr := raw.Read(func(fd uintptr) bool {
 		for {
-			if n, err = syscall.Read(int(fd), p); err != syscall.EINTR {
-				return n != 0 || err != nil && err != syscall.EAGAIN
+			if n, err = syscall.Read(int(fd), p); !errors.Is(err, syscall.EINTR) {
+				return n != 0 || err != nil && !errors.Is(err, syscall.EAGAIN)
 			}
 		}
 	})

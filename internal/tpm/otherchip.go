@@ -53,8 +53,8 @@ func (d *Device) compareWithOwn(ek, srk *Key, b Blob, refused error) error {
 	if errors.Is(err, errSignsWrongly) || refusesBlob(err) {
 		var first *ResponseError
 		errors.As(refused, &first)
-		return fmt.Errorf("%w: TPM2_%s refuses the key from the service with %s; and the chip does not open one that was made for it here: %v",
-			ErrUnsupported, first.Command, codeText(first.Code, first.Original), err)
+		return fmt.Errorf("%w: TPM2_%s refuses the key from the service with %s; and the chip does not open one that was made for it here: %s",
+			ErrUnsupported, first.Command, codeText(first.Code, first.Original), err.Error())
 	}
 	return fmt.Errorf("%w; and with a key that was made for this chip here: %w", refused, err)
 }

@@ -44,13 +44,13 @@ func codeHint(err error, e Verdict) string {
 // responseIn finds the refusal by which an error is what it is. An error may
 // carry others: of the clean-up, say.
 func responseIn(err error, is error) *tpm.ResponseError {
-	if response, ok := err.(*tpm.ResponseError); ok {
+	if response, ok := err.(*tpm.ResponseError); ok { //nolint:errorlint // goes down the tree itself
 		if errors.Is(response, is) {
 			return response
 		}
 		return nil
 	}
-	switch wrapped := err.(type) {
+	switch wrapped := err.(type) { //nolint:errorlint // see above
 	case interface{ Unwrap() error }:
 		return responseIn(wrapped.Unwrap(), is)
 	case interface{ Unwrap() []error }:

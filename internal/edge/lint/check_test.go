@@ -329,6 +329,7 @@ func (o onlyFiles) Open(name string) (fs.File, error) {
 func FuzzCheck(f *testing.F) {
 	f.Add([]byte(edgetest.TPMFile))
 	f.Add([]byte("a = “x”\n[b\n\xff[[c]]\nd: e\n[provisioning]\n[provisioning]"))
+	f.Add([]byte("a = 1\n[b]\nc=[{x=1}]"))
 	for _, name := range []string{"full.toml", "template-settings.toml"} {
 		data, err := os.ReadFile("../testdata/" + name)
 		if err != nil {
@@ -337,11 +338,11 @@ func FuzzCheck(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		config, err := edge.Parse(data)
 		report := lint.Check(data, lint.Options{})
 		if failures, _ := report.Count(); failures > 0 {
 			return
 		}
-		config, err := edge.Parse(data)
 		if err == nil {
 			err = config.Validate()
 		}

@@ -76,7 +76,7 @@ func engineOf(data []byte) (found *engine, line int) {
 				at = n
 			}
 			blanks++
-			sure = sure || statement || !quotedBlank(e, text)
+			sure = sure || statement || !quotedBlank(text)
 		}
 		if sure && blanks > 0 || blanks > 1 {
 			return e, at
@@ -92,7 +92,7 @@ func containerText(line string) bool {
 }
 
 // quotedBlank reports whether all blanks of a line stand in a string in quotes.
-func quotedBlank(e *engine, line string) bool {
+func quotedBlank(line string) bool {
 	m := rawline.Setting.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
 	return m != nil && strings.ContainsAny(m[2][:min(1, len(m[2]))], `"'`)
 }

@@ -137,12 +137,13 @@ func maskLines(data []byte) []byte {
 	for line := range bytes.Lines(data) {
 		text := strings.TrimRight(string(line), "\r\n")
 		trimmed := strings.TrimSpace(text)
-		shown, ok := "", true
+		shown := ""
 		switch {
 		case trimmed == "":
 		case trimmed[0] == '#':
 			shown = p.comment(trimmed)
 		default:
+			var ok bool
 			if shown, ok = p.line(trimmed); !ok {
 				shown = maskKnown(trimmed)
 				// A line that is nothing may have been a header, or is in a value: what

@@ -124,8 +124,9 @@ func harmless(doc *tomledit.Document, e tomledit.Entry) bool {
 // lookupPlain follows a path through the parts of the schema that hold no
 // secret.
 func lookupPlain(path []string) (schema.Key, bool) {
-	k, ok := schema.Root, true
+	k := schema.Root
 	for _, name := range path {
+		var ok bool
 		if k, ok = k.Named(name); !ok || k.Secret {
 			return schema.Key{}, false
 		}

@@ -194,8 +194,9 @@ func Places(f func(Key) bool) []Place {
 
 // Lookup follows a path through the schema, whatever the variants.
 func Lookup(path []string) (Key, bool) {
-	k, ok := Root, true
+	k := Root
 	for _, name := range path {
+		var ok bool
 		if k, ok = k.Named(name); !ok {
 			return Key{}, false
 		}
