@@ -16,6 +16,7 @@ import (
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/station"
+	"tpmdps/internal/stick"
 )
 
 // TestDocsObjects reads each example of the manual into the value that the
@@ -30,6 +31,8 @@ func TestDocsObjects(t *testing.T) {
 		"## batch list":           func() any { return &batchList{} },
 		"## batch merge":          func() any { return &mergeResult{} },
 		"## batch export":         func() any { return &exportResult{} },
+		"## stick init":           func() any { return &stickInitResult{} },
+		"## stick check":          func() any { return &stickCheckResult{} },
 		"## enroll":               func() any { return &enrollResult{} },
 		"## unenroll":             func() any { return &unenrollResult{} },
 		"## verify":               func() any { return &verifyResult{} },
@@ -125,6 +128,7 @@ func TestDocsColumns(t *testing.T) {
 		"read-ek": recordResult{}, "read-ek --compare": compareResult{Candidates: []comparedKey{{}}},
 		"enroll": enrollResult{Items: []enrollItem{{}}}, "unenroll": unenrollResult{Items: []unenrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{checkup.Result{Ticks: []drift.Tick{{}}}}, "config --apply": applyResult{},
 		"bench": benchResult{Steps: []station.Step{{}}}, "batch verify": batchReport{}, "batch list": batchList{rows: [][]string{make([]string, 6)}}, "batch merge": mergeResult{}, "batch export": exportResult{},
+		"stick init": stickInitResult{Files: []stick.Change{{}}}, "stick check": stickCheckResult{Report: stick.Report{Steps: []stick.Step{{}}}},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{},
 		"roots list": rootsList{Roots: []knownRoot{{}}}, "roots check": rootsCheck{},
