@@ -99,7 +99,7 @@ func newApp(s streams) *cli.App {
 func commands() []command {
 	return []command{
 		readEKCommand(), benchCommand(), enrollCommand(), unenrollCommand(), verifyCommand(), configCommand(), supportBundleCommand(), tokenCommand(),
-		auditCommand(), batchCommand(), rootsCommand(), labelsCommand(), chipCommand(), emulatorCommand(), demoCommand(), explainCommand(), completionCommand(),
+		auditCommand(), batchCommand(), stickCommand(), rootsCommand(), labelsCommand(), chipCommand(), emulatorCommand(), demoCommand(), explainCommand(), completionCommand(),
 		versionCommand(),
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"tpmdps/internal/identity"
 	"tpmdps/internal/provision"
 	"tpmdps/internal/station"
+	"tpmdps/internal/stick"
 )
 
 // TestDocsObjects reads each example of the manual into the value that the
@@ -101,6 +102,7 @@ func TestDocsColumns(t *testing.T) {
 		"read-ek": recordResult{}, "read-ek --compare": compareResult{Candidates: []comparedKey{{}}},
 		"enroll": enrollResult{Items: []enrollItem{{}}}, "unenroll": unenrollResult{Items: []unenrollItem{{}}}, "config": configResult{}, "config --udev": udevResult{}, "config --check": checkResult{checkup.Result{Ticks: []drift.Tick{{}}}}, "config --apply": applyResult{},
 		"bench": benchResult{Steps: []station.Step{{}}}, "batch verify": batchReport{}, "batch list": batchList{rows: [][]string{make([]string, 6)}}, "batch merge": mergeResult{}, "batch export": exportResult{},
+		"stick init": stickInitResult{Files: []stick.Change{{}}}, "stick check": stickCheckResult{Report: stick.Report{Steps: []stick.Step{{}}}},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
 		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{}, "version --sbom": sbomResult{build.SBOM{Components: []build.Component{{}}}},
 		"roots list": rootsList{Roots: []knownRoot{{}}}, "roots check": rootsCheck{},

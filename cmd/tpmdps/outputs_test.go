@@ -30,6 +30,8 @@ var outputs = []output{
 	{"batch-list", "## batch list", func() any { return &batchList{} }, "boxes", []string{"batch list"}},
 	{"batch-merge", "## batch merge", func() any { return &mergeResult{} }, "", []string{"batch merge"}},
 	{"batch-export", "## batch export", func() any { return &exportResult{} }, "", []string{"batch export"}},
+	{"stick-init", "## stick init", func() any { return &stickInitResult{} }, "", []string{"stick init"}},
+	{"stick-check", "## stick check", func() any { return &stickCheckResult{} }, "", []string{"stick check"}},
 	{"enroll", "## enroll", func() any { return &enrollResult{} }, "items", []string{"enroll"}},
 	{"unenroll", "## unenroll", func() any { return &unenrollResult{} }, "items", []string{"unenroll"}},
 	{"verify", "## verify", func() any { return &verifyResult{} }, "", []string{"verify"}},

@@ -25,7 +25,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expectations of the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tpmdps": watched})
+	testscript.Main(m, map[string]func(){"tpmdps": watched, onStick: watched})
 }
 
 // TestScripts runs the real program on real software TPMs and a real emulator:
@@ -86,6 +86,7 @@ func TestScripts(t *testing.T) {
 			"vouch":     vouchFor,
 			"asked":     wasAsked,
 			"schema":    fitsSchema,
+			"release":   makeRelease,
 		},
 	})
 }

@@ -120,7 +120,7 @@ func ownOld(f *os.File, path string) (again bool, err error) {
 
 // replaceOwned puts a new file, locked, where the old one is.
 func replaceOwned(path string, old *os.File, content func(io.Writer) error, mode fs.FileMode) (*os.File, error) {
-	t, err := put(path, content, mode)
+	t, err := put(path, content, withMode(mode))
 	if t == nil {
 		return old, err
 	}

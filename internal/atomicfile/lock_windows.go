@@ -81,7 +81,7 @@ func replaceOwned(path string, old *os.File, content func(io.Writer) error, mode
 	if err := old.Close(); err != nil {
 		return old, err
 	}
-	_, err := put(path, content, mode)
+	_, err := put(path, content, withMode(mode))
 	file, again := os.OpenFile(path, os.O_RDWR, 0)
 	if again != nil {
 		return old, errors.Join(err, again)

@@ -2,6 +2,7 @@ package atomicfile
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -116,7 +117,28 @@ func isNumber(text string) bool { return text != "" && strings.Trim(text, "01234
 // or not. Nothing is kept of what it had, so it is for what the program has made by
 // itself and can make again. The file has the given mode then.
 func Put(path string, data []byte, mode fs.FileMode) error {
-	t, err := put(path, whole(data), mode)
+	return putAt(path, data, withMode(mode))
+}
+
+// withMode gives a finished file its mode.
+func withMode(mode fs.FileMode) func(*os.File) error {
+	return func(f *os.File) error { return f.Chmod(mode) }
+}
+
+// PutShared is [Put] for what everybody may read, on a stick: a file system that keeps no
+// modes, such as FAT, gives the file its own.
+func PutShared(path string, data []byte, mode fs.FileMode) error {
+	return putAt(path, data, func(f *os.File) error {
+		if err := disk.At(path, f.Chmod(mode)); !errors.Is(err, disk.NoModes) {
+			return err
+		}
+		return nil
+	})
+}
+
+// putAt is Put, with what gives the file its mode.
+func putAt(path string, data []byte, finish func(*os.File) error) error {
+	t, err := put(path, whole(data), finish)
 	if t != nil {
 		t.Close()
 	}
@@ -128,9 +150,9 @@ func Put(path string, data []byte, mode fs.FileMode) error {
 
 // put returns the new file, which is still locked. With an error it returns it, too,
 // where it has the name already.
-func put(path string, content func(io.Writer) error, mode fs.FileMode) (*temp, error) {
+func put(path string, content func(io.Writer) error, finish func(*os.File) error) (*temp, error) {
 	sweep(path)
-	t, err := fillTemp(path, content, func(f *os.File) error { return f.Chmod(mode) }, (*os.File).Sync)
+	t, err := fillTemp(path, content, finish, (*os.File).Sync)
 	if err != nil {
 		return nil, err
 	}

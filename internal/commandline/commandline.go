@@ -16,6 +16,8 @@ const Typed = "args"
 type Command struct {
 	// Argument is what its one argument stands for, such as FILE; "" where it has none.
 	Argument string
+	// Optional: it may be left out.
+	Optional bool
 	// Several: there may be more than one of it.
 	Several bool
 	// Dashes: the argument may begin with a dash.

@@ -172,7 +172,7 @@ func (c Command) Word(flag *cli.Context) (string, error) {
 		return "", fmt.Errorf("%w: %s", ErrUsage, strayValue(flag))
 	case c.Argument == "" && flag.NArg() > 0:
 		return "", fmt.Errorf("%w: %s accepts no arguments, only flags: %q%s", ErrUsage, name, first, c.meantWord(flag))
-	case c.Argument != "" && flag.NArg() == 0:
+	case c.Argument != "" && !c.Optional && flag.NArg() == 0:
 		return "", fmt.Errorf("%w: %s: %s is missing; it belongs after the flags", ErrUsage, name, c.Argument)
 	case strings.HasPrefix(second, "-") && !(c.Dashes && (c.Several || noFlag.MatchString(second))):
 		return "", fmt.Errorf("%w: %s belongs before %s: tpmdps %s %[2]s ... %[3]s", ErrUsage, second, first, name)

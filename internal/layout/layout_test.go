@@ -105,6 +105,7 @@ var notLinked = []struct{ packages, reason string }{
 	{module + "internal/contexttest", "for tests"},
 	{module + "internal/edge/edgetest", "for tests"},
 	{module + "internal/emulator/hub/hubtest", "for tests"},
+	{module + "internal/stick/sticktest", "for tests"},
 	{module + "internal/twin/twintest", "for tests"},
 	{module + "internal/vmtest/...", "for tests"},
 	{"testing/...", "for tests"},

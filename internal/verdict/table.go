@@ -37,6 +37,7 @@ import (
 	"tpmdps/internal/provision"
 	"tpmdps/internal/secretfile"
 	"tpmdps/internal/softtpm"
+	"tpmdps/internal/stick"
 	"tpmdps/internal/tpm"
 )
 
@@ -70,6 +71,13 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{manifest.ErrExists, 15, "choose another name, or move the old file away"},
 	{manifest.ErrPlain, 50, "a plain list does not show whether a line is missing; tpmdps batch merge --out NEW FILE makes a batch of it"},
 	{manifest.ErrDamaged, 50, "keep the file as it is, and add no more boxes to it; tpmdps batch merge --skip-damaged --out NEW FILE saves its good lines"},
+	{stick.ErrDownload, 50, "get the archive and SHA256SUMS again, from the same release; an archive without a list beside it is accepted with a warning"},
+	{stick.ErrArchive, 2, "name the folder of a release with its archives, such as dist after make snapshot, or one of them"},
+	{stick.ErrForeign, 15, ""}, // the error itself knows what to do
+	{stick.ErrNoStick, 2, "name the folder of a stick; if its SHA256SUMS is lost or damaged, make the stick again from a release"},
+	{stick.ErrAltered, 50, "trust nothing that is on it; tpmdps stick init --from RELEASE DIR brings back what is missing or changed, and leaves the batch alone; remove what does not belong there"},
+	{stick.ErrSecret, 2, "anyone who finds the stick can read it: move the file off the stick, and renew the secret if the stick was out of your hands"},
+	{stick.ErrRoom, 1, "remove from the stick what is not needed, or use a larger one"},
 	{examine.ErrSource, 2, "give files as docs/ek-trust.md lists them: certificates as PEM, DER, a folder, a zip or TrustedTpm.cab"},
 	{fetch.ErrKept, 50, "move the file away, or put back the one that enroll wrote: what is in it can be fetched again"},
 	{fetch.ErrInUse, 15, "wait until the other run has ended"},
