@@ -100,6 +100,6 @@ func commands() []command {
 	return []command{
 		readEKCommand(), benchCommand(), enrollCommand(), unenrollCommand(), verifyCommand(), configCommand(), supportBundleCommand(), tokenCommand(),
 		auditCommand(), batchCommand(), stickCommand(), rootsCommand(), labelsCommand(), chipCommand(), emulatorCommand(), demoCommand(), explainCommand(), completionCommand(),
-		versionCommand(),
+		versionCommand(), selfCheckCommand(),
 	}
 }

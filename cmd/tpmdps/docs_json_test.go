@@ -104,7 +104,7 @@ func TestDocsColumns(t *testing.T) {
 		"bench": benchResult{Steps: []station.Step{{}}}, "batch verify": batchReport{}, "batch list": batchList{rows: [][]string{make([]string, 6)}}, "batch merge": mergeResult{}, "batch export": exportResult{},
 		"stick init": stickInitResult{Files: []stick.Change{{}}}, "stick check": stickCheckResult{Report: stick.Report{Steps: []stick.Step{{}}}},
 		"verify":   tripResult{Result: provision.Result{Steps: []provision.Step{{}}}},
-		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{}, "version --sbom": sbomResult{build.SBOM{Components: []build.Component{{}}}},
+		"emulator": emulatorResult{}, "demo": demoResult{}, "version": versionResult{}, "self-check": selfCheckResult{}, "version --sbom": sbomResult{build.SBOM{Components: []build.Component{{}}}},
 		"roots list": rootsList{Roots: []knownRoot{{}}}, "roots check": rootsCheck{},
 		"support-bundle": bundleResult{Parts: []bundle.Entry{{}}},
 		"explain":        explainResult{Entries: []dictionary.Entry{{}}}, "token": tokenResult{}, "audit": auditResult{}, "labels": labelsResult{},

@@ -184,6 +184,8 @@ func handings() map[string]dressed {
 			wrong: map[string]string{"": "no certificate of a CA in it"}},
 		"args roots check": {plain: rootPEM(), give: fileWith("roots check FILE"), shows: "roots: 1 of 17",
 			wrong: map[string]string{"": "no certificate of a CA in it", "{}": "no certificate of a CA in it", "PK\x03\x04\x14\x00\x00\x00": "a zip that is damaged", "MSCF\x00\x00\x00\x00": "cabinet"}},
+		"sums": {plain: strings.Repeat("0f", 32) + "  other", give: fileWith("self-check --sums FILE"), code: 2, shows: "this program is not in the list",
+			wrong: map[string]string{"": "it names no file", " \n": "line 1", "other  " + strings.Repeat("0f", 32): "line 1", "SHA256 (other) = " + strings.Repeat("0f", 32): "--tag", "{}": "line 1"}},
 		"args explain": {plain: "INFO - starting\ncould not parse config file", give: pipeWith("explain -"), shows: "config.toml is not valid", wrong: map[string]string{"": "it is empty", " \n": "it is empty"}},
 
 		"endorsement-key":         {plain: otherEK(), give: oneToken("enroll --ek VALUE --registration-id box-7 --dps plant --audit /nonexistent/d/trail"), code: 2, shows: "nonexistent", wrong: map[string]string{"ek.pem": "the name of a file", "@ek": "the name of a file", "": "is empty: omit it", " ": "is empty"}},

@@ -52,6 +52,7 @@ var outputs = []output{
 	{"completion-words", "## completion", func() any { return &followingResult{} }, "words", []string{"completion"}},
 	{"completion", "", func() any { return &completionResult{} }, "", []string{"completion"}},
 	{"version", "## version", func() any { return &versionResult{} }, "", []string{"version"}},
+	{"self-check", "## self-check", func() any { return &selfCheckResult{} }, "", []string{"self-check"}},
 	{"results-line", "## The results file", func() any { return &batch.ResultLine{} }, "", nil},
 	{"audit-line", "", func() any { return &auditLine{} }, "", nil},
 	{"batch-line", "", func() any { return &batchLine{} }, "", nil},

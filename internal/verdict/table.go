@@ -29,6 +29,7 @@ import (
 	"tpmdps/internal/hub"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/input"
+	"tpmdps/internal/integrity"
 	"tpmdps/internal/inventory"
 	"tpmdps/internal/labels"
 	"tpmdps/internal/manifest"
@@ -38,6 +39,7 @@ import (
 	"tpmdps/internal/secretfile"
 	"tpmdps/internal/softtpm"
 	"tpmdps/internal/stick"
+	"tpmdps/internal/sums"
 	"tpmdps/internal/tpm"
 )
 
@@ -66,6 +68,11 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{removal.ErrPartly, 51, "correct what failed and run the same command again: what is done already is left unchanged"},
 	{batch.ErrReason, 2, ""},
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
+	{integrity.ErrChanged, 50, "do not use it: get the program again, from where the list is from; it was damaged, replaced, or mixed up with one for another system"},
+	{integrity.ErrUnlisted, 2, "the list may be of another release: get both from the same one"},
+	{integrity.ErrNoList, 2, "put the SHA256SUMS of the release beside the program, or name it with --sums"},
+	{integrity.ErrUnknown, 1, "run it by its path, such as ./tpmdps"},
+	{sums.ErrMalformed, 50, "get the list again, as it was released"},
 	{manifest.ErrLabelMismatch, 15, "the label is another box's, or this is not the box that was scanned: compare both, scan again; nothing was added"},
 	{manifest.ErrConflict, 15, "compare both boxes with their labels: a board that was swapped on purpose is read into a batch of its own; a label that stands on two boxes is replaced; two boxes with one key get one new chip"},
 	{manifest.ErrExists, 15, "choose another name, or move the old file away"},
