@@ -119,6 +119,27 @@ func TestEveryOwnLineIsKnown(t *testing.T) {
 	t.Logf("%d messages, %d exit codes, %d steps", len(rows), len(verdict.Names), len(steps))
 }
 
+// TestMessagesAreForPeople: no message or advice ends as if something should follow,
+// has the names of Go's types or packages, or is empty.
+func TestMessagesAreForPeople(t *testing.T) {
+	ends := regexp.MustCompile(`[:;,(]\s*$`)
+	inside := regexp.MustCompile(`cannot unmarshal|struct field|Go value|\bjson: |\bx509: |\basn1: |\bstrconv\.|\*[a-z]+\.[A-Z]|\b(?:main|errors|tpm2|identity|json)\.[A-Z]|map\[string\]|\[\]byte|interface \{|%!|<nil>`)
+	own := ownMessages()
+	if len(own) < 100 {
+		t.Fatalf("%d messages", len(own))
+	}
+	for _, m := range own {
+		for _, text := range []string{m.Text, m.Do} {
+			if ends.MatchString(text) || inside.MatchString(text) {
+				t.Errorf("%q: %q", m.Text, text)
+			}
+		}
+		if strings.TrimSpace(m.Text) == "" {
+			t.Errorf("a message without words, %+v", m)
+		}
+	}
+}
+
 // TestMessagesPage holds docs/messages.md to the table of errors.
 func TestMessagesPage(t *testing.T) {
 	var b strings.Builder

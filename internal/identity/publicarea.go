@@ -186,24 +186,38 @@ func (p publicArea) name() string {
 
 // differs lists the fields in which the key is not of the L-1 template, each with
 // both values: "its type is ECC instead of RSA; …". It is empty for a key that is.
-func (p publicArea) differs() string {
-	if p.kind != l1.kind {
-		return fmt.Sprintf("its type is %s instead of %s", algorithm(p.kind), algorithm(l1.kind))
+func (p publicArea) differs() string { return p.differsFrom(l1) }
+
+// DiffersFrom lists the fields in which a TPM's key, a TPM2B_PUBLIC, is not of a
+// template, with both values, such as "its cipher is AES-256 instead of AES-128"; ""
+// for a key that is, and for bytes that cannot be read.
+func DiffersFrom(public, template []byte) string {
+	p, ok := parsePublic(public)
+	want, wantOK := parsePublic(template)
+	if !ok || !wantOK {
+		return ""
+	}
+	return p.differsFrom(want)
+}
+
+func (p publicArea) differsFrom(want publicArea) string {
+	if p.kind != want.kind {
+		return fmt.Sprintf("its type is %s instead of %s", algorithm(p.kind), algorithm(want.kind))
 	}
 	var list []string
-	field := func(name, is, want string) {
-		if is != want {
-			list = append(list, fmt.Sprintf("its %s is %s instead of %s", name, is, want))
+	field := func(name, is, wanted string) {
+		if is != wanted {
+			list = append(list, fmt.Sprintf("its %s is %s instead of %s", name, is, wanted))
 		}
 	}
-	field("size", fmt.Sprintf("%d bits", p.bits), fmt.Sprintf("%d bits", l1.bits))
-	field("name algorithm", algorithm(p.nameHash), algorithm(l1.nameHash))
-	list = append(list, p.attributesDiffer()...)
-	field("policy", p.policyName(), l1.policyName())
-	field("cipher", p.cipher.String(), l1.cipher.String())
-	field("scheme", algorithm(p.scheme), algorithm(l1.scheme))
-	field("exponent", p.exponentText(), l1.exponentText())
-	if p.bits == l1.bits {
+	field("size", fmt.Sprintf("%d bits", p.bits), fmt.Sprintf("%d bits", want.bits))
+	field("name algorithm", algorithm(p.nameHash), algorithm(want.nameHash))
+	list = append(list, p.attributesDiffer(want)...)
+	field("policy", p.policyName(), want.policyName())
+	field("cipher", p.cipher.String(), want.cipher.String())
+	field("scheme", algorithm(p.scheme), algorithm(want.scheme))
+	field("exponent", p.exponentText(), want.exponentText())
+	if p.bits == want.bits {
 		field("modulus", fmt.Sprintf("%d bits long", new(big.Int).SetBytes(p.unique).BitLen()), "2048 bits long")
 	}
 	return strings.Join(list, "; ")
@@ -218,9 +232,9 @@ func (p publicArea) exponentText() string {
 
 // attributesDiffer says which attributes are set and must not be, and the other
 // way round.
-func (p publicArea) attributesDiffer() []string {
+func (p publicArea) attributesDiffer(want publicArea) []string {
 	var list []string
-	rest := p.attributes ^ l1.attributes
+	rest := p.attributes ^ want.attributes
 	for _, a := range attributeNames {
 		switch {
 		case rest&a.bit == 0:
@@ -232,7 +246,7 @@ func (p publicArea) attributesDiffer() []string {
 		rest &^= a.bit
 	}
 	if rest != 0 {
-		list = append(list, fmt.Sprintf("its attributes are %#08x instead of %#08x", p.attributes, l1.attributes))
+		list = append(list, fmt.Sprintf("its attributes are %#08x instead of %#08x", p.attributes, want.attributes))
 	}
 	return list
 }

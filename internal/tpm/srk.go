@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/google/go-tpm/tpm2"
+
+	"tpmdps/internal/identity"
 )
 
 // SRK finds the storage root key at [HandleSRK], or derives it from the TCG's
@@ -39,7 +41,7 @@ func (d *Device) srk(try func(*Key) (obstacle string, err error)) (*Key, error) 
 	switch {
 	case k == nil:
 	case !usableSRK(k):
-		obstacle = fmt.Sprintf("%#x holds %s, which DPS cannot use; IoT Edge uses what is there, and will fail", HandleSRK, describe(k.public))
+		obstacle = fmt.Sprintf("%#x holds %s, which DPS cannot use%s; IoT Edge uses what is there, and will fail", HandleSRK, describe(k.public), srkDiffers(k))
 	default:
 		if obstacle, err = try(k); err != nil {
 			return nil, fmt.Errorf("storage root key: %w", err)
@@ -114,6 +116,16 @@ func usableSRK(k *Key) bool {
 	want := tpm2.Marshal(tpm2.New2B(tpm2.RSASRKTemplate))
 	fixed := len(want) - modulus
 	return len(k.Public) == len(want) && bytes.Equal(withNoDA(k.Public[:fixed]), want[:fixed])
+}
+
+// srkDiffers names the fields in which a key is not of the TCG's template, in
+// brackets. noDA may be clear.
+func srkDiffers(k *Key) string {
+	differs := identity.DiffersFrom(withNoDA(k.Public), tpm2.Marshal(tpm2.New2B(tpm2.RSASRKTemplate)))
+	if differs == "" {
+		return ""
+	}
+	return " (" + differs + ")"
 }
 
 // withNoDA sets noDA in the object attributes of a TPM2B_PUBLIC: bit 10 of the
