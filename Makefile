@@ -13,8 +13,9 @@ CYCLONEDX   := v1.10.0
 TARGETS     := linux/amd64 linux/arm64 linux/arm/7 windows/amd64 windows/arm64
 
 # One static file, the same bytes from the same source on every machine.
-# urfave_cli_no_docs leaves a manual page generator out.
-BUILD := $(GO) build -trimpath -buildvcs=false -tags urfave_cli_no_docs \
+# The tags leave out what is never used: of urfave/cli a generator of manual pages and a
+# guess at misspelt words, of net/http HTTP/2, which no SDK speaks to DPS.
+BUILD := $(GO) build -trimpath -buildvcs=false -tags urfave_cli_no_docs,urfave_cli_no_suggest,nethttpomithttp2 \
 	-ldflags '-s -w -buildid= -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)'
 
 SOURCES := cmd internal templates
@@ -33,24 +34,32 @@ demo: build ## show the whole way on a software TPM, without hardware or Azure
 # How tests are run; .ci/run sets it to have their times written down.
 TEST ?= $(GO) test
 
-# What these try many times over has one goroutine, or is a process of its own, which runs as it is
-# released: the race detector has nothing to find in it, and takes minutes.
-PLAIN := TestScripts|TestAnswersMatrix|TestEveryResponseCode|TestBrokenConfigTellsNothing|TestBrokenFilesTellNothing|$\
-	TestFindingsTellNoSecret|TestFixesAreRight|TestTemplateVerdicts|TestDecodedCodesOfTheChip|TestKilledRunsAreOnRecord|$\
-	TestRunAfterAKilledOne|TestOthersLeftoversStay|TestHintsFitTheCommandLine|TestLiesInEveryAnswer|$\
-	TestRightFileInAnotherDress|TestFixesOfOtherSlips|TestStrictReaderOnTemplate|TestUnusableProxy|TestSameAnswerSameMeaning|$\
-	TestNothingIsPrintedThatIsKnown|TestCredentialFaultsHaveOneCode|TestInputsThatAreNoFiles|TestWholeLogs|$\
-	TestLongLogsAreLookedThrough|TestMisspeltFlags|TestPKCS11SaysNoPIN|TestPKCS11Everywhere|TestLogsInUTF16|$\
-	TestPowerCut|TestEveryChangeIsFound|TestStreamBounds|TestTableBounds|TestMemoryOfALongBatch|$\
-	TestEveryCodeReadsBack|TestEveryIDForPrinters|TestTerminalReadsBack|TestHostileTextsOnSheets|TestLabelsTooSmall|TestMemory|$\
-	TestKilledBatch|TestBatchLimit|TestDocsExecuted|TestDocsDebugging|TestRecording
+# The race detector costs minutes, and finds something only where several goroutines run. They do
+# in these packages, in the program or in their tests; TestConcurrent of internal/layout compares.
+CONCURRENT := ./internal/tpm ./internal/enroll/batch ./internal/emulator/... $(addprefix ./internal/, \
+	atomicfile audit aziot bench bundle/gather contexttest dps ektrust/examine ektrust/fetch enroll enroll/removal \
+	filelock host hub input network provision softtpm/...)
 
-# The longest goes first. The limit is there to end a hang. Without cgo runs, beside those, what it makes different: the look-up of names.
-test: ## run all tests: with the race detector and the simulator, and what differs without cgo
+# These tests of theirs try something many times over, with one goroutine or in processes of their own.
+SINGLE := TestThousandActivations|TestLiesInABulkAnswer|TestRefusalsOfABulkRequest|TestKilledRuns|TestAnswerBreaksOff|$\
+	TestReplaceKilled|TestCreateKilled|TestStateCutAtEveryByte|TestStateAfterRandomChanges|TestKilledProcessesLoseNothing|$\
+	TestEnrollingIsLinear|TestLongestLineOfState|TestNoLieIsBelieved|TestMemory|$\
+	TestMemoryOfALongBatch|TestKilledBatch|TestBatchLimit
+
+# Of the commands' tests these have to do with several goroutines; all the others are of one run after the other.
+RACED := TestFaults|TestBundleFaults|TestBundlePartsAreApart|TestCommandLinesAreApart|TestTokenEndsInTheMiddleOfABatch|$\
+	TestSignInIsRenewedInABatch|TestResultsAsTheyCome|TestRowsAreAligned|TestResultThatCannotBePrinted|TestSkippedIsNotDone|$\
+	TestHostileHubs|TestInputsThatNeverCome|TestInputsThatBreakOff|TestOvertimeOfCommands|TestTimeEndsAtAnEvent|$\
+	TestFailedStartsLeaveTheRunningOne|TestWaitingForTheTrailEnds|TestUnansweredIsClosed|TestNoIntentNoWrite|$\
+	TestConfigWaitsForAnother|TestOneReaderOfStandardInput|TestHintOfAnotherEmulator|TestNothingIsPrintedThatIsKnown
+
+# The limit is there to end a hang. Without cgo other code looks names up.
+test: ## run all tests, with the race detector and the simulator where they find something
 	@sh .ci/deps swtpm witness proxy cgo roots shells script
-	CGO_ENABLED=1 $(TEST) -timeout 20m -race -skip '^($(PLAIN))$$' ./internal/tpm ./...
-	$(TEST) -timeout 20m -run '^($(PLAIN))$$' ./cmd/tpmdps ./internal/edge/lint ./internal/dictionary ./internal/manifest ./internal/inventory \
-		./internal/enroll/batch ./internal/labels ./internal/bench
+	CGO_ENABLED=1 $(TEST) -timeout 20m -race -skip '^($(SINGLE))$$' $(CONCURRENT)
+	CGO_ENABLED=1 $(TEST) -timeout 20m -race -run '^($(RACED))$$' ./cmd/tpmdps
+	$(TEST) -timeout 20m -skip '^($(RACED))$$' ./cmd/tpmdps $(filter-out $(shell $(GO) list $(CONCURRENT)) tpmdps/cmd/tpmdps,$(shell $(GO) list ./...))
+	$(TEST) -timeout 20m -run '^($(SINGLE))$$' $(CONCURRENT)
 	$(TEST) ./internal/hub ./internal/network
 
 # Any other kernel image for amd64 that has TIS and CRB built in will do as well.

@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 			env.Values[worldKey{}] = &world{}
 			env.Setenv("HOME", env.WorkDir)
 			// A program under the race detector would wait a second before it
-			// verdict.Table(), for reports that may come: it has said all by then.
+			// ends, for reports that may come: it has said all by then.
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			if err := watch(env); err != nil {
 				return err

@@ -43,7 +43,7 @@ func measure(m *testing.M) int {
 }
 
 // buildFlags are those of the Makefile; TestBuildFlags compares.
-var buildFlags = []string{"-trimpath", "-buildvcs=false", "-tags", "urfave_cli_no_docs"}
+var buildFlags = []string{"-trimpath", "-buildvcs=false", "-tags", "urfave_cli_no_docs,urfave_cli_no_suggest,nethttpomithttp2"}
 
 const linkFlags = "-s -w -buildid="
 

@@ -3,16 +3,16 @@ package dictionary
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 )
 
 // decodedHead is what tpm2-tss writes in front of a message: the layer, and for
 // codes of the chip what they are about.
-var decodedHead = regexp.MustCompile(`(?i)\b(tpm|fapi|feature|esapi|esys|sys|sapi|mu|tcti|rmt|resmgr|rm|resmgrtpm|drvr):` +
+var decodedHead = newPattern(`(?i)\b(tpm|fapi|feature|esapi|esys|sys|sapi|mu|tcti|rmt|resmgr|rm|resmgrtpm|drvr):` +
 	`(?:(error|warn|handle|parameter|session)\((1\.2|2\.0|unk|[0-9]{1,2})\):)?[ \t]*`)
 
 // decodedTags are the words that a head has.
@@ -43,7 +43,7 @@ func decoded(s scan) []hit {
 }
 
 // associated is how the crate tss-esapi names what a message of the chip is about.
-var associated = regexp.MustCompile(`(?i)([a-z][^:(\n]{4,200}) \(associated with (?:an? )?(handle|parameter|session)(?: number ([0-9]{1,2}))?\)`)
+var associated = newPattern(`(?i)([a-z][^:(\n]{4,200}) \(associated with (?:an? )?(handle|parameter|session)(?: number ([0-9]{1,2}))?\)`)
 
 // decodedAssociated explains messages such as "a policy check failed (associated with
 // session number 1)".
@@ -91,7 +91,7 @@ func decodedTPM(upper uint32, about, number, message string) []Entry {
 		return stack(upper | rc)
 	}
 	var found []Entry
-	for _, base := range longest(message, foldedTexts) {
+	for _, base := range longest(message, foldedTexts()) {
 		rc := uint32(base)
 		switch {
 		case (about == "error") != (base&0xf80 == bitVersion), (about == "warn") != (base&0xf80 == bitVersion|bitWarning):
@@ -152,16 +152,16 @@ func decodedStack(tag string, upper uint32, message string) []Entry {
 		return nil
 	}
 	var found []Entry
-	for _, low := range longest(message, foldedStackTexts) {
+	for _, low := range longest(message, foldedStackTexts()) {
 		found = append(found, stack(upper|low)...)
 	}
 	return found
 }
 
-var hexAtStart = regexp.MustCompile(`^0[xX]([0-9a-fA-F]{1,8})\b`)
+var hexAtStart = newPattern(`^0[xX]([0-9a-fA-F]{1,8})\b`)
 
 func leadingHex(message string) string {
-	if m := hexAtStart.FindStringSubmatch(message); m != nil {
+	if m := hexAtStart.compiled().FindStringSubmatch(message); m != nil {
 		return m[1]
 	}
 	return ""
@@ -185,8 +185,8 @@ func cutOff(tag, message string) []Entry {
 // The messages as they are compared. Signs and blanks do not count: they differ
 // between versions.
 var (
-	foldedTexts      = folded(decodedTexts)
-	foldedStackTexts = folded(decodedStackTexts)
+	foldedTexts      = sync.OnceValue(func() map[uint16]string { return folded(decodedTexts) })
+	foldedStackTexts = sync.OnceValue(func() map[uint32]string { return folded(decodedStackTexts) })
 )
 
 func folded[K comparable](messages map[K]string) map[K]string {

@@ -1,7 +1,6 @@
 package dictionary
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -74,13 +73,13 @@ func ekReason(code, means, why, do string) Entry {
 
 // askedVerdict is the one way to ask for a word: alone, or after "EK verdict". Many of
 // them are plain English, so that they are not looked for in texts.
-var askedVerdict = regexp.MustCompile(`(?i)^(?:ek[ _-]?(?:verdict|reason)["'` + "`" + `\s:=]+)?([a-z0-9-]+)$`)
+var askedVerdict = newPattern(`(?i)^(?:ek[ _-]?(?:verdict|reason)["'` + "`" + `\s:=]+)?([a-z0-9-]+)$`)
 
 // trust explains a verdict, or a reason for one, where nothing else was asked for. A
 // word in other letters than small ones may be the name of something else, such as
 // TPM_RC_SIGNATURE, and counts only with fold.
 func trust(text string, fold bool) []Entry {
-	m := askedVerdict.FindStringSubmatch(text)
+	m := askedVerdict.compiled().FindStringSubmatch(text)
 	if m == nil {
 		return nil
 	}

@@ -1,30 +1,29 @@
 package dictionary
 
 import (
-	"regexp"
 	"strings"
 )
 
 // What stands in a text and says nothing: colours of a terminal, the line ends of
 // Windows, the quotes and signs of web pages, and what JSON within JSON escapes.
 var (
-	colours = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
+	colours = newPattern("\x1b\\[[0-9;?]*[A-Za-z]")
 	signs   = strings.NewReplacer(
 		"\r\n", "\n", "\r", "\n",
 		`\\\"`, `"`, `\"`, `"`, `\r\n`, "\n",
 		"\u2212", "-", "\u2013", "-", "\u2014", "-", "\u00a0", " ",
 		"\u201c", `"`, "\u201d", `"`, "\u2018", "'", "\u2019", "'", "\ufeff", "",
 	)
-	blanks = regexp.MustCompile(`[ \t]+`)
+	blanks = newPattern(`[ \t]+`)
 	// escapedEnd is a line end that was escaped. Paths of Windows have \n, too.
-	escapedEnd = regexp.MustCompile(`\\n(?P<next>caused by|[A-Z]+:|[ \t"'})])`)
+	escapedEnd = newPattern(`\\n(?P<next>caused by|[A-Z]+:|[ \t"'})])`)
 )
 
 // clean makes what was pasted into what was printed.
 func clean(text string) string {
-	text = signs.Replace(colours.ReplaceAllString(text, ""))
-	text = blanks.ReplaceAllString(text, " ")
-	return escapedEnd.ReplaceAllString(text, "\n${next}")
+	text = signs.Replace(colours.compiled().ReplaceAllString(text, ""))
+	text = blanks.compiled().ReplaceAllString(text, " ")
+	return escapedEnd.compiled().ReplaceAllString(text, "\n${next}")
 }
 
 // folded is a text as phrases are looked for in it: words in small letters with

@@ -2,7 +2,6 @@ package dictionary
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -74,15 +73,15 @@ func hits(found []Entry, at int) []hit {
 var (
 	// expected are lines that a chip's first start has, with a code that says only
 	// that there was nothing yet, or that the chip was not ready yet.
-	expected     = regexp.MustCompile(`(?i)could not read (?:endorsement|storage root) key from|could not evict previous auth key|TR_FromTPMPublic|occurred,? (?:flushing context|continue selftest|attempting the self ?test)`)
-	expectedCode = regexp.MustCompile(`^TPM_RC_(?:HANDLE|INITIALIZE|TESTING)\b`)
+	expected     = newPattern(`(?i)could not read (?:endorsement|storage root) key from|could not evict previous auth key|TR_FromTPMPublic|occurred,? (?:flushing context|continue selftest|attempting the self ?test)`)
+	expectedCode = newPattern(`^TPM_RC_(?:HANDLE|INITIALIZE|TESTING)\b`)
 	// local are lines of programs that speak with IoT Edge's own services alone, over
 	// sockets, and of connections within this machine: that one of these is down has
 	// a cause of its own.
-	local = regexp.MustCompile(`(?i)\baziot-edged\b|\b(?:keyd|certd|tpmd|identityd|mgmt|workload)\.sock\b|/var/run/|\b127\.0\.0\.1\b|\blocalhost\b|\[::1\]`)
+	local = newPattern(`(?i)\baziot-edged\b|\b(?:keyd|certd|tpmd|identityd|mgmt|workload)\.sock\b|/var/run/|\b127\.0\.0\.1\b|\blocalhost\b|\[::1\]`)
 	// ofProxy: a proxy on this machine is on the way to the services anyway.
-	ofProxy = regexp.MustCompile(`(?i)proxy`)
-	chain   = regexp.MustCompile(`(?i)\bcaused by\b`)
+	ofProxy = newPattern(`(?i)proxy`)
+	chain   = newPattern(`(?i)\bcaused by\b`)
 )
 
 // ranked puts the likeliest cause first: the deepest, of a chain of "caused by"
@@ -106,9 +105,9 @@ func ranked(text string, found []hit) []Entry {
 		line, start := lineAt(text, h.at)
 		p := place{depth: int(h.depth)}
 		switch {
-		case expected.MatchString(line) && expectedCode.MatchString(h.Name):
+		case expected.compiled().MatchString(line) && expectedCode.compiled().MatchString(h.Name):
 			p.depth = int(atExpected)
-		case (h.depth == atNetwork || h.depth == atStatus) && local.MatchString(line) && !ofProxy.MatchString(line):
+		case (h.depth == atNetwork || h.depth == atStatus) && local.compiled().MatchString(line) && !ofProxy.compiled().MatchString(line):
 			p.depth = int(atLocal)
 		case h.depth == atStatus && coded[start]: // the code says more
 			p.depth = int(atHub)
@@ -145,7 +144,7 @@ const maxChain = 32
 func chainLength(text string, start int) int {
 	n := 0
 	for n < maxChain {
-		if line, _ := lineAt(text, start); !chain.MatchString(line) {
+		if line, _ := lineAt(text, start); !chain.compiled().MatchString(line) {
 			break
 		}
 		n++

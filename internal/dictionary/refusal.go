@@ -3,7 +3,6 @@ package dictionary
 import (
 	"cmp"
 	"net/http"
-	"regexp"
 	"strconv"
 )
 
@@ -74,19 +73,19 @@ var devices = map[Meaning]string{
 type reading struct {
 	code     int    // errorCode, or an HTTP status
 	name     string // of the row of services, where a code has several
-	words    *regexp.Regexp
+	words    *pattern
 	means    Meaning
 	operator string
 }
 
 var (
-	ofEK           = regexp.MustCompile(`(?i)endorsement ?key|^$`)
-	ofRegistration = regexp.MustCompile(`(?i)registration ?id`)
-	ofDisabled     = regexp.MustCompile(`(?i)enrollment\b.*\bdisabled|disabled\b.*\benrollment`)
-	ofHubLink      = regexp.MustCompile(`(?i)IotHubUnauthorizedAccess`)
-	ofScope        = regexp.MustCompile(`(?i)(id|provisioning service) ?scope|no such (device )?provisioning service`)
+	ofEK           = newPattern(`(?i)endorsement ?key|^$`)
+	ofRegistration = newPattern(`(?i)registration ?id`)
+	ofDisabled     = newPattern(`(?i)enrollment\b.*\bdisabled|disabled\b.*\benrollment`)
+	ofHubLink      = newPattern(`(?i)IotHubUnauthorizedAccess`)
+	ofScope        = newPattern(`(?i)(id|provisioning service) ?scope|no such (device )?provisioning service`)
 	// ofNetwork is what a refusal by address says. Nobody documents its form.
-	ofNetwork = regexp.MustCompile(`(?i)\bip\b|private (endpoint|link)|public (network )?access|network access|firewall`)
+	ofNetwork = newPattern(`(?i)\bip\b|private (endpoint|link)|public (network )?access|network access|firewall`)
 )
 
 const (
@@ -168,7 +167,7 @@ func Judge(status, code int, message, form string) Judgement {
 // JudgeFailed says what the errorCode and errorMessage of a registration mean
 // that DPS reports as failed. A hub's refusal comes under many codes.
 func JudgeFailed(code int, message string) Judgement {
-	if ofHubLink.MatchString(message) {
+	if ofHubLink.compiled().MatchString(message) {
 		code = 400209
 	}
 	return refusal{status: code / 1000, message: message}.read(code)
@@ -190,7 +189,7 @@ func (r refusal) codeFits() bool {
 func (r refusal) plain() bool {
 	switch r.status {
 	case http.StatusForbidden:
-		return r.form == "" || ofNetwork.MatchString(r.message)
+		return r.form == "" || ofNetwork.compiled().MatchString(r.message)
 	case http.StatusUnauthorized, http.StatusConflict, http.StatusPreconditionFailed:
 		return r.form == ""
 	}
@@ -202,7 +201,7 @@ func (r refusal) plain() bool {
 func (r refusal) read(code int) Judgement {
 	for _, key := range []int{code, r.status} {
 		for _, one := range readings {
-			if key != 0 && one.code == key && (one.words == nil || one.words.MatchString(r.message)) {
+			if key != 0 && one.code == key && (one.words == nil || one.words.compiled().MatchString(r.message)) {
 				return judgement(one)
 			}
 		}
@@ -226,7 +225,7 @@ func entryOf(one reading) Entry {
 
 // saidWith finds the message that stands with a code in a text: a member of its
 // JSON, or what follows it on the line.
-var saidWith = regexp.MustCompile(`(?i)\bmessage["']?\s*:\s*["']((?:[^"'\\]|\\.)*)["']|\b[45][0-9]{5}\b["']?[:,]?[ \t]+(?:["'])?([a-z][^\n]*)`)
+var saidWith = newPattern(`(?i)\bmessage["']?\s*:\s*["']((?:[^"'\\]|\\.)*)["']|\b[45][0-9]{5}\b["']?[:,]?[ \t]+(?:["'])?([a-z][^\n]*)`)
 
 // maxMessage is how far from its code a message may stand.
 const maxMessage = 600
@@ -242,13 +241,13 @@ func narrow(found []hit, text string) []hit {
 		message := ""
 		_, start := lineAt(text, h.at)
 		for _, part := range []string{text[start:min(len(text), h.at+maxMessage)], text} {
-			if m := saidWith.FindStringSubmatch(part); m != nil {
+			if m := saidWith.compiled().FindStringSubmatch(part); m != nil {
 				message = m[1] + m[2]
 				break
 			}
 		}
 		switch r := (refusal{status: code / 1000, message: message}); {
-		case ofHubLink.MatchString(message):
+		case ofHubLink.compiled().MatchString(message):
 			found[i].Entry = r.read(400209).Entry // a hub's refusal comes under many codes
 		case severalMeanings(h.Code):
 			found[i].Entry = r.read(code).Entry

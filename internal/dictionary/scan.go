@@ -1,7 +1,6 @@
 package dictionary
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -23,16 +22,16 @@ func newScan(text string) scan {
 	return scan{text, string(lower)}
 }
 
-// matches are those of a pattern, as [regexp.Regexp.FindAllStringSubmatchIndex] gives
+// matches are those of a pattern, as regexp.Regexp.FindAllStringSubmatchIndex gives
 // them, on the lines that have one of the words; no words are all lines.
-func (s scan) matches(pattern *regexp.Regexp, words []string) [][]int {
+func (s scan) matches(p *pattern, words []string) [][]int {
 	if len(words) == 0 {
-		return pattern.FindAllStringSubmatchIndex(s.text, maxCandidates)
+		return p.compiled().FindAllStringSubmatchIndex(s.text, maxCandidates)
 	}
 	var all [][]int
 	for _, start := range s.linesWith(words) {
 		line, _, _ := strings.Cut(s.text[start:], "\n")
-		for _, m := range pattern.FindAllStringSubmatchIndex(line, maxCandidates) {
+		for _, m := range p.compiled().FindAllStringSubmatchIndex(line, maxCandidates) {
 			for i := range m {
 				if m[i] >= 0 {
 					m[i] += start

@@ -1,7 +1,6 @@
 package dictionary
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -27,17 +26,17 @@ func corpus() []string {
 func TestWordsLoseNothing(t *testing.T) {
 	texts := corpus()
 	log := newScan(clean(strings.Join(texts, "\n")))
-	check := func(name string, pattern *regexp.Regexp, words []string) {
+	check := func(name string, pattern *pattern, words []string) {
 		want := 0
 		for line := range strings.SplitSeq(log.text, "\n") {
-			want += len(pattern.FindAllStringIndex(line, -1))
+			want += len(pattern.compiled().FindAllStringIndex(line, -1))
 		}
 		got := log.matches(pattern, words)
 		if want > maxCandidates || len(got) != want {
 			t.Errorf("%s: %d matches on lines with %q, %d on all", name, len(got), words, want)
 		}
 		for _, m := range got {
-			if part := log.text[m[0]:m[1]]; !pattern.MatchString(part) && !pattern.MatchString(" "+part) {
+			if part := log.text[m[0]:m[1]]; !pattern.compiled().MatchString(part) && !pattern.compiled().MatchString(" "+part) {
 				t.Errorf("%s: %q is no match", name, part)
 			}
 		}

@@ -2,10 +2,10 @@ package dictionary
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // phrase is a text that is looked for by its words.
@@ -18,7 +18,7 @@ type phrase struct {
 }
 
 // phrases are the log lines and the other wordings.
-var phrases = func() []phrase {
+var phrases = sync.OnceValue(func() []phrase {
 	var all []phrase
 	for _, g := range lineGroups {
 		for _, e := range g.entries {
@@ -40,7 +40,7 @@ var phrases = func() []phrase {
 		all = append(all, p)
 	}
 	return all
-}()
+})
 
 // search explains what it finds in a text of more than a code.
 func search(text string, own []Message) []hit {
@@ -57,8 +57,8 @@ func search(text string, own []Message) []hit {
 func phrased(text string) []hit {
 	folded := fold(text)
 	longest := map[int]int{}
-	places := make([][]int, len(phrases))
-	for i, p := range phrases {
+	places := make([][]int, len(phrases()))
+	for i, p := range phrases() {
 		for _, at := range folded.find(p.words) {
 			if strings.HasPrefix(strings.ToLower(text[at:min(len(text), at+len(p.literal))]), p.literal) {
 				places[i] = append(places[i], at)
@@ -67,7 +67,7 @@ func phrased(text string) []hit {
 		}
 	}
 	var found []hit
-	for i, p := range phrases {
+	for i, p := range phrases() {
 		for _, at := range places[i] {
 			for _, e := range p.entries {
 				if len(p.words) == longest[at] {
@@ -84,7 +84,7 @@ func alone(text string) []Entry {
 	if found := exitCode(strings.ToLower(text)); len(found) > 0 {
 		return found
 	}
-	if bareName.MatchString(text) {
+	if bareName.compiled().MatchString(text) {
 		if found := camelName(strings.TrimSuffix(text, "Exception")); len(found) > 0 {
 			return found
 		}
@@ -94,7 +94,7 @@ func alone(text string) []Entry {
 
 // bareName is a name of a code as some program spells it. Words in small letters
 // are words.
-var bareName = regexp.MustCompile(`^[A-Z][A-Za-z0-9_]{2,40}$`)
+var bareName = newPattern(`^[A-Z][A-Za-z0-9_]{2,40}$`)
 
 // named explains a code that is given by its name.
 func named(name string) []Entry {

@@ -1,7 +1,6 @@
 package dictionary
 
 import (
-	"regexp"
 	"strings"
 )
 
@@ -52,7 +51,7 @@ type Message struct {
 }
 
 // ownLine finds a line of this program: an error, of a step or not, also in JSON.
-var ownLine = regexp.MustCompile(`(?im)(?:\btpmdps(?:\[[0-9]+\])?: |\berror":\s*")((?:[^\n"\\]|\\.)*)`)
+var ownLine = newPattern(`(?im)(?:\btpmdps(?:\[[0-9]+\])?: |\berror":\s*")((?:[^\n"\\]|\\.)*)`)
 
 // ownMessages explains the program's own errors in a text.
 func ownMessages(s scan, own []Message) []hit {

@@ -56,6 +56,8 @@ type FormatError struct {
 	// cut: more, or fewer, bytes than a key has. Only who knows the text that the
 	// bytes were can say how many characters that is.
 	cut bool
+	// unknown: these bytes tell nothing.
+	unknown bool
 }
 
 // Unwrap returns [ErrSample] for a public sample, and nil otherwise.
@@ -125,9 +127,10 @@ func recognise(b []byte) error {
 		}
 		return p.named()
 	}
+	if err := blobError(b); err != nil {
+		return err
+	}
 	switch {
-	case bytes.HasPrefix(b, []byte{0x3a, 0x01, 0, 0, 0x01, 0, 0x0b, 0}):
-		return &FormatError{Is: "the little-endian memory dump of an old tpm2-tools (before 4)", Advice: readAgain}
 	case len(b) > 4 && bytes.HasPrefix(b[2:], []byte{0x00, 0x23}), bytes.HasPrefix(b, []byte{0x00, 0x23, 0x00, 0x0b}):
 		return &FormatError{Is: "an ECC key", Advice: "DPS accepts RSA 2048 endorsement keys only; " + readAgain}
 	case len(b) > 20 && withoutHeader(b)[0] == 0x30: // an ASN.1 SEQUENCE
@@ -136,10 +139,18 @@ func recognise(b []byte) error {
 		return &FormatError{Is: "cut short", Advice: copyWhole, cut: true}
 	case bytes.HasPrefix(b, ekPrefix):
 		return &FormatError{Is: "too long", Advice: "copy only the key", cut: true}
+	case isModulus(b):
+		return &FormatError{Is: "as long as the modulus of an RSA 2048 key, with nothing else of a key", Advice: readAgain}
 	case len(b) == 284:
 		return &FormatError{Is: "a storage root key by its size", Advice: readAgain}
 	}
-	return &FormatError{Is: "something else, not the public area of a TPM's key", Advice: readAgain}
+	return &FormatError{Is: "something else, not the public area of a TPM's key", Advice: readAgain, unknown: true}
+}
+
+// isModulus tells whether it can be the modulus of an RSA 2048 key and nothing else.
+func isModulus(b []byte) bool {
+	b = withoutZeros(b)
+	return len(b) == ekSize-len(ekPrefix) && b[0]&0x80 != 0 && b[len(b)-1]&1 == 1
 }
 
 // named says what is wrong with a key of a TPM's.

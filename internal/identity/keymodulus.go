@@ -12,7 +12,7 @@ import (
 
 var (
 	// opensslText is what openssl rsa -text and -modulus print.
-	opensslText = regexp.MustCompile(`(?is)\bmodulus(?: \(\d+ bit\))?\s*[:=]\s*([0-9a-f:\s]+?)\s*(?:(?:public)?exponent\s*:\s*(\d+)|$)`)
+	opensslText = regexp.MustCompile(`(?is)\bmodulus(?: \(\d+ bit\))?\s*[:=]\s*([0-9a-f:\s]+?)\s*(?:(?:public)?exponent\s*:\s*([0-9a-f:]+)|$)`)
 	// keyXML is .NET's RSAKeyValue.
 	keyXML = regexp.MustCompile(`(?s)<Modulus>\s*([^<]+?)\s*</Modulus>\s*<Exponent>\s*([^<]+?)\s*</Exponent>`)
 )
@@ -27,10 +27,13 @@ func keyInNumbers(text string, _ int) ([]byte, error) {
 			return nil, nil
 		}
 		exponent := []byte{}
-		if m[2] == "65537" {
+		if e := strings.Trim(m[2], ":"); e == "65537" || e == "01:00:01" || e == "010001" {
 			exponent = []byte{1, 0, 1}
 		}
 		return nil, numbersError("the text that openssl prints of a key", modulus, exponent)
+	}
+	if err := sshText(text); err != nil {
+		return nil, err
 	}
 	if m := keyXML.FindStringSubmatch(text); m != nil {
 		modulus, _ := base64.RawStdEncoding.DecodeString(escapes.Replace(m[1]))

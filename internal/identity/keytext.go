@@ -64,13 +64,16 @@ func readKeyText(text string, depth int) ([]byte, error) {
 	case text == "":
 		return nil, &FormatError{Is: "empty", Advice: readAgain}
 	}
-	for _, read := range []func(string, int) ([]byte, error){keyInNumbers, keyInJSON, keyInPEM, keyInReadPublic} {
+	for _, read := range []func(string, int) ([]byte, error){keyInNumbers, keyInJSON, keyInPEM, keyInReadPublic, keyInEscapes} {
 		if ek, err := read(text, depth); ek != nil || err != nil {
 			return ek, err
 		}
 	}
 	ek, err := keyInBody(unlabelled(text), depth)
 	if ek == nil && !isNamed(err) {
+		if lines := keyInLines(text); lines != nil {
+			return lines, CheckEndorsementKey(lines)
+		}
 		if found, judgement := keyAmongOthers(text); found != nil || judgement != nil {
 			return found, judgement
 		}
@@ -130,6 +133,12 @@ func keyInBody(body string, depth int) ([]byte, error) {
 // count as a part of it.
 const keyCharacters = (ekSize + 2) / 3 * 4
 
+// shortestKey is less than a key of any kind has, in characters.
+const (
+	shortestKey = 64
+	tooShort    = "something else, such as a serial number: too short for a key"
+)
+
 // judge says whether these bytes are a usable key. They may be a text themselves.
 // How many characters they were, and how many it should be, tells a person what
 // is missing.
@@ -144,7 +153,10 @@ func judge(b []byte, have, want, depth int) ([]byte, error) {
 		}
 	}
 	var format *FormatError
-	if errors.As(err, &format) && format.cut {
+	if errors.As(err, &format) && format.unknown && have < shortestKey {
+		format.Is = tooShort
+	}
+	if format != nil && format.cut {
 		if len(b) > ekSize {
 			format.Is += ": something follows the key"
 		} else {
@@ -179,9 +191,12 @@ func readable(b []byte) (string, bool) {
 // visible drops what people cannot see and therefore do not know of, and makes
 // plain characters of what word processors and mail put in their place.
 func visible(text string) string {
+	if strings.Contains(text, "\x1b") || strings.Contains(text, "^[[") {
+		text = colour.ReplaceAllString(text, "")
+	}
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r == '\u00ad', r == '\ufffd', unicode.Is(unicode.Cf, r): // zero-width, byte order mark
+		case r == '\u00ad', r == '\ufffd', unicode.Is(unicode.Cf, r), unicode.IsControl(r) && !unicode.IsSpace(r) && r != 0: // zero-width, byte order mark
 			return -1
 		case unicode.IsSpace(r) && r != '\n' && r != '\r' && r != '\t', r == '\u2800', r == 0:
 			return ' '
@@ -197,6 +212,9 @@ func visible(text string) string {
 		return r
 	}, strings.ToValidUTF8(text, ""))
 }
+
+// colour is what a terminal acts on (ECMA-48, 5.4), as it is or as cat -v shows it.
+var colour = regexp.MustCompile(`(?:\x1b|\^\[)\[[0-?]*[ -/]*[@-~]`)
 
 // wrapping are the characters around a key that are not a part of it.
 const wrapping = " \t\r\n\"'`,;<>()[]{}"
@@ -248,10 +266,12 @@ var quoted = regexp.MustCompile(`^["']([A-Za-z0-9+/=_-]+)["']\s*[,;}\]]`)
 // and makes standard base64 without white space and padding of it.
 func fromEscapes(body string) string {
 	body = joined.ReplaceAllString(body, "")
-	if percent.MatchString(body) {
-		if plain, err := url.PathUnescape(body); err == nil {
-			body = plain
+	for range maxDepth { // each program on the way may have escaped it once more
+		plain, err := url.PathUnescape(body)
+		if err != nil || !percent.MatchString(body) {
+			break
 		}
+		body = plain
 	}
 	body = jsonEscape.ReplaceAllStringFunc(body, func(escape string) string {
 		return string(rune(int(hexDigit(escape[4])<<4 | hexDigit(escape[5]))))
@@ -260,7 +280,7 @@ func fromEscapes(body string) string {
 }
 
 var (
-	percent    = regexp.MustCompile(`(?i)%(?:2b|2f|3d|0a|0d|20)`)
+	percent    = regexp.MustCompile(`(?i)%(?:25)*(?:2b|2f|3d|0a|0d|20)`)
 	joined     = regexp.MustCompile(`["']\s*\+\s*["']`) // strings that were put together
 	jsonEscape = regexp.MustCompile(`\\u00[0-9a-fA-F]{2}`)
 	// Besides escapes: quotes between parts, marks of quoted mail at the start of a
@@ -299,6 +319,8 @@ func notBase64(body, compact string) error {
 	switch bad := outside.FindString(compact); {
 	case len(body) <= longestName && fileEnding.MatchString(body):
 		return &FormatError{Is: fmt.Sprintf("the name of a file (%s), not a key", text.Printable(body, 60)), Advice: `give what is in the file: --ek "$(cat FILE)"`}
+	case strings.Contains(body, "..."):
+		return &FormatError{Is: `cut short: "..." stands for the rest of it`, Advice: copyWhole}
 	case bad != "":
 		return &FormatError{Is: fmt.Sprintf("not base64: the character %q cannot be in it", text.Printable(bad, 1)), Advice: copyWhole}
 	case strings.HasPrefix(compact, "AToAAQ"):
@@ -306,35 +328,3 @@ func notBase64(body, compact string) error {
 	}
 	return &FormatError{Is: "not base64: characters are missing", Advice: copyWhole}
 }
-
-// named recognises texts that are not a key, but something that people have beside
-// one.
-func named(body string) error {
-	compact := strings.ToLower(strings.Join(strings.Fields(body), ""))
-	hexed := strings.TrimPrefix(compact, "0x")
-	e := &FormatError{Advice: readAgain}
-	switch {
-	case compact == "14963e8f3ba5b3984110b3c1ca8e8b89":
-		e.Is = "the placeholder from the az command's help"
-	case IsDerived(hexed):
-		e.Is, e.Advice = "a registration ID, not a key", "it is the SHA-256 of a key, from which no key can be made; "+readAgain
-	case objectName.MatchString(hexed):
-		e.Is, e.Advice = "the name of a TPM's key, not the key", "it is the SHA-256 of a key, from which no key can be made; "+readAgain
-	case strings.HasPrefix(compact, "aaaab3nzac1"), strings.HasPrefix(compact, "ssh-"):
-		e.Is = "an SSH public key"
-	case compact == "null" || compact == "none" || compact == "undefined" || compact == "<nil>":
-		e.Is = "empty: the text says " + compact
-	case strings.Contains(compact, "asnencodeddata"):
-		e.Is, e.Advice = "the name of a .NET type, not a key", "in PowerShell: (Get-TpmEndorsementKeyInfo).PublicKey.Format($true); or "+readAgain
-	case scopeForm.MatchString(strings.TrimSpace(body)):
-		e.Is = "an ID scope, not a key"
-	case len(body) <= maxID && strings.ContainsAny(body, "-._:") && CheckRegistrationID(strings.ToLower(body)) == nil && !fileEnding.MatchString(body) && !hexList.MatchString(body):
-		e.Is = fmt.Sprintf("a name such as a registration ID (%s), not a key", text.Printable(body, 60))
-	default:
-		return nil
-	}
-	return e
-}
-
-// objectName is TPM 2.0 Part 1, 16: the name algorithm and the digest.
-var objectName = regexp.MustCompile(`^000b[0-9a-f]{64}$`)

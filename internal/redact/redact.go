@@ -27,6 +27,7 @@ package redact
 import (
 	"iter"
 	"log/slog"
+	"math/bits"
 	"strconv"
 	"strings"
 	"sync"
@@ -96,14 +97,23 @@ func (s *Set) add(secret string) {
 // handles, times and UUIDs.
 func (s *Set) addPieces(form string) {
 	own, text := ownPieces(), normal(form)
+	var dulls []uint64
 	distinctive := 0
 	for key := range piecesOf(text) {
-		if !dull(key) {
-			distinctive++
+		switch {
+		case dull(key):
+			dulls = append(dulls, key)
+			continue
+		case !own.has(key):
+			s.pieces.add(key)
 		}
+		distinctive++
 	}
-	for key := range piecesOf(text) {
-		if !own.has(key) && (distinctive < enoughPieces || !dull(key)) {
+	if distinctive >= enoughPieces {
+		return
+	}
+	for _, key := range dulls {
+		if !own.has(key) {
 			s.pieces.add(key)
 		}
 	}
@@ -115,17 +125,19 @@ const enoughPieces = 16
 // dull says whether three quarters of a piece are one character.
 func dull(key uint64) bool {
 	for i := range piece/4 + 1 { // it is among these
-		n := 0
-		for j := range piece {
-			if byte(key>>(8*i)) == byte(key>>(8*j)) {
-				n++
-			}
-		}
-		if 4*n >= 3*piece {
+		if 4*count(key, byte(key>>(8*i))) >= 3*piece {
 			return true
 		}
 	}
 	return false
+}
+
+// count is how often a character is in a piece. All eight are compared at once: of a
+// byte that differs the sum or the byte itself has the highest bit.
+func count(key uint64, char byte) int {
+	const ones, low = 0x0101010101010101, 0x7f7f7f7f7f7f7f7f
+	differ := key ^ ones*uint64(char)
+	return bits.OnesCount64(^(differ&low + low | differ | low))
 }
 
 // piecesOf goes through the pieces of a normal text.

@@ -2,6 +2,7 @@ package tpm
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/google/go-tpm/tpm2"
@@ -120,10 +121,9 @@ func flags(current map[tpm2.TPMPT]uint32) Flags {
 // named gives properties their names, in the order of their numbers.
 func named(values map[tpm2.TPMPT]uint32) []Property {
 	list := []Property{}
-	for code, value := range values {
-		list = append(list, Property{Name: propertyNames[code], Code: fmt.Sprintf("%#x", uint32(code)), Value: value})
+	for _, code := range slices.Sorted(maps.Keys(values)) {
+		list = append(list, Property{Name: propertyNames[code], Code: fmt.Sprintf("%#x", uint32(code)), Value: values[code]})
 	}
-	slices.SortFunc(list, func(a, b Property) int { return slices.Compare([]byte(a.Code), []byte(b.Code)) }) // all of one length
 	return list
 }
 
