@@ -115,7 +115,7 @@ var needs = []need{
 	{"TrustedTpm.cab", regexp.MustCompile(`TrustedTpm\.cab`)}, // Microsoft's file of makers' certificates
 	{"root", regexp.MustCompile(`\bsudo (?:env |-\S+ )*(?:[^t-]|t[^p])|\b(?:apt|apt-get|dpkg|rpm|dnf|systemctl|mount|umount|chroot)\b`)},
 	{"a release", regexp.MustCompile(`SHA256SUMS|tpmdps_\S*_(?:linux|windows)_|\bdist\b`)},
-	{"a stick", regexp.MustCompile(`/media/|/mnt/|/run/media/`)},
+	{"a stick", regexp.MustCompile(`/media/|/mnt/|/run/media/|\bstart\.(?:sh|cmd)\b`)},
 	{"the source", regexp.MustCompile(`^make (?:demo|test|snapshot|conformance|bench|recording)\b`)},
 	{"a desktop", regexp.MustCompile(`\b(?:xdg-open|firefox|chromium)\b`)},
 }

@@ -240,7 +240,7 @@ func TestRightFileInAnotherDress(t *testing.T) {
 // ownFiles are the flags whose file this program wrote, or writes, and what reads it.
 var ownFiles = map[string]string{
 	"append": "the batch: what was converted is damaged, batch verify says how", "audit": "the trail: what was converted is damaged, audit verify says how", "out": "written", "results": "written, and read again: what is not a results file is refused", "dir": "written", "state": "written", "ready-file": "written",
-	"ek-crl": "a folder of lists", "args audit verify": "as audit", "args batch verify": "as append", "args batch list": "as append", "args batch merge": "as append", "args batch export": "as append", "args completion": "words",
+	"ek-crl": "a folder of lists", "args audit verify": "as audit", "args batch verify": "as append", "args batch list": "as append", "args batch merge": "as append", "args batch export": "as append", "args completion": "words", "args stick init": "a folder", "args stick check": "a folder",
 	"ca-file": "certificates have dresses of their own", "webhook-url": "a URL", "global-endpoint": "a URL", "payload-uri": "a URL, read by IoT Edge",
 }
 

@@ -17,6 +17,7 @@ import (
 	"tpmdps/internal/identity"
 	"tpmdps/internal/labels"
 	"tpmdps/internal/station"
+	"tpmdps/internal/stick"
 	"tpmdps/internal/verdict"
 )
 
@@ -59,7 +60,7 @@ var fieldWords = []struct {
 	{nil, "ek_verdict.reasons.code", func(t *testing.T) []any {
 		return append(constantsOf("ektrust", "Code")(t), constantsOf("ektrust/chain", "Code")(t)...)
 	}},
-	{[]string{"bench", "verify", "demo", "config-check"}, "result", fixed("pass", "fail")},
+	{[]string{"bench", "verify", "demo", "config-check", "stick-check", "self-check"}, "result", fixed("pass", "fail")},
 	{[]string{"config-apply"}, "verify.result", fixed("pass", "fail")},
 	{[]string{"support-bundle"}, "verdict.result", constantsOf("bundle", "Result")},
 	{[]string{"support-bundle"}, "verdict.findings.exit_code", func(*testing.T) []any { return exitCodes(0) }},
@@ -88,6 +89,8 @@ var fieldWords = []struct {
 	}},
 	{[]string{"read-ek-compare"}, "candidates.template", fixed("tcg-l1", "empty-unique", "nv-nonce", "nv-template", "nv-template-nonce", "persistent")},
 	{[]string{"bench"}, "steps.name", fixed(station.EK, station.Label, station.Certificate, station.Chip, station.Batch, station.Enroll, station.Config, station.Service)},
+	{[]string{"stick-check"}, "steps.name", fixed(stick.StepSums, stick.StepBatch, stick.StepSecrets, stick.StepSpace, stick.StepWrite)},
+	{[]string{"stick-check"}, "findings.what", fixed(stick.Missing, stick.Changed, stick.Unlisted, stick.Unreadable, stick.Secret, stick.Unsearched)},
 	{[]string{"verify"}, "steps.name", func(t *testing.T) []any { return anys(tripSteps(t)) }},
 	{[]string{"config-apply"}, "verify.steps.name", func(t *testing.T) []any { return anys(tripSteps(t)) }},
 }

@@ -172,7 +172,7 @@ func bundlePath(path, name string, terminal bool) (string, error) {
 	case path == "-":
 		return path, nil
 	case path == "":
-		path = name + ".zip"
+		path = freeName(name, ".zip")
 	}
 	if info, err := os.Lstat(path); err == nil && info.IsDir() {
 		return "", &disk.Error{Cause: disk.IsFolder, Path: path, Err: fmt.Errorf("write %s: it is an existing folder", path)}
@@ -185,6 +185,19 @@ func bundlePath(path, name string, terminal bool) (string, error) {
 		return "", &disk.Error{Cause: disk.NoFolder, Path: path, Err: fmt.Errorf("write %s: %s is not a directory", path, filepath.Dir(path))}
 	}
 	return path, atomicfile.TryPlace(path)
+}
+
+// freeName is a name that nothing in this folder has, when two bundles are made in one
+// second: with -2 after it, and so on.
+func freeName(name, ending string) string {
+	path := name + ending
+	for n := 2; n < 100; n++ {
+		if _, err := os.Lstat(path); err != nil {
+			break
+		}
+		path = fmt.Sprintf("%s-%d%s", name, n, ending)
+	}
+	return path
 }
 
 // machineRoot is where the system's files are; tests have others.
