@@ -64,6 +64,10 @@ test-stick: $(VM_KERNEL) ## cut the power after each write to a batch on FAT and
 	@sh .ci/deps swtpm qemu sticks
 	VM_KERNEL=$(abspath $(VM_KERNEL)) $(GO) test -tags vm -count=1 -timeout 40m -v -run '^TestStick' ./internal/vmtest
 
+test-wine: ## run the technician's path on Windows under Wine: start.cmd, a batch, the emulator
+	@sh .ci/deps swtpm wine
+	$(GO) test -tags wine -count=1 -timeout 20m -v ./internal/winetest
+
 bin/vm/vmlinuz:
 	@sh .ci/kernel $@
 
@@ -99,12 +103,12 @@ fmt: ## gofmt the source
 	gofmt -w $(SOURCES)
 
 vet: ## go vet for Linux and Windows
-	GOOS=linux $(GO) vet -tags conformance,vm ./...
-	GOOS=windows $(GO) vet -tags conformance,vm ./...
+	GOOS=linux $(GO) vet -tags conformance,vm,wine ./...
+	GOOS=windows $(GO) vet -tags conformance,vm,wine ./...
 
 lint: bin/staticcheck-$(STATICCHECK) ## staticcheck for Linux and Windows
-	GOOS=linux $< -tags conformance,vm ./...
-	GOOS=windows $< -tags conformance,vm ./...
+	GOOS=linux $< -tags conformance,vm,wine ./...
+	GOOS=windows $< -tags conformance,vm,wine ./...
 
 bin/staticcheck-$(STATICCHECK):
 	@mkdir -p bin
@@ -151,4 +155,4 @@ bin/cyclonedx-gomod:
 clean: ## remove what was built
 	rm -rf bin dist $(NODE)/node_modules $(PYTHON)/venv
 
-.PHONY: help build demo test timed-test test-vm test-stick conformance bench check fmt vet lint cross snapshot clean
+.PHONY: help build demo test timed-test test-vm test-stick test-wine conformance bench check fmt vet lint cross snapshot clean
