@@ -78,6 +78,10 @@ test-stick: $(VM_KERNEL) ## cut the power after each write to a batch on FAT and
 	@sh .ci/deps swtpm qemu sticks
 	VM_KERNEL=$(abspath $(VM_KERNEL)) $(GO) test -tags vm -count=1 -timeout 40m -v -run '^TestStick' ./internal/vmtest
 
+test-wine: ## run the technician's path on Windows under Wine: start.cmd, a batch, the emulator
+	@sh .ci/deps swtpm wine
+	$(GO) test -tags wine -count=1 -timeout 20m -v ./internal/winetest
+
 bin/vm/vmlinuz:
 	@sh .ci/kernel $@
 
@@ -113,8 +117,8 @@ fmt: ## gofmt the source
 	gofmt -w $(SOURCES)
 
 vet: ## go vet for Linux and Windows
-	GOOS=linux $(GO) vet -tags conformance,vm ./...
-	GOOS=windows $(GO) vet -tags conformance,vm ./...
+	GOOS=linux $(GO) vet -tags conformance,vm,wine ./...
+	GOOS=windows $(GO) vet -tags conformance,vm,wine ./...
 
 lint: bin/golangci-lint-$(GOLANGCI) ## the linters of .golangci.yml, for Linux and Windows
 	GOOS=linux $< run ./...
@@ -189,4 +193,4 @@ recording: build $(PICTURE)/.installed ## record README's picture anew, docs/ses
 clean: ## remove what was built
 	rm -rf bin dist $(NODE)/node_modules $(PYTHON)/venv
 
-.PHONY: help build demo test timed-test coverage fuzz test-vm test-stick conformance bench check fmt vet lint cross snapshot recording clean
+.PHONY: help build demo test timed-test coverage fuzz test-vm test-stick test-wine conformance bench check fmt vet lint cross snapshot recording clean

@@ -47,7 +47,7 @@ func (b *bench) next() string {
 	case b.written != nil && b.written.Action != configfile.Unchanged:
 		return here().ApplyCommand(b.written.File)
 	case b.added != nil:
-		return "the next box; after the last one: tpmdps batch verify " + b.added.File
+		return "the next box; after the last one: " + lineWith("batch verify", b.added.File)
 	}
 	return "the box is in no batch: --append FILE adds it"
 }

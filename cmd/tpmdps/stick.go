@@ -134,7 +134,7 @@ func checkStick(s *session, f flags) error {
 		return err // nothing was found out
 	}
 	err = verdict.Overtime(s.ctx, err)
-	r := stickCheckResult{Outcome: "pass", Stick: o.dir, Report: report, Next: "at each box: sudo sh start.sh, on Windows start.cmd; README.txt says more"}
+	r := stickCheckResult{Outcome: "pass", Stick: o.dir, Report: report, Next: "at each box: sudo sh start.sh, on Windows .\\start.cmd; README.txt says more"}
 	if err != nil {
 		r.Outcome, r.Next = "fail", lineIn(s.ctx).Fit(verdict.Of(err).Hint)
 	}

@@ -108,6 +108,7 @@ var notLinked = []struct{ packages, reason string }{
 	{module + "internal/stick/sticktest", "for tests"},
 	{module + "internal/twin/twintest", "for tests"},
 	{module + "internal/vmtest/...", "for tests"},
+	{module + "internal/winetest", "for tests"},
 	{"testing/...", "for tests"},
 	{"net/http/httptest", "for tests"},
 	{"github.com/rogpeppe/go-internal/testscript/...", "for tests; its diff is not"},

@@ -1,9 +1,9 @@
 @echo off
 rem Runs the tpmdps on this stick that is for this machine:
 rem
-rem   start.cmd                 test this box and add it to the batch on the stick
-rem   start.cmd --operator ANN  the same, with flags of tpmdps bench
-rem   start.cmd read-ek         any other command of tpmdps
+rem   .\start.cmd                 test this box and add it to the batch on the stick
+rem   .\start.cmd --operator ANN  the same, with flags of tpmdps bench
+rem   .\start.cmd read-ek         any other command of tpmdps
 rem
 rem Nothing is expanded twice, and each path is in quotes, so that the name of a
 rem folder may have any sign in it.
