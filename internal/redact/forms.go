@@ -20,32 +20,33 @@ import (
 // megabyte each.
 const maxTwice = 300
 
-// forms are the codings of a secret. What is only escaped is not among them: that is
-// undone before the search.
-func forms(secret string) []string {
+// forms are what a secret can become: as it is or escaped, or, for a key, its bytes; and
+// its codings. What is only escaped in the text that is searched is not among them: that
+// is undone before the search.
+func forms(secret string) (plain, coded []string) {
 	whole := []string{secret}
-	if plain, err := url.QueryUnescape(secret); err == nil && plain != secret {
-		whole = append(whole, plain)
+	if text, err := url.QueryUnescape(secret); err == nil && text != secret {
+		whole = append(whole, text)
 	}
-	var all []string
 	for _, text := range whole {
 		escaped := escapes(text)
-		all = append(append(all, escaped...), base32s(text)...)
+		plain, coded = append(plain, escaped...), append(coded, base32s(text)...)
 		if len(text) > maxTwice {
 			escaped = []string{text, url.QueryEscape(text), utf16Text(text, false)}
 		}
 		for _, inner := range escaped {
-			all = append(all, codings(inner)...)
+			coded = append(coded, codings(inner)...)
 		}
-		all = append(all, twice(text, text, url.QueryEscape(text), utf16Text(text, false))...)
+		coded = append(coded, twice(text, text, url.QueryEscape(text), utf16Text(text, false))...)
 		// Bytes are not escaped: who prints them codes them.
 		if bare := decoded(text); bare != "" {
-			all = append(append(append(all, bare), base32s(bare)...), codings(bare)...)
-			all = append(all, twice(bare, bare)...)
+			plain = append(plain, bare)
+			coded = append(append(append(coded, base32s(bare)...), codings(bare)...), twice(bare, bare)...)
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	slices.Sort(plain)
+	slices.Sort(coded)
+	return slices.Compact(plain), slices.Compact(coded)
 }
 
 // twice are the codings of the codings of what a secret has become, unless it is

@@ -16,7 +16,8 @@
 //     for as well.
 //
 // Any piece of eight characters counts, so a secret that was cut short or broken
-// over two lines is found too. Shorter secrets are words that stand in many places
+// over two lines is found too; of a coding any piece that stands for so many, since eight
+// hex digits of it are in a key or a sum by chance. Shorter secrets are words that stand in many places
 // for themselves, and to take them out there would tell them: from four characters
 // on they are taken out where they stand alone and mix letters with digits or other
 // signs, and otherwise not at all.
@@ -49,7 +50,9 @@ type Set struct {
 	mu     sync.RWMutex
 	known  map[string]bool
 	pieces table
-	// heads are the beginnings of secrets, from shortest to piece-1 characters.
+	// coded are the pieces of codings: one alone proves nothing.
+	coded table
+	// heads are the beginnings of secrets, which too few characters follow to be sure.
 	heads map[string]struct{}
 	// words are the secrets that are too short for pieces.
 	words map[string]struct{}
@@ -76,47 +79,78 @@ func (s *Set) add(secret string) {
 		if mixed(secret) {
 			s.words[secret] = struct{}{}
 			s.words[base64Of(secret)] = struct{}{}
-			s.addPieces(hexOf(secret))
+			s.addPieces(hexOf(secret), &s.pieces)
 		}
 		return
 	}
-	for _, form := range forms(secret) {
-		s.addPieces(form)
+	plain, coded := forms(secret)
+	for _, form := range plain {
+		s.addPieces(form, &s.pieces)
+	}
+	for _, form := range coded {
+		s.addPieces(form, &s.coded)
 	}
 	for _, form := range []string{secret, base64Of(secret), hexOf(secret)} {
 		head := normal(form)
-		for n := shortest; n < piece; n++ {
+		for n := shortest; n < min(len(head), 2*piece); n++ {
 			s.heads[head[:n]] = struct{}{}
 		}
 	}
 }
 
-// addPieces adds every piece of a form, but those that stand in texts whatever the
-// secret is: the words of the program's own, and of a form that has enough others
+// addPieces adds every piece of a form to a table, but those that stand in texts whatever
+// the secret is: the words of the program's own, and of a form that has enough others
 // the dull ones. The key that DPS wraps for a chip has zeros in it, and so do
 // handles, times and UUIDs.
-func (s *Set) addPieces(form string) {
+func (s *Set) addPieces(form string, to *table) {
 	own, text := ownPieces(), normal(form)
+	add := func(key uint64) {
+		switch {
+		case own.has(key):
+		case len(text) < needed(key): // there is no more of it
+			s.pieces.add(key)
+		case isHex(key):
+			s.coded.add(key)
+		default:
+			to.add(key)
+		}
+	}
 	var dulls []uint64
 	distinctive := 0
 	for key := range piecesOf(text) {
-		switch {
-		case dull(key):
+		if dull(key) {
 			dulls = append(dulls, key)
 			continue
-		case !own.has(key):
-			s.pieces.add(key)
 		}
 		distinctive++
+		add(key)
 	}
 	if distinctive >= enoughPieces {
 		return
 	}
 	for _, key := range dulls {
-		if !own.has(key) {
-			s.pieces.add(key)
+		add(key)
+	}
+}
+
+// needed is how many characters of a coding, one after the other, stand for a piece: 16
+// of hex, and 11 of base64.
+func needed(key uint64) int {
+	if isHex(key) {
+		return 2 * piece
+	}
+	return (4*piece + 2) / 3
+}
+
+// isHex says whether a piece has hex digits alone, of which no more is known than of
+// half as many other characters.
+func isHex(key uint64) bool {
+	for ; key != 0; key >>= 8 {
+		if _, ok := hexDigit(byte(key)); !ok {
+			return false
 		}
 	}
+	return true
 }
 
 // enoughPieces is of how many pieces that are not dull a form is known by.

@@ -404,3 +404,30 @@ func BenchmarkText(b *testing.B) {
 		s.Text(text)
 	}
 }
+
+// Keys, certificates and sums are no secrets, however many of them there are: a record in
+// which eight characters look like a coding of a secret would be spoiled.
+func TestWhatIsRandomStays(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	random := func(n int) []byte {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		return b
+	}
+	s := &Set{}
+	for _, n := range []int{32, 32, 64, 390} {
+		s.Add(base64.StdEncoding.EncodeToString(random(n)))
+	}
+	for name, coding := range map[string]func([]byte) string{
+		"hex": hex.EncodeToString, "base64": base64.StdEncoding.EncodeToString, "base32": base32.StdEncoding.EncodeToString,
+	} {
+		for range 2000 {
+			text := coding(random(1000))
+			if got := s.Text(text); got != text {
+				t.Fatalf("%s: %.300q became %.300q", name, text, got)
+			}
+		}
+	}
+}

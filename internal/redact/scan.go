@@ -10,8 +10,8 @@ type scanner struct {
 	*marker
 	v    view
 	key  uint64
-	last [piece]part
-	n    int
+	last []part // of the piece, and of what is known before it
+	run  int    // how many pieces, one a character, are known up to here
 }
 
 // part is where in a view a character comes from.
@@ -20,23 +20,46 @@ type part struct{ start, end int }
 // feed adds a character that was made of v.text[start:end].
 func (s *scanner) feed(c byte, start, end int) {
 	s.key = s.key<<8 | uint64(folded(c))
-	s.last[s.n%piece] = part{start, end}
-	s.n++
-	if s.n < piece || !s.set.pieces.has(s.key) {
+	s.last = append(s.last, part{start, end})
+	if len(s.last) < piece {
 		return
 	}
-	for k := s.n - piece; k < s.n; k++ {
-		at := s.last[k%piece]
+	long := piece
+	switch {
+	case s.set.pieces.has(s.key):
+	case s.set.coded.has(s.key):
+		long = needed(s.key)
+	case s.run > 0 && dull(s.key): // it was left out, wherever it stands in a secret
+		return
+	default:
+		s.run = 0
+		s.keep()
+		return
+	}
+	if s.run++; s.run+piece-1 >= long {
+		s.found()
+		s.padding(s.v, end)
+	}
+}
+
+// found marks all that is known.
+func (s *scanner) found() {
+	for k, at := range s.last {
 		s.mark(s.v.from[at.start], s.v.to[at.end-1])
-		if k > s.n-piece {
-			s.join(s.v.to[s.last[(k-1)%piece].end-1], s.v.from[at.start])
+		if k > 0 {
+			s.join(s.v.to[s.last[k-1].end-1], s.v.from[at.start])
 		}
 	}
-	s.padding(s.v, end)
+	s.keep()
+}
+
+// keep forgets all but what the next character makes a piece of.
+func (s *scanner) keep() {
+	s.last = append(s.last[:0], s.last[len(s.last)-piece+1:]...)
 }
 
 // reset is for what no secret has in it.
-func (s *scanner) reset() { s.n, s.key = 0, 0 }
+func (s *scanner) reset() { s.last, s.key, s.run = s.last[:0], 0, 0 }
 
 // scan looks at the text itself. Between two characters of a piece may stand what is
 // skipped, and at the start of a line what marks it.

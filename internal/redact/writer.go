@@ -75,7 +75,7 @@ func (s *Set) begins(text []byte) bool {
 	v := viewOf(string(text[max(0, len(text)-maxBefore):]))
 	for range maxLayers {
 		tail := normal(string(v.text))
-		for n := shortest; n < piece && n <= len(tail); n++ {
+		for n := shortest; n < 2*piece && n <= len(tail); n++ {
 			if _, is := s.heads[tail[len(tail)-n:]]; is {
 				return true
 			}
