@@ -5,12 +5,13 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
-	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
+	"runtime/debug"
+	"slices"
 	"strings"
 
 	"tpmdps/internal/text"
@@ -177,16 +178,11 @@ func (b *bounded) Read(p []byte) (int, error) {
 // into it: the name of its archive may have been changed. It is an error if it is
 // another program.
 func systemOf(program []byte) (system string, err error) {
-	defer func() {
-		if recover() != nil { // debug/elf and debug/pe are not made for hostile files
-			err = errors.New("the program in it is damaged")
-		}
-	}()
-	info, err := buildinfo.Read(bytes.NewReader(program))
-	if err != nil {
+	info := builtInto(program)
+	switch {
+	case info == nil:
 		return "", errors.New("the file in it that is called tpmdps is not a program that Go built")
-	}
-	if info.Main.Path != module {
+	case info.Main.Path != module:
 		return "", fmt.Errorf("the program in it is not tpmdps but %s", shown(info.Main.Path))
 	}
 	settings := map[string]string{}
@@ -203,6 +199,28 @@ func systemOf(program []byte) (system string, err error) {
 		}
 	}
 	return "", fmt.Errorf("the program in it is for %s, which the start scripts of a stick do not know", shown(system))
+}
+
+// maxBuildInfo is more than the lines on a hundred modules need.
+const maxBuildInfo = 64 << 10
+
+// builtInto is what the Go compiler wrote into a program, nil where there is nothing. It
+// stands there as text, as runtime/debug has it; debug/buildinfo, which finds it by the
+// tables of ELF and PE, is not made for hostile files, and large.
+func builtInto(program []byte) *debug.BuildInfo {
+	first := []byte("path\t")
+	for rest := program; ; rest = rest[len(first):] {
+		at := bytes.Index(rest, first)
+		if at < 0 {
+			return nil
+		}
+		rest = rest[at:]
+		end := bytes.IndexFunc(rest[:min(len(rest), maxBuildInfo)], func(r rune) bool { return r != '\n' && r != '\t' && (r < ' ' || r > '~') })
+		info, err := debug.ParseBuildInfo(string(rest[:max(0, end)]))
+		if err == nil && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "GOOS" }) {
+			return info
+		}
+	}
 }
 
 // module is the path of this program's module.
