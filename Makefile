@@ -31,8 +31,10 @@ demo: build ## show the whole way on a software TPM, without hardware or Azure
 	@sh .ci/deps swtpm
 	@bin/tpmdps demo
 
-# How tests are run; .ci/run sets it to have their times written down.
+# How tests are run; .ci/run sets it to have their times written down, and what they cover.
+# The tests of the commands are mostly processes, which no profile sees.
 TEST ?= $(GO) test
+COVER ?=
 
 # The race detector costs minutes, and finds something only where several goroutines run. They do
 # in these packages, in the program or in their tests; TestConcurrent of internal/layout compares.
@@ -56,9 +58,10 @@ RACED := TestFaults|TestBundleFaults|TestBundlePartsAreApart|TestCommandLinesAre
 # The limit is there to end a hang. Without cgo other code looks names up.
 test: ## run all tests, with the race detector and the simulator where they find something
 	@sh .ci/deps swtpm witness proxy cgo roots shells script
-	CGO_ENABLED=1 $(TEST) -timeout 20m -race -skip '^($(SINGLE))$$' $(CONCURRENT)
+	CGO_ENABLED=1 $(TEST) $(COVER) -timeout 20m -race -skip '^($(SINGLE))$$' $(CONCURRENT)
 	CGO_ENABLED=1 $(TEST) -timeout 20m -race -run '^($(RACED))$$' ./cmd/tpmdps
-	$(TEST) -timeout 20m -skip '^($(RACED))$$' ./cmd/tpmdps $(filter-out $(shell $(GO) list $(CONCURRENT)) tpmdps/cmd/tpmdps,$(shell $(GO) list ./...))
+	$(TEST) -timeout 20m -skip '^($(RACED))$$' ./cmd/tpmdps
+	$(TEST) $(COVER) -timeout 20m $(filter-out $(shell $(GO) list $(CONCURRENT)) tpmdps/cmd/tpmdps,$(shell $(GO) list ./...))
 	$(TEST) -timeout 20m -run '^($(SINGLE))$$' $(CONCURRENT)
 	$(TEST) ./internal/hub ./internal/network
 
@@ -137,8 +140,8 @@ bin/gotestsum-$(GOTESTSUM):
 
 timed-test: bin/gotestsum-$(GOTESTSUM) ## run all tests, and list the slowest ten
 	@rm -f bin/*.test.json bin/*.cover
-	$(MAKE) test TEST='$(CURDIR)/$< --format pkgname --hide-summary=skipped --jsonfile $$$$(mktemp bin/XXXXXX.test.json) -- \
-		-covermode=atomic -coverprofile=$$$$(mktemp bin/XXXXXX.cover)'
+	$(MAKE) test TEST='$(CURDIR)/$< --format pkgname --hide-summary=skipped --jsonfile $$$$(mktemp bin/XXXXXX.test.json) --' \
+		COVER='-covermode=atomic -coverprofile=$$$$(mktemp bin/XXXXXX.cover)'
 	@echo; echo 'the slowest ten tests, and how many seconds each took:'
 	@cat bin/*.test.json | $< tool slowest --num 10
 

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -135,40 +138,66 @@ func withNumbers(base uint32) []uint32 {
 	return []uint32{base, base | 0x100, base | 0x2c0, base | 0x800 | 0x100}
 }
 
+// refusedRow is one command whose chip refuses.
+type refusedRow struct {
+	name, command, fixture string
+	srk                    bool         // is at its handle
+	only                   []tpm2.TPMCC // what no other row sends; nil: all
+}
+
+var refusedRows = []refusedRow{
+	{"verify", "verify --offline", "persisted", false, nil},
+	{"read-ek", "read-ek", "persisted", false, nil},
+	{"verify with a stored SRK", "verify --offline", "persisted", true, []tpm2.TPMCC{tpm2.TPMCCCertify}},
+	{"verify on a blank chip", "verify --offline", "", false, []tpm2.TPMCC{tpm2.TPMCCContextSave, tpm2.TPMCCContextLoad}},
+}
+
+// rowVariable has the name of the row that a process of the test is for.
+const rowVariable = "TPMDPS_TEST_REFUSED_ROW"
+
 // Every response code, with and without the layers of resource managers, as the
 // answer to each command of read-ek and verify: the run ends with the exit code
 // that is documented, its hint is what explain says, the chip is left clean, and
-// no chip is asked for ever.
+// no chip is asked for ever. Randomness has to be the same for each run, and there is
+// one of a process: so each row has a process of its own, beside the other tests.
 func TestEveryResponseCode(t *testing.T) {
-	for _, tt := range []struct {
-		name, command, fixture string
-		srk                    bool         // is at its handle
-		only                   []tpm2.TPMCC // what no other row sends; nil: all
-	}{
-		{"read-ek", "read-ek", "persisted", false, nil},
-		{"verify", "verify --offline", "persisted", false, nil},
-		{"verify with a stored SRK", "verify --offline", "persisted", true, []tpm2.TPMCC{tpm2.TPMCCCertify}},
-		{"verify on a blank chip", "verify --offline", "", false, []tpm2.TPMCC{tpm2.TPMCCContextSave, tpm2.TPMCCContextLoad}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			chip := softtpmtest.Start(t, tt.fixture)
-			if tt.srk {
-				if err := softtpmtest.PersistSRK(chip); err != nil {
-					t.Fatal(err)
-				}
+	if name := os.Getenv(rowVariable); name != "" {
+		i := slices.IndexFunc(refusedRows, func(row refusedRow) bool { return row.name == name })
+		refusedRows[i].check(t)
+		return
+	}
+	for _, row := range refusedRows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			test := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEveryResponseCode$", "-test.v", "-test.timeout=20m")
+			test.Env = append(os.Environ(), rowVariable+"="+row.name)
+			out, err := test.CombinedOutput()
+			tried := regexp.MustCompile(`[0-9]+ combinations, .*`).Find(out)
+			if err != nil || tried == nil {
+				t.Fatalf("%v\n%s", err, out)
 			}
-			bus := softtpmtest.Tap(t, chip)
-			p := &player{replay: newReplay(t, bus), chip: chip, args: append(strings.Fields(tt.command), "--tpm", bus.Address())}
-			p.record(t)
-			for _, r := range p.refusals() {
-				if tt.only != nil && (!r.of(tt.only...) || r.goesAnotherWay() && (r.layer > 0 || !slices.Contains(everywhere, r.base))) {
-					continue // the other way takes the chip itself, each time
-				}
-				p.check(t, r)
-			}
-			t.Logf("%d combinations, %d of them on the chip itself", p.runs, p.live)
+			t.Logf("%s", tried)
 		})
 	}
+}
+
+func (row refusedRow) check(t *testing.T) {
+	chip := softtpmtest.Start(t, row.fixture)
+	if row.srk {
+		if err := softtpmtest.PersistSRK(chip); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bus := softtpmtest.Tap(t, chip)
+	p := &player{replay: newReplay(t, bus), chip: chip, args: append(strings.Fields(row.command), "--tpm", bus.Address())}
+	p.record(t)
+	for _, r := range p.refusals() {
+		if row.only != nil && (!r.of(row.only...) || r.goesAnotherWay() && (r.layer > 0 || !slices.Contains(everywhere, r.base))) {
+			continue // the other way takes the chip itself, each time
+		}
+		p.check(t, r)
+	}
+	t.Logf("%d combinations, %d of them on the chip itself", p.runs, p.live)
 }
 
 // player makes one run of the program after the other.

@@ -147,7 +147,8 @@ func schemasOf(args []string) []string {
 	return names
 }
 
-// bare tells the command lines whose stdout is another thing, whatever -o says.
+// bare tells the command lines whose stdout is another thing, whatever -o says: the bill of
+// materials has the schema of CycloneDX.
 func bare(args []string) bool {
 	has := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(args, w) })
@@ -157,7 +158,7 @@ func bare(args []string) bool {
 		return i >= 0 && i+1 < len(args) && args[i+1] == "-" || has("--"+flag+"=-")
 	})
 	tables := len(args) > 2 && (args[1] == "labels" || args[1] == "batch" && args[2] == "export") && !has("--out")
-	return has("--help", "-h") || toStdout && !has("--check") || tables
+	return has("--help", "-h", "--sbom") || toStdout && !has("--check") || tables
 }
 
 // TestSchemasOfExamples holds the manual's examples against the schemas.

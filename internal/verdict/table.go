@@ -70,7 +70,7 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{tpm.ErrAddress, 2, "for example --tpm /dev/tpmrm0"},
 	{integrity.ErrChanged, 50, "do not use it: get the program again, from where the list is from; it was damaged, replaced, or mixed up with one for another system"},
 	{integrity.ErrUnlisted, 2, "the list may be of another release: get both from the same one"},
-	{integrity.ErrNoList, 2, "put the SHA256SUMS of the release beside the program, or name it with --sums"},
+	{integrity.ErrNoList, 2, "put the SHA256SUMS of the release beside the program; or name it with --sums"},
 	{integrity.ErrUnknown, 1, "run it by its path, such as ./tpmdps"},
 	{sums.ErrMalformed, 50, "get the list again, as it was released"},
 	{manifest.ErrLabelMismatch, 15, "the label is another box's, or this is not the box that was scanned: compare both, scan again; nothing was added"},
