@@ -45,7 +45,7 @@ CONCURRENT := ./internal/tpm ./internal/enroll/batch ./internal/emulator/... $(a
 # These tests of theirs try something many times over, with one goroutine or in processes of their own.
 SINGLE := TestThousandActivations|TestLiesInABulkAnswer|TestRefusalsOfABulkRequest|TestKilledRuns|TestAnswerBreaksOff|$\
 	TestReplaceKilled|TestCreateKilled|TestStateCutAtEveryByte|TestStateAfterRandomChanges|TestKilledProcessesLoseNothing|$\
-	TestEnrollingIsLinear|TestLongestLineOfState|TestNoLieIsBelieved|TestMemory|$\
+	TestEnrollingIsLinear|TestLongestLineOfState|TestMemory|$\
 	TestMemoryOfALongBatch|TestKilledBatch|TestBatchLimit
 
 # Of the commands' tests these have to do with several goroutines; all the others are of one run after the other.
