@@ -38,6 +38,7 @@ type hangman struct {
 	mu     sync.Mutex
 	prey   *prey // the run, if one is on
 	events int   // of the last run
+	puts   int   // enrollments that were on their way when their run was killed
 }
 
 // prey is a run that is to be killed.
@@ -52,7 +53,7 @@ type prey struct {
 func newHangman(t *testing.T) *hangman {
 	h := &hangman{t: t, dir: t.TempDir()}
 	var err error
-	if h.server, err = emulator.New(emulator.Options{Names: []string{proxiedDPS}, Arrived: func(*http.Request) { h.event() }}); err != nil {
+	if h.server, err = emulator.New(emulator.Options{Names: []string{proxiedDPS}, Arrived: h.arrived}); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.server.Start(context.Background()); err != nil {
@@ -132,14 +133,29 @@ func (h *hangman) tunnel(c net.Conn) {
 	}
 }
 
-// event counts, and kills where it is time. It returns when the process is gone:
-// what goes on after it happens without it.
-func (h *hangman) event() {
+// arrived is the event of a request. Of the enrollments whose run is killed at it every
+// other one is lost, as if the service had never been reached; the others are stored.
+func (h *hangman) arrived(r *http.Request) {
+	if !h.event() || r.Method != http.MethodPut {
+		return
+	}
+	h.mu.Lock()
+	h.puts++
+	lost := h.puts%2 == 1
+	h.mu.Unlock()
+	if lost {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// event counts, and kills where it is time, which it reports. It returns when the process
+// is gone: what goes on after it happens without it.
+func (h *hangman) event() (killed bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := h.prey
 	if p == nil || p.killed {
-		return
+		return false
 	}
 	p.seen++
 	if p.seen == p.at {
@@ -147,6 +163,7 @@ func (h *hangman) event() {
 		p.process.Kill()
 		<-p.dead
 	}
+	return p.killed
 }
 
 // batch makes three records that nobody has seen before.
