@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Values[worldKey{}] = &world{}
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("NEWMOUNTS", newMounts())
 			// A program under the race detector would wait a second before it
 			// ends, for reports that may come: it has said all by then.
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
@@ -56,8 +57,11 @@ func TestScripts(t *testing.T) {
 			return errors.Join(err, fault)
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "root" {
+			switch cond {
+			case "root":
 				return os.Getuid() == 0, nil
+			case "mounts":
+				return exec.Command("unshare", newMounts(), "true").Run() == nil, nil
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
@@ -89,6 +93,15 @@ func TestScripts(t *testing.T) {
 			"release":   makeRelease,
 		},
 	})
+}
+
+// newMounts is what unshare needs for mounts of a process's own. Root needs no user of its
+// own for that, and in a chroot cannot have one.
+func newMounts() string {
+	if os.Getuid() == 0 {
+		return "-m"
+	}
+	return "-Urm"
 }
 
 // world is what the commands of one script share.
