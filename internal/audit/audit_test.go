@@ -176,8 +176,12 @@ func FuzzVerify(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, key, head string) {
 		report, err := Verify(bytes.NewReader(data), Options{Key: []byte(key), Head: head})
-		if (err == nil) != (report.Bad == 0) || report.Lines > len(data) || report.Keyed > report.Lines || report.HeadLine > report.Lines {
+		if (err == nil) != (report.Bad == 0) || report.Lines > len(data) || report.Keyed > report.Lines {
 			t.Errorf("Verify() = %+v, %v", report, err)
+		}
+		// The head is found where it stands, beyond the first bad line as well.
+		if last := bytes.Count(data, []byte{'\n'}) + 1; report.HeadLine > last || report.Bad == 0 && report.HeadLine > report.Lines {
+			t.Errorf("Verify() = %+v, %v, of %d lines", report, err, last)
 		}
 		for _, l := range report.Open {
 			if l.Number < 1 || l.Number > report.Lines && report.Lines > 0 || l.Stage != Intent {
