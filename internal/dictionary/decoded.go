@@ -167,9 +167,12 @@ func decodedStack(tag string, upper uint32, message string) []Entry {
 		if found := cutOff(tag, message); len(found) > 0 {
 			return found
 		}
-		n, err := strconv.ParseUint(digits, 16, 16)
-		if err != nil {
+		n, err := strconv.ParseUint(digits, 16, 32)
+		switch {
+		case err != nil:
 			return nil
+		case n > 0xffff: // tpm2-tss 4 prints the whole number: rm:0xC0143
+			return stack(uint32(n))
 		}
 		return stack(upper | uint32(n))
 	}

@@ -225,6 +225,10 @@ func TestSpellings(t *testing.T) {
 		{"tpm tpm0: tpm_try_transmit: send(): error -5", []string{"log line tpm_try_transmit: send(): error"}},
 		{"tpm tpm0: tpm_transmit: tpm_recv: error -5", []string{"log line tpm_try_transmit: send(): error"}},
 		{"tpm_tis 00:05: tpm_transmit: tpm_send: error -62", []string{"log line tpm_try_transmit: send(): error"}},
+		// Layers without texts, as tpm2-tss 4 prints them: the whole number.
+		{"rm:0xC0143", []string{"TPM 0x000c0143 TPM_RC_COMMAND_CODE, handed on by the layer RESMGR_TPM"}},
+		{"WARNING:esys: rmt:0xB0902", []string{"TPM 0x000b0902 TPM_RC_OBJECT_MEMORY, handed on by the layer RESMGR"}},
+		{"ERROR: Unable to run tpm2_getcap, tcti:0xA000A", []string{"TPM software stack 0x000a000a TSS2_TCTI_RC_IO_ERROR"}},
 		{"[    1.2] tpm tpm0: starting up the TPM manually", []string{"log line starting up the TPM manually"}},
 		// The words of a message without what stands before them.
 		{"out of memory for object contexts", []string{"TPM 0x902 TPM_RC_OBJECT_MEMORY"}},
