@@ -57,7 +57,7 @@ func TestSBOMIsThatOfGomod(t *testing.T) {
 	}
 }
 
-// TestModules: what was compiled is named, with what it was put in the place of.
+// TestModules: what was compiled is named, with what it replaces.
 func TestModules(t *testing.T) {
 	const head = "path\ttpmdps/cmd/tpmdps\nmod\ttpmdps\t(devel)\t\n"
 	const sum = "h1:5H6YRLGMoC8z5aXpxqcD6FfswI8mwoVNHSecvIoazt4="
