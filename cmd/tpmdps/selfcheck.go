@@ -85,7 +85,7 @@ func (r selfCheckResult) show(w io.Writer) error {
 	if listed == "" {
 		listed = "not in it"
 	}
-	rows := [][]string{{"program", r.File}, {"SHA-256", r.SHA}, {"list", r.List}, {"listed as", listed}}
+	rows := [][]string{{"SHA-256", r.SHA}, {"list", r.List}, {"listed as", listed}}
 	if r.Listed != r.SHA && r.Listed != "" {
 		rows = append(rows, []string{"with SHA-256", r.Listed})
 	}
@@ -95,5 +95,5 @@ func (r selfCheckResult) show(w io.Writer) error {
 	if _, err := fmt.Fprintln(w, verdict+r.File); err != nil {
 		return err
 	}
-	return table(w, nil, rows[1:])
+	return table(w, nil, rows)
 }
