@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"tpmdps/internal/disk"
+	"tpmdps/internal/filelock"
 )
 
 // Lock is held by who reads a file, changes it and replaces it, so that no other
@@ -33,5 +34,5 @@ func (l *Lock) Release() error {
 	if l == nil || l.file == nil {
 		return nil
 	}
-	return l.file.Close()
+	return filelock.Close(l.file)
 }

@@ -37,7 +37,7 @@ func acquire(ctx context.Context, path string, waiting func()) (*os.File, error)
 		if isAt(f, path) {
 			return f, nil
 		}
-		f.Close()
+		filelock.Close(f)
 	}
 }
 
@@ -73,7 +73,7 @@ func own(path string, initial []byte, mode fs.FileMode) (file, lock *os.File, er
 		if err == nil && !again {
 			return f, nil, nil
 		}
-		f.Close()
+		filelock.Close(f)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		}
@@ -124,5 +124,5 @@ func replaceOwned(path string, old *os.File, content func(io.Writer) error, mode
 	if t == nil {
 		return old, err
 	}
-	return t.File, errors.Join(err, old.Close())
+	return t.File, errors.Join(err, filelock.Close(old))
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"tpmdps/internal/disk"
+	"tpmdps/internal/filelock"
 )
 
 // ErrInUse is returned, wrapped, by [Own] for a file that another process has.
@@ -134,9 +135,9 @@ func (o *Owned) Sync() error {
 
 // Close gives the file up. It stays as it is.
 func (o *Owned) Close() error {
-	err := o.file.Close()
+	err := filelock.Close(o.file)
 	if o.lock != nil {
-		err = errors.Join(err, o.lock.Close())
+		err = errors.Join(err, filelock.Close(o.lock))
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"tpmdps/internal/disk"
+	"tpmdps/internal/filelock"
 )
 
 // temp is a file that is to get the name of another one. It is open, and where
@@ -77,6 +78,9 @@ func newTemp(path string) (*temp, error) {
 		}
 	}
 }
+
+// Close closes the file, of which no lock is left.
+func (t *temp) Close() error { return filelock.Close(t.File) }
 
 // drop closes the file and removes it under its own name, which is gone already if
 // it was renamed.

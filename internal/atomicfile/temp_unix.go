@@ -33,7 +33,7 @@ func removeDead(name string) {
 	if err != nil {
 		return
 	}
-	defer f.Close()
+	defer filelock.Close(f)
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
 		return

@@ -43,7 +43,7 @@ func OwnDir(dir string) (io.Closer, error) {
 			return ownedDir{f}, nil
 		}
 		// The emulator that had it has just ended, and removed the file.
-		if err := f.Close(); err != nil {
+		if err := filelock.Close(f); err != nil {
 			return nil, disk.At(path, err)
 		}
 	}
@@ -77,7 +77,7 @@ type ownedDir struct{ *os.File }
 // open, so there the file stays.
 func (o ownedDir) Close() error {
 	_ = os.Remove(o.Name())
-	return o.File.Close()
+	return filelock.Close(o.File)
 }
 
 // AuthorityName begins the name of every emulator's certificate authority.

@@ -1,9 +1,12 @@
 // Package filelock lets one process at a time work on a file that several may
 // open.
 //
-// The rule: a lock belongs to an open file, and ends when that is closed, at the
+// The rule: a lock belongs to an open file, and ends when it is given back, at the
 // latest with the process, however that ends. Nothing is left of it on the disk.
 // It binds those who ask for it, and nobody else.
+//
+// To close the file is not enough: a program that this one is just starting has the file
+// open, too, until it begins. So a locked file is closed with [Close].
 //
 // In the flow it stands below whatever keeps files: atomicfile, the audit trail.
 // gofrs/flock and Go's lockedfile open the file by themselves, by its name; here it
@@ -70,6 +73,12 @@ func TryLock(f *os.File) (bool, error) {
 		return false, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
 	return locked, nil
+}
+
+// Close gives the lock back, if there is one, and closes the file.
+func Close(f *os.File) error {
+	_ = unlock(f) // the end of the file ends the lock as well
+	return f.Close()
 }
 
 // Unlock gives the lock back before the file is closed.

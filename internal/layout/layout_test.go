@@ -94,7 +94,7 @@ var restricted = []struct {
 	{"github.com/olekukonko/tablewriter/...", []string{"cmd/..."}, false, "stages return values, the commands draw them"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity/...", []string{"internal/operator"}, false,
 		"one package signs in, the stages are handed who did"},
-	{"testing/...", []string{"internal/contexttest", "internal/edge/edgetest", "internal/emulator/hub/hubtest", "internal/softtpm/softtpmtest"}, false, "for tests"},
+	{"testing/...", []string{"internal/contexttest", "internal/edge/edgetest", "internal/emulator/hub/hubtest", "internal/filelock/filelocktest", "internal/softtpm/softtpmtest"}, false, "for tests"},
 }
 
 // notLinked names what the program must not contain, however deep it is imported.
@@ -106,6 +106,7 @@ var notLinked = []struct{ packages, reason string }{
 	{module + "internal/edge/edgetest", "for tests"},
 	{module + "internal/emulator/hub/hubtest", "for tests"},
 	{module + "internal/stick/sticktest", "for tests"},
+	{module + "internal/filelock/filelocktest", "for tests"},
 	{module + "internal/twin/twintest", "for tests"},
 	{module + "internal/vmtest/...", "for tests"},
 	{module + "internal/winetest", "for tests"},

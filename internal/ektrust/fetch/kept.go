@@ -77,7 +77,7 @@ func OpenKept(path string, client *Client) (*Kept, error) {
 	}
 	k.file = f
 	if err := k.begin(); err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, filelock.Close(f))
 	}
 	return k, nil
 }
@@ -168,5 +168,5 @@ func (k *Kept) Close() error {
 	if k == nil || k.file == nil {
 		return nil
 	}
-	return k.file.Close()
+	return filelock.Close(k.file)
 }

@@ -117,7 +117,7 @@ func OpenResults(path, service string) (*Results, error) {
 	}
 	r := &Results{file: f, service: service, done: map[digest]digest{}, open: map[digest]begun{}, now: time.Now}
 	if err := r.begin(); err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, filelock.Close(f))
 	}
 	return r, nil
 }
@@ -255,7 +255,7 @@ func (r *Results) Close() error {
 	if r == nil {
 		return nil
 	}
-	return r.file.Close()
+	return filelock.Close(r.file)
 }
 
 // apartFrom refuses a results file that is the trail, too: each would find the lines of
