@@ -14,7 +14,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-tpm/tpm2"
@@ -177,6 +179,24 @@ func (b *bench) run(ctx context.Context, text string, change func(*Bulk)) result
 	}
 	r.Tally, r.err = bulk.Enroll(ctx)
 	return r
+}
+
+// runWaiting is run where waiting takes no time: in a bubble of synctest, whose clock
+// goes when all goroutines in it wait.
+func (b *bench) runWaiting(t *testing.T, text string, change func(*Bulk)) (r result) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { r = b.run(t.Context(), text, change) })
+	return r
+}
+
+// throttling gives a service a clock that goes on with each request, however long that
+// took. It starts when that of synctest does, so that the tokens of a bubble are valid.
+func throttling(o emulator.Options, step time.Duration) emulator.Options {
+	var arrived atomic.Int64
+	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	o.Arrived = func(*http.Request) { arrived.Add(1) }
+	o.Now = func() time.Time { return began.Add(time.Duration(arrived.Load()) * step) }
+	return o
 }
 
 // stopsTest says of a lost network, and of a refused operator, that all else would fail.

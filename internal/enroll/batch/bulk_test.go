@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,15 +24,9 @@ import (
 func TestThrottledBatch(t *testing.T) {
 	t.Parallel()
 	const records = 2000
-	began := time.Now()
-	var arrived atomic.Int64
-	b := newBench(t, emulator.Options{
-		Limit:   120,
-		Arrived: func(*http.Request) { arrived.Add(1) },
-		Now:     func() time.Time { return began.Add(time.Duration(arrived.Load()) * 345 * time.Millisecond) },
-	})
+	b := newBench(t, throttling(emulator.Options{Limit: 120}, 345*time.Millisecond))
 	text := boxes(0, records)
-	first := b.run(t.Context(), text, b.withTrail)
+	first := b.runWaiting(t, text, b.withTrail)
 	if first.err != nil || first.Created != records || first.Tried != records {
 		t.Fatalf("%+v, %v", first.Tally, first.err)
 	}
@@ -41,7 +34,7 @@ func TestThrottledBatch(t *testing.T) {
 		t.Errorf("%d bulk requests for %d records", got, records)
 	}
 	edge := true
-	second := b.run(t.Context(), text, func(bulk *Bulk) {
+	second := b.runWaiting(t, text, func(bulk *Bulk) {
 		b.withTrail(bulk)
 		bulk.Settings, bulk.Policy = enroll.Settings{EdgeEnabled: &edge}, enroll.Policy{Update: true}
 	})
@@ -324,14 +317,8 @@ func TestProgress(t *testing.T) {
 func TestThrottledByItems(t *testing.T) {
 	t.Parallel()
 	const records = 1300
-	began := time.Now()
-	var arrived atomic.Int64
-	b := newBench(t, emulator.Options{
-		Limit: 600, LimitCounts: emulator.LimitItems,
-		Arrived: func(*http.Request) { arrived.Add(1) },
-		Now:     func() time.Time { return began.Add(time.Duration(arrived.Load()) * 500 * time.Millisecond) },
-	})
-	r := b.run(t.Context(), boxes(0, records), nil)
+	b := newBench(t, throttling(emulator.Options{Limit: 600, LimitCounts: emulator.LimitItems}, 500*time.Millisecond))
+	r := b.runWaiting(t, boxes(0, records), nil)
 	if r.err != nil || r.Created != records || len(b.stored()) != records {
 		t.Fatalf("%+v, %v", r.Tally, r.err)
 	}
