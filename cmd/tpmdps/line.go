@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"regexp"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 
@@ -18,9 +19,21 @@ var isRoot = func() bool { return os.Geteuid() == 0 }
 // lineKey is the key, in a run's context, of its command line.
 type lineKey struct{}
 
+// ownLine is the command line of a run. It is parsed when a hint asks for it: most runs
+// have none, and all flags of all commands are needed for it.
+type ownLine struct {
+	parsed func() hint.Line
+	chip   *tpm.Address
+}
+
 // withLine adds the command line to the context of a run, for hints.
 func withLine(ctx context.Context, args []string) context.Context {
-	return context.WithValue(ctx, lineKey{}, parseLine(args))
+	chip := new(tpm.Address)
+	return context.WithValue(ctx, lineKey{}, ownLine{chip: chip, parsed: sync.OnceValue(func() hint.Line {
+		line := parseLine(args)
+		line.Chip = chip
+		return line
+	})})
 }
 
 func parseLine(args []string) hint.Line {
@@ -31,14 +44,16 @@ func parseLine(args []string) hint.Line {
 
 // lineIn is the command line of a run; that of nothing where there is none.
 func lineIn(ctx context.Context) hint.Line {
-	line, _ := ctx.Value(lineKey{}).(hint.Line)
-	return line
+	if own, ok := ctx.Value(lineKey{}).(ownLine); ok {
+		return own.parsed()
+	}
+	return hint.Line{}
 }
 
 // onChip notes where a run looks for its TPM: hints for a software TPM are others.
 func onChip(ctx context.Context, addr tpm.Address) {
-	if line := lineIn(ctx); line.Chip != nil {
-		*line.Chip = addr
+	if own, ok := ctx.Value(lineKey{}).(ownLine); ok {
+		*own.chip = addr
 	}
 }
 
@@ -56,8 +71,9 @@ func flagsByName(flags []cli.Flag) map[string]hint.Flag {
 	for _, f := range flags {
 		_, isBool := f.(*cli.BoolFlag)
 		seen, canHide := f.(cli.VisibleFlag)
-		for _, name := range f.Names() {
-			all[name] = hint.Flag{Name: f.Names()[0], NeedsValue: !isBool, Hidden: canHide && !seen.IsVisible()}
+		names := f.Names()
+		for _, name := range names {
+			all[name] = hint.Flag{Name: names[0], NeedsValue: !isBool, Hidden: canHide && !seen.IsVisible()}
 		}
 	}
 	return all
