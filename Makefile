@@ -55,15 +55,27 @@ RACED := TestFaults|TestBundleFaults|TestBundlePartsAreApart|TestCommandLinesAre
 	TestFailedStartsLeaveTheRunningOne|TestWaitingForTheTrailEnds|TestUnansweredIsClosed|TestNoIntentNoWrite|$\
 	TestConfigWaitsForAnother|TestOneReaderOfStandardInput|TestHintOfAnotherEmulator
 
-# The limit is there to end a hang. Without cgo other code looks names up.
+# Tests wait for processes much of the time, so two of these lines run at once.
 test: ## run all tests, with the race detector and the simulator where they find something
 	@sh .ci/deps swtpm witness proxy cgo roots shells script
-	CGO_ENABLED=1 $(TEST) $(COVER) -timeout 20m -race -skip '^($(SINGLE))$$' $(CONCURRENT)
-	CGO_ENABLED=1 $(TEST) -timeout 20m -race -run '^($(RACED))$$' ./cmd/tpmdps
-	$(TEST) -timeout 20m -skip '^($(RACED))$$' ./cmd/tpmdps
-	$(TEST) $(COVER) -timeout 20m $(filter-out $(shell $(GO) list $(CONCURRENT)) tpmdps/cmd/tpmdps,$(shell $(GO) list ./...))
-	$(TEST) -timeout 20m -run '^($(SINGLE))$$' $(CONCURRENT)
-	$(TEST) ./internal/hub ./internal/network
+	$(MAKE) -j2 test/commands test/race test/commands-race test/long test/others test/no-cgo
+
+# The limit is there to end a hang.
+LIMIT := -timeout 60m
+
+test/commands:
+	$(TEST) $(LIMIT) -skip '^($(RACED))$$' ./cmd/tpmdps
+test/race:
+	CGO_ENABLED=1 $(TEST) $(COVER) $(LIMIT) -race -skip '^($(SINGLE))$$' $(CONCURRENT)
+test/commands-race:
+	CGO_ENABLED=1 $(TEST) $(LIMIT) -race -run '^($(RACED))$$' ./cmd/tpmdps
+test/long:
+	$(TEST) $(LIMIT) -run '^($(SINGLE))$$' $(CONCURRENT)
+test/others:
+	$(TEST) $(COVER) $(LIMIT) $(filter-out $(shell $(GO) list $(CONCURRENT)) tpmdps/cmd/tpmdps,$(shell $(GO) list ./...))
+# Without cgo other code looks names up.
+test/no-cgo:
+	CGO_ENABLED=0 $(TEST) $(LIMIT) ./internal/hub ./internal/network
 
 FUZZTIME ?= 20s
 
@@ -196,4 +208,4 @@ recording: build $(PICTURE)/.installed ## record README's picture anew, docs/ses
 clean: ## remove what was built
 	rm -rf bin dist $(NODE)/node_modules $(PYTHON)/venv
 
-.PHONY: help build demo test timed-test coverage fuzz test-vm test-stick test-wine conformance bench check fmt vet lint cross snapshot recording clean
+.PHONY: help build demo test test/commands test/race test/commands-race test/long test/others test/no-cgo timed-test coverage fuzz test-vm test-stick test-wine conformance bench check fmt vet lint cross snapshot recording clean
