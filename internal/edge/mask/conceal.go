@@ -3,6 +3,7 @@ package mask
 import (
 	"errors"
 	"strings"
+	"sync"
 
 	"tpmdps/internal/edge/rawline"
 	"tpmdps/internal/edge/schema"
@@ -33,7 +34,7 @@ func NewConcealer(data []byte) Concealer {
 			}
 		}
 	}
-	return Concealer{r.hidden.String(), ownTexts + r.shown.String()}
+	return Concealer{r.hidden.String(), ownTexts() + r.shown.String()}
 }
 
 // lineReader sorts the lines of a file by what can be shown of them.
@@ -97,7 +98,7 @@ func (r *lineReader) quotes(text string) {
 }
 
 // ownTexts are in messages and in files alike.
-var ownTexts = func() string {
+var ownTexts = sync.OnceValue(func() string {
 	texts := []string{"https://", "file:///", "pkcs11:", "slot-id=", "pin-source", schema.PKCS11Form, "HostPort = ", "device:/dev/tpmrm0", schema.DefaultGlobalEndpoint, "HostName=", "IoT Edge", "provisioning", "device-id"}
 	for _, p := range schema.Places(func(schema.Key) bool { return true }) {
 		texts = append(append(append(texts, p.Key.Name, p.Key.Alias, p.Key.Stub, p.String()), p.Table...), p.Key.Values...)
@@ -106,7 +107,7 @@ var ownTexts = func() string {
 		texts = append(texts, old, now)
 	}
 	return strings.Join(texts, "\n") + "\n"
-}()
+})
 
 // Text is a text without pieces of what is hidden.
 func (c Concealer) Text(s string) string {
