@@ -58,6 +58,8 @@ id=$(sed -n 's/^  "registration_id": "\(.*\)",$/\1/p' "$OUT/record.json")
 set --
 [ -z "${NAME:-}" ] || set -- --registration-id "$id"
 
+# Nothing is enrolled where the configuration is another machine's: a disk from the last one.
+step plan config --dry-run --id-scope "$ID_SCOPE" --config "$CONFIG" "$@"
 if [ -n "${BATCH:-}" ]; then
   step verify verify --offline
 else
