@@ -19,6 +19,7 @@ import (
 // outset is what a reader of a page has before he types its first line.
 type outset struct {
 	starts string // what of chip and service the page itself starts
+	blank  bool   // the chip has neither a stored EK nor a certificate
 	before string // lines of a shell
 }
 
@@ -38,6 +39,7 @@ var outsets = map[string]outset{
 	"docs/exit-codes.md":           {before: "tpmdps enroll -q -o none\n"},
 	"docs/how-enrollment-works.md": {before: storeOther},
 	"docs/scripting.md":            {before: "scanned=4711\n"},
+	"docs/technician.md":           {blank: true},
 	"docs/tpmdps.1.md":             {before: "tpmdps read-ek -q -o none --persist\n"},
 }
 
@@ -79,7 +81,7 @@ func execute(t *testing.T, s outset, all []block) {
 	var script strings.Builder
 	var control string
 	if !strings.Contains(s.starts, "chip") {
-		shell.chip(t)
+		shell.chip(t, s.blank)
 	}
 	if !strings.Contains(s.starts, "service") {
 		shell.service(t)
@@ -176,10 +178,14 @@ exec ` + program + ` "$@"
 }
 
 // chip starts a chip with a certificate.
-func (s *pageShell) chip(t *testing.T) {
+func (s *pageShell) chip(t *testing.T, blank bool) {
 	t.Helper()
 	chip := filepath.Join(s.dir, "chip")
-	if err := os.CopyFS(chip, os.DirFS(filepath.Join("..", "..", "testdata", "tpm", "persisted"))); err != nil {
+	state := os.DirFS(filepath.Join("..", "..", "testdata", "tpm", "persisted"))
+	if blank {
+		state = os.DirFS(t.TempDir())
+	}
+	if err := os.CopyFS(chip, state); err != nil {
 		t.Fatal(err)
 	}
 	swtpm, err := softtpm.Start(context.Background(), softtpm.Options{Dir: chip, TCP: true})
@@ -247,7 +253,7 @@ func TestDocsDebugging(t *testing.T) {
 	const name = "docs/debugging.md"
 	shell := pageShell{dir: t.TempDir()}
 	shell.machine(t)
-	shell.chip(t)
+	shell.chip(t, false)
 	shell.service(t)
 	script := "set -a; . dps/emulator.env; set +a\n" + aBatch + aSecret + `tpmdps enroll -q -o none
 tpmdps config -q -o none
