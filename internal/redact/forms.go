@@ -22,7 +22,7 @@ const maxTwice = 300
 
 // forms are what a secret can become: as it is or escaped, or, for a key, its bytes; and
 // its codings. What is only escaped in the text that is searched is not among them: that
-// is undone before the search.
+// is undone before the search. Some are equal, or only when normal.
 func forms(secret string) (plain, coded []string) {
 	whole := []string{secret}
 	if text, err := url.QueryUnescape(secret); err == nil && text != secret {
@@ -44,20 +44,18 @@ func forms(secret string) (plain, coded []string) {
 			coded = append(append(append(coded, base32s(bare)...), codings(bare)...), twice(bare, bare)...)
 		}
 	}
-	slices.Sort(plain)
-	slices.Sort(coded)
-	return slices.Compact(plain), slices.Compact(coded)
+	return plain, coded
 }
 
 // twice are the codings of the codings of what a secret has become, unless it is
 // long.
 func twice(secret string, inner ...string) []string {
+	if len(secret) > maxTwice {
+		return nil
+	}
 	var all []string
-	for _, text := range inner {
-		if len(secret) > maxTwice {
-			break
-		}
-		for _, coded := range codings(text) {
+	for _, text := range slices.Compact(inner) {
+		for _, coded := range spellings(text) {
 			all = append(all, codings(coded)...)
 		}
 	}
@@ -118,23 +116,33 @@ func utf16Text(text string, big bool) string {
 	return string(out)
 }
 
-// codings are a text in base64, at each of the three places in a group that it can
-// begin at and with either alphabet, and in hex. What depends on the neighbours is
-// left out.
+// codings are a text in hex and in base64, at each of the three places in a group that
+// it can begin at. The other case and the other alphabet are left out, since a normal form
+// has only one.
 func codings(text string) []string {
-	all := []string{hexOf(text), strings.ToUpper(hexOf(text))}
-	for before := range 3 {
-		coded := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("x", before) + text))
-		coded = coded[[]int{0, 2, 3}[before]:]
-		if (before+len(text))%3 != 0 && len(coded) > 0 {
-			coded = coded[:len(coded)-1]
-		}
-		all = append(all, coded)
-		if strings.ContainsAny(coded, "+/") {
-			all = append(all, strings.NewReplacer("+", "-", "/", "_").Replace(coded))
-		}
+	return []string{hexOf(text), base64At(0, text), base64At(1, text), base64At(2, text)}
+}
+
+// spellings are the codings of a text in both cases and both alphabets, which differ once
+// they are coded again.
+func spellings(text string) []string {
+	all := []string{strings.ToUpper(hexOf(text))}
+	for _, coded := range codings(text) {
+		all = append(all, coded, urlAlphabet.Replace(coded))
 	}
-	return all
+	return slices.Compact(all)
+}
+
+var urlAlphabet = strings.NewReplacer("+", "-", "/", "_")
+
+// base64At is a text in base64, with so many bytes before it in its first group. What
+// depends on the neighbours is left out.
+func base64At(before int, text string) string {
+	coded := base64Of("xx"[:before] + text)[[]int{0, 2, 3}[before]:]
+	if (before+len(text))%3 != 0 && len(coded) > 0 {
+		return coded[:len(coded)-1]
+	}
+	return coded
 }
 
 // base32s are a text in base32, at each of the five places in a group that it can
@@ -157,15 +165,26 @@ func base64Of(text string) string { return base64.RawStdEncoding.EncodeToString(
 func hexOf(text string) string { return hex.EncodeToString([]byte(text)) }
 
 // normal is a form without what does not count: see skipped and folded.
-func normal(form string) string {
+func normal(form string) []byte {
 	out := make([]byte, 0, len(form))
 	for i := range len(form) {
-		if !skipped(form[i]) {
-			out = append(out, folded(form[i]))
+		if c := normalByte[form[i]]; c != 0 {
+			out = append(out, c)
 		}
 	}
-	return string(out)
+	return out
 }
+
+// normalByte is what each byte counts as, 0 if it is skipped. It is a table because every
+// character of every form is looked up, and no processor foresees what kind is next.
+var normalByte = func() (all [256]byte) {
+	for c := range all {
+		if !skipped(byte(c)) {
+			all[c] = folded(byte(c))
+		}
+	}
+	return all
+}()
 
 // skipped are the characters that others add: white space, quotes, and the zero
 // bytes of UTF-16.

@@ -30,7 +30,6 @@ import (
 	"log/slog"
 	"math/bits"
 	"strconv"
-	"strings"
 	"sync"
 )
 
@@ -87,59 +86,77 @@ func (s *Set) add(secret string) {
 	for _, form := range plain {
 		s.addPieces(form, &s.pieces)
 	}
+	s.coded.grow(s.coded.n + length(coded)*2/3) // a third of the pieces are in two forms
 	for _, form := range coded {
 		s.addPieces(form, &s.coded)
 	}
 	for _, form := range []string{secret, base64Of(secret), hexOf(secret)} {
-		head := normal(form)
+		head := string(normal(form))
 		for n := shortest; n < min(len(head), 2*piece); n++ {
 			s.heads[head[:n]] = struct{}{}
 		}
 	}
 }
 
-// addPieces adds every piece of a form to a table, but those that stand in texts whatever
-// the secret is: the words of the program's own, and of a form that has enough others
-// the dull ones. The key that DPS wraps for a chip has zeros in it, and so do
+func length(forms []string) int {
+	n := 0
+	for _, form := range forms {
+		n += len(form)
+	}
+	return n
+}
+
+// addPieces adds every piece of a form to a table, but those that stand in texts
+// whatever the secret is: the words of the program's own, and of a form that has enough
+// others the dull ones. The key that DPS wraps for a chip has zeros in it, and so do
 // handles, times and UUIDs.
 func (s *Set) addPieces(form string, to *table) {
-	own, text := ownPieces(), normal(form)
-	add := func(key uint64) {
-		switch {
-		case own.has(key):
-		case len(text) < needed(key): // there is no more of it
-			s.pieces.add(key)
-		case isHex(key):
-			s.coded.add(key)
-		default:
-			to.add(key)
-		}
+	text, toOfHex := normal(form), &s.coded
+	if len(text) < neededHex { // there is no more of it
+		toOfHex = &s.pieces
 	}
-	var dulls []uint64
-	distinctive := 0
+	if len(text) < needed64 {
+		to = &s.pieces
+	}
+	own, enough := ownPieces(), distinctive(text)
 	for key := range piecesOf(text) {
-		if dull(key) {
-			dulls = append(dulls, key)
-			continue
+		pieces := to
+		if to != toOfHex && isHex(key) {
+			pieces = toOfHex
 		}
-		distinctive++
-		add(key)
-	}
-	if distinctive >= enoughPieces {
-		return
-	}
-	for _, key := range dulls {
-		add(key)
+		// Known is asked first: many are, from a form that is the same here.
+		if !pieces.has(key) && !(enough && dull(key)) && !own.has(key) {
+			pieces.add(key)
+		}
 	}
 }
 
-// needed is how many characters of a coding, one after the other, stand for a piece: 16
-// of hex, and 11 of base64.
+// distinctive says whether a form has enough pieces that are not dull.
+func distinctive(text []byte) bool {
+	n := 0
+	for key := range piecesOf(text) {
+		if !dull(key) {
+			n++
+		}
+		if n == enoughPieces {
+			return true
+		}
+	}
+	return false
+}
+
+// How many characters of hex and of base64, one after the other, stand for a piece.
+const (
+	neededHex = 2 * piece
+	needed64  = (4*piece + 2) / 3
+)
+
+// needed is which of the two counts for a piece.
 func needed(key uint64) int {
 	if isHex(key) {
-		return 2 * piece
+		return neededHex
 	}
-	return (4*piece + 2) / 3
+	return needed64
 }
 
 // isHex says whether a piece has hex digits alone, of which no more is known than of
@@ -156,8 +173,13 @@ func isHex(key uint64) bool {
 // enoughPieces is of how many pieces that are not dull a form is known by.
 const enoughPieces = 16
 
-// dull says whether three quarters of a piece are one character.
+// dull says whether three quarters of a piece, six of eight, are one character. The other
+// two part these into three runs at most, so three at least are the same as the one before:
+// that is asked first, since it is cheap and the answer is nearly always no.
 func dull(key uint64) bool {
+	if count(key^key>>8, 0) < 3 {
+		return false
+	}
 	for i := range piece/4 + 1 { // it is among these
 		if 4*count(key, byte(key>>(8*i))) >= 3*piece {
 			return true
@@ -175,7 +197,7 @@ func count(key uint64, char byte) int {
 }
 
 // piecesOf goes through the pieces of a normal text.
-func piecesOf(text string) iter.Seq[uint64] {
+func piecesOf(text []byte) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
 		var key uint64
 		for i := range len(text) {
@@ -188,19 +210,20 @@ func piecesOf(text string) iter.Seq[uint64] {
 
 var ownPieces = sync.OnceValue(func() *table {
 	own := &table{}
-	for key := range piecesOf(ownWords) {
-		own.add(key)
+	for _, word := range ownWords {
+		for key := range piecesOf(normal(word)) {
+			own.add(key)
+		}
 	}
 	return own
 })
 
 // ownWords are in the program's messages, flags and addresses.
-var ownWords = strings.Join([]string{
-	normal("SharedAccessSignature"), normal("SharedAccessKeyName"), normal("azure-devices-provisioning"), normal("azure-devices.net"),
-	normal("provisioningserviceowner"), normal("global.azure-devices-provisioning.net"), normal("https://"), normal("registration"),
-	normal("enrollments"), normal("connection"), normal("endorsement"), normal("hierarchy"), normal("hierarchies"), normal("passwords"),
-	normal("authentication"), normal("attestation"), normal("certificates"), normal("localhost"), normal("microsoft"), normal("credential"),
-}, " ")
+var ownWords = []string{
+	"SharedAccessSignature", "SharedAccessKeyName", "azure-devices-provisioning", "azure-devices.net", "provisioningserviceowner",
+	"global.azure-devices-provisioning.net", "https://", "registration", "enrollments", "connection", "endorsement", "hierarchy",
+	"hierarchies", "passwords", "authentication", "attestation", "certificates", "localhost", "microsoft", "credential",
+}
 
 // mixed tells a word from what somebody made up to be a secret.
 func mixed(s string) bool {

@@ -19,7 +19,7 @@ type part struct{ start, end int }
 
 // feed adds a character that was made of v.text[start:end].
 func (s *scanner) feed(c byte, start, end int) {
-	s.key = s.key<<8 | uint64(folded(c))
+	s.key = s.key<<8 | uint64(normalByte[c])
 	s.last = append(s.last, part{start, end})
 	if len(s.last) < piece {
 		return

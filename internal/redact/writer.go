@@ -76,7 +76,7 @@ func (s *Set) begins(text []byte) bool {
 	for range maxLayers {
 		tail := normal(string(v.text))
 		for n := shortest; n < 2*piece && n <= len(tail); n++ {
-			if _, is := s.heads[tail[len(tail)-n:]]; is {
+			if _, is := s.heads[string(tail[len(tail)-n:])]; is {
 				return true
 			}
 		}
