@@ -178,7 +178,7 @@ func left(text, form string) string {
 	const long = 15
 	text, form = strings.ReplaceAll(text, "\ufffd", ""), strings.ReplaceAll(form, "\ufffd", "")
 	for i := 0; i+long <= len(text); i++ { // it is short, if all is well
-		if part := text[i : i+long]; strings.Contains(form, part) && len(strings.Trim(part, `\ux&#;%0123456789abcdefABCDEF:, []y{}|.-+<>gtrnU'?`+"\n\r\x00")) > 2 {
+		if part := text[i : i+long]; len(strings.Trim(part, `\ux&#;%0123456789abcdefABCDEF:, []y{}|.-+<>gtrnU'?`+"\n\r\x00")) > 2 && strings.Contains(form, part) {
 			return part
 		}
 	}
