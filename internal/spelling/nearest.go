@@ -52,8 +52,11 @@ func closest(typed string, known []string, limit func(word, other string) int) s
 		if most == 0 || abs(utf8.RuneCountInString(word)-utf8.RuneCountInString(other)) > most {
 			continue // so many letters are missing, or too many
 		}
-		d, with := distance([]rune(word), []rune(other)), distance([]rune(typed), []rune(k))
-		if d <= most && (d < least || d == least && with < apart) {
+		d := distance([]rune(word), []rune(other))
+		if d > most || d > least {
+			continue
+		}
+		if with := distance([]rune(typed), []rune(k)); d < least || with < apart {
 			best, least, apart = k, d, with
 		}
 	}
@@ -114,7 +117,14 @@ func uniqueMatch(typed string, known []string) string {
 }
 
 // joined is a name in small letters, without what stands between its words.
-func joined(name string) string { return strings.Join(parts(name), "") }
+func joined(name string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, name)
+}
 
 // parts are the words of a name, in small letters: of id-scope, id_scope and idScope
 // the same two.
@@ -154,12 +164,11 @@ func sameLetters(a, b string) bool {
 
 // distance is the optimal string alignment of two words.
 func distance(a, b []rune) int {
-	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {
 		last[j] = j
 	}
 	for i := range a {
-		row := make([]int, len(b)+1)
 		row[0] = i + 1
 		for j := range b {
 			cost := 1
@@ -171,7 +180,7 @@ func distance(a, b []rune) int {
 				row[j+1] = min(row[j+1], before[j-1]+1)
 			}
 		}
-		before, last = last, row
+		before, last, row = last, row, before
 	}
 	return last[len(b)]
 }

@@ -27,7 +27,7 @@ func (c *checker) unknown(table, n *node, k schema.Key) {
 		}
 		return
 	}
-	elsewhere := relevantPlaces(schema.Places(func(k schema.Key) bool { return k.Called(n.name) }))
+	elsewhere := relevantPlaces(schema.PlacesOf(n.name))
 	now, isOld := schema.Formerly[n.name]
 	switch {
 	case isNear && (len(elsewhere) == 0 || spelling.Distance(n.name, near) <= 1):
@@ -64,7 +64,7 @@ func (c *checker) unknownEverywhere(table, n *node) {
 		known = append(known, p.Key.Name)
 	}
 	if near := spelling.Slip(n.name, known); near != "" {
-		at := relevantPlaces(schema.Places(func(k schema.Key) bool { return k.Called(near) }))
+		at := relevantPlaces(schema.PlacesOf(near))
 		f.Message += fmt.Sprintf("; did you mean %s, which belongs to %s?", near, list(at))
 		fixes := moves(c, n, near, at)
 		f.Fix, others = fixes[0], append(fixes[1:], others...)

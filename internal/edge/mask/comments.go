@@ -160,7 +160,7 @@ func maskLines(data []byte) []byte {
 // maskKnown shows the name of a setting, if it is one that IoT Edge has.
 func maskKnown(line string) string {
 	name := strings.TrimSpace(rawline.Key(line))
-	if name != "" && len(schema.Places(func(k schema.Key) bool { return k.Called(name) })) > 0 {
+	if name != "" && len(schema.PlacesOf(name)) > 0 {
 		return name + ` = "` + notShown + `"`
 	}
 	return notShown

@@ -3,6 +3,7 @@ package schema
 import (
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // The blanks of documentation, forms and build tools: what nobody has filled in.
@@ -12,7 +13,6 @@ var (
 	askWord   = regexp.MustCompile(`(?i)(^|[^A-Za-z])(your|paste|insert|enter|replace|change[-_ ]?me|change[-_ ]?this|fill[-_ ]?in|fill[-_ ]?me|todo|tbd|fixme|placeholder|put)([^A-Za-z]|$)`)
 	hereWord  = regexp.MustCompile(`(?i)[-_ ](goes[-_ ])?here$`)
 	crosses   = regexp.MustCompile(`(?i)x{4,}$|^x{3,}`)
-	letters   = regexp.MustCompile(`[^a-z]+`)
 )
 
 // blankNames are what documentation calls the values of a file, letters only.
@@ -25,16 +25,27 @@ var blankNames = map[string]bool{
 func IsBlank(text string) (blank, sure bool) {
 	text = strings.TrimSpace(text)
 	upper := text == strings.ToUpper(text) && strings.ContainsAny(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-	name := blankNames[letters.ReplaceAllString(strings.ToLower(text), "")] && strings.Trim(text, "0123456789") == text
+	name := blankNames[letters(text)] && strings.Trim(text, "0123456789") == text
+	address := strings.ContainsAny(text, "/.")
 	switch {
 	case text == "":
 		return false, false
 	case sureBlank.MatchString(text):
 		return true, true
-	case askWord.MatchString(text) && !strings.ContainsAny(text, "/."), hereWord.MatchString(text), name:
+	case !address && askWord.MatchString(text), hereWord.MatchString(text), name:
 		return true, upper
-	case crosses.MatchString(text) && !strings.ContainsAny(text, "/."):
+	case !address && crosses.MatchString(text):
 		return true, upper
 	}
 	return false, false
+}
+
+// letters are those of a text, in small letters.
+func letters(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r = unicode.ToLower(r); r < 'a' || r > 'z' {
+			return -1
+		}
+		return r
+	}, text)
 }

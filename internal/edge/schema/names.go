@@ -32,12 +32,20 @@ var Formerly = map[string]string{
 // OnlyPlace finds a key by its name, if there is no secret in it wherever it
 // stands.
 func OnlyPlace(name string) (Key, bool) {
-	all := Places(func(k Key) bool { return k.Called(name) })
-	if len(all) == 0 || slices.ContainsFunc(all, func(p Place) bool { return p.Key.hides() }) {
-		return Key{}, false
-	}
-	return all[0].Key, true
+	k, ok := withoutSecrets()[name]
+	return k, ok
 }
+
+// withoutSecrets are the names that OnlyPlace finds.
+var withoutSecrets = sync.OnceValue(func() map[string]Key {
+	found := map[string]Key{}
+	for name, all := range placesByName() {
+		if !slices.ContainsFunc(all, func(p Place) bool { return p.Key.hides() }) {
+			found[name] = all[0].Key
+		}
+	}
+	return found
+})
 
 // IsHarmless reports whether a name, or the one that it is a slip of, holds no
 // secret wherever it stands.
@@ -55,14 +63,16 @@ func IsHarmless(name string) bool {
 
 // IsName reports whether IoT Edge has a key of that name.
 func IsName(name string) bool {
-	return len(Places(func(k Key) bool { return k.Called(strings.TrimSpace(name)) })) > 0
+	return len(placesByName()[strings.TrimSpace(name)]) > 0
 }
 
-// allNames are those of all keys.
+// allNames are those of all keys, each once.
 var allNames = sync.OnceValue(func() []string {
 	var all []string
 	for _, p := range Places(func(Key) bool { return true }) {
-		all = append(all, p.Key.Name)
+		if !slices.Contains(all, p.Key.Name) {
+			all = append(all, p.Key.Name)
+		}
 	}
 	return all
 })

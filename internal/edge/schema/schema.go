@@ -192,6 +192,22 @@ func Places(f func(Key) bool) []Place {
 	return found
 }
 
+// placesByName are those of each name and alias, in the order of everyPlace.
+var placesByName = sync.OnceValue(func() map[string][]Place {
+	all := map[string][]Place{}
+	for _, p := range everyPlace() {
+		all[p.Key.Name] = append(all[p.Key.Name], p)
+		if p.Key.Alias != p.Key.Name {
+			all[p.Key.Alias] = append(all[p.Key.Alias], p)
+		}
+	}
+	delete(all, "")
+	return all
+})
+
+// PlacesOf finds every place of the keys that are called by a name.
+func PlacesOf(name string) []Place { return slices.Clone(placesByName()[name]) }
+
 // Lookup follows a path through the schema, whatever the variants.
 func Lookup(path []string) (Key, bool) {
 	k := Root

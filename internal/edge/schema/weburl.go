@@ -29,10 +29,12 @@ var specialSchemes = []string{"http", "https", "ws", "wss", "ftp", "file"}
 
 var schemeForm = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*):`)
 
+var withoutBreaks = strings.NewReplacer("\t", "", "\n", "", "\r", "")
+
 // parseURL reads a URL. Its errors do not contain it, as it may hold a password.
 func parseURL(text string) (webURL, error) {
 	text = strings.TrimFunc(text, func(r rune) bool { return r <= ' ' })
-	text = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(text)
+	text = withoutBreaks.Replace(text)
 	m := schemeForm.FindStringSubmatch(text)
 	if m == nil {
 		return webURL{}, errors.New("it is not a URL: there is no scheme, such as file://, at its start")
