@@ -2,8 +2,11 @@ package challenge
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/google/go-tpm/tpm2"
 )
@@ -31,25 +34,66 @@ func ParseKey(public []byte) (*Key, error) {
 		return nil, errors.New("not a TPM2B_PUBLIC: the size in front is wrong")
 	}
 	tpmt := public[2:]
-	pub, err := tpm2.Unmarshal[tpm2.TPMTPublic](tpmt)
-	if err != nil {
-		return nil, fmt.Errorf("not a TPM2B_PUBLIC: %w", err)
+	pub, usual := ofTemplate(tpmt)
+	if !usual {
+		var err error
+		if pub, err = tpm2.Unmarshal[tpm2.TPMTPublic](tpmt); err != nil {
+			return nil, fmt.Errorf("not a TPM2B_PUBLIC: %w", err)
+		}
 	}
 	if err := checkStorageKey(pub); err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(tpm2.Marshal(*pub), tpmt) {
+	if !usual && !bytes.Equal(tpm2.Marshal(*pub), tpmt) {
 		return nil, errors.New("not a TPM2B_PUBLIC: bytes left over")
 	}
 	key, err := tpm2.ImportEncapsulationKey(pub)
 	if err != nil {
 		return nil, err
 	}
-	name, err := tpm2.ObjectName(pub)
-	if err != nil {
-		return nil, err
+	digest := sha256.Sum256(tpmt) // by the nameAlg that checkStorageKey wants
+	name := binary.BigEndian.AppendUint16(nil, uint16(tpm2.TPMAlgSHA256))
+	return &Key{LabeledEncapsulationKey: key, name: append(name, digest[:]...), tpmt: tpmt}, nil
+}
+
+// usualTemplates are those of nearly every EK and SRK: the TCG's, and the SRK's of the
+// documented recipe. Marshalled, they end with the modulus, which is left out.
+var usualTemplates = sync.OnceValue(func() (usual []usualTemplate) {
+	recipe := tpm2.RSASRKTemplate
+	recipe.ObjectAttributes.NoDA = false
+	for _, t := range []tpm2.TPMTPublic{tpm2.RSAEKTemplate, tpm2.RSASRKTemplate, recipe} {
+		whole := tpm2.Marshal(withModulus(t, make([]byte, modulusSize)))
+		if public, err := tpm2.Unmarshal[tpm2.TPMTPublic](whole); err == nil { // with what t leaves out
+			usual = append(usual, usualTemplate{whole[:len(whole)-modulusSize], *public})
+		}
 	}
-	return &Key{LabeledEncapsulationKey: key, name: name.Buffer, tpmt: tpmt}, nil
+	return usual
+})
+
+type usualTemplate struct {
+	prefix []byte
+	public tpm2.TPMTPublic
+}
+
+// modulusSize is that of RSA 2048.
+const modulusSize = 256
+
+func withModulus(t tpm2.TPMTPublic, modulus []byte) tpm2.TPMTPublic {
+	t.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgRSA, &tpm2.TPM2BPublicKeyRSA{Buffer: modulus})
+	return t
+}
+
+// ofTemplate takes a key apart whose bytes are those of a usual template but for the
+// modulus. To have go-tpm decode and encode it takes a hundred times as long, which
+// somebody waits for who enrolls a factory's year.
+func ofTemplate(tpmt []byte) (*tpm2.TPMTPublic, bool) {
+	for _, usual := range usualTemplates() {
+		if modulus, ok := bytes.CutPrefix(tpmt, usual.prefix); ok && len(modulus) == modulusSize {
+			pub := withModulus(usual.public, modulus)
+			return &pub, true
+		}
+	}
+	return nil, false
 }
 
 func checkStorageKey(pub *tpm2.TPMTPublic) error {
@@ -105,7 +149,7 @@ func checkModulus(pub *tpm2.TPMTPublic) error {
 		return err
 	}
 	// A template with an all-zero modulus is a common thing to paste.
-	if len(n.Buffer) != 256 || n.Buffer[0]&0x80 == 0 || n.Buffer[255]&1 == 0 {
+	if len(n.Buffer) != modulusSize || n.Buffer[0]&0x80 == 0 || n.Buffer[modulusSize-1]&1 == 0 {
 		return errors.New("the modulus is not an RSA 2048 modulus")
 	}
 	return nil

@@ -3,9 +3,12 @@ package challenge
 import (
 	"bytes"
 	"encoding/base64"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-tpm/tpm2"
 )
 
 func TestParseKey(t *testing.T) {
@@ -51,6 +54,44 @@ func TestParseKey(t *testing.T) {
 			}
 			checkError(t, "ParseKey()", err, tt.want)
 		})
+	}
+}
+
+// However a key is read, it is what go-tpm makes of it, with the name that it has there.
+func TestKeyIsWhatGoTPMReads(t *testing.T) {
+	chip := readVectors(t)
+	recipe := slices.Clone(chip.StorageRootKey)
+	recipe[7] &^= 0x04 // noDA
+	otherPolicy := slices.Clone(chip.EndorsementKey)
+	otherPolicy[12] ^= 1
+	exponent := slices.Clone(chip.EndorsementKey)
+	copy(exponent[54:], []byte{0, 1, 0, 1})
+	for name, tt := range map[string]struct {
+		raw   []byte
+		usual bool
+	}{
+		"EK": {chip.EndorsementKey, true}, "SRK": {chip.StorageRootKey, true}, "SRK of the recipe": {recipe, true},
+		"another policy": {otherPolicy, false}, "exponent written out": {exponent, false},
+	} {
+		key, err := ParseKey(tt.raw)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		want, err := tpm2.Unmarshal[tpm2.TPMTPublic](tt.raw[2:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wantName, err := tpm2.ObjectName(want); err != nil || !bytes.Equal(key.Name(), wantName.Buffer) {
+			t.Errorf("%s: Name() = %x, want %x, %v", name, key.Name(), wantName, err)
+		}
+		wantKey, err := tpm2.ImportEncapsulationKey(want)
+		if err != nil || !reflect.DeepEqual(key.LabeledEncapsulationKey, wantKey) {
+			t.Errorf("%s: %+v, want %+v, %v", name, key.LabeledEncapsulationKey, wantKey, err)
+		}
+		got, usual := ofTemplate(tt.raw[2:])
+		if usual != tt.usual || usual && !bytes.Equal(tpm2.Marshal(*got), tt.raw[2:]) {
+			t.Errorf("%s: ofTemplate() = %+v, %v", name, got, usual)
+		}
 	}
 }
 
