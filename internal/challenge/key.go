@@ -85,7 +85,7 @@ func withModulus(t tpm2.TPMTPublic, modulus []byte) tpm2.TPMTPublic {
 
 // ofTemplate takes a key apart whose bytes are those of a usual template but for the
 // modulus. To have go-tpm decode and encode it takes a hundred times as long, which
-// somebody waits for who enrolls a factory's year.
+// counts where there are thousands of enrollments.
 func ofTemplate(tpmt []byte) (*tpm2.TPMTPublic, bool) {
 	for _, usual := range usualTemplates() {
 		if modulus, ok := bytes.CutPrefix(tpmt, usual.prefix); ok && len(modulus) == modulusSize {
