@@ -64,7 +64,9 @@ func start(t *testing.T, o Options) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { srv.Close() })
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: srv.Roots()}}
+	// Tests with a connection for each request resume their session.
+	sessions := tls.NewLRUClientSessionCache(0)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: srv.Roots(), ClientSessionCache: sessions}}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &client{T: t, srv: srv, http: &http.Client{Transport: transport}, clock: c}
 }
