@@ -48,7 +48,7 @@ func (b *bench) request(t *testing.T, bend func(http.RoundTripper) http.RoundTri
 	if bend != nil {
 		transport = bend(transport)
 	}
-	service, err := dps.NewDeviceClient(b.server.Endpoint(), b.server.IDScope(), dps.ClientOptions{HTTPClient: &http.Client{Transport: transport}})
+	service, err := dps.NewDeviceClient(b.server.Endpoint(), b.server.IDScope(), dps.ClientOptions{HTTPClient: &http.Client{Transport: transport}, RetryDelay: time.Microsecond})
 	if err != nil {
 		t.Fatal(err)
 	}

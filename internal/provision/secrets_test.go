@@ -56,7 +56,7 @@ func TestSecretsStayOffTheBus(t *testing.T) {
 			host, port := network.SplitHost(server.Endpoint(), "443")
 			route := network.NewRoute(host, port, server.Roots(), environment.Proxies{})
 			w.inner = route.Transport()
-			service, err := dps.NewDeviceClient(server.Endpoint(), server.IDScope(), dps.ClientOptions{HTTPClient: &http.Client{Transport: w}})
+			service, err := dps.NewDeviceClient(server.Endpoint(), server.IDScope(), dps.ClientOptions{HTTPClient: &http.Client{Transport: w}, RetryDelay: time.Microsecond})
 			if err != nil {
 				t.Fatal(err)
 			}
