@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -119,17 +120,39 @@ func (s shape) member(name string) (shape, string) {
 	case s.of.Kind() == reflect.Map:
 		return shape{of: s.of.Elem()}, name
 	}
-	for i := range s.of.NumField() {
-		field := s.of.Field(i)
-		tag, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-		switch {
-		case field.Anonymous && tag == "":
-			if inner, spelling := (shape{of: field.Type}).member(name); spelling != "" {
-				return inner, spelling
-			}
-		case tag != "" && tag != "-" && strings.EqualFold(tag, name):
-			return shape{of: field.Type, optional: strings.Contains(options, "omitempty")}, tag
+	for _, m := range membersOf(s.of) {
+		if strings.EqualFold(m.tag, name) {
+			return m.shape, m.tag
 		}
 	}
 	return shape{}, ""
+}
+
+// member is one of a struct type.
+type member struct {
+	tag   string
+	shape shape
+}
+
+// membersByType are what membersOf found: records by the thousand have one type.
+var membersByType sync.Map // reflect.Type to []member
+
+// membersOf lists the members of a struct type, those of embedded ones in their place.
+func membersOf(of reflect.Type) []member {
+	if known, ok := membersByType.Load(of); ok {
+		return known.([]member)
+	}
+	var all []member
+	for i := range of.NumField() {
+		field := of.Field(i)
+		tag, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case field.Anonymous && tag == "":
+			all = append(all, membersOf(field.Type)...)
+		case tag != "" && tag != "-":
+			all = append(all, member{tag, shape{of: field.Type, optional: strings.Contains(options, "omitempty")}})
+		}
+	}
+	membersByType.Store(of, all)
+	return all
 }
