@@ -41,8 +41,11 @@ CONCURRENT := ./internal/tpm ./internal/enroll/batch ./internal/emulator/... $(a
 	atomicfile audit aziot bench bundle/gather contexttest dps ektrust/examine ektrust/fetch enroll enroll/removal \
 	filelock host hub input network provision softtpm/...)
 
-# These tests of theirs try something many times over, with one goroutine or in processes of their own.
-SINGLE := TestThousandActivations|TestLiesInABulkAnswer|TestRefusalsOfABulkRequest|TestKilledRuns|TestAnswerBreaksOff|$\
+# These tests of theirs try something a thousand times over, with one goroutine, in processes of their own, or as
+# smaller ones do under the race detector.
+SINGLE := TestThousandActivations|TestEveryCodeHasAMeaning|TestLayersMeanTheSame|TestEveryResponseCodeOnEveryCommand|$\
+	TestForeignSRKNeverLocksTheChip|TestEveryRefusedPasswordHasAnOwner|$\
+	TestLiesInABulkAnswer|TestRefusalsOfABulkRequest|TestKilledRuns|TestThrottledBatch|$\
 	TestReplaceKilled|TestCreateKilled|TestStateCutAtEveryByte|TestStateAfterRandomChanges|TestKilledProcessesLoseNothing|$\
 	TestEnrollingIsLinear|TestLongestLineOfState|TestMemory|$\
 	TestMemoryOfALongBatch|TestKilledBatch|TestBatchLimit
@@ -69,7 +72,7 @@ test/race:
 test/commands-race:
 	CGO_ENABLED=1 $(TEST) $(LIMIT) -race -run '^($(RACED))$$' ./cmd/tpmdps
 test/long:
-	$(TEST) $(LIMIT) -run '^($(SINGLE))$$' $(CONCURRENT)
+	CGO_ENABLED=1 $(TEST) $(LIMIT) -run '^($(SINGLE))$$' $(CONCURRENT)
 test/others:
 	$(TEST) $(COVER) $(LIMIT) $(filter-out $(shell $(GO) list $(CONCURRENT)) tpmdps/cmd/tpmdps,$(shell $(GO) list ./...))
 # Without cgo other code looks names up.
