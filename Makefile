@@ -32,6 +32,7 @@ demo: build ## show the whole way on a software TPM, without hardware or Azure
 	@bin/tpmdps demo
 
 # How tests are run; .ci/run sets it to have their times written down, and what they cover.
+# The tests of the commands are mostly processes, which no profile sees.
 TEST ?= $(GO) test
 COVER ?=
 
@@ -66,7 +67,7 @@ test: ## run all tests, with the race detector and the simulator where they find
 LIMIT := -timeout 60m
 
 test/commands:
-	$(TEST) $(COVER) $(LIMIT) -skip '^($(RACED))$$' ./cmd/tpmdps
+	$(TEST) $(LIMIT) -skip '^($(RACED))$$' ./cmd/tpmdps
 test/race:
 	CGO_ENABLED=1 $(TEST) $(COVER) $(LIMIT) -race -skip '^($(SINGLE))$$' $(CONCURRENT)
 test/commands-race:
