@@ -52,7 +52,7 @@ SINGLE := TestThousandActivations|TestEveryCodeHasAMeaning|TestLayersMeanTheSame
 	TestMemoryOfALongBatch|TestKilledBatch|TestBatchLimit
 
 # Of the commands' tests these have to do with several goroutines; all the others are of one run after the other.
-RACED := TestFaults|TestBundleFaults|TestBundlePartsAreApart|TestCommandLinesAreApart|TestTokenEndsInTheMiddleOfABatch|$\
+RACED := TestFaults|TestBundleFaults|TestCommandLinesAreApart|TestTokenEndsInTheMiddleOfABatch|$\
 	TestSignInIsRenewedInABatch|TestResultsAsTheyCome|TestRowsAreAligned|TestResultThatCannotBePrinted|TestSkippedIsNotDone|$\
 	TestHostileHubs|TestInputsThatNeverCome|TestInputsThatBreakOff|TestOvertimeOfCommands|TestTimeEndsAtAnEvent|$\
 	TestFailedStartsLeaveTheRunningOne|TestWaitingForTheTrailEnds|TestUnansweredIsClosed|TestNoIntentNoWrite|$\

@@ -102,7 +102,7 @@ func buildProgram(t *testing.T) (program, release string) {
 	t.Helper()
 	release = t.TempDir()
 	program = filepath.Join(t.TempDir(), "tpmdps.exe")
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "urfave_cli_no_docs", "-o", program, "tpmdps/cmd/tpmdps")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "urfave_cli_no_docs,urfave_cli_no_suggest,nethttpomithttp2", "-o", program, "tpmdps/cmd/tpmdps")
 	build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
