@@ -6,7 +6,6 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -18,11 +17,7 @@ import (
 // in the program or in its tests, is in the Makefile's list.
 func TestConcurrent(t *testing.T) {
 	root := filepath.Join("..", "..")
-	out, err := exec.Command("make", "-s", "-C", root, "--no-print-directory", "--eval", "listed: ; @echo $(CONCURRENT)", "listed").CombinedOutput()
-	if err != nil {
-		t.Fatalf("make: %v: %s", err, out)
-	}
-	raced := append(strings.Fields(string(out)), "./cmd/tpmdps")
+	raced := append(strings.Fields(ofMake(t, "CONCURRENT")), "./cmd/tpmdps")
 	packages := concurrent(t, os.DirFS(root))
 	if len(packages) < 10 {
 		t.Errorf("only %q start goroutines", packages)

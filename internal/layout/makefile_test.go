@@ -11,13 +11,16 @@ import (
 	"testing"
 )
 
-// ofMake is what a variable of the Makefile is.
+// ofMake is what a variable of the Makefile is, whatever make runs the tests.
 func ofMake(t *testing.T, variable string) string {
 	t.Helper()
-	out, err := exec.Command("make", "-s", "-C", filepath.Join("..", ".."), "--no-print-directory",
-		"--eval", "listed: ; $(info $("+variable+"))", "listed").CombinedOutput()
+	ask := exec.Command("make", "-s", "-C", filepath.Join("..", ".."), "--no-print-directory", "--eval", "listed: ; @:$(info $("+variable+"))", "listed")
+	ask.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=") })
+	var faults strings.Builder
+	ask.Stderr = &faults
+	out, err := ask.Output()
 	if err != nil {
-		t.Fatalf("make: %v: %s", err, out)
+		t.Fatalf("make: %v: %s", err, faults.String())
 	}
 	return strings.TrimSpace(string(out))
 }
