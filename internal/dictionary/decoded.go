@@ -8,7 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"unicode"
+
+	"tpmdps/internal/spelling"
 )
 
 // decodedHead is what tpm2-tss writes in front of a message: the layer, and for
@@ -109,7 +110,7 @@ func decodedTPM(upper uint32, about, number, message string) []Entry {
 // of the words that no other message has.
 func headless(text string) []Entry {
 	const shortest = 16 // letters
-	text = lettersOnly(text)
+	text = spelling.Joined(text)
 	if len(text) < shortest {
 		return nil
 	}
@@ -220,7 +221,7 @@ var (
 func folded[K comparable](messages map[K]string) map[K]string {
 	out := make(map[K]string, len(messages))
 	for code, message := range messages {
-		out[code] = lettersOnly(message)
+		out[code] = spelling.Joined(message)
 	}
 	return out
 }
@@ -228,7 +229,7 @@ func folded[K comparable](messages map[K]string) map[K]string {
 // longest finds the codes whose message the text begins with, where one is part
 // of another the longer.
 func longest[K cmp.Ordered](text string, messages map[K]string) []K {
-	text = lettersOnly(text)
+	text = spelling.Joined(text)
 	var found []K
 	length := 0
 	for code, message := range messages {
@@ -242,13 +243,4 @@ func longest[K cmp.Ordered](text string, messages map[K]string) []K {
 	}
 	slices.Sort(found)
 	return found
-}
-
-func lettersOnly(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, s)
 }

@@ -38,10 +38,10 @@ func closest(typed string, known []string, limit func(word, other string) int) s
 	if len(typed) > maxWord {
 		return ""
 	}
-	word := joined(typed)
+	word := Joined(typed)
 	best, least, apart := "", 4, 0
 	for _, k := range known {
-		other := joined(k)
+		other := Joined(k)
 		if negated(word, other) {
 			continue
 		}
@@ -67,11 +67,11 @@ func abs(n int) int { return max(n, -n) }
 
 // Same tells whether two names have the same letters, whatever their case and the
 // signs between their words.
-func Same(a, b string) bool { return joined(a) == joined(b) }
+func Same(a, b string) bool { return Joined(a) == Joined(b) }
 
 // Distance counts the letters to add, remove, change, or swap with the next one, to
 // make one name of the other. Case and the signs between words do not count.
-func Distance(a, b string) int { return distance([]rune(joined(a)), []rune(joined(b))) }
+func Distance(a, b string) int { return distance([]rune(Joined(a)), []rune(Joined(b))) }
 
 // slips is how many slips of the finger two words may be apart: in a short one each
 // changes much of it.
@@ -95,12 +95,12 @@ func negated(word, other string) bool {
 
 // uniqueMatch is the one known word that begins with the typed one, or has its words.
 func uniqueMatch(typed string, known []string) string {
-	word := joined(typed)
+	word := Joined(typed)
 	if len(word) < 3 {
 		return ""
 	}
 	for _, fits := range []func(string) bool{
-		func(k string) bool { return strings.HasPrefix(joined(k), word) },
+		func(k string) bool { return strings.HasPrefix(Joined(k), word) },
 		func(k string) bool { return containsAll(parts(typed), parts(k)) },
 	} {
 		var found []string
@@ -116,8 +116,8 @@ func uniqueMatch(typed string, known []string) string {
 	return ""
 }
 
-// joined is a name in small letters, without what stands between its words.
-func joined(name string) string {
+// Joined is a name, or a sentence, in small letters, without what stands between its words.
+func Joined(name string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
 			return -1
