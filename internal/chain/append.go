@@ -17,7 +17,8 @@ func Append(f *os.File, end int64, line []byte) error {
 	if _, err := f.Seek(end, io.SeekStart); err != nil {
 		return err
 	}
-	// One write, so that a process that is killed leaves it whole or not at all.
+	// One write: what a kill leaves of it is a part only where it crosses a page, since the
+	// kernel looks for a kill between two pages. Torn knows it.
 	if _, err := f.Write(append(line[:len(line):len(line)], '\n')); err != nil {
 		return errors.Join(err, f.Truncate(end))
 	}

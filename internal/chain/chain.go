@@ -4,8 +4,8 @@
 // what else is in a line is theirs.
 //
 // The rule: a line is one write at the end of the file, brought to the disk before
-// anything else is done. A power cut therefore leaves all earlier lines, and at most
-// a part of the last one, which its missing end or its sum gives away.
+// anything else is done. A kill or a power cut therefore leaves all earlier lines, and at
+// most a part of the last one, which its missing end or its sum gives away: [Torn].
 //
 // # What the sums can show, and what they cannot
 //

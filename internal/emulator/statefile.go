@@ -227,8 +227,10 @@ func (st *state) load() (repaired string, err error) {
 		switch {
 		case errors.Is(err, io.EOF):
 			return "", nil
-		case errors.Is(err, chain.ErrCut) && st.isTorn(raw):
-			return st.repair(raw, end)
+		case errors.Is(err, chain.ErrCut):
+			if line, torn := st.torn(raw); torn {
+				return st.repair(line, end)
+			}
 		case err == nil:
 			err = st.follow(raw)
 		}

@@ -170,6 +170,8 @@ func TestDamagedState(t *testing.T) {
 		"CR LF":                       {bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n")), "line 1 cannot be used: its line end was converted"},
 		"a byte order mark":           {join([]byte("\xef\xbb\xbf"), data), "line 1 cannot be used: a byte order mark"},
 		"zeros within":                {join(lines[0], make([]byte, 512), []byte("\n"), lines[1]), "line 2 cannot be used: there are zero bytes in it"},
+		"joined lines":                {join(lines[0], bytes.ReplaceAll(join(lines[1:]...), []byte("\n"), nil)), "line 2 cannot be used"},
+		"joined by CR":                {join(lines[0], bytes.ReplaceAll(join(lines[1:]...), []byte("\n"), []byte("\r"))), "line 2 cannot be used"},
 		"nothing but zeros":           {make([]byte, 4096), "line 1 cannot be used: there are zero bytes in it"},
 		"another file":                {[]byte("hello\nworld\n"), "line 1 cannot be used"},
 	} {

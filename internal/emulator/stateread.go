@@ -69,43 +69,27 @@ func (st *state) apply(line stateLine) error {
 	return nil
 }
 
-// isTorn tells whether the end of the file is what a kill or a power cut leaves of the
-// line that would be next: its first bytes, zeros, or the one after the other. The
-// first line is never written alone, and a line with its whole sum is not torn.
-func (st *state) isTorn(tail []byte) bool {
+// torn is [chain.Torn] for the line that would be next. The first line is never written
+// alone.
+func (st *state) torn(tail []byte) (line []byte, torn bool) {
 	if st.log.lines == 0 {
-		return false
+		return nil, false
 	}
-	tail = bytes.TrimRight(tail, "\x00")
-	if _, err := chain.Unseal(tail); err == nil {
-		return st.follows(tail)
-	}
-	if len(tail) > chain.SumLength && bytes.HasPrefix(tail[len(tail)-chain.SumLength-1:], []byte(`,"sha256":"`)) {
-		return false // it was changed, and is not short
-	}
-	return st.follows(tail)
-}
-
-// follows tells whether the bytes are how the next line begins.
-func (st *state) follows(tail []byte) bool {
-	next := fmt.Appendf(nil, `%s%d,"previous":"%s",`, logBegins, st.log.lines+1, st.log.head)
-	return bytes.HasPrefix(tail, next) || bytes.HasPrefix(next, tail)
+	return chain.Torn(tail, fmt.Appendf(nil, `%s%d,"previous":"%s",`, logBegins, st.log.lines+1, st.log.head))
 }
 
 // repair puts the end of the file right, after end: a line that has lost nothing but
-// its line end gets that, any other is taken away. Its request was not answered.
-func (st *state) repair(tail []byte, end int64) (string, error) {
+// its line end gets that, any other, nil, is taken away. Its request was not answered.
+func (st *state) repair(whole []byte, end int64) (string, error) {
 	number := st.log.lines + 1
-	whole := bytes.TrimRight(tail, "\x00")
-	_, err := chain.Unseal(whole)
-	if err != nil {
+	if whole == nil {
 		return fmt.Sprintf("line %d was cut off when an emulator was killed, before it answered, and was removed", number), st.log.file.Truncate(end)
 	}
 	whole = bytes.Clone(whole)
 	if err := st.follow(whole); err != nil {
 		return "", damaged(number, whole, err)
 	}
-	err = errors.Join(st.log.file.Truncate(end+int64(len(whole))), st.log.file.Append([]byte("\n")))
+	err := errors.Join(st.log.file.Truncate(end+int64(len(whole))), st.log.file.Append([]byte("\n")))
 	return fmt.Sprintf("line %d had lost its line end, which was put back; nothing is missing", number), err
 }
 

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -115,9 +114,11 @@ func (b *Batch) catchUp(ctx context.Context) error {
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
-		case errors.Is(err, chain.ErrCut) && b.isTorn(raw):
-			return b.repair(raw)
-		case err != nil && !errors.Is(err, chain.ErrLong) && !errors.Is(err, chain.ErrCut):
+		case errors.Is(err, chain.ErrCut):
+			if line, torn := chain.Torn(raw, b.next()); torn {
+				return b.repair(raw, line)
+			}
+		case err != nil && !errors.Is(err, chain.ErrLong):
 			return b.fault("read", err)
 		}
 		l, _, err := b.seen.follow(raw, err)
@@ -129,41 +130,29 @@ func (b *Batch) catchUp(ctx context.Context) error {
 	}
 }
 
-// isTorn tells whether the end of the file is what a power cut leaves of the line
-// that would be next: its first bytes, zeros, or the one after the other. What begins
-// in another way is not taken away.
-func (b *Batch) isTorn(tail []byte) bool {
-	tail = bytes.TrimRight(tail, "\x00")
-	next := fmt.Appendf(nil, `%s%d,"previous":"%s",`, begins, b.seen.number+1, b.seen.head)
-	return bytes.HasPrefix(tail, next) || bytes.HasPrefix(next, tail)
+// next is how the line begins that would be next.
+func (b *Batch) next() []byte {
+	return fmt.Appendf(nil, `%s%d,"previous":"%s",`, begins, b.seen.number+1, b.seen.head)
 }
 
-// repair puts the end of the file right: a line that has lost nothing but its end
-// gets that, any other is taken away.
-func (b *Batch) repair(tail []byte) error {
-	number := b.seen.number + 1
-	whole := bytes.TrimRight(tail, "\x00")
-	if _, err := Parse(whole); err == nil {
-		if err := b.file.Truncate(b.offset + int64(len(whole))); err != nil {
-			return b.fault("repair", err)
-		}
-		if err := chain.Append(b.file, b.offset, whole); err != nil {
-			return b.fault("repair", err)
-		}
-		l, _, err := b.seen.follow(whole, nil)
+// repair puts the end of the file right: line, which has lost nothing but its end, gets
+// that; without one the tail is taken away.
+func (b *Batch) repair(tail, line []byte) error {
+	number, end := b.seen.number+1, b.offset
+	if line != nil {
+		l, _, err := b.seen.follow(line, nil)
 		if err != nil {
 			return fmt.Errorf("%s: %w", b.file.Name(), err)
 		}
 		b.boxes.add(namesOf(l.Record), l.Number)
-		b.offset += int64(len(whole)) + 1
+		b.offset += int64(len(line)) + 1
+	}
+	if err := chain.Mend(b.file, end, line); err != nil {
+		return b.fault("repair", err)
+	}
+	if line != nil {
 		b.repairs = append(b.repairs, fmt.Sprintf("line %d had lost its line end, which was put back; nothing is missing", number))
 		return nil
-	}
-	if err := b.file.Truncate(b.offset); err != nil {
-		return b.fault("repair", err)
-	}
-	if err := b.file.Sync(); err != nil {
-		return b.fault("repair", err)
 	}
 	box := "the box that was being read then"
 	if _, rest, found := strings.Cut(string(tail), `"registration_id":"`); found {

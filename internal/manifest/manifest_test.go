@@ -309,6 +309,26 @@ func checkPowerCut(t *testing.T, data []byte, cut int, complete bool) {
 	}
 }
 
+// Lines that an editor or a shell has joined are many boxes: they are refused, and stay.
+func TestJoinedLinesStay(t *testing.T) {
+	path := batchOf(t, 1, 2, 3)
+	whole := read(t, path)
+	first := bytes.IndexByte(whole, '\n') + 1
+	for _, by := range []string{"", " ", "\r", ",", "\x00", "\\n"} {
+		for _, kept := range []int{0, first} {
+			joined := append(bytes.Clone(whole[:kept]), bytes.ReplaceAll(whole[kept:], []byte("\n"), []byte(by))...)
+			write(t, path, joined)
+			if b, err := Open(t.Context(), path, nil); err == nil {
+				t.Errorf("joined by %q from byte %d on: %d lines, repairs %q", by, kept, b.Head().Lines, b.Repairs())
+				b.Close()
+			}
+			if !bytes.Equal(read(t, path), joined) {
+				t.Errorf("joined by %q from byte %d on: the file was changed", by, kept)
+			}
+		}
+	}
+}
+
 func TestRepairNamesTheBox(t *testing.T) {
 	path := batchOf(t, 1, 2)
 	data := read(t, path)

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -178,12 +179,33 @@ func TestKept(t *testing.T) {
 	if asked.Load() != 13 {
 		t.Errorf("asked %d times", asked.Load())
 	}
-	for _, damaged := range []string{"{}\n", "rubbish\n", `{"schema":"tpmdps/results/1"}` + "\n", string(data[:100]) + "\n"} {
+	for at, line := 0, bytes.IndexByte(data, '\n'); at <= line; at++ { // a kill
+		if err := os.WriteFile(path, data[:at], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := data[:0]
+		if at == line {
+			want = data[:line+1]
+		}
+		open(client).Close()
+		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("cut after %d bytes: %d are left, %v", at, len(got), err)
+		}
+	}
+	for _, damaged := range []string{
+		"{}\n", "rubbish\n", `{"schema":"tpmdps/results/1"}` + "\n", string(data[:100]) + "\n",
+		"rubbish", `{"schema":"tpmdps/results/1"`, strings.ReplaceAll(string(data), "\n", ""), strings.ReplaceAll(string(data), "\n", "\r"),
+	} {
 		if err := os.WriteFile(path, []byte(damaged), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenKept(path, nil); !errors.Is(err, ErrKept) {
-			t.Errorf("%.40q: %v", damaged, err)
+		for _, c := range []*Client{nil, client} {
+			if _, err := OpenKept(path, c); !errors.Is(err, ErrKept) {
+				t.Errorf("%.40q: %v", damaged, err)
+			}
+			if got, err := os.ReadFile(path); err != nil || string(got) != damaged {
+				t.Errorf("%.40q: it was changed: %v", damaged, err)
+			}
 		}
 	}
 }

@@ -98,22 +98,45 @@ func (k *Kept) begin() error {
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
-		case errors.Is(err, chain.ErrCut) && k.client != nil:
-			return k.file.Truncate(k.end)
 		case errors.Is(err, chain.ErrCut):
-			return nil
+			return k.repair(raw, number)
+		case err == nil:
+			err = k.enter(raw)
 		}
-		var l line
-		if err == nil {
-			err = json.Unmarshal(raw, &l)
-		}
-		sum, bad := hex.DecodeString(l.EK)
-		if err != nil || bad != nil || len(sum) != sha256.Size || l.Schema != Schema {
+		if err != nil {
 			return fmt.Errorf("%w: %s, line %d", ErrKept, k.file.Name(), number)
 		}
-		k.at[[sha256.Size]byte(sum)] = place{k.end, len(raw)}
-		k.end += int64(len(raw)) + 1
 	}
+}
+
+// enter notes where the next line is.
+func (k *Kept) enter(raw []byte) error {
+	var l line
+	err := json.Unmarshal(raw, &l)
+	sum, bad := hex.DecodeString(l.EK)
+	if err != nil || bad != nil || len(sum) != sha256.Size || l.Schema != Schema {
+		return ErrKept
+	}
+	k.at[[sha256.Size]byte(sum)] = place{k.end, len(raw)}
+	k.end += int64(len(raw)) + 1
+	return nil
+}
+
+// repair removes what a kill left of a last line, or gives one the line end that it has
+// lost; where nothing is to be fetched the file stays as it is.
+func (k *Kept) repair(raw []byte, number int) error {
+	end := k.end
+	whole, ours := chain.Rest(raw, []byte(`{"schema":"`+Schema+`"`))
+	if !ours || whole != nil && k.enter(whole) != nil {
+		return fmt.Errorf("%w: %s, line %d", ErrKept, k.file.Name(), number)
+	}
+	if k.client == nil {
+		return nil
+	}
+	if err := chain.Mend(k.file, end, whole); err != nil {
+		return disk.At(k.file.Name(), fmt.Errorf("keep certificates: %w", err))
+	}
+	return nil
 }
 
 // Certificate is the one of an EK: the one that is kept, or the maker's at address. It is

@@ -163,16 +163,23 @@ func (r *Results) read() error {
 	}
 }
 
-// repair removes a last line without its end, if this program began it, or zeros, which
-// a power cut leaves.
+// repair removes what a kill or a power cut left of a last line; one that has lost nothing
+// but its line end gets that.
 func (r *Results) repair(raw []byte, number int) error {
-	ours := []byte(`{"schema":"` + ResultsSchema + `"`)
-	begin := bytes.TrimRight(raw, "\x00")
-	if !bytes.HasPrefix(begin, ours) && !bytes.HasPrefix(ours, begin) {
+	line, ours := chain.Rest(raw, []byte(`{"schema":"`+ResultsSchema+`"`))
+	if !ours {
 		return fmt.Errorf("%w: %s: line %d: it was not written by this program", ErrResults, r.file.Name(), number)
 	}
-	if err := r.file.Truncate(r.end); err != nil {
+	if line != nil {
+		if err := r.learn(line); err != nil {
+			return fmt.Errorf("%w: %s: line %d: %w", ErrResults, r.file.Name(), number, err)
+		}
+	}
+	if err := chain.Mend(r.file, r.end, line); err != nil {
 		return disk.At(r.file.Name(), fmt.Errorf("repair the results file: %w", err))
+	}
+	if line != nil {
+		r.end += int64(len(line)) + 1
 	}
 	return nil
 }
