@@ -76,7 +76,7 @@ func passwordOf(_ *testing.T, data string) (int, string) {
 // signedTrail checks a trail that was signed with the right key.
 func signedTrail(t *testing.T, data string) (int, string) {
 	path := filepath.Join(t.TempDir(), "trail")
-	trail, err := audit.Open(t.Context(), path, []byte(dressKey), nil)
+	trail, err := audit.Open(t.Context(), path, []byte(dressKey), audit.Notices{})
 	if err != nil {
 		t.Fatal(err)
 	}

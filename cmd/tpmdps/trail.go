@@ -51,7 +51,10 @@ func (s *session) openTrail(o trailOptions, service service) (*batch.Trail, erro
 	if err != nil {
 		return nil, err
 	}
-	t, err := audit.Open(s.ctx, o.path, key, func() { s.say("waiting: another run keeps %s locked", o.path) })
+	t, err := audit.Open(s.ctx, o.path, key, audit.Notices{
+		Waiting:  func() { s.say("waiting: another run keeps %s locked", o.path) },
+		Repaired: func(what string) { s.say("warning: %s: %s", o.path, what) },
+	})
 	switch {
 	case errors.Is(err, audit.ErrDamaged), errors.Is(err, audit.ErrKey), s.ctx.Err() != nil && err != nil:
 		return nil, err

@@ -47,6 +47,9 @@ var (
 	// ErrDamaged is returned, wrapped with the line and the reason, for a trail
 	// that is not as it was written.
 	ErrDamaged = errors.New("damaged audit trail")
+	// ErrTorn is for the end of a trail that a kill or a power cut left: a part of the
+	// line that would be next. [Open] takes it away. It is [ErrDamaged], too.
+	ErrTorn = errors.New("it is cut short: a run was killed, or the power failed, while it was written")
 	// ErrLocked is for a trail that another process kept to itself for all of the
 	// time; the error wraps the end of the context, too.
 	ErrLocked = errors.New("another process keeps the audit trail locked")

@@ -26,7 +26,7 @@ func trail(t *testing.T, n int) (path string) {
 
 func appendOne(t *testing.T, path, id string) {
 	t.Helper()
-	a, err := Open(t.Context(), path, nil, nil)
+	a, err := Open(t.Context(), path, nil, Notices{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,13 @@ func TestVerifyFinds(t *testing.T) {
 
 func TestAppendRefusesADamagedEnd(t *testing.T) {
 	for _, damage := range []func([]byte) []byte{
-		func(b []byte) []byte { return b[:len(b)-7] },
+		func(b []byte) []byte { return append(b, "x"...) },
+		func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\n"), nil) },
+		func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\n"), []byte("\r")) },
+		func(b []byte) []byte {
+			return bytes.TrimSuffix(bytes.Replace(b, []byte("box-2"), []byte("box-3"), 1), []byte("\n"))
+		},
+		func(b []byte) []byte { return append(b[:len(b)-7], '\n') },
 		func(b []byte) []byte { return append(b, "x\n"...) },
 		func(b []byte) []byte { return bytes.Replace(b, []byte("box-2"), []byte("box-3"), 1) },
 	} {
@@ -122,7 +128,7 @@ func TestAppendRefusesADamagedEnd(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(t.Context(), path, nil, nil); !errors.Is(err, ErrDamaged) {
+		if _, err := Open(t.Context(), path, nil, Notices{}); !errors.Is(err, ErrDamaged) {
 			t.Errorf("Open() = %v, want ErrDamaged", err)
 		}
 		if !slices.Equal(read(t, path), damaged) {
@@ -137,7 +143,7 @@ func TestAppendTogether(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 4 {
 		group.Go(func() {
-			a, err := Open(t.Context(), path, nil, nil)
+			a, err := Open(t.Context(), path, nil, Notices{})
 			if err != nil {
 				t.Error(err)
 				return

@@ -25,7 +25,7 @@ func TestAppendToAFullDisk(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
 		t.Fatal(err)
 	}
-	a, err := Open(t.Context(), path, nil, nil)
+	a, err := Open(t.Context(), path, nil, Notices{})
 	if err == nil {
 		_, err = a.Append(t.Context(), Entry{Stage: Intent, Action: "create", RegistrationID: "box-3"})
 		a.Close()

@@ -17,6 +17,7 @@ const maxOpen = 100_000
 type follower struct {
 	key     []byte
 	lines   int    // good ones
+	size    int64  // their bytes, with their ends
 	head    string // hash of the last
 	keyed   int    // lines with a keyed sum
 	time    time.Time
@@ -58,7 +59,16 @@ func (f *follower) follow(text []byte) error {
 		f.back = append(f.back, l.Number)
 	}
 	f.lines, f.head, f.time, f.old = l.Number, chain.Sum(text), l.Time, l.Schema != Schema
+	f.size += int64(len(text)) + 1
+	if keyed != "" {
+		f.keyed++
+	}
 	return nil
+}
+
+// torn is [chain.Torn] for the line that would be next.
+func (f *follower) torn(tail []byte) (line []byte, torn bool) {
+	return chain.Torn(tail, fmt.Appendf(nil, `{"number":%d,"previous":"%s",`, f.lines+1, f.head))
 }
 
 // checkKey checks the keyed sum of a line, as far as there is a key. Lines
@@ -76,7 +86,6 @@ func (f *follower) checkKey(keyed string, signed []byte) error {
 		}
 		return errors.New("its keyed sum is wrong: it was edited, or written without the key")
 	}
-	f.keyed++
 	return nil
 }
 

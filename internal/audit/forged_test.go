@@ -88,10 +88,10 @@ func TestKeyedTrail(t *testing.T) {
 			t.Errorf("%s: Verify() = %+v, %v; want line %d, %q", name, report, err, tt.bad, tt.says)
 		}
 	}
-	if _, err := Open(t.Context(), path, nil, nil); !errors.Is(err, ErrKey) {
+	if _, err := Open(t.Context(), path, nil, Notices{}); !errors.Is(err, ErrKey) {
 		t.Errorf("Open() of a keyed trail without the key = %v", err)
 	}
-	if _, err := Open(t.Context(), path, []byte("another key altogether"), nil); !errors.Is(err, ErrDamaged) {
+	if _, err := Open(t.Context(), path, []byte("another key altogether"), Notices{}); !errors.Is(err, ErrDamaged) {
 		t.Errorf("Open() with another key = %v", err)
 	}
 }
@@ -211,7 +211,7 @@ func TestVerifyNamesConversions(t *testing.T) {
 		"UTF-16, the other way":  {string(wide(big)), 1, "UTF-16"},
 		"UTF-16 without a mark":  {string(wide(little)[2:]), 1, "zero bytes"},
 		"zeros at the end":       {good + strings.Repeat("\x00", 512) + "\n", 4, "zero bytes"},
-		"zeros without an end":   {good + strings.Repeat("\x00", 512), 4, "zero bytes"},
+		"zeros without an end":   {good + strings.Repeat("\x00", 512), 4, "the power failed"},
 		"zeros in a line":        {good[:second+9] + "\x00\x00\x00" + good[second+12:], 2, "zero bytes"},
 		"no line end but CR":     {strings.ReplaceAll(good, "\n", "\r"), 1, "cut short"},
 		"an empty line":          {good + "\n", 4, "not a line"},

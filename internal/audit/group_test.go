@@ -12,7 +12,7 @@ import (
 // are held while their process is at work, and outcomes close them.
 func TestAppendAll(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trail")
-	a, err := Open(t.Context(), path, []byte("a-key-of-32-characters-for-audit."), nil)
+	a, err := Open(t.Context(), path, []byte("a-key-of-32-characters-for-audit."), Notices{})
 	if err != nil {
 		t.Fatal(err)
 	}

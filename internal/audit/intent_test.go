@@ -19,7 +19,7 @@ var oldTrail string
 
 func open(t *testing.T, path, key string) *Trail {
 	t.Helper()
-	a, err := Open(t.Context(), path, []byte(key), nil)
+	a, err := Open(t.Context(), path, []byte(key), Notices{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestLockObeysTheContext(t *testing.T) {
 	err := first.locked(t.Context(), func() error {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
-			_, err := Open(ctx, path, nil, func() { close(waits) })
+			_, err := Open(ctx, path, nil, Notices{Waiting: func() { close(waits) }})
 			ended <- err
 		}()
 		<-waits
@@ -173,7 +173,7 @@ func TestLockObeysTheContext(t *testing.T) {
 	// What was done is entered also in a context that has ended, where it is free.
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Open(over, path, nil, nil); err != nil {
+	if _, err := Open(over, path, nil, Notices{}); err != nil {
 		t.Errorf("Open() of an empty trail that is free = %v", err)
 	}
 }
@@ -206,7 +206,7 @@ func TestAppendToATrailThatIsGone(t *testing.T) {
 // What is not a file cannot keep anything.
 func TestOpenRefusesWhatIsNoFile(t *testing.T) {
 	for _, path := range []string{os.DevNull, t.TempDir()} {
-		if a, err := Open(t.Context(), path, nil, nil); err == nil {
+		if a, err := Open(t.Context(), path, nil, Notices{}); err == nil {
 			a.Close()
 			t.Errorf("Open(%s) did", path)
 		}

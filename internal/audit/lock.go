@@ -38,7 +38,7 @@ func (t *Trail) locked(ctx context.Context, f func() error) (err error) {
 		}
 		if pause == mostPause && !notified {
 			notified = true
-			t.waiting()
+			t.notices.Waiting()
 		}
 		select {
 		case <-ctx.Done():

@@ -16,18 +16,29 @@ import (
 type Trail struct {
 	file    *os.File
 	seen    *follower
-	offset  int64 // how far it has seen
-	waiting func()
+	notices Notices
+}
+
+// Notices are called for what people who watch a run should know; nil is nobody.
+type Notices struct {
+	// Waiting is called when another process keeps the trail locked, once for each wait.
+	Waiting func()
+	// Repaired is called with a sentence on what was put right at the end of the file.
+	Repaired func(string)
 }
 
 // Open opens a trail for appending, and makes it, with mode 0600, where it does
-// not exist. With a key the lines that are appended have keyed sums. A trail
-// that is not as it was written is [ErrDamaged]; one with keyed sums is [ErrKey]
-// without a key. waiting is called when another process keeps the trail locked,
-// once for each wait; nil is nobody. The context bounds the wait.
-func Open(ctx context.Context, path string, key []byte, waiting func()) (*Trail, error) {
-	if waiting == nil {
-		waiting = func() {}
+// not exist. With a key the lines that are appended have keyed sums. What a kill or a
+// power cut has left of a last line is taken away: nobody acts upon an intent before it is
+// whole, and without its outcome it is open. A trail that is otherwise not as it was
+// written is [ErrDamaged]; one with keyed sums is [ErrKey] without a key. The context
+// bounds the wait for other processes.
+func Open(ctx context.Context, path string, key []byte, notices Notices) (*Trail, error) {
+	if notices.Waiting == nil {
+		notices.Waiting = func() {}
+	}
+	if notices.Repaired == nil {
+		notices.Repaired = func(string) {}
 	}
 	// What is opened for writing must be a file: a line in /dev/null is on no
 	// record, and a pipe may keep the call for ever.
@@ -38,11 +49,12 @@ func Open(ctx context.Context, path string, key []byte, waiting func()) (*Trail,
 		}
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	// Not O_APPEND: on Windows such a file cannot be cut.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, disk.At(path, fmt.Errorf("open the audit trail: %w", err))
 	}
-	t := &Trail{file: f, seen: newFollower(key), waiting: waiting}
+	t := &Trail{file: f, seen: newFollower(key), notices: notices}
 	if err := t.begin(ctx); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -65,7 +77,11 @@ func (t *Trail) begin(ctx context.Context) error {
 			return disk.At(t.file.Name(), fmt.Errorf("open the audit trail: %w", err))
 		}
 	}
-	return t.readTo(ctx, size)
+	if err := t.readTo(ctx, size); !errors.Is(err, ErrDamaged) {
+		return err
+	}
+	// It may be the end alone, and another process may be putting that right.
+	return t.locked(ctx, func() error { return t.catchUp(ctx) })
 }
 
 // Append writes an entry after the last line, no matter who wrote that, and returns
@@ -117,10 +133,12 @@ func (t *Trail) AppendAll(ctx context.Context, entries []Entry) (numbers []int, 
 	return numbers, err
 }
 
-// writeAll writes lines after the last one, each at once, so that a process that is
-// killed leaves it whole or not at all; the trail is locked and caught up. What a
-// full disk did accept of them is taken away again.
+// writeAll writes lines after the last one, each with one write; the trail is locked and
+// caught up. What a full disk did accept of them is taken away again.
 func (t *Trail) writeAll(entries []Entry) error {
+	if _, err := t.file.Seek(t.seen.size, io.SeekStart); err != nil {
+		return disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", err))
+	}
 	number, previous := t.seen.lines, t.seen.head
 	for _, e := range entries {
 		number++
@@ -134,7 +152,7 @@ func (t *Trail) writeAll(entries []Entry) error {
 			}
 		}
 		if err != nil {
-			return errors.Join(err, t.file.Truncate(t.offset))
+			return errors.Join(err, t.file.Truncate(t.seen.size))
 		}
 		previous = chain.Sum(text)
 	}
@@ -194,15 +212,15 @@ func (t *Trail) append(ctx context.Context, e Entry) (int, error) {
 	if len(text) >= maxLine {
 		return 0, fmt.Errorf("write the audit trail: the line would be longer than %d bytes", maxLine)
 	}
-	if err := chain.Append(t.file, t.offset, text); err != nil {
+	if err := chain.Append(t.file, t.seen.size, text); err != nil {
 		return 0, disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", err))
 	}
 	return l.Number, t.catchUp(ctx)
 }
 
-// catchUp reads what others have appended, also when the run has ended: what was read
-// half would be taken for new the next time. The trail is locked. A file that was
-// moved or removed would take lines that nobody sees.
+// catchUp reads what others have appended, also when the run has ended, and puts the end
+// right; the trail is locked. A file that was moved or removed would take lines that
+// nobody sees.
 func (t *Trail) catchUp(ctx context.Context) error {
 	size, err := t.size()
 	if err != nil {
@@ -211,7 +229,38 @@ func (t *Trail) catchUp(ctx context.Context) error {
 	if err := chain.InPlace(t.file); err != nil {
 		return fmt.Errorf("write the audit trail: %w", err)
 	}
-	return t.readTo(context.WithoutCancel(ctx), size)
+	if err := t.readTo(context.WithoutCancel(ctx), size); !errors.Is(err, ErrTorn) {
+		return err
+	}
+	return t.mend(size)
+}
+
+// mend puts right what [ErrTorn] says of the file, up to its size; the trail is locked.
+func (t *Trail) mend(size int64) error {
+	number, end := t.seen.lines+1, t.seen.size
+	if err := t.lacksKey(); err != nil {
+		return err
+	}
+	tail := make([]byte, size-end)
+	if _, err := t.file.ReadAt(tail, end); err != nil {
+		return disk.At(t.file.Name(), fmt.Errorf("read the audit trail: %w", err))
+	}
+	said := fmt.Sprintf("line %d was cut off when a run was killed or the power failed, and was removed; all lines before it are whole", number)
+	line, _ := t.seen.torn(tail)
+	if line != nil {
+		if err := t.seen.follow(line); err != nil {
+			return fmt.Errorf("%w: %s: line %d: %w", ErrDamaged, t.file.Name(), number, err)
+		}
+		if err := t.lacksKey(); err != nil {
+			return err
+		}
+		said = fmt.Sprintf("line %d had lost its line end, which was put back; nothing is missing", number)
+	}
+	if err := chain.Mend(t.file, end, line); err != nil {
+		return disk.At(t.file.Name(), fmt.Errorf("repair the audit trail: %w", err))
+	}
+	t.notices.Repaired(said)
+	return nil
 }
 
 func (t *Trail) size() (int64, error) {
@@ -224,11 +273,11 @@ func (t *Trail) size() (int64, error) {
 
 // readTo follows the lines up to a size that the file had.
 func (t *Trail) readTo(ctx context.Context, size int64) error {
-	if size < t.offset {
+	if size < t.seen.size {
 		return fmt.Errorf("%w: %s: its end was cut off while it was in use", ErrDamaged, t.file.Name())
 	}
 	alive := func(*follower) error { return ctx.Err() }
-	bad, err := t.seen.readAll(io.NewSectionReader(t.file, t.offset, size-t.offset), alive)
+	bad, err := t.seen.readAll(io.NewSectionReader(t.file, t.seen.size, size-t.seen.size), alive)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return fmt.Errorf("read the audit trail: %w", ctx.Err())
@@ -236,9 +285,14 @@ func (t *Trail) readTo(ctx context.Context, size int64) error {
 		return fmt.Errorf("%w: %s: line %d: %w", ErrDamaged, t.file.Name(), bad, err)
 	case err != nil:
 		return disk.At(t.file.Name(), err)
-	case t.seen.keyed > 0 && len(t.seen.key) == 0:
+	}
+	return t.lacksKey()
+}
+
+// lacksKey is [ErrKey] where the lines that were read have keyed sums, and there is no key.
+func (t *Trail) lacksKey() error {
+	if t.seen.keyed > 0 && len(t.seen.key) == 0 {
 		return fmt.Errorf("%s: %w", t.file.Name(), ErrKey)
 	}
-	t.offset = size
 	return nil
 }

@@ -72,6 +72,9 @@ func (f *follower) readAll(r io.Reader, see func(*follower) error) (bad int, err
 		case errors.Is(err, chain.ErrLong):
 			return f.lines + 1, fmt.Errorf("it is longer than %d bytes", maxLine)
 		case errors.Is(err, chain.ErrCut):
+			if _, torn := f.torn(text); torn {
+				return f.lines + 1, ErrTorn
+			}
 			return f.lines + 1, faultOf(text, f.lines == 0, err)
 		case err != nil:
 			return 0, fmt.Errorf("read the audit trail: %w", err)

@@ -98,6 +98,7 @@ var exits = slices.Concat(diskExits(), []Verdict{
 	{audit.ErrLocked, 20, "wait until the other run is done, or end it; raise --timeout"},
 	{audit.ErrKey, 2, "give the key the lines were signed with: --audit-key-file FILE; or begin another trail"},
 	{audit.ErrEmpty, 50, "if something was recorded in it, its lines are gone: compare it with a copy, or with a noted head (--head)"},
+	{audit.ErrTorn, 50, "all lines before it are good; the next run that writes to the trail takes away what is left of that line, and says so"},
 	{audit.ErrDamaged, 50, "tpmdps audit verify FILE names the first bad line; keep the file as it is, and begin a new one"},
 	{batch.ErrNoIntent, 1, "check that the trail's disk has space and that the file was not moved, then run the same command again"},
 	{batch.ErrNoResults, 1, "check that the disk of the results file has space and that the file was not moved, then run the same command again"},

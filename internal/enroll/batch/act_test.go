@@ -81,7 +81,7 @@ func TestRecordNeedsTheTrail(t *testing.T) {
 // no enrollment does not mean that it was never deleted.
 func TestActsAreSettledAsSuch(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trail.jsonl")
-	killed, err := audit.Open(t.Context(), path, nil, func() {})
+	killed, err := audit.Open(t.Context(), path, nil, audit.Notices{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -207,7 +207,7 @@ func stopsTest(err error) bool {
 // withTrail opens an audit trail.
 func (b *bench) withTrail(bulk *Bulk) {
 	b.t.Helper()
-	trail, err := audit.Open(context.Background(), b.path("trail"), nil, nil)
+	trail, err := audit.Open(context.Background(), b.path("trail"), nil, audit.Notices{})
 	if err != nil {
 		b.t.Fatal(err)
 	}

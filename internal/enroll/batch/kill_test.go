@@ -51,7 +51,7 @@ func child(dir string) error {
 	if err != nil {
 		return err
 	}
-	trail, err := audit.Open(context.Background(), at("trail"), nil, nil)
+	trail, err := audit.Open(context.Background(), at("trail"), nil, audit.Notices{})
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 // openTrail opens a trail in a file for a run at a service.
 func openTrail(t *testing.T, path string) *Trail {
 	t.Helper()
-	file, err := audit.Open(t.Context(), path, nil, func() {})
+	file, err := audit.Open(t.Context(), path, nil, audit.Notices{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func run(t *testing.T, trail string, status int) (Run, *[]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := audit.Open(t.Context(), trail, nil, nil)
+	file, err := audit.Open(t.Context(), trail, nil, audit.Notices{})
 	if err != nil {
 		t.Fatal(err)
 	}
