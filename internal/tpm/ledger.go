@@ -137,16 +137,20 @@ func leftLedgers(dir string, addr Address) []*os.File {
 // first line is of a run that had made nothing.
 func readLedger(r io.Reader) (leftover, bool) {
 	e := leftover{handles: map[tpm2.TPMHandle]bool{}}
-	lines := bufio.NewScanner(io.LimitReader(r, maxLedger))
-	lines.Buffer(nil, maxLedger)
-	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &e.beginning) != nil {
+	lines := bufio.NewReader(io.LimitReader(r, maxLedger))
+	first, err := lines.ReadBytes('\n')
+	if err != nil || json.Unmarshal(first, &e.beginning) != nil {
 		return e, false
 	}
-	for lines.Scan() {
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil { // after the last line, or in one that was cut, whose number may be another one
+			break
+		}
 		var word string
 		var number uint32
-		if n, _ := fmt.Sscanf(strings.TrimSpace(lines.Text()), "%s %v", &word, &number); n != 2 {
-			continue // the last one, cut short
+		if n, _ := fmt.Sscanf(strings.TrimSpace(line), "%s %v", &word, &number); n != 2 {
+			continue
 		}
 		switch word {
 		case "sent":

@@ -36,6 +36,8 @@ func TestFindLeftover(t *testing.T) {
 		{"in flight, and two are new", "sent 0x131\n", []tpm2.TPMHandle{key, key2}, nil},
 		{"what was there before", "made 0x80000000\n", []tpm2.TPMHandle{0x80000000}, nil},
 		{"a line cut short", "made 0x80000001\nflush", []tpm2.TPMHandle{key}, []tpm2.TPMHandle{key}},
+		{"a number cut short", "made 0x80000001\nsent 0x131\nmade 0x8000000", []tpm2.TPMHandle{0x8000000, key, key2}, []tpm2.TPMHandle{key, key2}},
+		{"a line end that is missing", "made 0x80000001\nflushed 0x80000001", []tpm2.TPMHandle{key}, []tpm2.TPMHandle{key}},
 		{"nonsense", "made\nmade x\n\x00\n made 0x1 2\n", []tpm2.TPMHandle{key}, nil},
 	} {
 		e, ok := readLedger(strings.NewReader(begun + tt.lines))
@@ -43,7 +45,7 @@ func TestFindLeftover(t *testing.T) {
 			t.Errorf("%s: %#x, %v, want %#x", tt.name, got, ok, tt.want)
 		}
 	}
-	for _, broken := range []string{"", "{", "nonsense\nmade 0x80000001\n", "[1]\n"} {
+	for _, broken := range []string{"", "{", `{"began":"2026-01-02T03:04:05Z","before":[]}`, "nonsense\nmade 0x80000001\n", "[1]\n"} {
 		if e, ok := readLedger(strings.NewReader(broken)); ok {
 			t.Errorf("%q is read as %+v", broken, e)
 		}
