@@ -50,7 +50,7 @@ func TestKilledBatch(t *testing.T) {
 
 func killBatch(t testing.TB, machines, kills int, seed uint64) {
 	t.Helper()
-	t.Logf("%s=%d %s=%d", killsVariable, kills, seedVariable, seed)
+	t.Logf("%d machines, %d kills, %s=%d", machines, kills, seedVariable, seed)
 	random := rand.New(rand.NewPCG(seed, 1))
 	v := &victim{}
 	f := newOffice(t, machines, emulator.Options{

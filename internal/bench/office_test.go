@@ -81,14 +81,26 @@ func (f *office) stored(t testing.TB) map[string]dps.Enrollment {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A service in trouble can refuse a request and all of its tries.
+	var all map[string]dps.Enrollment
+	for range mostRestarts {
+		if all, err = listed(t.Context(), client); err == nil {
+			return all
+		}
+	}
+	t.Fatal(err)
+	return nil
+}
+
+func listed(ctx context.Context, client *dps.ServiceClient) (map[string]dps.Enrollment, error) {
 	all := map[string]dps.Enrollment{}
-	for e, err := range client.Enrollments(t.Context(), dps.AllEnrollments, 0) {
+	for e, err := range client.Enrollments(ctx, dps.AllEnrollments, 0) {
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		all[e.RegistrationID] = e
 	}
-	return all
+	return all, nil
 }
 
 // check has the service hold exactly the batch, each machine with its own key and written
@@ -148,19 +160,20 @@ func (f *office) checkTrail(t testing.TB) {
 	if err != nil || len(report.Open) != 0 {
 		t.Errorf("the trail: %d intents are open, %v", len(report.Open), err)
 	}
-	done := map[string]int{}
+	done, lines := map[string]int{}, map[string]string{}
 	for raw := range bytes.Lines(data) {
 		var e audit.Entry
 		if err := json.Unmarshal(raw, &e); err != nil {
 			t.Fatal(err)
 		}
+		lines[e.RegistrationID] += string(raw)
 		if e.Stage == audit.Outcome && e.Result == batch.ResultDone {
 			done[e.RegistrationID]++
 		}
 	}
 	for i := range f.machines {
 		if n := done[machineID(i)]; n == 0 {
-			t.Errorf("the trail does not say that %s was enrolled", machineID(i))
+			t.Errorf("the trail does not say that %s was enrolled:\n%s", machineID(i), lines[machineID(i)])
 		}
 	}
 }
