@@ -70,9 +70,17 @@ const (
 	Outcome Stage = "outcome" // afterwards, by the same run or by a later one that looked
 )
 
-// Unanswered is the one result that leaves an intent open: nothing came back
-// that says whether it was done.
-const Unanswered = "unanswered"
+// Results that mean something to a trail; others are those of who writes it.
+const (
+	// Done closes an intent, and those of the same kind that were found to be [NotDone].
+	Done = "done"
+	// NotDone is what a later run saw: nothing was done. The request can still be on its
+	// way then, so that a run that looks again may find it done: see [Trail.Undone].
+	NotDone = "not done"
+	// Unanswered is the one result that leaves an intent open: nothing came back that
+	// says whether it was done.
+	Unanswered = "unanswered"
+)
 
 // Entry is one thing that is about to be done, or what became of it.
 type Entry struct {

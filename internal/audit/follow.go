@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tpmdps/internal/chain"
@@ -25,13 +26,17 @@ type follower struct {
 	old     bool  // the last line has the old schema, or there is none
 	intents []bool
 	open    map[int]Line
+	undone  map[subject][]Line // intents that were found not to be done, the last of each action
 }
+
+// subject is what intents are about.
+type subject struct{ service, registrationID string }
 
 // maxBack bounds the list of lines whose clock went back.
 const maxBack = 10
 
 func newFollower(key []byte) *follower {
-	return &follower{key: key, head: chain.Sum(nil), old: true, open: map[int]Line{}}
+	return &follower{key: key, head: chain.Sum(nil), old: true, open: map[int]Line{}, undone: map[subject][]Line{}}
 }
 
 // follow accepts the next line, or says what is wrong with it.
@@ -105,17 +110,37 @@ func (f *follower) pair(l line) error {
 		if open && (began.RegistrationID != l.RegistrationID || began.Service != l.Service || began.Action != l.Action) {
 			return fmt.Errorf("it is the outcome of line %d, which is about something else", l.Intent)
 		}
-		if open && l.Result == Unanswered {
+		switch {
+		case open && l.Result == Unanswered:
 			began.Result = Unanswered
 			f.open[l.Intent] = began
-		} else {
+		case open && l.Result == NotDone:
+			f.remember(l, &began)
 			delete(f.open, l.Intent)
+		default:
+			delete(f.open, l.Intent)
+		}
+		if l.Result == Done {
+			f.remember(l, nil)
 		}
 	default:
 		return fmt.Errorf("it is neither an intent nor the outcome of one: stage %.20q of line %d", l.Stage, l.Intent)
 	}
 	f.intents = append(f.intents, intent)
 	return nil
+}
+
+// remember keeps an intent that was found not to be done, and forgets an earlier one of its
+// action; nil only forgets.
+func (f *follower) remember(l line, began *Line) {
+	s := subject{l.Service, l.RegistrationID}
+	lines := slices.DeleteFunc(f.undone[s], func(u Line) bool { return u.Action == l.Action })
+	if began != nil && len(f.undone) < maxOpen {
+		lines = append(lines, *began)
+	}
+	if f.undone[s] = lines; len(lines) == 0 {
+		delete(f.undone, s)
+	}
 }
 
 // faultOf says what happened to a line that cannot be read, where its bytes

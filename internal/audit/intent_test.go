@@ -122,6 +122,44 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// What a run found not to be done can be found done by one that looks later, since the
+// request was still on its way; not once the same was done by another.
+func TestUndone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trail")
+	dead := open(t, path, "")
+	a, b, c := put(t, dead, intent("box-1")), put(t, dead, intent("box-2")), put(t, dead, intent("box-1"))
+	dead.Close()
+	look := open(t, path, "")
+	undone := func(id string) []int { return numbers(look.Undone("https://plant.example", id)) }
+	settle := func(n int, id, result string, lines int) {
+		t.Helper()
+		if err := look.Settle(t.Context(), outcome(n, id, result)); err != nil {
+			t.Fatal(err)
+		}
+		if r := verify(t, path, Options{}); r.Lines != lines {
+			t.Errorf("after %s of %d: %d lines, want %d", result, n, r.Lines, lines)
+		}
+	}
+	settle(a, "box-1", NotDone, 4)
+	settle(b, "box-2", NotDone, 5)
+	settle(c, "box-1", NotDone, 6)
+	if !slices.Equal(undone("box-1"), []int{c}) || !slices.Equal(undone("box-2"), []int{b}) || len(undone("box-3")) > 0 {
+		t.Errorf("undone are %v and %v", undone("box-1"), undone("box-2"))
+	}
+	look = open(t, path, "") // a run that looks later
+	if r := verify(t, path, Options{}); len(r.Open) > 0 {
+		t.Errorf("open are %v", numbers(r.Open))
+	}
+	settle(a, "box-1", Done, 6) // the last one alone
+	settle(c, "box-1", Done, 7)
+	settle(c, "box-1", Done, 7)
+	put(t, look, outcome(put(t, look, intent("box-2")), "box-2", Done))
+	settle(b, "box-2", Done, 9) // another one did it
+	if len(undone("box-1"))+len(undone("box-2")) > 0 {
+		t.Errorf("undone are still %v and %v", undone("box-1"), undone("box-2"))
+	}
+}
+
 // A trail of before is verified, and goes on with intents; what was never
 // written that way is refused.
 func TestOldTrail(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"tpmdps/internal/chain"
 	"tpmdps/internal/disk"
@@ -162,14 +163,16 @@ func (t *Trail) writeAll(entries []Entry) error {
 	return nil
 }
 
-// Settle appends an outcome that was found for an open intent, unless the intent
-// has one by now, or the process that wrote it is still at work.
+// Settle appends an outcome that was found for an open intent, or for one of
+// [Trail.Undone], unless the intent has another one by now, or the process that wrote it
+// is still at work.
 func (t *Trail) Settle(ctx context.Context, e Entry) error {
 	return t.locked(ctx, func() error {
 		if err := t.catchUp(ctx); err != nil {
 			return err
 		}
-		if _, open := t.seen.open[e.Intent]; !open {
+		_, open := t.seen.open[e.Intent]
+		if !open && !slices.ContainsFunc(t.Undone(e.Service, e.RegistrationID), func(l Line) bool { return l.Number == e.Intent }) {
 			return nil
 		}
 		if held, err := t.isHeld(e.Intent); held || err != nil {
@@ -184,6 +187,12 @@ func (t *Trail) Settle(ctx context.Context, e Entry) error {
 // this Trail has read.
 func (t *Trail) Open(service, registrationID string) []Line {
 	return t.seen.openLines(func(e Entry) bool { return e.Service == service && e.RegistrationID == registrationID })
+}
+
+// Undone lists the intents for one ID of a service that a run found to be [NotDone], and
+// nobody since to be [Done]: the last one of each action.
+func (t *Trail) Undone(service, registrationID string) []Line {
+	return slices.Clone(t.seen.undone[subject{service, registrationID}])
 }
 
 // IsFile tells whether the trail is a file that is open, too.

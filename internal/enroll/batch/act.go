@@ -75,17 +75,19 @@ func CheckReason(reason string) error {
 	return nil
 }
 
-// SettleActs gives outcomes to the intents that earlier runs left open for an ID. result
-// says of each what became of it, from what is there now; "" leaves it open.
+// SettleActs gives outcomes to the intents that earlier runs left open for an ID, or found
+// not to be done when the request was still on its way. result says of each what became
+// of it, from what is there now; "" leaves it as it is.
 func (t *Trail) SettleActs(ctx context.Context, registrationID string, result func(audit.Line) string) error {
 	if t == nil {
 		return nil
 	}
-	for _, l := range t.Trail.Open(t.who.Service, registrationID) {
+	open := t.Trail.Open(t.who.Service, registrationID)
+	for i, l := range append(open, t.Undone(t.who.Service, registrationID)...) {
 		e := t.who
 		e.Stage, e.Intent, e.Action, e.RegistrationID = audit.Outcome, l.Number, l.Action, l.RegistrationID
 		e.Wanted, e.ETag, e.Reason = l.Wanted, l.ETag, l.Reason
-		if e.Result = result(l); e.Result == "" {
+		if e.Result = result(l); e.Result == "" || i >= len(open) && e.Result != ResultDone {
 			continue
 		}
 		if err := t.Settle(ctx, e); err != nil {

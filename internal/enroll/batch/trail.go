@@ -50,10 +50,10 @@ func (e *OffRecordError) Hint() string {
 
 // Results of an outcome in the trail, beside [audit.Unanswered].
 const (
-	ResultDone    = "done"
-	ResultFailed  = "failed"   // the service refused it
-	ResultNotDone = "not done" // a later run found that it was never done
-	ResultUnknown = "unknown"  // a later run found something else there
+	ResultDone    = audit.Done
+	ResultFailed  = "failed" // the service refused it
+	ResultNotDone = audit.NotDone
+	ResultUnknown = "unknown" // a later run found something else there
 )
 
 // outcomeGrace is how long the outcome of what was done may wait for the trail, also
@@ -111,15 +111,12 @@ func (t *Trail) settle(ctx context.Context, found enroll.Item) error {
 	if t == nil {
 		return nil
 	}
-	for _, l := range t.Open(t.who.Service, found.RegistrationID) {
-		e := t.entry(found, audit.Outcome)
-		e.Intent, e.Action, e.Wanted, e.ETag, e.Reason = l.Number, l.Action, l.Wanted, l.ETag, l.Reason
-		e.Result = resultOf(l, found)
-		if err := t.Settle(ctx, e); err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrNoIntent, found.RegistrationID, err)
+	return t.SettleActs(ctx, found.RegistrationID, func(l audit.Line) string {
+		if !IsEnrolling(l.Action) { // the plan would take a deletion that was done for one that was not
+			return ""
 		}
-	}
-	return nil
+		return resultOf(l, found)
+	})
 }
 
 // resultOf compares an intent without outcome with what is there now.

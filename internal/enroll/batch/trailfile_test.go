@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -133,6 +135,48 @@ func TestSettle(t *testing.T) {
 		all := entriesOf(t, path)
 		if len(all) != 2 || all[1].Intent != intent || all[1].Result != row.result || all[1].Action != "replace-ek" || all[1].ETag != "e1" {
 			t.Errorf("%s: %+v, want %s", row.found.Action, all, row.result)
+		}
+	}
+}
+
+// A request can be on its way when its run is dead, and the next run, which finds nothing and
+// dies as well, says that it was not done. The one after that finds what it did.
+func TestSettleAfterALateRequest(t *testing.T) {
+	wanted := enroll.Item{RegistrationID: "box-7", Action: enroll.Create}
+	done := enroll.Item{RegistrationID: "box-7", Action: enroll.Unchanged, ETag: "e1"}
+	for name, row := range map[string]struct {
+		between func(*Trail) error
+		want    []string
+	}{
+		"by nobody else": {func(*Trail) error { return nil }, []string{"", ResultNotDone, ResultDone}},
+		"after it was refused to another run": {func(next *Trail) error {
+			n, err := next.intend(t.Context(), wanted)
+			return errors.Join(err, next.outcome(t.Context(), n, wanted, &dps.Error{Status: http.StatusConflict}))
+		}, []string{"", ResultNotDone, "", ResultFailed, ResultDone}},
+		"after another run did it": {func(next *Trail) error {
+			n, err := next.intend(t.Context(), wanted)
+			return errors.Join(err, next.outcome(t.Context(), n, wanted, nil))
+		}, []string{"", ResultNotDone, "", ResultDone}},
+	} {
+		path := filepath.Join(t.TempDir(), "trail.jsonl")
+		first := openTrail(t, path)
+		_, err := first.intend(t.Context(), wanted)
+		next := openTrail(t, path)
+		if err := errors.Join(err, first.Close(), next.settle(t.Context(), wanted), row.between(next), next.Close()); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second time nothing is left to say
+			last := openTrail(t, path)
+			if err := errors.Join(last.settle(t.Context(), done), last.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got []string
+		for _, e := range entriesOf(t, path) {
+			got = append(got, e.Result)
+		}
+		if !slices.Equal(got, row.want) {
+			t.Errorf("%s: %q, want %q", name, got, row.want)
 		}
 	}
 }
