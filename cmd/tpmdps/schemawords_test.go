@@ -14,6 +14,7 @@ import (
 
 	"tpmdps/internal/edge/checkup"
 	"tpmdps/internal/edge/lint"
+	"tpmdps/internal/enroll/batch"
 	"tpmdps/internal/identity"
 	"tpmdps/internal/labels"
 	"tpmdps/internal/station"
@@ -51,7 +52,9 @@ var fieldWords = []struct {
 	{[]string{"results-line"}, "code", func(*testing.T) []any { return exitCodes(0) }},
 	{[]string{"results-line"}, "name", func(*testing.T) []any { return append(exitNames(1), "") }},
 	{[]string{"results-line"}, "stage", constantsOf("enroll/batch", "Stage")},
-	{[]string{"results-line"}, "result", func(t *testing.T) []any { return append(constantsOf("enroll/batch", "Result")(t), "") }},
+	{[]string{"results-line"}, "result", func(t *testing.T) []any {
+		return append(constantsOf("enroll/batch", "Result")(t), batch.ResultDone, batch.ResultNotDone, "")
+	}},
 	{[]string{"results-line"}, "schema", fixed("tpmdps/results/1")},
 	{[]string{"audit-line"}, "schema", fixed("tpmdps/audit/2")},
 	{[]string{"record", "batch-line"}, "schema", fixed(identity.Schema)},
