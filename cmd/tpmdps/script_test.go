@@ -248,7 +248,7 @@ func setAuth(ts *testscript.TestScript, neg bool, args []string) {
 // startEmulator: emulator [limit=N] [role=ROLE]. Starts a DPS, and sets the variables with
 // which the program finds it.
 func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
-	o := emulator.Options{RetryAfter: time.Millisecond, Now: of(ts).now, MQTT: "127.0.0.1:0", Names: []string{proxiedDPS, proxiedHub}, Log: of(ts).log.logger()}
+	o := emulator.Options{RetryAfter: time.Millisecond, Now: of(ts).now, MQTT: "127.0.0.1:0", Names: []string{proxiedDPS, proxiedHub}, Log: of(ts).log.logger(), Arrived: of(ts).log.arrived}
 	for _, arg := range args {
 		var err error
 		switch name, value, _ := strings.Cut(arg, "="); name {

@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"sync"
 
@@ -30,21 +32,28 @@ func vouchFor(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.root.Raw}), 0o600))
 }
 
-// emulatorLog is what a service was asked for since it was last looked at, as it logs that
-// before it answers. That a device has left the hub it may notice after the program's end,
-// and nobody asked for it.
+// emulatorLog is what a service was asked for since it was last looked at: each request, as
+// it arrives, and what the service logs of other things. What it logs when a request was
+// answered, or a device has left the hub, can come after the program's end.
 type emulatorLog struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
 func (l *emulatorLog) Write(p []byte) (int, error) {
-	if bytes.Contains(p, []byte(`msg="hub disconnect"`)) {
+	if bytes.Contains(p, []byte(`msg="hub disconnect"`)) || bytes.Contains(p, []byte(`msg=request `)) {
 		return len(p), nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
+}
+
+// arrived is [emulator.Options.Arrived].
+func (l *emulatorLog) arrived(r *http.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fmt.Fprintln(&l.text, r.Method, r.URL.Path)
 }
 
 func (l *emulatorLog) taken() string {
