@@ -102,7 +102,9 @@ func TestChangedMeanwhile(t *testing.T) {
 	}
 	var changed atomic.Bool
 	meddler := roundTripper(func(r *http.Request) (*http.Response, error) {
-		if r.Method == http.MethodPost && r.URL.Path == "/enrollments" && !changed.Swap(true) {
+		if now, err := brings(r, "box-3"); err != nil {
+			return nil, err
+		} else if now && !changed.Swap(true) {
 			who, err := openOperator(b.server.ConnectionString(), b.server.InProcess(), nil)
 			if err != nil {
 				return nil, err
@@ -124,7 +126,7 @@ func TestChangedMeanwhile(t *testing.T) {
 		bulk.Service, _ = openOperator(b.server.ConnectionString(), meddler, nil)
 		bulk.Settings, bulk.Policy = enroll.Settings{EdgeEnabled: &edge}, enroll.Policy{Update: true}
 	})
-	if r.Failed == 0 || r.Updated+r.Failed != 60 || !errors.Is(r.err, enroll.ErrConflict) {
+	if r.outcomes["box-3"].Err == nil || r.Updated+r.Failed != 60 || !errors.Is(r.err, enroll.ErrConflict) {
 		t.Errorf("%+v, %v", r.Tally, r.err)
 	}
 	stored := b.stored()

@@ -84,12 +84,31 @@ func newBench(t testing.TB, o emulator.Options) *bench {
 	return b
 }
 
-func (b *bench) arrived(r *http.Request) {
+// peek reads the body of a request, and leaves it there.
+func peek(r *http.Request) ([]byte, error) {
+	if r.Body == nil {
+		return nil, nil
+	}
 	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return body, err
+}
+
+// brings tells whether it is the bulk request with a machine. Several are under way at
+// once: which of them is the first to arrive, nobody knows.
+func brings(r *http.Request, id string) (bool, error) {
+	if r.Method != http.MethodPost || r.URL.Path != "/enrollments" {
+		return false, nil
+	}
+	body, err := peek(r)
+	return bytes.Contains(body, fmt.Appendf(nil, "%q", id)), err
+}
+
+func (b *bench) arrived(r *http.Request) {
+	body, err := peek(r)
 	if err != nil {
 		return // it was cut off
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
 	var bulk struct {
 		Mode        string           `json:"mode"`
 		Enrollments []dps.Enrollment `json:"enrollments"`
