@@ -49,6 +49,9 @@ func TestAppendAll(t *testing.T) {
 	if err != nil || report.Lines != 6 || report.Keyed != 6 || len(report.Open) != 2 {
 		t.Errorf("Verify() = %+v, %v", report, err)
 	}
+	if none, err := a.AppendAll(t.Context(), nil); err != nil || len(none) != 0 {
+		t.Errorf("of no entries: %v, %v", none, err)
+	}
 	// What cannot be written leaves nothing of the whole group.
 	long := Entry{Stage: Intent, Action: "create", RegistrationID: strings.Repeat("x", maxLine)}
 	if _, err := a.AppendAll(t.Context(), []Entry{intents[0], long}); err == nil {

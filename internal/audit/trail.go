@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -90,38 +91,34 @@ func (t *Trail) begin(ctx context.Context) error {
 // filled in. While an intent has no outcome of this Trail, [Trail.Settle] of
 // other processes leaves it alone.
 func (t *Trail) Append(ctx context.Context, e Entry) (number int, err error) {
-	err = t.locked(ctx, func() error {
-		number, err = t.append(ctx, e)
-		if err == nil && e.Stage == Intent {
-			return t.hold(number)
-		}
-		return err
-	})
-	if err == nil && e.Stage == Outcome {
-		err = t.release(e.Intent)
+	numbers, err := t.AppendAll(ctx, []Entry{e})
+	if len(numbers) == 0 {
+		return 0, err
 	}
-	return number, err
+	return numbers[0], err
 }
 
 // AppendAll is [Trail.Append] for several entries, which are brought to the disk
 // together: the numbers are those of their lines, in their order.
 func (t *Trail) AppendAll(ctx context.Context, entries []Entry) (numbers []int, err error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
 	err = t.locked(ctx, func() error {
-		if err := t.catchUp(ctx); err != nil {
-			return err
-		}
-		if err := t.writeAll(entries); err != nil {
+		last, err := t.append(ctx, entries)
+		if err != nil {
 			return err
 		}
 		for i, e := range entries {
-			numbers = append(numbers, t.seen.lines+1+i)
+			number := last - len(entries) + 1 + i
 			if e.Stage == Intent {
-				if err := t.hold(t.seen.lines + 1 + i); err != nil {
+				if err := t.hold(number); err != nil {
 					return err
 				}
 			}
+			numbers = append(numbers, number)
 		}
-		return t.catchUp(ctx)
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -132,35 +129,6 @@ func (t *Trail) AppendAll(ctx context.Context, entries []Entry) (numbers []int, 
 		}
 	}
 	return numbers, err
-}
-
-// writeAll writes lines after the last one, each with one write; the trail is locked and
-// caught up. What a full disk did accept of them is taken away again.
-func (t *Trail) writeAll(entries []Entry) error {
-	if _, err := t.file.Seek(t.seen.size, io.SeekStart); err != nil {
-		return disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", err))
-	}
-	number, previous := t.seen.lines, t.seen.head
-	for _, e := range entries {
-		number++
-		text, err := encode(line{Number: number, Previous: previous, Entry: e}, t.seen.key)
-		switch {
-		case err == nil && len(text) >= maxLine:
-			err = fmt.Errorf("write the audit trail: the line would be longer than %d bytes", maxLine)
-		case err == nil:
-			if _, wrong := t.file.Write(append(text[:len(text):len(text)], '\n')); wrong != nil {
-				err = disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", wrong))
-			}
-		}
-		if err != nil {
-			return errors.Join(err, t.file.Truncate(t.seen.size))
-		}
-		previous = chain.Sum(text)
-	}
-	if err := t.file.Sync(); err != nil {
-		return disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", err))
-	}
-	return nil
 }
 
 // Settle appends an outcome that was found for an open intent, or for one of
@@ -178,7 +146,7 @@ func (t *Trail) Settle(ctx context.Context, e Entry) error {
 		if held, err := t.isHeld(e.Intent); held || err != nil {
 			return err
 		}
-		_, err := t.append(ctx, e)
+		_, err := t.append(ctx, []Entry{e})
 		return err
 	})
 }
@@ -208,23 +176,29 @@ func (t *Trail) IsFile(f *os.File) bool {
 // Close closes the file.
 func (t *Trail) Close() error { return t.file.Close() }
 
-// append writes a line; the trail is locked.
-func (t *Trail) append(ctx context.Context, e Entry) (int, error) {
+// append writes lines after the last one, and returns the number of the last of them; the
+// trail is locked.
+func (t *Trail) append(ctx context.Context, entries []Entry) (last int, err error) {
 	if err := t.catchUp(ctx); err != nil {
 		return 0, err
 	}
-	l := line{Number: t.seen.lines + 1, Previous: t.seen.head, Entry: e}
-	text, err := encode(l, t.seen.key)
-	if err != nil {
-		return 0, err
+	var lines [][]byte
+	number, previous := t.seen.lines, t.seen.head
+	for _, e := range entries {
+		number++
+		text, err := encode(line{Number: number, Previous: previous, Entry: e}, t.seen.key)
+		if err != nil {
+			return 0, err
+		}
+		if len(text) >= maxLine {
+			return 0, fmt.Errorf("write the audit trail: the line would be longer than %d bytes", maxLine)
+		}
+		lines, previous = append(lines, text), chain.Sum(text)
 	}
-	if len(text) >= maxLine {
-		return 0, fmt.Errorf("write the audit trail: the line would be longer than %d bytes", maxLine)
-	}
-	if err := chain.Append(t.file, t.seen.size, text); err != nil {
+	if err := chain.Append(t.file, t.seen.size, bytes.Join(lines, []byte("\n"))); err != nil {
 		return 0, disk.At(t.file.Name(), fmt.Errorf("write the audit trail: %w", err))
 	}
-	return l.Number, t.catchUp(ctx)
+	return number, t.catchUp(ctx)
 }
 
 // catchUp reads what others have appended, also when the run has ended, and puts the end

@@ -46,7 +46,7 @@ func (m moment) String() string { return fmt.Sprintf("%s %d", m.event, m.n) }
 func drawMoment(random *rand.Rand, looking int) moment {
 	m := moment{event: event(random.IntN(int(events)))}
 	if m.n = 1 + random.IntN(looking+15); m.event == written {
-		m.n = 1 + random.IntN(60)
+		m.n = 1 + random.IntN(30) // a request has four: both files, before and after it
 	}
 	return m
 }

@@ -7,11 +7,11 @@ import (
 	"os"
 )
 
-// Append writes a line and its end where the file ends, and returns when it is on the
-// disk. The caller holds the file's lock. What a full disk did accept of the line
-// is taken away again.
-func Append(f *os.File, end int64, line []byte) error {
-	if err := reserve(f, end, int64(len(line))+1); err != nil {
+// Append writes a line, or several with line ends between them, and the last one's end
+// where the file ends, and returns when they are on the disk. The caller holds the file's
+// lock. What a full disk did accept of them is taken away again.
+func Append(f *os.File, end int64, lines []byte) error {
+	if err := reserve(f, end, int64(len(lines))+1); err != nil {
 		return err
 	}
 	if _, err := f.Seek(end, io.SeekStart); err != nil {
@@ -19,7 +19,7 @@ func Append(f *os.File, end int64, line []byte) error {
 	}
 	// One write: what a kill leaves of it is a part only where it crosses a page, since the
 	// kernel looks for a kill between two pages. Torn knows it.
-	if _, err := f.Write(append(line[:len(line):len(line)], '\n')); err != nil {
+	if _, err := f.Write(append(lines[:len(lines):len(lines)], '\n')); err != nil {
 		return errors.Join(err, f.Truncate(end))
 	}
 	return f.Sync()
