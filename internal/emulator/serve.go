@@ -28,12 +28,8 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	}
 	s.leaf = leaf.Leaf
 	conf := &tls.Config{Certificates: []tls.Certificate{leaf}, MinVersion: tls.VersionTLS12}
-	var lc net.ListenConfig
-	if s.listener, err = lc.Listen(ctx, "tcp", s.opts.Listen); err != nil {
+	if s.listener, err = s.listen(ctx, s.opts.Listen, faultTCPRefuse); err != nil {
 		return fmt.Errorf("emulator: %w", err)
-	}
-	if s.faults.on(faultTCPRefuse) {
-		s.listener = refusing(s.listener)
 	}
 	if s.opts.MQTT != "" {
 		if err := s.startHub(ctx, conf); err != nil {
@@ -51,40 +47,77 @@ func (s *Server) Start(ctx context.Context) (err error) {
 
 // startHub has the hub listen for devices.
 func (s *Server) startHub(ctx context.Context, conf *tls.Config) error {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", s.opts.MQTT)
+	l, err := s.listen(ctx, s.opts.MQTT, faultHubRefuse)
 	if err != nil {
 		return err
-	}
-	if s.faults.on(faultHubRefuse) {
-		l = refusing(l)
 	}
 	return s.hub.Serve(l, conf)
 }
 
-// refused stands in for a listener: nothing listens, but a server can run.
-type refused struct {
-	net.Listener
-	done chan struct{}
-	once *sync.Once
+// listen listens on an address, unless a fault says that nothing does.
+func (s *Server) listen(ctx context.Context, addr, refuses string) (net.Listener, error) {
+	var lc net.ListenConfig
+	if !s.faults.on(refuses) {
+		return lc.Listen(ctx, "tcp", addr)
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	peer, err := lc.Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return nil, err
+	}
+	held, err := hold(ctx, addr, peer.Addr())
+	if err != nil {
+		return nil, errors.Join(err, peer.Close())
+	}
+	return &refused{Conn: held, peer: peer, done: make(chan struct{})}, nil
 }
 
-// refusing closes l and stands in for it.
-func refusing(l net.Listener) net.Listener {
-	l.Close()
-	return refused{l, make(chan struct{}), &sync.Once{}}
+// hold takes a port and does not listen on it: a connection comes from there. Who connects
+// to the port is refused, and no other program can get it and be met there.
+func hold(ctx context.Context, addr string, peer net.Addr) (net.Conn, error) {
+	local, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	d := net.Dialer{LocalAddr: local}
+	conn, err := d.DialContext(ctx, "tcp", peer.String())
+	if err != nil {
+		return nil, err
+	}
+	// At its end the port is free at once.
+	if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
+// refused stands in for a listener: nothing listens, but a server can run.
+type refused struct {
+	net.Conn // holds the port
+	peer     net.Listener
+	done     chan struct{}
+	once     sync.Once
 }
 
 // Accept implements net.Listener.
-func (r refused) Accept() (net.Conn, error) {
+func (r *refused) Accept() (net.Conn, error) {
 	<-r.done
 	return nil, net.ErrClosed
 }
 
+// Addr implements net.Listener.
+func (r *refused) Addr() net.Addr { return r.LocalAddr() }
+
 // Close implements net.Listener.
-func (r refused) Close() error {
-	r.once.Do(func() { close(r.done) })
-	return nil
+func (r *refused) Close() (err error) {
+	r.once.Do(func() {
+		close(r.done)
+		err = errors.Join(r.Conn.Close(), r.peer.Close())
+	})
+	return err
 }
 
 // certificate makes the server's certificate.
