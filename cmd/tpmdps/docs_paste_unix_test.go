@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -57,15 +58,16 @@ exit $code
 	}
 }
 
-// withPorts gives the block ports of its own for the chip.
+// withPorts gives the block ports of its own for the chip. It takes them later: they are
+// none of those that the system gives to who asks for any.
 func withPorts(t *testing.T, block string) (_, control string) {
 	t.Helper()
 	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port := 10_000 + rand.IntN(20_000) // Linux gives 32768 and up, other systems 49152 and up
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		port := l.Addr().(*net.TCPAddr).Port
 		next, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1)) // where tools look for the control channel
 		l.Close()
 		if err != nil {

@@ -121,7 +121,7 @@ type writer func()
 func (w writer) Write(p []byte) (int, error) { w(); return len(p), nil }
 
 func TestConnectionRefused(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.2:0") // where nobody else looks for a port
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -120,28 +121,34 @@ func TestChaosShares(t *testing.T) {
 
 // A client that gives up ends the silence.
 func TestChaosSilence(t *testing.T) {
-	silent := &trouble{silence: true, pause: time.Hour}
-	ended := make(chan any)
-	ctx, giveUp := context.WithCancel(t.Context())
-	req, err := http.NewRequestWithContext(ctx, "GET", "/", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	srv, err := New(Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		defer func() { ended <- recover() }()
-		silent.strike(srv, req)
-	}()
-	select {
-	case <-ended:
-		t.Error("the silence ended by itself")
-	default:
-	}
-	giveUp()
-	if got := <-ended; got != http.ErrAbortHandler {
-		t.Errorf("it ended with %v", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		silent := &trouble{silence: true, pause: time.Hour}
+		ended := make(chan any, 1)
+		ctx, giveUp := context.WithCancel(t.Context())
+		defer giveUp()
+		req, err := http.NewRequestWithContext(ctx, "GET", "/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		go func() {
+			defer func() { ended <- recover() }()
+			silent.strike(srv, req)
+		}()
+		synctest.Wait() // until it has ended, or is silent
+		select {
+		case <-ended:
+			t.Error("the silence ended by itself")
+			return
+		default:
+		}
+		giveUp()
+		if got := <-ended; got != http.ErrAbortHandler || time.Since(began) != 0 {
+			t.Errorf("it ended with %v after %s", got, time.Since(began))
+		}
+	})
 }

@@ -246,7 +246,7 @@ func TestLimitBelowABulkOperation(t *testing.T) {
 
 // A client that sends nothing does not keep the server from closing.
 func TestCloseWithIdleClient(t *testing.T) {
-	c := start(t, Options{})
+	c := start(t, Options{Listen: "127.0.0.2:0"} /* where nobody else looks for a port */)
 	conn, err := net.Dial("tcp", c.srv.Addr())
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 
 // Every layer of a way through a proxy names the proxy, and what it is.
 func TestProxyIsNamed(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	silent, err := net.Listen("tcp", "127.0.0.2:0") // where nobody else looks for a port
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Process is a running software TPM.
@@ -17,6 +18,7 @@ type Process struct {
 	data, ctrl endpoint
 	dir        string
 	tpm12      bool
+	stopLimit  time.Duration
 	scratch    []string // directories to remove at the end
 
 	context  context.Context // the process lives no longer than this
@@ -58,7 +60,7 @@ func (p *Process) stop() error {
 	// Asked, swtpm writes its state and removes its lock. One that does not
 	// listen any more is killed below; the state on disk is whole either way,
 	// because swtpm replaces the file at every change of non-volatile memory.
-	limit, cancel := context.WithTimeout(context.Background(), stopLimit)
+	limit, cancel := context.WithTimeout(context.Background(), p.stopLimit)
 	defer cancel()
 	asked := p.control(limit, cmdShutdown)
 	if asked == nil {

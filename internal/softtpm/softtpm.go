@@ -13,6 +13,7 @@
 package softtpm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,8 +30,8 @@ var ErrNotInstalled = errors.New("swtpm is not installed (apt-get install swtpm 
 // How long swtpm may take. It needs milliseconds; the limits are for a machine
 // that is badly overloaded and for a process that hangs.
 const (
-	answerLimit = 20 * time.Second // for any answer
-	stopLimit   = 5 * time.Second  // for an orderly end
+	answerLimit = time.Minute // for any answer
+	stopLimit   = time.Minute // for an orderly end
 )
 
 // logName is the file in the state directory that swtpm writes its messages to.
@@ -55,6 +56,9 @@ type Options struct {
 	// Env is swtpm's environment; nil is that of this process.
 	Env []string
 
+	// StopLimit is how long Stop waits for an orderly end, 0 for a minute.
+	StopLimit time.Duration
+
 	// TPM12 runs a TPM 1.2, for showing what is said of a chip that is too old.
 	TPM12 bool
 }
@@ -68,7 +72,7 @@ func Start(ctx context.Context, o Options) (_ *Process, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{tpm12: o.TPM12, done: make(chan struct{})}
+	p := &Process{tpm12: o.TPM12, stopLimit: cmp.Or(o.StopLimit, stopLimit), done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			p.cleanup()

@@ -92,7 +92,7 @@ func TestStackCodes(t *testing.T) {
 // An address that was given and leads to no TPM is told from a machine without
 // one.
 func TestWrongAddress(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.2:0") // where nobody else looks for a port
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,8 +100,8 @@ func TestWrongAddress(t *testing.T) {
 	l.Close() // nobody listens there now
 	dir := t.TempDir()
 	for address, wrong := range map[string]bool{
-		"swtpm:host=127.0.0.1,port=" + port:      true,
-		"mssim:host=127.0.0.1,port=" + port:      true,
+		"swtpm:host=127.0.0.2,port=" + port:      true,
+		"mssim:host=127.0.0.2,port=" + port:      true,
 		"swtpm:path=" + filepath.Join(dir, "no"): true,
 		filepath.Join(dir, "no"):                 true,
 		dir:                                      true,

@@ -99,11 +99,12 @@ func (d *Device) settle() {
 // empties its memory. The chip counts the time since its last one (TPM 2.0 Part 1,
 // 36.3). Where the clocks leave it open, it was started since.
 func (d *Device) sameStart(b beginning) bool {
+	age := time.Since(b.Began) // before the chip reads its clock: an answer may come late
 	now, err := run(d, "read the chip's clock", tpm2.ReadClock{})
 	if err != nil {
 		return false
 	}
-	return runsSince(time.Duration(now.CurrentTime.Time)*time.Millisecond, time.Since(b.Began))
+	return runsSince(time.Duration(now.CurrentTime.Time)*time.Millisecond, age)
 }
 
 // runsSince says whether a chip that runs for a time was running an age ago. Its

@@ -183,6 +183,8 @@ func TestTopics(t *testing.T) {
 func TestOneConnection(t *testing.T) {
 	c := start(t, nil)
 	first := c.dialWebSocket(c.name).MustConnect(c.connect())
+	first.Send(packets.NewControlPacket(packets.Pingreq)) // it is counted when it was answered
+	hubtest.Next[*packets.PingrespPacket](first)
 	second := c.dial().MustConnect(c.connect())
 	first.Ended("the first connection")
 	second.Send(packets.NewControlPacket(packets.Pingreq))
