@@ -27,18 +27,15 @@ import (
 // or writes, it must not be there, in no coding.
 const canary = "canary"
 
-// canaryForms finds the word in the clear, where it begins or ends a word (in the midst of
-// one it may stand in a key that was drawn, once in some thousand runs), in base64 at each of the three places
+// canaryForms finds the word in the clear, in the cases in which a program writes it (in a
+// key that was drawn any of the 64 stood once in some thousand runs), in base64 at each of the three places
 // in a group that it can begin at, once and twice, also of UTF-16, in hex with or
 // without something between, and as numbers. What is drawn or signed has no word in
 // it, and is known by its form: signatures, tokens of a sign-in, private keys,
 // challenges.
-var canaryForms = regexp.MustCompile("(?i:" + clear + canary + "|" + canary + clear + "|" + between(canary, "%02x", `[:,. -]?(?:0x|\\x)?`) + "|" + between(canary, "%d", `[, ]+`) + ")|" +
+var canaryForms = regexp.MustCompile(canary + "|CANARY|Canary|(?i:" + between(canary, "%02x", `[:,. -]?(?:0x|\\x)?`) + "|" + between(canary, "%d", `[, ]+`) + ")|" +
 	strings.Join(inBase64(canary, string(utf16Of(canary))), "|") + "|" + strings.Join(inBase64(inBase64(canary)...), "|") +
 	`|sig(=|%(25)*3[dD]|\\+u003[dD])[A-Za-z0-9%+/=]{20,}|eyJ[A-Za-z0-9_-]+\.eyJ|PRIVATE KEY-----|authenticationKey\\*":\s*\\*"[A-Za-z0-9]`)
-
-// clear is what seldom stands beside a letter in base64, and often beside a word.
-const clear = "(?:[^a-z0-9]|^|$)"
 
 // between is a word in numbers, with something between them.
 func between(word, format, separator string) string {
@@ -287,7 +284,7 @@ func TestCanaryIsFound(t *testing.T) {
 func TestCanaryIsFoundInAScript(t *testing.T) {
 	const known = "0bl3CWW8yDmTD3zYvSLc3s"
 	for script, want := range map[string]string{
-		"! exec tpmdps verify canary-on-the-command-line\n":                  `printed-.* has ".*canary"`,
+		"! exec tpmdps verify canary-on-the-command-line\n":                  `printed-.* has "canary"`,
 		"exec sh -c 'echo Y2FuYXJ5 >trail'\n":                                `trail has "Y2FuYXJ5"`,
 		"exec sh -c 'echo " + known + " >result.json'\n":                     `result.json has "` + known + `"`,
 		"secret key\nexec sh -c 'echo canary >key'\n":                        "",

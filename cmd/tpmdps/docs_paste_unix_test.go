@@ -62,7 +62,7 @@ exit $code
 // none of those that the system gives to who asks for any.
 func withPorts(t *testing.T, block string) (_, control string) {
 	t.Helper()
-	for {
+	for range 1000 {
 		port := 10_000 + rand.IntN(20_000) // Linux gives 32768 and up, other systems 49152 and up
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
@@ -77,6 +77,8 @@ func withPorts(t *testing.T, block string) (_, control string) {
 		block = strings.NewReplacer("port=2321", fmt.Sprintf("port=%d", port), "port=2322", fmt.Sprintf("port=%d", port+1)).Replace(block)
 		return block, fmt.Sprintf("127.0.0.1:%d", port+1)
 	}
+	t.Fatal("no two ports are free")
+	return "", ""
 }
 
 // pasted runs what bash was given, in an empty folder with a Makefile.

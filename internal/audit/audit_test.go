@@ -125,15 +125,21 @@ func TestAppendRefusesADamagedEnd(t *testing.T) {
 	} {
 		path := trail(t, 2)
 		damaged := damage(read(t, path))
-		if err := os.WriteFile(path, damaged, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Open(t.Context(), path, nil, Notices{}); !errors.Is(err, ErrDamaged) {
-			t.Errorf("Open() = %v, want ErrDamaged", err)
-		}
-		if !slices.Equal(read(t, path), damaged) {
-			t.Error("a damaged trail was written to")
-		}
+		refusesAndStays(t, path, nil, damaged)
+	}
+}
+
+// refusesAndStays writes a damaged trail, which is refused and not touched.
+func refusesAndStays(t *testing.T, path string, key, damaged []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, damaged, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), path, key, Notices{}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("Open() = %v, want ErrDamaged", err)
+	}
+	if !slices.Equal(read(t, path), damaged) {
+		t.Error("a damaged trail was written to")
 	}
 }
 

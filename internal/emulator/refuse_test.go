@@ -39,3 +39,44 @@ func TestRefusedPortsAreHeld(t *testing.T) {
 		l.Close()
 	}
 }
+
+// A port that was named is refused, too, right after a service whose connections linger
+// there; one that another program has is an error.
+func TestRefusedPortThatWasNamed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.2:0") // where nobody else looks for a port
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Listen: l.Addr().String(), Faults: []string{"tcp-refuse"}}
+	start := func() (*Server, error) {
+		srv, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return srv, srv.Start(context.Background())
+	}
+	if _, err := start(); err == nil {
+		t.Error("the port of another program was taken")
+	}
+	client, err := net.Dial("tcp", o.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Close() // first: it is this side that lingers
+	_, _ = client.Read(make([]byte, 1))
+	client.Close()
+	l.Close()
+	srv, err := start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	if conn, err := net.Dial("tcp", o.Listen); err == nil {
+		conn.Close()
+		t.Error("somebody listens")
+	}
+}

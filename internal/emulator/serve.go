@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -57,49 +58,49 @@ func (s *Server) startHub(ctx context.Context, conf *tls.Config) error {
 // listen listens on an address, unless a fault says that nothing does.
 func (s *Server) listen(ctx context.Context, addr, refuses string) (net.Listener, error) {
 	var lc net.ListenConfig
-	if !s.faults.on(refuses) {
-		return lc.Listen(ctx, "tcp", addr)
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil || !s.faults.on(refuses) {
+		return l, err
 	}
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
+	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	peer, err := lc.Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		return nil, err
-	}
-	held, err := hold(ctx, addr, peer.Addr())
-	if err != nil {
-		return nil, errors.Join(err, peer.Close())
-	}
-	return &refused{Conn: held, peer: peer, done: make(chan struct{})}, nil
-}
-
-// hold takes a port and does not listen on it: a connection comes from there. Who connects
-// to the port is refused, and no other program can get it and be met there.
-func hold(ctx context.Context, addr string, peer net.Addr) (net.Conn, error) {
-	local, err := net.ResolveTCPAddr("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	d := net.Dialer{LocalAddr: local}
-	conn, err := d.DialContext(ctx, "tcp", peer.String())
-	if err != nil {
-		return nil, err
-	}
-	// At its end the port is free at once.
-	if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return conn, nil
+	r := &refused{addr: l.Addr(), done: make(chan struct{})}
+	r.hold(ctx)
+	return r, nil
 }
 
 // refused stands in for a listener: nothing listens, but a server can run.
 type refused struct {
-	net.Conn // holds the port
-	peer     net.Listener
-	done     chan struct{}
-	once     sync.Once
+	addr net.Addr
+	held []io.Closer
+	done chan struct{}
+	once sync.Once
+}
+
+// hold has a connection come from the port: who connects to the port is refused, and the
+// system gives it to no other program, which would be met there. A port with connections
+// that have just ended cannot be held; somebody named it, and it is not given away.
+func (r *refused) hold(ctx context.Context) {
+	host, _, err := net.SplitHostPort(r.addr.String())
+	if err != nil {
+		return
+	}
+	var lc net.ListenConfig
+	peer, err := lc.Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return
+	}
+	r.held = append(r.held, peer)
+	d := net.Dialer{LocalAddr: r.addr}
+	conn, err := d.DialContext(ctx, "tcp", peer.Addr().String())
+	if err != nil {
+		return
+	}
+	r.held = append(r.held, conn)
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // at its end the port is free at once
+	}
 }
 
 // Accept implements net.Listener.
@@ -109,13 +110,15 @@ func (r *refused) Accept() (net.Conn, error) {
 }
 
 // Addr implements net.Listener.
-func (r *refused) Addr() net.Addr { return r.LocalAddr() }
+func (r *refused) Addr() net.Addr { return r.addr }
 
 // Close implements net.Listener.
 func (r *refused) Close() (err error) {
 	r.once.Do(func() {
 		close(r.done)
-		err = errors.Join(r.Conn.Close(), r.peer.Close())
+		for _, c := range r.held {
+			err = errors.Join(err, c.Close())
+		}
 	})
 	return err
 }
